@@ -1,0 +1,19 @@
+import { basename } from 'node:path'
+import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
+import { recentWorkspaces } from '../recent-workspaces.ts'
+import type { Session } from '../session.ts'
+import type { ReadableDb } from '../storage/open.ts'
+
+export function workspaceApi(session: Session, open: (path: string) => Promise<WorkspaceInfo>) {
+  const { path, db } = session.workspace
+  return {
+    'workspace.info': () => ({ path, name: basename(path), host: session.host, version: session.version, counts: counts(db), demo: null }),
+    'workspace.recent': () => recentWorkspaces().map((entry) => ({ ...entry, name: basename(entry.path), current: entry.path === path })),
+    'workspace.open': (input) => open(input.path),
+    'doctor.run': () => ({ checks: [] }),
+  } satisfies Pick<Handlers, 'workspace.info' | 'workspace.recent' | 'workspace.open' | 'doctor.run'>
+}
+
+function counts(db: ReadableDb): WorkspaceInfo['counts'] {
+  return db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM signals) AS signals, (SELECT count(*) FROM datasets) AS datasets, 0 AS runs').get() as WorkspaceInfo['counts']
+}

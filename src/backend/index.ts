@@ -1,0 +1,118 @@
+/**
+ * The backend: an open workspace answering the contract's calls. Knows no Electron, no socket and no terminal;
+ * the hosts carry its calls and pushes.
+ */
+import { readFileSync } from 'node:fs'
+import { calls, type CallInput, type CallName, type CallOutput, type Handlers, type ParsedInput, type Push, type WorkspaceInfo } from '../shared/contract.ts'
+import { comparisonsApi } from './api/comparisons.ts'
+import { conversationsApi } from './api/conversations.ts'
+import { datasetsApi } from './api/datasets.ts'
+import { demoApi } from './api/demo.ts'
+import { importsApi } from './api/imports.ts'
+import { jobsApi } from './api/jobs.ts'
+import { runsApi } from './api/runs.ts'
+import { signalsApi } from './api/signals.ts'
+import { workspaceApi } from './api/workspace.ts'
+import { BackendError, toBackendError } from './errors.ts'
+import { rememberWorkspace } from './recent-workspaces.ts'
+import type { Session } from './session.ts'
+import { explainStorageError, openWorkspace, type Workspace } from './storage/open.ts'
+
+export type BackendOptions = {
+  /** Folder of the workspace. */
+  workspace: string
+  host: WorkspaceInfo['host']
+  /** Make the workspace where there is none (default true). */
+  create?: boolean
+}
+
+export type Backend = {
+  /** The open workspace; another one after `workspace.open`. */
+  readonly workspace: Workspace
+  /** Validates the input and answers, or rejects with a `BackendError`. */
+  call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>>
+  /** Every push from now on; returns what ends the subscription. */
+  subscribe(listener: (push: Push) => void): () => void
+  close(): Promise<void>
+}
+
+type OpenSession = { workspace: Workspace; handlers: Handlers; close: () => Promise<void> }
+
+/** Opens the workspace and starts answering. Throws where the workspace cannot be opened. */
+export async function openBackend(options: BackendOptions): Promise<Backend> {
+  const listeners = new Set<(push: Push) => void>()
+  const push = (message: Push): void => {
+    for (const listener of [...listeners]) listener(message)
+  }
+
+  const start = (path: string, create: boolean): OpenSession => {
+    const workspace = openWorkspace(path, { create })
+    if (options.host !== 'cli') rememberWorkspace(workspace.path)
+    const releases: (() => void | Promise<void>)[] = []
+    const session: Session = { workspace, host: options.host, version, push, onClose: (release) => void releases.push(release) }
+    const handlers: Handlers = {
+      ...workspaceApi(session, switchTo),
+      ...importsApi(session),
+      ...conversationsApi(session),
+      ...signalsApi(session),
+      ...datasetsApi(session),
+      ...runsApi(session),
+      ...demoApi(session),
+      ...comparisonsApi(session),
+      ...jobsApi(session),
+    }
+    const close = async (): Promise<void> => {
+      for (const release of releases.reverse()) await release()
+      workspace.close()
+    }
+    return { workspace, handlers, close }
+  }
+
+  /** Opens the other workspace first: where that fails, the present one stays. */
+  const switchTo = async (path: string): Promise<WorkspaceInfo> => {
+    const next = start(path, true)
+    const previous = current
+    current = next
+    await previous.close()
+    push({ type: 'workspace.changed', nouns: ['workspace'] })
+    return current.handlers['workspace.info']({})
+  }
+
+  let current = start(options.workspace, options.create ?? true)
+
+  return {
+    get workspace() {
+      return current.workspace
+    },
+    async call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {
+      if (!Object.hasOwn(calls, name)) throw new BackendError('bad-input', `call: expected a name of the contract, got ${JSON.stringify(name)}`)
+      const parsed = calls[name].input.safeParse(input)
+      if (!parsed.success) {
+        const issues = parsed.error.issues.map((issue) => `${[name, ...issue.path].join('.')}: ${issue.message}`)
+        throw new BackendError('bad-input', issues.join('; '))
+      }
+      const { handlers, workspace } = current
+      try {
+        return await handlers[name](parsed.data as ParsedInput<Name>)
+      } catch (error) {
+        throw toBackendError(explainStorageError(error, workspace.path))
+      }
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    async close() {
+      listeners.clear()
+      await current.close()
+    },
+  }
+}
+
+/** The app's version, as in package.json. */
+export const version: string = readVersion()
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0.0.0'
+}

@@ -1,0 +1,13 @@
+import type { Push, WorkspaceInfo } from '../shared/contract.ts'
+import type { Workspace } from './storage/open.ts'
+
+/** An open workspace, as api files get it. `workspace.open` ends one session and starts another. */
+export type Session = {
+  readonly workspace: Workspace
+  readonly host: WorkspaceInfo['host']
+  readonly version: string
+  /** Tells every connected interface. */
+  push(push: Push): void
+  /** Called before the database closes, last registered first: stop what still runs. */
+  onClose(release: () => void | Promise<void>): void
+}

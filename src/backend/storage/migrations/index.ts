@@ -1,0 +1,9 @@
+import type { WritableDb } from '../open.ts'
+import { conversationsAndDatasets } from './0001-conversations-and-datasets.ts'
+
+export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
+
+/** Append-only, numbers rising by one. A released migration is never edited. */
+export const migrations: readonly Migration[] = [
+  { number: 1, name: 'conversations-and-datasets', up: conversationsAndDatasets },
+]

@@ -1,0 +1,94 @@
+/**
+ * Opens a workspace: a folder with `workspace.db` and the folders that runs fill. Several processes may have one
+ * open at once (WAL; writers wait for each other up to `BUSY_TIMEOUT_MS`).
+ */
+import { mkdirSync, existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import Database from 'better-sqlite3'
+import { UsageError } from '../../shared/errors.ts'
+import { migrate } from './migrate.ts'
+
+declare const readable: unique symbol
+declare const writable: unique symbol
+/** A database a function may only read. Branded: a signature tells whether it writes. */
+export type ReadableDb = Database.Database & { readonly [readable]: true }
+/** A database a function may write. */
+export type WritableDb = ReadableDb & { readonly [writable]: true }
+
+export type Workspace = {
+  /** Absolute. */
+  readonly path: string
+  readonly db: WritableDb
+  readonly models: string
+  readonly runs: string
+  readonly exports: string
+  readonly recipes: string
+  close(): void
+}
+
+const BUSY_TIMEOUT_MS = 20_000
+
+/** Opens the workspace at `path`; makes folder and database when `create` is set (default) and they are missing. */
+export function openWorkspace(path: string, options: { create?: boolean } = {}): Workspace {
+  const root = resolve(path)
+  const file = join(root, 'workspace.db')
+  if (existsSync(root) && !statSync(root).isDirectory()) throw new UsageError(`workspace: expected a folder, got a file at ${root}. Name the folder that holds workspace.db.`)
+  if (options.create === false && !existsSync(file)) throw new UsageError(`workspace: expected workspace.db in ${root}, found none. Make one with \`drift import FILE --workspace ${root}\` or \`drift demo --workspace ${root} --prepare\`.`)
+  const folders = { models: join(root, 'models'), runs: join(root, 'runs'), exports: join(root, 'exports'), recipes: join(root, 'recipes') }
+  try {
+    for (const folder of [root, ...Object.values(folders)]) mkdirSync(folder, { recursive: true })
+    const db = openDatabase(file)
+    return { path: root, db, ...folders, close: () => db.close() }
+  } catch (error) {
+    throw explainStorageError(error, root)
+  }
+}
+
+/** Opens and migrates one database file; `:memory:` for tests. */
+export function openDatabase(file: string): WritableDb {
+  const db = new Database(file, { timeout: BUSY_TIMEOUT_MS })
+  try {
+    enterWal(db)
+    // FULL: a row that was reported as written survives a power cut, which resume relies on.
+    db.pragma('synchronous = FULL')
+    db.pragma('foreign_keys = ON')
+    db.pragma('temp_store = MEMORY')
+    db.pragma('cache_size = -65536')
+    migrate(db as WritableDb, file)
+    return db as WritableDb
+  } catch (error) {
+    db.close()
+    throw error
+  }
+}
+
+/** Changing the journal mode takes a lock that does not wait: two processes making one workspace would collide. */
+function enterWal(db: Database.Database): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      db.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (attempt === 100 || !(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('SQLITE_BUSY')) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+    }
+  }
+}
+
+const REASONS: readonly [RegExp, string][] = [
+  [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'the disk is full. Free some space there and try again; what was written before is kept'],
+  [/^(SQLITE_READONLY|SQLITE_PERM|EACCES|EPERM|EROFS)/, 'it cannot be written. Give write permission or name another folder'],
+  [/^SQLITE_CANTOPEN/, 'the database file cannot be opened. Check the path and its permissions'],
+  [/^SQLITE_(NOTADB|CORRUPT)/, 'workspace.db is not a readable SQLite database. Restore it from a copy, or name another folder'],
+  [/^SQLITE_BUSY/, 'another process has held its lock for too long. Close it or try again'],
+  [/^SQLITE_IOERR/, 'reading or writing failed. Check the disk'],
+  [/^(ENOTDIR|EEXIST)/, 'part of the path is a file, not a folder. Name another folder'],
+]
+
+/** A storage failure as one line that says where and what to do; other errors unchanged. */
+export function explainStorageError(error: unknown, where: string): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error
+  const code = String(error.code)
+  const reason = REASONS.find(([pattern]) => pattern.test(code))
+  return reason === undefined ? error : new UsageError(`workspace ${where}: ${reason[1]} (${code}: ${error.message}).`, { cause: error })
+}

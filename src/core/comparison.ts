@@ -1,0 +1,267 @@
+/**
+ * Compares runs on what they share (design section 7). Facts in, figures with intervals out; knows no SQL.
+ * The primary family, declared here before any run: DRIFT minus each competing method, task score at the
+ * final round, at every evaluated temperature; Holm-adjusted. Everything else is exploratory.
+ */
+import type { Comparison, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
+import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
+import { makeRng } from './rng.ts'
+import { crossedInterval, entropyBits, type Grid, holm, mean, pairedDifference } from './statistics.ts'
+
+export const BASE_ROUND = -1
+export const WARM_START_ROUND = 0
+/** From this many seeds on a result speaks of the method, below it of these checkpoints. */
+export const SEEDS_FOR_METHOD_CLAIM = 6
+
+/** One verified sample of an evaluation. Round -1 is the base, 0 the warm start. */
+export type EvaluationSample = {
+  run: string
+  round: number
+  temperature: number
+  promptIndex: number
+  score: number
+  pass: boolean
+  items: string[]
+  solutionSize: number | null
+  tokens: number
+  entropy: number
+}
+
+export type ComparedRun = {
+  id: string
+  method: MethodKey
+  seed: number
+  status: RunStatus
+  rounds: number
+  dataset: string
+  k: number
+  samples: EvaluationSample[]
+  heldout: { round: number; margins: number[] }[]
+  gradNorms: { round: number; values: number[] }[]
+  trainingPairs: { round: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  ledger: FairnessLedger
+}
+
+/** Figures of one prompt at one round: means over its samples, or counts among them. */
+export type PromptFigures = { score: number; pass: number; distinct: number; coverage: number; itemEntropy: number; tokenEntropy: number; length: number }
+export type Measure = keyof PromptFigures
+
+export const METHOD_LABELS: Record<string, string> = {
+  base: 'base',
+  'warm-start': 'warm start',
+  drift: 'DRIFT',
+  'iterative-dpo': 'iterative DPO',
+  'iterative-dpo-oracle': 'iterative DPO, oracle reward',
+  spin: 'SPIN',
+}
+const METHOD_ORDER = Object.keys(METHOD_LABELS)
+const isUpperBound = (method: MethodKey): boolean => method.endsWith('-oracle')
+export const labelOf = (method: MethodKey): string => METHOD_LABELS[method] ?? method
+
+export function promptFigures(samples: readonly EvaluationSample[]): PromptFigures {
+  const passing = samples.filter((sample) => sample.pass)
+  const answers = new Set(passing.map((sample) => [...new Set(sample.items)].sort().join('|')))
+  const reached = new Set(passing.flatMap((sample) => sample.items))
+  const counts = new Map<string, number>()
+  for (const item of samples.flatMap((sample) => sample.items)) counts.set(item, (counts.get(item) ?? 0) + 1)
+  const solutionSize = samples[0]?.solutionSize ?? null
+  return {
+    score: mean(samples.map((sample) => sample.score)),
+    pass: passing.length / samples.length,
+    distinct: answers.size,
+    coverage: solutionSize === null ? 0 : reached.size / solutionSize,
+    itemEntropy: entropyBits(counts.values()),
+    tokenEntropy: mean(samples.map((sample) => sample.entropy)),
+    length: mean(samples.map((sample) => sample.tokens)),
+  }
+}
+
+/** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
+type Cell = Map<number, PromptFigures[]>
+
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; heldoutPairs?: number | null; probe?: Comparison['probe']; resamples?: number }): Comparison {
+  const temperatures = [...options.temperatures].sort((a, b) => b - a)
+  const cells = new Map<string, Cell>()
+  const cellKey = (method: MethodKey, round: number, temperature: number): string => `${method}/${round}/${temperature}`
+  const put = (method: MethodKey, round: number, temperature: number, seed: number, figures: PromptFigures[]): void => {
+    const key = cellKey(method, round, temperature)
+    if (!cells.has(key)) cells.set(key, new Map())
+    cells.get(key)!.set(seed, figures)
+  }
+  for (const run of runs) {
+    for (const [key, samples] of groupBy(run.samples, (sample) => `${sample.round}/${sample.temperature}`)) {
+      const [round, temperature] = key.split('/').map(Number) as [number, number]
+      const byPrompt = groupBy(samples, (sample) => String(sample.promptIndex))
+      if (byPrompt.size !== options.prompts) continue // evaluation still going
+      const figures = [...byPrompt.entries()].sort((a, b) => Number(a[0]) - Number(b[0])).map(([, of]) => promptFigures(of))
+      if (round === BASE_ROUND) put('base', BASE_ROUND, temperature, run.seed, figures)
+      else {
+        if (round === WARM_START_ROUND) put('warm-start', WARM_START_ROUND, temperature, run.seed, figures)
+        if (run.method !== 'warm-start') put(run.method, round, temperature, run.seed, figures)
+      }
+    }
+  }
+
+  const bootstrap = (name: string) => ({ random: makeRng(`comparison/${name}`).next, resamples: options.resamples ?? 4000 })
+  const interval = (name: string, grid: Grid): Interval => crossedInterval(grid, bootstrap(name))
+  const gridOf = (cell: Cell, measure: Measure, seeds = [...cell.keys()].sort((a, b) => a - b)): number[][] => seeds.map((seed) => cell.get(seed)!.map((figures) => figures[measure]))
+
+  const present = [...new Set(['base', 'warm-start', ...runs.map((run) => run.method)])]
+    .filter((method) => [...cells.keys()].some((key) => key.startsWith(`${method}/`)))
+    .sort((a, b) => order(a) - order(b))
+
+  const methods = present.map((key): MethodComparison => {
+    const own = runs.filter((run) => run.method === key || (key === 'warm-start' && run.rounds >= 0) || key === 'base')
+    const rounds = [...cells.keys()].filter((cell) => cell.startsWith(`${key}/`)).map((cell) => Number(cell.split('/')[1]))
+    const uniqueRounds = [...new Set(rounds)].sort((a, b) => a - b)
+    const trained = key === 'base' ? [] : own.filter((run) => run.method === key)
+    return {
+      key,
+      label: labelOf(key),
+      seeds: [...new Set(own.map((run) => run.seed))].sort((a, b) => a - b),
+      runs: trained.map((run) => run.id),
+      upperBound: isUpperBound(key),
+      byTemperature: temperatures.map((temperature) => ({
+        temperature,
+        rounds: uniqueRounds.flatMap((round): RoundFigures[] => {
+          const cell = cells.get(cellKey(key, round, temperature))
+          if (!cell) return []
+          const figure = (measure: Measure): Interval => interval(`${key}/${round}/${temperature}/${measure}`, gridOf(cell, measure))
+          return [{ round, score: figure('score'), pass: figure('pass'), distinct: figure('distinct'), coverage: figure('coverage'), itemEntropy: figure('itemEntropy'), tokenEntropy: mean(gridOf(cell, 'tokenEntropy').map(mean)), length: mean(gridOf(cell, 'length').map(mean)) }]
+        }),
+      })),
+      heldout: key === 'base' ? [] : perRound(key === 'warm-start' ? firstPerSeed(runs) : trained, (run) => run.heldout.filter(({ round }) => key !== 'warm-start' || round === WARM_START_ROUND)).map(({ round, of }) => ({
+        round,
+        margin: interval(`${key}/${round}/margin`, of.map(({ margins }) => margins)),
+        accuracy: interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))),
+      })),
+      gradNorm: perRound(trained, (run) => run.gradNorms).map(({ round, of }) => {
+        const eighth = (values: number[]): number => Math.max(1, Math.round(values.length / 4))
+        return { round, mean: mean(of.map(({ values }) => mean(values))), first: mean(of.map(({ values }) => mean(values.slice(0, eighth(values))))), last: mean(of.map(({ values }) => mean(values.slice(-eighth(values))))) }
+      }),
+      trainingPairs: perRound(trained, (run) => run.trainingPairs).map(({ round, of }) => ({ round, chosenScore: meanOrNull(of.map((o) => o.chosenScore)), rejectedScore: meanOrNull(of.map((o) => o.rejectedScore)), pairAccuracy: meanOrNull(of.map((o) => o.pairAccuracy)) })),
+      ledger: sumLedgers(trained.map((run) => run.ledger)),
+    }
+  })
+
+  const finalRound = (method: MethodKey): number => (method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : Math.max(...runs.filter((run) => run.method === method).map((run) => run.rounds)))
+  const compared = methods.map((method) => method.key)
+  const trainedKeys = compared.filter((key) => key !== 'base' && key !== 'warm-start')
+  const contrasts: { a: MethodKey; b: MethodKey; primary: boolean }[] = []
+  for (const key of compared) if (key !== 'base') contrasts.push({ a: key, b: 'base', primary: false })
+  for (const key of trainedKeys) contrasts.push({ a: key, b: 'warm-start', primary: false })
+  for (const key of trainedKeys) if (key !== 'drift' && trainedKeys.includes('drift')) contrasts.push({ a: 'drift', b: key, primary: !isUpperBound(key) })
+
+  const differences: PairedDifference[] = []
+  for (const { a, b, primary } of contrasts) {
+    for (const temperature of temperatures) {
+      const cellA = cells.get(cellKey(a, finalRound(a), temperature))
+      const cellB = cells.get(cellKey(b, finalRound(b), temperature))
+      const seeds = [...(cellA?.keys() ?? [])].filter((seed) => cellB?.has(seed)).sort((x, y) => x - y)
+      if (!cellA || !cellB || seeds.length === 0) continue
+      for (const measure of ['score', 'pass', 'distinct', 'coverage'] as const) {
+        if (temperature === 0 && (measure === 'distinct' || measure === 'coverage')) continue // one greedy sample has no spread
+        const { difference, p } = pairedDifference(gridOf(cellA, measure, seeds), gridOf(cellB, measure, seeds), bootstrap(`${a}-${b}/${temperature}/${measure}`))
+        differences.push({ a, b, temperature, measure, difference, p, pAdjusted: null, primary: primary && measure === 'score', verdict: verdictOf(difference), seeds: seeds.length, prompts: options.prompts })
+      }
+    }
+  }
+  const family = differences.filter((difference) => difference.primary)
+  const adjusted = holm(family.map((difference) => difference.p))
+  family.forEach((difference, i) => {
+    difference.pAdjusted = adjusted[i]!
+    if (difference.pAdjusted > 0.05) difference.verdict = 'not distinguishable'
+  })
+
+  const seeds = new Set(runs.map((run) => run.seed))
+  const finished = runs.length > 0 && runs.every((run) => run.status === 'done')
+  const comparison: Comparison = {
+    group: options.group ?? null,
+    title: options.title ?? options.group ?? `${runs.length} runs`,
+    headline: '',
+    claim: seeds.size >= SEEDS_FOR_METHOD_CLAIM ? 'methods' : 'checkpoints',
+    methods,
+    differences,
+    evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null },
+    probe: options.probe ?? null,
+    cautions: cautionsOf(runs, methods, seeds.size, options.probe ?? null),
+    finished,
+  }
+  comparison.headline = headlineOf(comparison)
+  return comparison
+}
+
+function verdictOf({ low, high }: Interval): PairedDifference['verdict'] {
+  return low > 0 ? 'ahead' : high < 0 ? 'behind' : 'not distinguishable'
+}
+
+/** Who is ahead of what, at the sampling temperature, in one or two sentences. */
+export function headlineOf(comparison: Comparison): string {
+  const temperature = Math.max(...comparison.evaluation.temperatures)
+  const find = (a: MethodKey, b: MethodKey): PairedDifference | undefined => comparison.differences.find((d) => d.a === a && d.b === b && d.temperature === temperature && d.measure === 'score')
+  const rivals = comparison.methods.filter((method) => !['base', 'warm-start', 'drift'].includes(method.key) && !method.upperBound).map((method) => method.key)
+  const control = find('drift', 'base')
+  if (!control) return comparison.methods.length < 2 ? 'No finished evaluation yet.' : `${comparison.methods.map((method) => method.label).join(', ')}: no DRIFT run to compare with.`
+  const amount = (d: PairedDifference): string => `${signed(d.difference.estimate)} [${signed(d.difference.low)}, ${signed(d.difference.high)}]`
+  const first = control.verdict === 'not distinguishable' ? `DRIFT and base are not distinguishable in task score at T = ${temperature} (${amount(control)})` : `DRIFT is ${control.verdict} ${control.verdict === 'ahead' ? 'of' : ''} base by ${amount(control)} task score at T = ${temperature}`.replace('behind  base', 'behind base')
+  const parts = rivals.flatMap((key) => {
+    const d = find('drift', key)
+    if (!d) return []
+    return d.verdict === 'not distinguishable' ? [`not distinguishable from ${labelOf(key)} (${amount(d)})`] : [`${d.verdict === 'ahead' ? 'ahead of' : 'behind'} ${labelOf(key)} by ${amount(d)}`]
+  })
+  const n = `n = ${control.seeds} ${control.seeds === 1 ? 'seed' : 'seeds'} x ${control.prompts} prompts`
+  return `${first}${parts.length ? `; it is ${parts.join(' and ')}` : ''}; ${n}.`
+}
+
+function cautionsOf(runs: readonly ComparedRun[], methods: readonly MethodComparison[], seeds: number, probe: Comparison['probe']): string[] {
+  const cautions: string[] = []
+  const open = runs.filter((run) => run.status !== 'done')
+  if (open.length > 0) cautions.push(`${open.length} of ${runs.length} runs have not finished (${open.map((run) => `${run.id}: ${run.status}`).slice(0, 4).join(', ')}${open.length > 4 ? ', …' : ''}); figures cover what is complete.`)
+  if (seeds < SEEDS_FOR_METHOD_CLAIM) cautions.push(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'}: the intervals speak of these checkpoints, not of the methods (six seeds or more are needed).`)
+  const rivals = methods.filter((method) => !['base', 'warm-start'].includes(method.key))
+  const samples = rivals.map((method) => method.ledger.samplesDrawn / Math.max(1, method.runs.length))
+  if (rivals.length > 1 && Math.max(...samples) > 1.1 * Math.min(...samples)) {
+    cautions.push(`Equal pairs, not equal compute: samples drawn per run differ (${rivals.map((method, i) => `${method.label} ${Math.round(samples[i]!)}`).join(', ')}).`)
+  }
+  if (methods.some((method) => method.upperBound)) cautions.push('Iterative DPO with the oracle reward trains on what the evaluation measures: an upper bound, not a competitor.')
+  if (probe && probe.gain < 0.05) cautions.push(`The base gains only ${probe.gain.toFixed(3)} from being shown feedback; below about 0.05 no gain from DRIFT is to be expected.`)
+  for (const method of methods) {
+    const falls = method.trainingPairs.filter((pairs, i) => i > 0 && pairs.chosenScore !== null && (method.trainingPairs[i - 1]!.chosenScore ?? 0) - pairs.chosenScore > 0.05)
+    for (const fall of falls) cautions.push(`${method.label}: the quality of its chosen replies fell in round ${fall.round} (to ${fall.chosenScore!.toFixed(2)}), an early sign of over-optimisation.`)
+  }
+  return cautions
+}
+
+const order = (method: MethodKey): number => (METHOD_ORDER.includes(method) ? METHOD_ORDER.indexOf(method) : METHOD_ORDER.length)
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`
+
+function firstPerSeed(runs: readonly ComparedRun[]): ComparedRun[] {
+  return [...new Map([...runs].reverse().map((run) => [run.seed, run])).values()].sort((a, b) => a.seed - b.seed)
+}
+
+function meanOrNull(values: (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null)
+  return known.length === 0 ? null : mean(known)
+}
+
+function perRound<T extends { round: number }>(runs: readonly ComparedRun[], of: (run: ComparedRun) => T[]): { round: number; of: T[] }[] {
+  const all = groupBy(runs.flatMap(of), (entry) => String(entry.round))
+  return [...all.entries()].map(([round, entries]) => ({ round: Number(round), of: entries })).sort((a, b) => a.round - b.round)
+}
+
+function sumLedgers(ledgers: FairnessLedger[]): FairnessLedger {
+  const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+  for (const ledger of ledgers) for (const key of Object.keys(total) as (keyof FairnessLedger)[]) total[key] += ledger[key]
+  return total
+}
+
+function groupBy<T>(values: readonly T[], key: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const value of values) {
+    const k = key(value)
+    const group = groups.get(k)
+    if (group) group.push(value)
+    else groups.set(k, [value])
+  }
+  return groups
+}

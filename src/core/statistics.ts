@@ -1,0 +1,108 @@
+/**
+ * Paired statistics for comparisons (design section 7): crossed seed x prompt bootstrap, Holm's adjustment.
+ * Pure; the random source is an argument.
+ */
+import type { Interval } from '../shared/types.ts'
+
+/** `values[seed][prompt]`; every seed has the same prompts. */
+export type Grid = readonly (readonly number[])[]
+
+export type BootstrapOptions = { resamples?: number; level?: number; random: () => number }
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]!
+  return values.length === 0 ? Number.NaN : sum / values.length
+}
+
+/** Linear interpolation between order statistics (numpy's default, R type 7). `sorted` ascends. */
+export function quantile(sorted: ArrayLike<number>, q: number): number {
+  if (sorted.length === 0) return Number.NaN
+  const position = q * (sorted.length - 1)
+  const low = Math.floor(position)
+  const high = Math.ceil(position)
+  return sorted[low]! + (sorted[high]! - sorted[low]!) * (position - low)
+}
+
+/**
+ * Bootstrap distribution of the grand mean when seeds and prompts are both samples of something larger:
+ * seeds and prompts are resampled independently and crossed (Owen 2007, "pigeonhole bootstrap").
+ * Conservative for the sum of both variances. With one seed only prompts are resampled, and the
+ * interval speaks of these checkpoints alone.
+ */
+export function crossedBootstrap(grid: Grid, { resamples = 4000, random }: BootstrapOptions): Float64Array {
+  const seeds = grid.length
+  const prompts = grid[0]?.length ?? 0
+  const means = new Float64Array(resamples)
+  const column = new Float64Array(prompts)
+  for (let r = 0; r < resamples; r++) {
+    column.fill(0)
+    for (let s = 0; s < seeds; s++) {
+      const row = grid[seeds === 1 ? 0 : Math.floor(random() * seeds)]!
+      for (let p = 0; p < prompts; p++) column[p]! += row[p]!
+    }
+    let sum = 0
+    for (let p = 0; p < prompts; p++) sum += column[Math.floor(random() * prompts)]!
+    means[r] = sum / (seeds * prompts)
+  }
+  return means.sort()
+}
+
+/** Grand mean with its percentile interval (95 % unless told). NaN bounds where there is nothing to resample. */
+export function crossedInterval(grid: Grid, options: BootstrapOptions): Interval {
+  checkGrid(grid)
+  const estimate = mean(grid.map(mean))
+  const tail = (1 - (options.level ?? 0.95)) / 2
+  const means = crossedBootstrap(grid, options)
+  return { estimate, low: quantile(means, tail), high: quantile(means, 1 - tail) }
+}
+
+export type Difference = { difference: Interval; p: number }
+
+/** `a` minus `b`, paired by seed and prompt. p is two-sided: twice the smaller share of resampled means beyond zero. */
+export function pairedDifference(a: Grid, b: Grid, options: BootstrapOptions): Difference {
+  checkGrid(a)
+  checkGrid(b)
+  if (a.length !== b.length || a[0]?.length !== b[0]?.length) {
+    throw new Error(`pairedDifference: expected equal grids, got ${a.length} x ${a[0]?.length} and ${b.length} x ${b[0]?.length}`)
+  }
+  const grid = a.map((row, s) => row.map((value, p) => value - b[s]![p]!))
+  const tail = (1 - (options.level ?? 0.95)) / 2
+  const means = crossedBootstrap(grid, options)
+  let below = 0
+  let above = 0
+  for (const value of means) {
+    if (value <= 0) below++
+    if (value >= 0) above++
+  }
+  const p = Math.min(1, (2 * (Math.min(below, above) + 1)) / (means.length + 1))
+  return { difference: { estimate: mean(grid.map(mean)), low: quantile(means, tail), high: quantile(means, 1 - tail) }, p }
+}
+
+/** Holm's step-down adjustment; order kept. */
+export function holm(pValues: readonly number[]): number[] {
+  const order = pValues.map((p, i) => ({ p, i })).sort((x, y) => x.p - y.p)
+  const adjusted = new Array<number>(pValues.length)
+  let largest = 0
+  order.forEach(({ p, i }, rank) => {
+    largest = Math.max(largest, Math.min(1, p * (pValues.length - rank)))
+    adjusted[i] = largest
+  })
+  return adjusted
+}
+
+/** Entropy in bits of the relative frequencies of `counts`. */
+export function entropyBits(counts: Iterable<number>): number {
+  const values = [...counts].filter((count) => count > 0)
+  const total = values.reduce((sum, count) => sum + count, 0)
+  return values.reduce((sum, count) => sum - (count / total) * Math.log2(count / total), 0)
+}
+
+function checkGrid(grid: Grid): void {
+  const width = grid[0]?.length ?? 0
+  if (width === 0) throw new Error('bootstrap: expected at least one seed and one prompt, got none')
+  for (const [s, row] of grid.entries()) {
+    if (row.length !== width) throw new Error(`bootstrap: expected ${width} prompts for every seed, got ${row.length} for seed row ${s}`)
+    if (!row.every(Number.isFinite)) throw new Error(`bootstrap: value ${row.find((v) => !Number.isFinite(v))} in seed row ${s} is not a number`)
+  }
+}

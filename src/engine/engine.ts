@@ -1,0 +1,120 @@
+/**
+ * What every engine offers: load, score, sample, train, save. The embedded engine (onnxruntime-node)
+ * implements it here; the torch engine implements the same page. Engines know tensors and token ids,
+ * never conversations: whoever calls renders text to ids first (`chat-template.ts`, `tokenizer/`).
+ */
+
+/** One sequence whose completion is scored: log p(completion | prompt). */
+export type TokenRow = { promptIds: number[]; completionIds: number[] }
+
+/** A preference pair in token ids; the prompt is shared by both sides (and computed once). */
+export type TokenPair = { promptIds: number[]; chosenIds: number[]; rejectedIds: number[] }
+
+/** A sequence for next-token training: `lossMask[t]` is 1 where token t is to be predicted. */
+export type TokenSequence = { ids: number[]; lossMask: number[] }
+
+/** A sequence for the scalar reward head; label 1 = satisfied, 0 = dissatisfied. */
+export type RewardRow = { ids: number[]; label: 0 | 1 }
+
+/** TRL / transformers names and defaults (TRL 1.16 DPOConfig). */
+export type OptimizerConfig = {
+  optim: 'adamw_torch' | 'rmsprop'
+  learning_rate: number
+  weight_decay: number
+  adam_beta1: number
+  adam_beta2: number
+  adam_epsilon: number
+  /** 0 turns clipping off. */
+  max_grad_norm: number
+  lr_scheduler_type: 'linear' | 'cosine' | 'constant' | 'constant_with_warmup'
+  /** Below 1: a share of all steps; else a number of steps (transformers 5). */
+  warmup_steps: number
+  /** Floor of the schedule as a share of learning_rate; 0 as in transformers. */
+  min_lr_rate: number
+}
+
+export type TrainConfig = OptimizerConfig & {
+  per_device_train_batch_size: number
+  gradient_accumulation_steps: number
+  num_train_epochs: number
+  /** -1: from epochs. */
+  max_steps: number
+  seed: number
+}
+
+export type DpoLossName = 'sigmoid' | 'sft'
+
+export type DpoConfig = TrainConfig & {
+  beta: number
+  loss_type: DpoLossName[]
+  loss_weights: number[] | null
+  label_smoothing: number
+}
+
+/** One optimizer step under TRL's metric names; a step is reported as it ends. */
+export type StepMetrics = { step: number; epoch: number; loss: number; grad_norm: number; learning_rate: number; num_tokens: number; [name: string]: number }
+
+/** Everything a continuation needs to be bit-equal: written by the trainer, opaque to others. */
+export type TrainerState = { step: number; weights: Map<string, Float32Array>; optimizer: Map<string, Float32Array> }
+
+export type TrainHooks = {
+  onStep?: (metrics: StepMetrics, details: StepDetails) => void | Promise<void>
+  /** Called every `checkpointEvery` steps and once after the last; must have stored the state when it resolves. */
+  onCheckpoint?: (state: TrainerState) => void | Promise<void>
+  checkpointEvery?: number
+  resumeFrom?: TrainerState
+  signal?: AbortSignal
+}
+
+/** Per-pair figures of one DPO step, in the order of the batch. */
+export type StepDetails = { pairIndices: number[]; margins: number[] }
+
+export type SampleSettings = {
+  temperature: number
+  top_p: number
+  max_new_tokens: number
+  greedy: boolean
+  /** Sequences decoded together; part of the plan that makes results repeatable. */
+  batch_size: number
+  /** Ids that end a completion (eos of generation_config / config). */
+  eosIds: number[]
+}
+
+/** One completion to draw. The seed belongs to the sample, not to the batch. */
+export type SampleRequest = { promptIds: number[]; seed: number }
+
+export type SampledCompletion = {
+  index: number
+  completionIds: number[]
+  finishReason: 'stop' | 'length'
+  /** Mean entropy (nats) of the sampling distribution over the completion's tokens. */
+  entropy: number
+  /** Sum of log-probabilities of the drawn tokens at temperature 1. */
+  logp: number
+}
+
+export type Model = {
+  readonly folder: string
+  readonly threads: number
+  /** Per-token natural-log probabilities of each completion, in row order. */
+  score(rows: TokenRow[], signal?: AbortSignal): Promise<Float32Array[]>
+  /** Completions in request order; each batch is yielded when it is done. */
+  sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]>
+  /** Reference log-probabilities are sums over completion tokens, one per pair and side. */
+  trainDpo(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, hooks?: TrainHooks): Promise<void>
+  trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void>
+  /** Adds a scalar head on the last token's hidden state if the folder has none; BCE. */
+  trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void>
+  /** Scalar reward (logit) of each sequence; throws if the model has no reward head. */
+  reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
+  /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
+  dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
+  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically. */
+  save(folder: string): Promise<void>
+  dispose(): Promise<void>
+}
+
+export type Engine = {
+  readonly name: 'embedded' | 'torch'
+  load(folder: string, options?: { threads?: number; adapter?: string }): Promise<Model>
+}

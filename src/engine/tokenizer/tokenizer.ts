@@ -1,0 +1,204 @@
+/**
+ * Text to token ids and back, as Hugging Face's Rust `tokenizers` does it. Wraps @huggingface/tokenizers;
+ * where that library differs from the original, tokenizer.json is rewritten before it sees it.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
+import { InputError } from '../input-error.ts'
+
+export type Tokenizer = {
+  /** No special tokens are added; special tokens that stand in the text are recognised. */
+  encode(text: string): number[]
+  /** With what the tokenizer's post-processor adds (Llama: bos), but never a second bos. */
+  encodeWithSpecialTokens(text: string): number[]
+  /** Ids outside the vocabulary are left out, bytes that are no UTF-8 become U+FFFD. */
+  decode(ids: readonly number[], options?: { skipSpecial?: boolean }): string
+  /** Highest id + 1. */
+  readonly vocabSize: number
+  readonly bosId: number | null
+  readonly eosId: number | null
+  readonly padId: number | null
+  /** `bos_token`, `eos_token`, … as chat templates see them. */
+  readonly specialTokens: Readonly<Record<string, string>>
+}
+
+/** The part of the library used here; its own declarations do not resolve under Node's module rules. */
+type Library = {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] }
+  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string
+  token_to_id(token: string): number | undefined
+  id_to_token(id: number): string | undefined
+}
+const LibraryTokenizer = UntypedTokenizer as unknown as new (tokenizer: Json, config: Json) => Library
+
+type Json = Record<string, unknown>
+type AddedToken = Json & { id: number; content: string }
+
+const SPECIAL_TOKEN_KEYS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token']
+
+/** Kinds whose library version was compared with the original; others are refused, not guessed. */
+const READABLE = {
+  model: ['BPE'],
+  pre_tokenizer: ['ByteLevel', 'Digits', 'Metaspace', 'Sequence', 'Split'],
+  normalizer: ['Lowercase', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Prepend', 'Replace', 'Sequence'],
+  decoder: ['ByteFallback', 'ByteLevel', 'Fuse', 'Metaspace', 'Replace', 'Sequence', 'Strip'],
+  post_processor: ['ByteLevel', 'RobertaProcessing', 'Sequence', 'TemplateProcessing'],
+}
+const READABLE_SPLIT_BEHAVIORS = ['isolated', 'removed']
+
+/** GPT-2's split, which ByteLevel applies by itself unless use_regex is false. */
+export const BYTE_LEVEL_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+/** @throws InputError when tokenizer.json is missing, damaged, or of a kind that would be read wrongly. */
+export function loadTokenizer(folder: string): Tokenizer {
+  const file = join(folder, 'tokenizer.json')
+  if (!existsSync(file)) {
+    throw new InputError(`expected tokenizer.json in ${folder}, found none; save the tokenizer there with AutoTokenizer.from_pretrained(…).save_pretrained("${folder}")`)
+  }
+  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(path => existsSync(path)).map(readJson)
+  return makeTokenizer(readJson(file), Object.assign({}, ...config) as Json, file)
+}
+
+/** @param where names the tokenizer in errors. */
+export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 'tokenizer.json'): Tokenizer {
+  for (const part of Object.keys(READABLE) as (keyof typeof READABLE)[]) checkReadable(tokenizerJson[part], part, where)
+  const vocabulary = readVocabulary(tokenizerJson, where)
+  const specialTokens = readSpecialTokens(config)
+  const addedTokens = readAddedTokens(tokenizerJson, config, specialTokens, vocabulary, where)
+  const library = construct({ ...tokenizerJson, added_tokens: addedTokens, pre_tokenizer: rewritePreTokenizer(tokenizerJson.pre_tokenizer) }, config, where)
+
+  const special = new Set(addedTokens.filter(token => token.special === true).map(token => token.id))
+  let highestId = -1
+  for (const id of vocabulary.values()) highestId = Math.max(highestId, id)
+  for (const { id } of addedTokens) highestId = Math.max(highestId, id)
+  const idOf = (key: string): number | null => {
+    const token = specialTokens[key]
+    return token === undefined ? null : (library.token_to_id(token) ?? null)
+  }
+  const bosId = idOf('bos_token')
+  // Lone surrogates, which only JavaScript strings can hold, become U+FFFD.
+  const encode = (text: string, addSpecialTokens: boolean) => library.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }).ids
+  return {
+    encode: text => encode(text, false),
+    encodeWithSpecialTokens(text) {
+      const ids = encode(text, true)
+      return bosId !== null && ids[0] === bosId && ids[1] === bosId ? ids.slice(1) : ids
+    },
+    decode(ids, { skipSpecial = false } = {}) {
+      const shown = ids.filter(id => library.id_to_token(id) !== undefined && !(skipSpecial && special.has(id)))
+      // The library refuses an empty list, and by default tidies spaces, which Transformers 5 no longer does.
+      return shown.length === 0 ? '' : library.decode(shown, { skip_special_tokens: false, clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true })
+    },
+    vocabSize: highestId + 1,
+    bosId,
+    eosId: idOf('eos_token'),
+    padId: idOf('pad_token'),
+    specialTokens,
+  }
+}
+
+function construct(tokenizerJson: Json, config: Json, where: string): Library {
+  try {
+    return new LibraryTokenizer(tokenizerJson, config)
+  } catch (error) {
+    throw new InputError(`${where} cannot be read as a tokenizer: ${(error as Error).message.split('\n')[0]}`)
+  }
+}
+
+/** Walks `Sequence`s; every part must be of a kind that is known to come out as in the original. */
+function checkReadable(part: unknown, kind: keyof typeof READABLE, where: string): void {
+  if (part === null || part === undefined) {
+    if (kind === 'model') throw new InputError(`${where}: expected a "model", found none; is it a tokenizer.json of Hugging Face tokenizers?`)
+    return
+  }
+  const { type, behavior, dropout } = part as Json
+  if (typeof type !== 'string' || !READABLE[kind].includes(type)) {
+    throw new InputError(`${where}: ${kind} type ${JSON.stringify(type)} is not supported, expected ${READABLE[kind].join(', ')}; choose a model with a byte-pair tokenizer`)
+  }
+  if (type === 'Split' && !READABLE_SPLIT_BEHAVIORS.includes(String(behavior).toLowerCase())) {
+    throw new InputError(`${where}: Split behaviour ${JSON.stringify(behavior)} is not supported, expected Isolated or Removed`)
+  }
+  if (typeof dropout === 'number' && dropout > 0) throw new InputError(`${where}: BPE dropout ${dropout} makes token ids random; set "dropout" to null`)
+  if (type !== 'Sequence') return
+  const children = Object.entries(part).find(([key, value]) => key !== 'type' && Array.isArray(value))?.[1]
+  for (const child of (children as unknown[] | undefined) ?? []) checkReadable(child, kind, where)
+}
+
+/**
+ * The library's Digits knows ASCII digits alone (Rust: every numeric character), and its ByteLevel writes
+ * JavaScript's \s (with U+FEFF, without U+0085). Its Split is right in both: so both become Splits.
+ * ByteLevel with add_prefix_space stays, because the space belongs before the split.
+ */
+function rewritePreTokenizer(part: unknown): unknown {
+  if (part === null || part === undefined) return null
+  const json = part as Json
+  if (json.type === 'Sequence') return { ...json, pretokenizers: (json.pretokenizers as unknown[]).map(rewritePreTokenizer) }
+  if (json.type === 'Digits') return isolate(json.individual_digits === true ? String.raw`\p{N}` : String.raw`\p{N}+`)
+  if (json.type === 'ByteLevel' && json.use_regex !== false && json.add_prefix_space !== true) {
+    return { type: 'Sequence', pretokenizers: [isolate(BYTE_LEVEL_PATTERN), { ...json, use_regex: false }] }
+  }
+  return json
+}
+
+function isolate(pattern: string): Json {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
+}
+
+function readVocabulary(tokenizerJson: Json, where: string): Map<string, number> {
+  const { vocab, merges } = tokenizerJson.model as Json
+  if (typeof vocab !== 'object' || vocab === null || !Array.isArray(merges)) throw new InputError(`${where}: expected a BPE model with "vocab" and "merges"`)
+  const entries = Object.entries(vocab as Json)
+  for (const [token, id] of entries) {
+    if (!isId(id)) throw new InputError(`${where}: expected the id of token ${JSON.stringify(token)} to be a whole number, got ${JSON.stringify(id)}`)
+  }
+  return new Map(entries as [string, number][])
+}
+
+/** Plain strings (Transformers 5) or serialised AddedTokens (Transformers 4). */
+function readSpecialTokens(config: Json): Record<string, string> {
+  const tokens: Record<string, string> = {}
+  for (const key of SPECIAL_TOKEN_KEYS) {
+    const value = config[key]
+    const content = typeof value === 'object' && value !== null ? (value as Json).content : value
+    if (typeof content === 'string') tokens[key] = content
+  }
+  return tokens
+}
+
+/** Those of tokenizer.json, and as Transformers does: those tokenizer_config.json adds, and named special tokens. */
+function readAddedTokens(tokenizerJson: Json, config: Json, specialTokens: Record<string, string>, vocabulary: Map<string, number>, where: string): AddedToken[] {
+  const tokens = (tokenizerJson.added_tokens ?? []) as AddedToken[]
+  if (!Array.isArray(tokens) || !tokens.every(token => isId(token?.id) && typeof token.content === 'string')) {
+    throw new InputError(`${where}: expected "added_tokens" to be a list of {id, content}`)
+  }
+  const all = [...tokens]
+  const add = (token: AddedToken): void => {
+    if (!all.some(({ content }) => content === token.content)) all.push(token)
+  }
+  for (const [id, token] of Object.entries((config.added_tokens_decoder ?? {}) as Record<string, AddedToken>)) {
+    if (typeof token?.content === 'string' && isId(Number(id))) add({ ...token, id: Number(id) })
+  }
+  for (const content of Object.values(specialTokens)) {
+    const id = vocabulary.get(content)
+    if (id !== undefined) add({ id, content, special: true, normalized: false })
+  }
+  const unread = all.find(token => token.single_word === true && token.content !== '')
+  if (unread) throw new InputError(`${where}: added token ${JSON.stringify(unread.content)} asks for single_word, which is not supported; set it to false`)
+  return all
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function readJson(file: string): Json {
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new InputError(`expected JSON in ${file}: ${(error as Error).message.split('\n')[0]}`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError(`expected a JSON object in ${file}, got ${Array.isArray(value) ? 'a list' : String(value)}`)
+  return value as Json
+}

@@ -1,0 +1,79 @@
+/** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
+import type { FairnessLedger, Interval, Message } from './types.ts'
+
+export type MethodKey = string
+
+/** Figures of one method at one round, over seeds x prompts at one temperature. */
+export type RoundFigures = {
+  round: number
+  score: Interval
+  pass: Interval
+  /** Distinct high-reward answers per prompt among k samples. */
+  distinct: Interval
+  /** Share of the known solution space reached by passing samples. */
+  coverage: Interval
+  itemEntropy: Interval
+  tokenEntropy: number
+  length: number
+}
+
+export type MethodComparison = {
+  key: MethodKey
+  label: string
+  seeds: number[]
+  runs: string[]
+  /** Trains on the evaluation's own reward: an upper bound, not a competitor. */
+  upperBound: boolean
+  byTemperature: { temperature: number; rounds: RoundFigures[] }[]
+  /** Margins on one common held-out pair set, against the base, per round. */
+  heldout: { round: number; margin: Interval; accuracy: Interval }[]
+  gradNorm: { round: number; mean: number; first: number; last: number }[]
+  trainingPairs: { round: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  ledger: FairnessLedger
+}
+
+/** `a` minus `b` at the final round, paired by seed and prompt. */
+export type PairedDifference = {
+  a: MethodKey
+  b: MethodKey
+  temperature: number
+  measure: 'score' | 'pass' | 'distinct' | 'coverage'
+  difference: Interval
+  /** Two-sided, from the crossed bootstrap; Holm-adjusted over the declared primary family where `primary`. */
+  p: number
+  pAdjusted: number | null
+  primary: boolean
+  verdict: 'ahead' | 'behind' | 'not distinguishable'
+  seeds: number
+  prompts: number
+}
+
+export type Comparison = {
+  group: string | null
+  title: string
+  /** One plain sentence: who is ahead, by how much, what is not distinguishable. */
+  headline: string
+  /** "these checkpoints" below six seeds, "this method" from six. */
+  claim: 'checkpoints' | 'methods'
+  methods: MethodComparison[]
+  differences: PairedDifference[]
+  evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null }
+  probe: { conditioned: number; unconditioned: number; gain: number } | null
+  /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */
+  cautions: string[]
+  finished: boolean
+}
+
+export type PromptBoard = {
+  total: number
+  seeds: number[]
+  seed: number
+  rows: {
+    index: number
+    prompt: Message[]
+    cells: { method: MethodKey; round: number; temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }[]
+    /** Largest fall of any method's final score below the base: harm first. */
+    harm: number
+    gain: number
+  }[]
+}

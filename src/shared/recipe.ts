@@ -1,0 +1,84 @@
+/**
+ * The recipe file (design section 5): TRL and alignment-handbook key names, validated here and nowhere else.
+ * Unknown keys are an error that names the nearest key; keys TRL removed are translated and reported.
+ */
+import { z } from 'zod'
+
+export const samplingSchema = z.strictObject({
+  temperature: z.number().min(0).default(0.7),
+  top_p: z.number().gt(0).max(1).default(0.9),
+  max_new_tokens: z.int().positive().default(512),
+  n: z.int().positive().default(1),
+  max_prompt_tokens: z.int().positive().default(2048),
+  batch_size: z.int().positive().default(64),
+})
+
+export const trainingSchema = z.strictObject({
+  loss_type: z.array(z.enum(['sigmoid', 'sft'])).default(['sigmoid', 'sft']),
+  loss_weights: z.array(z.number()).nullable().default([1.0, 0.001]),
+  beta: z.number().positive().default(0.1),
+  label_smoothing: z.number().min(0).lt(0.5).default(0),
+  learning_rate: z.number().min(0).default(5e-7),
+  lr_scheduler_type: z.enum(['linear', 'cosine', 'constant', 'constant_with_warmup']).default('linear'),
+  min_lr_rate: z.number().min(0).max(1).default(0),
+  warmup_steps: z.number().min(0).default(0.1),
+  optim: z.enum(['rmsprop', 'adamw_torch']).default('rmsprop'),
+  weight_decay: z.number().min(0).default(0),
+  adam_beta1: z.number().default(0.9),
+  adam_beta2: z.number().default(0.999),
+  adam_epsilon: z.number().default(1e-8),
+  max_length: z.int().positive().default(2048),
+  per_device_train_batch_size: z.int().positive().default(4),
+  gradient_accumulation_steps: z.int().positive().default(1),
+  num_train_epochs: z.number().positive().default(1),
+  max_steps: z.int().default(-1),
+  max_grad_norm: z.number().min(0).default(1.0),
+})
+
+/** One evaluation per item; `verifiable` needs a prompts dataset whose rows carry a task. */
+export const evaluationSchema = z.strictObject({
+  type: z.enum(['verifiable']).default('verifiable'),
+  dataset: z.string(),
+  k: z.int().positive().default(16),
+  temperatures: z.array(z.number().min(0)).default([0, 1]),
+  max_new_tokens: z.int().positive().default(64),
+  batch_size: z.int().positive().default(256),
+  /** Preference dataset on which every method's margin is measured against the base. */
+  heldout_pairs: z.string().nullable().default(null),
+})
+
+export const recipeSchema = z.strictObject({
+  recipe: z.enum(['drift', 'iterative-dpo', 'spin', 'dpo']),
+  model_name_or_path: z.string(),
+  dataset: z.string().describe('A feedback dataset of the workspace or a file; for recipe dpo a preference dataset'),
+  iterations: z.int().positive().default(2),
+  seed: z.int().default(42),
+  engine: z.enum(['embedded', 'torch']).default('embedded'),
+  reference: z.enum(['round-start', 'base']).default('round-start'),
+  warm_start: z.strictObject({ dataset: z.string(), num_train_epochs: z.number().positive().default(3), learning_rate: z.number().positive().optional() }).nullable().default(null),
+  prompt_style: z.enum(['chat', 'paper']).default('chat'),
+  /** Appended to the user's feedback (chat) or given as a system line (paper) when the chosen side is sampled. */
+  improve_instruction: z.string().default('Please give an improved response that addresses my feedback.'),
+  /** Pairs per round; null takes every row. */
+  pairs_per_round: z.int().positive().nullable().default(null),
+  /** The first n pairs of a round are held out of training (the public script: 100). */
+  holdout_pairs: z.int().min(0).default(0),
+  sampling: samplingSchema.prefault({}),
+  training: trainingSchema.prefault({}),
+  reward: z.enum(['learned', 'verifiable']).default('learned'),
+  reward_training: z.strictObject({ num_train_epochs: z.number().positive().default(4), learning_rate: z.number().positive().default(3e-4), per_device_train_batch_size: z.int().positive().default(32) }).prefault({}),
+  evaluation: z.array(evaluationSchema).default([]),
+  save_total_limit: z.int().positive().default(3),
+  threads: z.int().positive().nullable().default(null),
+})
+
+export type Recipe = z.infer<typeof recipeSchema>
+export type TrainingConfig = z.infer<typeof trainingSchema>
+export type SamplingConfig = z.infer<typeof samplingSchema>
+export type EvaluationConfig = z.infer<typeof evaluationSchema>
+
+/** The key under which a run's figures stand in tables. */
+export function methodOf(recipe: Pick<Recipe, 'recipe' | 'reward'>): string {
+  if (recipe.recipe === 'dpo') return 'warm-start'
+  return recipe.recipe === 'iterative-dpo' && recipe.reward === 'verifiable' ? 'iterative-dpo-oracle' : recipe.recipe
+}

@@ -1,0 +1,147 @@
+/** The domain's nouns, as they cross the contract. No behaviour here. */
+
+export type Role = 'system' | 'user' | 'assistant' | 'tool'
+export type Message = { role: Role; content: string }
+
+/** A request whose answer a program can verify; `spec` is read by the verifier alone. */
+export type VerifiableTask = { verifier: string; spec: unknown }
+
+export type Conversation = {
+  /** Content hash of source-independent text (roles and contents). */
+  id: string
+  source: string
+  model: string | null
+  language: string | null
+  createdAt: string | null
+  messages: Message[]
+  metadata: Record<string, unknown>
+}
+
+export type SignalLabel = 'dissatisfied' | 'satisfied' | 'neutral'
+export type Decider = 'human' | 'imported' | 'rules' | 'classifier' | 'judge'
+
+/** What a user thought of the assistant message(s) just before `turnIndex`. */
+export type Signal = {
+  conversationId: string
+  /** Index in `messages` of the user message that reacts. */
+  turnIndex: number
+  label: SignalLabel
+  probability: number
+  categories: string[]
+  evidence: { start: number; end: number } | null
+  decider: Decider
+  deciderVersion: string
+}
+
+/** A logged reply with what its user thought of it: DRIFT's raw material. */
+export type FeedbackRow = {
+  prompt: Message[]
+  reply: string
+  label: SignalLabel
+  /** The user's words; null where the user was silent. */
+  userFeedback: string | null
+  conversationId: string
+  turnIndex: number
+  task: VerifiableTask | null
+}
+
+export type Provenance = { conversationId: string | null; turnIndex: number | null; userFeedback: string | null; round: number | null; policy: string | null; seed: number | null }
+
+export type Pair = { prompt: Message[]; chosen: string; rejected: string; task: VerifiableTask | null; provenance: Provenance }
+export type PromptRow = { prompt: Message[]; task: VerifiableTask | null; conversationId: string | null }
+
+export type DatasetKind = 'feedback' | 'preference' | 'prompts'
+export type Dataset = {
+  name: string
+  kind: DatasetKind
+  hash: string
+  rows: number
+  createdAt: string
+  /** How it was made: filters, cut-off, split, parent. */
+  recipe: Record<string, unknown>
+  statistics: { label: string; value: number | string }[]
+}
+
+export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'done' | 'failed' | 'cancelled'
+
+export type Run = {
+  id: string
+  name: string
+  /** Key in tables: recipe name, or `iterative-dpo-oracle` where the reward is the evaluation's own. */
+  method: string
+  recipe: string
+  group: string | null
+  status: RunStatus
+  round: number
+  rounds: number
+  seed: number
+  baseModel: string
+  modelPath: string | null
+  engine: string
+  threads: number | null
+  createdAt: string
+  startedAt: string | null
+  endedAt: string | null
+  error: string | null
+  notes: string
+}
+
+/** One stage of a run's timeline: warm-start, round-1/sample, round-1/train, round-1/evaluate … */
+export type RunStage = {
+  key: string
+  kind: 'sample' | 'train' | 'reward' | 'evaluate'
+  round: number
+  status: 'running' | 'done'
+  startsFrom: string | null
+  startedAt: string
+  endedAt: string | null
+  seconds: number | null
+  /** Set when an equal stage of another run was reused (same inputs, same result). */
+  reusedFrom: string | null
+  summary: Record<string, number | string | null>
+}
+
+export type MetricRow = { stage: string; step: number; [trlName: string]: number | string }
+
+export type SampleRow = {
+  stage: string
+  index: number
+  prompt: Message[]
+  text: string
+  rejected: string | null
+  userFeedback: string | null
+  finishReason: 'stop' | 'length'
+  tokens: number
+  entropy: number
+  reward: number | null
+}
+
+/** Signals consumed and work done, so that unequal races are seen. */
+export type FairnessLedger = {
+  signals: number
+  uniquePrompts: number
+  samplesDrawn: number
+  rewardQueries: number
+  generatedTokens: number
+  trainedTokens: number
+  optimizerSteps: number
+  seconds: number
+}
+
+export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null }
+
+export type Job = {
+  id: string
+  kind: 'run' | 'import' | 'signals' | 'demo'
+  title: string
+  status: RunStatus
+  stage: string
+  done: number
+  total: number
+  perSecond: number | null
+  etaSeconds: number | null
+  runId: string | null
+  error: string | null
+}
+
+export type Interval = { estimate: number; low: number; high: number }
