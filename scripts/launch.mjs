@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { ensureElectron } from './electron-runtime.mjs'
+import { electronBinary, ensureElectron } from './electron-runtime.mjs'
 import { ensureBuilt, ensurePackages, root, say, SetupError } from './setup.mjs'
 
 const cli = 'src/cli/index.ts'
@@ -32,12 +32,17 @@ try {
   const node = await ensurePackages()
   const env = { ...process.env, PATH: dirname(node) + delimiter + (process.env.PATH ?? '') }
   const opens = verb === 'start' || (verb === 'drift' && args[0] === 'open')
+  // `npm start --no-demo` without the second `--` is kept by npm for itself, as this variable.
+  if (verb === 'start' && process.env.npm_config_demo === '') args.push('--no-demo')
   const asksForHelp = args.includes('--help') || args.includes('-h')
   if (!asksForHelp && (opens || (verb === 'drift' && args[0] === 'serve'))) await ensureBuilt('renderer', node)
   if (!asksForHelp && opens) {
     const headlessBecause = await ensureElectron(node)
     if (headlessBecause) env.DRIFT_HEADLESS_BECAUSE = headlessBecause
-    else await ensureBuilt('electron', node)
+    else {
+      await ensureBuilt('electron', node)
+      env.DRIFT_ELECTRON = electronBinary()
+    }
   }
   launch(node, [...chosen.run, ...args], chosen.inPlace ? userFolder() : root, env)
 } catch (error) {

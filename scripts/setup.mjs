@@ -89,7 +89,7 @@ const builds = {
 function readyNode() {
   if (Number(process.versions.node.split('.')[0]) >= nodeMajor) return process.execPath
   const pinned = pinnedNode()
-  return pinned && readJson(join(pinned.folder, 'package.json'))?.version === pinned.version && existsSync(pinned.path) ? pinned.path : null
+  return pinned && readJson(join(pinned.folder, 'package.json'))?.version?.replace(/^v/, '') === pinned.version && existsSync(pinned.path) ? pinned.path : null
 }
 
 function pinnedNode() {
@@ -184,8 +184,8 @@ function filesUnder(path) {
 async function npm(node, args, holdFor) {
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error', '--fetch-retries=1', '--fetch-retry-mintimeout=2000']
   const cli = npmCli()
-  if (cli) return await run(node, [cli, ...args, ...quiet], holdFor)
-  return await run('npm', [...args, ...quiet], holdFor, { shell: process.platform === 'win32' })
+  const options = { stdio: ['ignore', 'ignore', 2], shell: !cli && process.platform === 'win32' }
+  return cli ? await run(node, [cli, ...args, ...quiet], holdFor, options) : await run('npm', [...args, ...quiet], holdFor, options)
 }
 
 /** npm's own script: of the npm that started us, else the one that lies beside this Node. */

@@ -5,6 +5,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './input-error.ts'
+import { readJsonObject } from './json-file.ts'
 import { readSafetensors, syncFolder, writeSafetensors } from './safetensors.ts'
 import type { Tensor } from './safetensors.ts'
 
@@ -296,17 +297,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-}
-
-function readJsonObject(file: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new InputError(`expected JSON in ${file}: ${(error as Error).message.split('\n')[0]}`)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError(`expected a JSON object in ${file}, got ${Array.isArray(value) ? 'a list' : String(value)}`)
-  return value as Record<string, unknown>
 }
 
 function writeDurably(file: string, content: string | Uint8Array): void {

@@ -1,15 +1,13 @@
 import type { Handlers } from '../../shared/contract.ts'
-import { BackendError } from '../errors.ts'
+import { listImports, pageOfQuarantinedRows } from '../storage/imports.ts'
 import type { Session } from '../session.ts'
 
-const missing = (name: string): never => {
-  throw new BackendError('failed', `${name} is not built yet`)
-}
-
-export function importsApi(_session: Session) {
+export function importsApi({ workspace: { db } }: Session) {
   return {
-    'imports.list': () => missing('imports.list'),
-    'imports.start': () => missing('imports.start'),
-    'imports.quarantine': () => missing('imports.quarantine'),
+    'imports.list': () => listImports(db),
+    'imports.start': () => {
+      throw new Error('imports.start is not built yet')
+    },
+    'imports.quarantine': (input) => pageOfQuarantinedRows(db, input),
   } satisfies Pick<Handlers, 'imports.list' | 'imports.start' | 'imports.quarantine'>
 }

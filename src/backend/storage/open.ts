@@ -53,7 +53,8 @@ export function openDatabase(file: string): WritableDb {
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
     db.pragma('temp_store = MEMORY')
-    db.pragma('cache_size = -65536')
+    db.pragma('cache_size = -65536') // KiB
+    db.pragma('wal_autocheckpoint = 8192') // pages of 4 KiB
     migrate(db as WritableDb, file)
     return db as WritableDb
   } catch (error) {

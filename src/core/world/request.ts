@@ -153,13 +153,14 @@ export function drawRequests(options: { worldSeed: number; split: EvaluationSpli
   const rng = makeRng(`world ${options.worldSeed}`).fork(`requests/${options.split}`)
   const seen = new Set<string>()
   const drawn: RenderedRequest[] = []
-  for (let tries = 0; drawn.length < options.n; tries++) {
-    if (tries > 1000 + 200 * options.n) {
+  for (let sinceNew = 0; drawn.length < options.n; sinceNew++) {
+    if (sinceNew > 1000) {
       throw new Error(`drawRequests: expected ${options.n} different requests in split ${options.split}, found ${drawn.length}; ask for fewer`)
     }
     const request = drawRenderedRequest(rng, options.split)
     const key = requestKey(request.spec)
     if (seen.has(key)) continue
+    sinceNew = 0
     seen.add(key)
     drawn.push(request)
   }

@@ -2,10 +2,12 @@
  * Text to token ids and back, as Hugging Face's Rust `tokenizers` does it. Wraps @huggingface/tokenizers;
  * where that library differs from the original, tokenizer.json is rewritten before it sees it.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
 import { InputError } from '../input-error.ts'
+import { readJsonObject } from '../json-file.ts'
+import { makeDecoder } from './decoder.ts'
 
 export type Tokenizer = {
   /** No special tokens are added; special tokens that stand in the text are recognised. */
@@ -26,9 +28,7 @@ export type Tokenizer = {
 /** The part of the library used here; its own declarations do not resolve under Node's module rules. */
 type Library = {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] }
-  decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string
   token_to_id(token: string): number | undefined
-  id_to_token(id: number): string | undefined
 }
 const LibraryTokenizer = UntypedTokenizer as unknown as new (tokenizer: Json, config: Json) => Library
 
@@ -42,7 +42,6 @@ const READABLE = {
   model: ['BPE'],
   pre_tokenizer: ['ByteLevel', 'Digits', 'Metaspace', 'Sequence', 'Split'],
   normalizer: ['Lowercase', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Prepend', 'Replace', 'Sequence'],
-  decoder: ['ByteFallback', 'ByteLevel', 'Fuse', 'Metaspace', 'Replace', 'Sequence', 'Strip'],
   post_processor: ['ByteLevel', 'RobertaProcessing', 'Sequence', 'TemplateProcessing'],
 }
 const READABLE_SPLIT_BEHAVIORS = ['isolated', 'removed']
@@ -56,8 +55,8 @@ export function loadTokenizer(folder: string): Tokenizer {
   if (!existsSync(file)) {
     throw new InputError(`expected tokenizer.json in ${folder}, found none; save the tokenizer there with AutoTokenizer.from_pretrained(…).save_pretrained("${folder}")`)
   }
-  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(path => existsSync(path)).map(readJson)
-  return makeTokenizer(readJson(file), Object.assign({}, ...config) as Json, file)
+  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(path => existsSync(path)).map(readJsonObject)
+  return makeTokenizer(readJsonObject(file), Object.assign({}, ...config) as Json, file)
 }
 
 /** @param where names the tokenizer in errors. */
@@ -68,10 +67,10 @@ export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 't
   const addedTokens = readAddedTokens(tokenizerJson, config, specialTokens, vocabulary, where)
   const library = construct({ ...tokenizerJson, added_tokens: addedTokens, pre_tokenizer: rewritePreTokenizer(tokenizerJson.pre_tokenizer) }, config, where)
 
+  const decodeTokens = makeDecoder(tokenizerJson.decoder, where)
+  const tokenOf = new Map([...vocabulary].map(([token, id]) => [id, token]))
+  for (const { id, content } of addedTokens) tokenOf.set(id, content)
   const special = new Set(addedTokens.filter(token => token.special === true).map(token => token.id))
-  let highestId = -1
-  for (const id of vocabulary.values()) highestId = Math.max(highestId, id)
-  for (const { id } of addedTokens) highestId = Math.max(highestId, id)
   const idOf = (key: string): number | null => {
     const token = specialTokens[key]
     return token === undefined ? null : (library.token_to_id(token) ?? null)
@@ -86,11 +85,10 @@ export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 't
       return bosId !== null && ids[0] === bosId && ids[1] === bosId ? ids.slice(1) : ids
     },
     decode(ids, { skipSpecial = false } = {}) {
-      const shown = ids.filter(id => library.id_to_token(id) !== undefined && !(skipSpecial && special.has(id)))
-      // The library refuses an empty list, and by default tidies spaces, which Transformers 5 no longer does.
-      return shown.length === 0 ? '' : library.decode(shown, { skip_special_tokens: false, clean_up_tokenization_spaces: config.clean_up_tokenization_spaces === true })
+      const shown = skipSpecial ? ids.filter(id => !special.has(id)) : ids
+      return decodeTokens(shown.map(id => tokenOf.get(id)).filter(token => token !== undefined))
     },
-    vocabSize: highestId + 1,
+    vocabSize: tokenOf.size === 0 ? 0 : [...tokenOf.keys()].reduce((a, b) => Math.max(a, b)) + 1,
     bosId,
     eosId: idOf('eos_token'),
     padId: idOf('pad_token'),
@@ -190,15 +188,4 @@ function readAddedTokens(tokenizerJson: Json, config: Json, specialTokens: Recor
 
 function isId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-function readJson(file: string): Json {
-  let value: unknown
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8'))
-  } catch (error) {
-    throw new InputError(`expected JSON in ${file}: ${(error as Error).message.split('\n')[0]}`)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError(`expected a JSON object in ${file}, got ${Array.isArray(value) ? 'a list' : String(value)}`)
-  return value as Json
 }

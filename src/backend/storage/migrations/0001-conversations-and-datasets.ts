@@ -52,6 +52,8 @@ export function conversationsAndDatasets(db: WritableDb): void {
     ) STRICT;
     CREATE UNIQUE INDEX messages_of_conversation ON messages(conversation, turn_index);
     CREATE VIRTUAL TABLE messages_fts USING fts5(content, content = 'messages', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 2');
+    -- Bytes of index gathered in memory before a segment is written: fewer merges while importing (default 1 MiB).
+    INSERT INTO messages_fts(messages_fts, rank) VALUES ('hashsize', 67108864);
 
     CREATE TABLE signals (
       conversation INTEGER NOT NULL REFERENCES conversations(position) ON DELETE CASCADE,

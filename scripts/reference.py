@@ -1,0 +1,139 @@
+"""Makes the project's own reference fixtures in tests/reference/golden from the project's own texts.
+
+    python scripts/reference.py            (torch 2.13, transformers 5.23, trl 1.16, tokenizers 0.23)
+
+Tiny random models in Hugging Face layout with what PyTorch and TRL computed on them in float32 on one thread:
+token ids, rendered pairs with per-token log-probabilities, greedy tokens and the kept part of a top-p distribution,
+gradients of the first DPO step, and ten steps of TRL's DPOTrainer with their metrics and final weights.
+The tests that read them need neither Python nor network.
+"""
+import json
+import os
+import shutil
+import sys
+
+import torch
+from datasets import Dataset
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen3Config
+from trl import DPOConfig, DPOTrainer
+
+torch.set_num_threads(1)
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "reference", "golden")
+
+PAIRS = [
+    ("Which river runs past the old mill?", "The Ash runs past it, two hundred metres to the south.", "A river."),
+    ("Write one line about rain on a tin roof.", "A thousand small drummers, none of them in a hurry.", "Rain falls on the roof and the roof is made of tin and it rains."),
+    ("Give me three uses for a broken ladder.", "Plant shelf, towel rail, trellis for beans.", "You could climb it."),
+    ("How do I keep basil alive in winter?", "Bright window, no draught, water from below when the soil is dry.", "Basil is a herb. It grows. Water it every day, a lot."),
+    ("Shorten this: the meeting that was planned for Monday has been moved to Tuesday.", "Monday's meeting is now on Tuesday.", "The meeting that was planned has been moved."),
+    ("Is 91 a prime number?", "No: 7 times 13.", "Yes, 91 is prime."),
+]
+TEXTS = [text for row in PAIRS for text in row] + ["  leading and trailing  ", "tabs\tand\nnewlines\r\n", "naïve café, 東京, Привет, 🙂👍🏽", "don't 12345 3.14", "", "<|eot|> as text", "a\u0000b\u200bc"]
+TEMPLATE = "{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] | trim + '<|eot|>' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+
+
+def tokenizer():
+    tok = Tokenizer(models.BPE())
+    tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tok.decoder = decoders.ByteLevel()
+    special = ["<|pad|>", "<|eot|>", "<|user|>", "<|assistant|>", "<|system|>"]
+    tok.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=384, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+    fast = PreTrainedTokenizerFast(tokenizer_object=tok, eos_token="<|eot|>", pad_token="<|pad|>")
+    fast.chat_template = TEMPLATE
+    return fast
+
+
+def configs(vocab):
+    common = dict(vocab_size=vocab, hidden_size=32, intermediate_size=72, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=256, initializer_range=0.08, eos_token_id=1, pad_token_id=0, bos_token_id=None)
+    yield "llama-untied", LlamaConfig(**common, tie_word_embeddings=False)
+    yield "qwen3-tied", Qwen3Config(**common, head_dim=16, tie_word_embeddings=True)
+
+
+def token_logps(model, prompt, completion):
+    ids = torch.tensor([prompt + completion])
+    logps = model(ids).logits[0, :-1].float().log_softmax(-1)
+    rows = torch.arange(len(prompt) - 1, len(prompt) + len(completion) - 1)
+    return logps[rows, torch.tensor(completion)]
+
+
+def dump(path, value):
+    with open(path, "w") as file:
+        json.dump(value, file, ensure_ascii=False)
+
+
+def make(name, config, tok):
+    folder, golden = os.path.join(ROOT, name), os.path.join(ROOT, name, "golden")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(golden)
+    torch.manual_seed(7)
+    model = AutoModelForCausalLM.from_config(config).float().eval()
+    model.save_pretrained(folder)
+    tok.save_pretrained(folder)
+
+    dump(f"{golden}/tokenizer.json", [{"text": t, "ids": (ids := tok.encode(t, add_special_tokens=False)), "decoded": tok.decode(ids)} for t in TEXTS])
+    rows = [{"prompt": [{"role": "user", "content": p}], "chosen": [{"role": "assistant", "content": c}], "rejected": [{"role": "assistant", "content": r}]} for p, c, r in PAIRS]
+    with open(f"{golden}/pairs.jsonl", "w") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    render = lambda messages, generate: tok.apply_chat_template(messages, tokenize=False, add_generation_prompt=generate)
+    encode = lambda text: tok.encode(text, add_special_tokens=False)
+    scores, tensors = [], []
+    for row in rows:
+        out, pair = {}, []
+        prompt = encode(render(row["prompt"], True))
+        for side in ("chosen", "rejected"):
+            text = render(row["prompt"] + row[side], False)
+            completion = encode(text)[len(prompt):]
+            logps = token_logps(model, prompt, completion)
+            pair.append((prompt, completion, logps.sum().item()))
+            out[side] = {"text": text, "prompt_ids": prompt, "completion_ids": completion, "token_logps": logps.tolist(), "logp": logps.sum().item()}
+        scores.append(out)
+        tensors.append(pair)
+    dump(f"{golden}/score.json", scores)
+
+    generations = []
+    for row in rows[:4]:
+        prompt = encode(render(row["prompt"], True))
+        ids = torch.tensor([prompt])
+        with torch.no_grad():
+            greedy = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False, pad_token_id=0)[0, len(prompt):].tolist()
+            probs = (model(ids).logits[0, -1] / 0.7).softmax(-1)
+        kept, order = probs.sort(descending=True)
+        keep = kept.cumsum(-1) - kept < 0.9
+        kept = kept[keep] / kept[keep].sum()
+        generations.append({"prompt_ids": prompt, "greedy_ids": greedy, "temperature": 0.7, "top_p": 0.9, "kept_ids": order[keep].tolist(), "kept_probs": kept.tolist()})
+    dump(f"{golden}/generate.json", generations)
+
+    beta, alpha = 0.1, 0.001
+    model.zero_grad()
+    losses, nll, tokens = [], 0.0, 0
+    for (p, c, ref_c), (_, r, ref_r) in tensors:
+        chosen, rejected = token_logps(model, p, c), token_logps(model, p, r)
+        losses.append(-torch.nn.functional.logsigmoid(beta * ((chosen.sum() - ref_c) - (rejected.sum() - ref_r))))
+        nll, tokens = nll - chosen.sum(), tokens + len(c)
+    loss = torch.stack(losses).mean() + alpha * nll / tokens
+    loss.backward()
+    gradients = {key: value.grad.clone() for key, value in model.named_parameters()}
+    norm = torch.stack([g.norm() for g in gradients.values()]).norm().item()
+    dump(f"{golden}/dpo-first-grad.json", {"loss": loss.item(), "beta": beta, "rpo_alpha": alpha, "grad_norm": norm})
+    save_file(gradients, f"{golden}/dpo-first-grad.safetensors")
+
+    runs = {
+        "rmsprop-rpo": dict(optim="rmsprop", lr_scheduler_type="linear", warmup_steps=2, learning_rate=5e-4, weight_decay=0.0, loss_type=["sigmoid", "sft"], loss_weights=[1.0, 0.001]),
+        "adamw-sigmoid": dict(optim="adamw_torch", lr_scheduler_type="cosine", warmup_steps=1, learning_rate=1e-3, weight_decay=0.01, loss_type=["sigmoid"], loss_weights=None),
+    }
+    for run, options in runs.items():
+        args = DPOConfig(output_dir="/tmp/reference", per_device_train_batch_size=len(rows), max_steps=10, beta=beta, max_length=256, max_grad_norm=1.0, logging_steps=1, report_to=[], use_cpu=True, bf16=False, fp16=False, save_strategy="no", gradient_checkpointing=False, seed=42, **options)
+        trainer = DPOTrainer(model=AutoModelForCausalLM.from_pretrained(folder).float(), args=args, train_dataset=Dataset.from_list(rows), processing_class=tok)
+        trainer.train()
+        log = [entry for entry in trainer.state.log_history if "loss" in entry]
+        dump(f"{golden}/dpo-{run}.json", {"config": {**options, "scheduler": options["lr_scheduler_type"], "beta": beta, "max_length": 256, "max_grad_norm": 1.0, "per_device_train_batch_size": len(rows), "max_steps": 10, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8}, "log": log})
+        save_file({k: v.detach().clone().contiguous() for k, v in trainer.model.state_dict().items() if not (config.tie_word_embeddings and k == "lm_head.weight")}, f"{golden}/dpo-{run}.safetensors")
+
+
+tok = tokenizer()
+for name, config in configs(len(tok)):
+    make(name, config, tok)
+    print(name, "written", file=sys.stderr)

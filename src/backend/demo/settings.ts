@@ -1,0 +1,84 @@
+/**
+ * Sizes and recipes of the built-in experiment (world.md). The recipe files it writes are ordinary recipes: nothing
+ * that runs them knows of the demo.
+ */
+import { stringify } from 'yaml'
+
+export type DemoSize = {
+  /** Simulated users of each log. */
+  users: number
+  iterations: number
+  pairsPerRound: number
+  testPrompts: number
+  heldoutPrompts: number
+  /** Samples per prompt at T = 1. */
+  k: number
+  /** The oracle-reward arm (an upper bound) runs in the full experiment alone. */
+  oracle: boolean
+  seeds: number
+}
+
+export const QUICK: DemoSize = { users: 700, iterations: 2, pairsPerRound: 256, testPrompts: 60, heldoutPrompts: 80, k: 8, oracle: false, seeds: 1 }
+export const FULL: DemoSize = { users: 1600, iterations: 3, pairsPerRound: 512, testPrompts: 80, heldoutPrompts: 150, k: 16, oracle: true, seeds: 6 }
+
+/** The world's own seed: which requests exist in test, validation and held-out splits. Frozen. */
+export const WORLD_SEED = 1
+export const BASE_MODEL = 'models/base'
+export const TEST_DATASET = 'test-requests'
+export const HELDOUT_DATASET = 'heldout-pairs'
+export const feedbackDataset = (seed: number): string => `feedback-${seed}`
+export const seedPairsDataset = (seed: number): string => `seed-pairs-${seed}`
+
+/** The instruction DRIFT appends to the user's words: the first of the world's improve lines. */
+export const IMPROVE_INSTRUCTION = 'please give an improved reply.'
+
+export type DemoMethod = 'warm-start' | 'drift' | 'iterative-dpo' | 'iterative-dpo-oracle' | 'spin'
+
+/**
+ * One recipe file. All methods share everything but where pairs come from. Learning rate and the fixed base
+ * reference come from the prototype's sweep on its own base, the same for every method (world.md section 5).
+ */
+export function demoRecipe(method: DemoMethod, seed: number, size: DemoSize): string {
+  const recipe = method === 'warm-start' ? 'dpo' : method === 'iterative-dpo-oracle' ? 'iterative-dpo' : method
+  const training = {
+    loss_type: ['sigmoid', 'sft'],
+    loss_weights: [1, 0.001],
+    beta: 0.1,
+    learning_rate: 3e-4,
+    lr_scheduler_type: 'linear',
+    min_lr_rate: 0.1,
+    warmup_steps: 0.1,
+    optim: 'adamw_torch',
+    adam_beta2: 0.95,
+    max_length: 256,
+    per_device_train_batch_size: 16,
+    num_train_epochs: method === 'warm-start' ? 2 : 1,
+    max_grad_norm: 2,
+  }
+  const common = {
+    recipe,
+    model_name_or_path: BASE_MODEL,
+    dataset: method === 'warm-start' ? seedPairsDataset(seed) : feedbackDataset(seed),
+    iterations: method === 'warm-start' ? 1 : size.iterations,
+    seed,
+    reference: 'base',
+    ...(method === 'warm-start' ? {} : { warm_start: { dataset: seedPairsDataset(seed), num_train_epochs: 2 }, improve_instruction: IMPROVE_INSTRUCTION, pairs_per_round: size.pairsPerRound }),
+    sampling: { temperature: 1, top_p: 1, max_new_tokens: 48, batch_size: 256 },
+    training,
+    ...(recipe === 'iterative-dpo' ? { reward: method === 'iterative-dpo-oracle' ? 'verifiable' : 'learned' } : {}),
+    evaluation: [{ type: 'verifiable', dataset: TEST_DATASET, k: size.k, temperatures: [0, 1], max_new_tokens: 48, batch_size: 256, heldout_pairs: HELDOUT_DATASET }],
+  }
+  return `# ${TITLES[method]} on the built-in world, seed ${seed}\n${stringify(common, { lineWidth: 0 })}`
+}
+
+const TITLES: Record<DemoMethod, string> = {
+  'warm-start': 'The warm start alone: DPO on pairs of a disliked reply and the reply that then pleased',
+  drift: 'DRIFT',
+  'iterative-dpo': 'Iterative DPO, reward learned from the logs',
+  'iterative-dpo-oracle': "Iterative DPO ranked by the evaluation's own verifier (upper bound)",
+  spin: 'SPIN on satisfied replies',
+}
+
+export function demoMethods(size: DemoSize): DemoMethod[] {
+  return size.oracle ? ['warm-start', 'drift', 'iterative-dpo', 'iterative-dpo-oracle', 'spin'] : ['warm-start', 'drift', 'iterative-dpo', 'spin']
+}

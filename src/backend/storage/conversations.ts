@@ -1,0 +1,89 @@
+/** Conversations and their messages: writing a batch, and reading one back. Browsing is in `browse.ts`. */
+import { createHash } from 'node:crypto'
+import { identityText, type ConversationDraft } from '../../core/import/format.ts'
+import { isReaction } from '../../core/import/messages.ts'
+import type { Conversation, Message } from '../../shared/types.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+import { countSignals, writeSignals, type SignalWrite } from './signals.ts'
+
+export type NewConversation = ConversationDraft & { source: string }
+
+/** Content hash: 128 bits of SHA-256 over roles and contents, in hexadecimal. */
+export function conversationId(messages: readonly Message[], metadata: Readonly<Record<string, unknown>> = {}): string {
+  return createHash('sha256').update(identityText(messages, metadata)).digest('hex').slice(0, 32)
+}
+
+/**
+ * Writes a batch in one transaction, with the caller's own rows (`alongside`). Conversations that are there
+ * already are duplicates; labels that a duplicate brings are written all the same.
+ */
+export function writeConversations(db: WritableDb, importId: string, drafts: readonly NewConversation[], alongside: (counts: { imported: number; duplicates: number }) => void): { imported: number; duplicates: number } {
+  const insertConversation = db.prepare(
+    `INSERT INTO conversations (id, source, model, language, created_at, turns, characters, metadata, import_id, answered_turns)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+  )
+  const findPosition = db.prepare('SELECT position FROM conversations WHERE id = ?').pluck()
+  const insertMessage = db.prepare('INSERT INTO messages (conversation, turn_index, role, content) VALUES (?, ?, ?, ?)')
+  const write = db.transaction(() => {
+    const before = db.prepare('SELECT coalesce(max(id), 0) FROM messages').pluck().get() as number
+    const signals: SignalWrite[] = []
+    let imported = 0
+    for (const draft of drafts) {
+      const id = conversationId(draft.messages, draft.metadata)
+      let characters = 0
+      let answered = 0
+      draft.messages.forEach((message, i) => {
+        characters += message.content.length
+        if (isReaction(draft.messages, i)) answered += 1
+      })
+      const { changes, lastInsertRowid } = insertConversation.run(id, draft.source, draft.model, draft.language, draft.createdAt, draft.messages.length, characters, JSON.stringify(draft.metadata), importId, answered)
+      if (changes === 1) {
+        imported += 1
+        draft.messages.forEach((message, i) => insertMessage.run(lastInsertRowid, i, message.role, message.content))
+      }
+      if (draft.labels.length > 0) {
+        const conversation = changes === 1 ? Number(lastInsertRowid) : (findPosition.get(id) as number)
+        for (const label of draft.labels) signals.push({ conversation, ...label, evidence: null, decider: 'imported', deciderVersion: importId })
+      }
+    }
+    db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
+    writeSignals(db, signals)
+    countSignals(db, new Set(signals.map((signal) => signal.conversation)))
+    const counts = { imported, duplicates: drafts.length - imported }
+    alongside(counts)
+    return counts
+  })
+  return write.immediate()
+}
+
+export function getConversation(db: ReadableDb, id: string): { position: number; conversation: Conversation } | null {
+  const row = db.prepare('SELECT position, id, source, model, language, created_at, metadata FROM conversations WHERE id = ?').get(id) as StoredConversation | undefined
+  if (row === undefined) return null
+  const messages = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index').all(row.position) as Message[]
+  return { position: row.position, conversation: toConversation(row, messages) }
+}
+
+/** Every conversation in import order, read in pages so that a transaction elsewhere is not held up. */
+export function* eachConversation(db: ReadableDb, source?: string): Generator<{ position: number; conversation: Conversation }> {
+  const pageSize = 500
+  const pageOf = db.prepare(
+    `SELECT position, id, source, model, language, created_at, metadata FROM conversations
+     WHERE position > @after AND (@source IS NULL OR source = @source) ORDER BY position LIMIT ${pageSize}`,
+  )
+  const messagesBetween = db.prepare('SELECT conversation, role, content FROM messages WHERE conversation BETWEEN ? AND ? ORDER BY conversation, turn_index')
+  for (let after = 0; ; ) {
+    const rows = pageOf.all({ after, source: source ?? null }) as StoredConversation[]
+    const [first, last] = [rows[0], rows.at(-1)]
+    if (first === undefined || last === undefined) return
+    const messages = new Map<number, Message[]>(rows.map((row) => [row.position, []]))
+    for (const { conversation, role, content } of messagesBetween.all(first.position, last.position) as (Message & { conversation: number })[]) messages.get(conversation)?.push({ role, content })
+    for (const row of rows) yield { position: row.position, conversation: toConversation(row, messages.get(row.position) ?? []) }
+    after = last.position
+  }
+}
+
+type StoredConversation = { position: number; id: string; source: string; model: string | null; language: string | null; created_at: string | null; metadata: string }
+
+function toConversation(row: StoredConversation, messages: Message[]): Conversation {
+  return { id: row.id, source: row.source, model: row.model, language: row.language, createdAt: row.created_at, messages, metadata: JSON.parse(row.metadata) as Record<string, unknown> }
+}

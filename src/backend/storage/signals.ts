@@ -1,0 +1,138 @@
+/** Signals: one row per turn and decider, and the winning one. Figures per conversation are kept beside them. */
+import type { SignalSummary, SignalRow } from '../../shared/contract.ts'
+import type { Decider, Signal, SignalLabel } from '../../shared/types.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+
+export type SignalWrite = Omit<Signal, 'conversationId'> & { conversation: number }
+
+/** Writes one decider's word on each turn, in place of what it said before. */
+export function writeSignals(db: WritableDb, signals: readonly SignalWrite[]): void {
+  if (signals.length === 0) return
+  const upsert = db.prepare(
+    `INSERT INTO signals (conversation, turn_index, decider, decider_version, label, probability, categories, evidence_start, evidence_end)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (conversation, turn_index, decider) DO UPDATE SET decider_version = excluded.decider_version, label = excluded.label,
+       probability = excluded.probability, categories = excluded.categories, evidence_start = excluded.evidence_start, evidence_end = excluded.evidence_end`,
+  )
+  for (const { conversation, turnIndex, decider, deciderVersion, label, probability, categories, evidence } of signals) {
+    upsert.run(conversation, turnIndex, decider, deciderVersion, label, probability, JSON.stringify(categories), evidence?.start ?? null, evidence?.end ?? null)
+  }
+}
+
+/** Renews the figures of the winning signals on the conversations named; in the transaction that wrote signals. */
+export function countSignals(db: WritableDb, conversations: Iterable<number>): void {
+  const update = db.prepare(
+    `UPDATE conversations SET (dissatisfied_turns, satisfied_turns, neutral_turns) =
+       (SELECT count(*) FILTER (WHERE label = 'dissatisfied'), count(*) FILTER (WHERE label = 'satisfied'), count(*) FILTER (WHERE label = 'neutral')
+        FROM winning_signals WHERE conversation = @position)
+     WHERE position = @position`,
+  )
+  for (const position of conversations) update.run({ position })
+}
+
+export function deleteSignal(db: WritableDb, conversation: number, turnIndex: number, decider: Decider): void {
+  db.prepare('DELETE FROM signals WHERE conversation = ? AND turn_index = ? AND decider = ?').run(conversation, turnIndex, decider)
+}
+
+type StoredSignal = {
+  conversation_id: string; turn_index: number; decider: Decider; decider_version: string; label: SignalLabel
+  probability: number; categories: string; evidence_start: number | null; evidence_end: number | null
+}
+
+function toSignal(row: StoredSignal): Signal {
+  return {
+    conversationId: row.conversation_id,
+    turnIndex: row.turn_index,
+    label: row.label,
+    probability: row.probability,
+    categories: JSON.parse(row.categories) as string[],
+    evidence: row.evidence_start === null || row.evidence_end === null ? null : { start: row.evidence_start, end: row.evidence_end },
+    decider: row.decider,
+    deciderVersion: row.decider_version,
+  }
+}
+
+const COLUMNS = 'c.id AS conversation_id, s.turn_index, s.decider, s.decider_version, s.label, s.probability, s.categories, s.evidence_start, s.evidence_end'
+
+/** The winning signal of each judged turn of one conversation, in order. */
+export function winningSignalsOf(db: ReadableDb, position: number): Signal[] {
+  const rows = db.prepare(`SELECT ${COLUMNS} FROM winning_signals s JOIN conversations c ON c.position = s.conversation WHERE s.conversation = ? ORDER BY s.turn_index`).all(position) as StoredSignal[]
+  return rows.map(toSignal)
+}
+
+export function winningSignal(db: ReadableDb, position: number, turnIndex: number): Signal | null {
+  return winningSignalsOf(db, position).find((signal) => signal.turnIndex === turnIndex) ?? null
+}
+
+export function pageOfSignals(
+  db: ReadableDb,
+  filter: { label?: SignalLabel | undefined; category?: string | undefined; decider?: string | undefined; offset: number; limit: number },
+): { total: number; rows: SignalRow[] } {
+  const where = `(@label IS NULL OR s.label = @label) AND (@decider IS NULL OR s.decider = @decider)
+    AND (@category IS NULL OR EXISTS (SELECT 1 FROM json_each(s.categories) WHERE value = @category))`
+  const bound = { label: filter.label ?? null, category: filter.category ?? null, decider: filter.decider ?? null }
+  const total = db.prepare(`SELECT count(*) FROM winning_signals s WHERE ${where}`).pluck().get(bound) as number
+  const rows = db
+    .prepare(
+      `SELECT ${COLUMNS}, u.content AS user_text, r.content AS reply_text
+       FROM (SELECT * FROM winning_signals s WHERE ${where} LIMIT @limit OFFSET @offset) s
+       JOIN conversations c ON c.position = s.conversation
+       JOIN messages u ON u.conversation = s.conversation AND u.turn_index = s.turn_index
+       JOIN messages r ON r.conversation = s.conversation AND r.turn_index = s.turn_index - 1
+       ORDER BY s.conversation, s.turn_index`,
+    )
+    .all({ ...bound, limit: filter.limit, offset: filter.offset }) as (StoredSignal & { user_text: string; reply_text: string })[]
+  return { total, rows: rows.map((row) => ({ ...toSignal(row), userText: row.user_text, replyText: row.reply_text })) }
+}
+
+const EXAMPLES = 3
+const SHOWN_CATEGORIES = 30
+
+export function summarizeSignals(db: ReadableDb): SignalSummary {
+  const labels = db.prepare('SELECT label, count(*) AS count FROM winning_signals GROUP BY label ORDER BY count DESC').all() as SignalSummary['labels']
+  const deciders = db
+    .prepare('SELECT decider, decider_version AS version, count(*) AS count FROM signals GROUP BY decider, decider_version ORDER BY count DESC')
+    .all() as SignalSummary['deciders']
+  const counted = db
+    .prepare('SELECT value AS category, count(*) AS count FROM winning_signals, json_each(categories) GROUP BY value ORDER BY count DESC, value LIMIT ?')
+    .all(SHOWN_CATEGORIES) as { category: string; count: number }[]
+  const examples = db.prepare(
+    `SELECT c.id AS conversationId, s.turn_index AS turnIndex, m.content AS text
+     FROM (SELECT conversation, turn_index FROM winning_signals WHERE EXISTS (SELECT 1 FROM json_each(categories) WHERE value = ?) LIMIT ${EXAMPLES}) s
+     JOIN conversations c ON c.position = s.conversation JOIN messages m ON m.conversation = s.conversation AND m.turn_index = s.turn_index`,
+  )
+  return {
+    answeredTurns: db.prepare('SELECT coalesce(sum(answered_turns), 0) FROM conversations').pluck().get() as number,
+    labels,
+    deciders: mergeImportedVersions(deciders),
+    categories: counted.map((row) => ({ ...row, examples: examples.all(row.category) as SignalSummary['categories'][number]['examples'] })),
+    agreement: agreement(db),
+  }
+}
+
+/** Imported labels carry the import's id as version; for the reader they are one decider. */
+function mergeImportedVersions(deciders: SignalSummary['deciders']): SignalSummary['deciders'] {
+  const imported = deciders.filter(({ decider }) => decider === 'imported')
+  if (imported.length < 2) return deciders
+  const count = imported.reduce((sum, row) => sum + row.count, 0)
+  return [...deciders.filter(({ decider }) => decider !== 'imported'), { decider: 'imported', version: `${imported.length} imports`, count }].sort((a, b) => b.count - a.count)
+}
+
+/** Rules against people's labels where there are any, else against imported ones: who is dissatisfied, on turns both judged. */
+function agreement(db: ReadableDb): SignalSummary['agreement'] {
+  const row = db
+    .prepare(
+      `SELECT count(*) AS n, coalesce(sum(r.label = 'dissatisfied' AND t.label = 'dissatisfied'), 0) AS hits, coalesce(sum(r.label = 'dissatisfied'), 0) AS flagged, coalesce(sum(t.label = 'dissatisfied'), 0) AS true_count,
+         group_concat(DISTINCT t.decider) AS against
+       FROM signals r
+       JOIN signals t ON t.conversation = r.conversation AND t.turn_index = r.turn_index AND t.decider IN ('human', 'imported')
+         AND (t.decider = 'human' OR NOT EXISTS (SELECT 1 FROM signals h WHERE h.conversation = t.conversation AND h.turn_index = t.turn_index AND h.decider = 'human'))
+       WHERE r.decider = 'rules'`,
+    )
+    .get() as { n: number; hits: number; flagged: number; true_count: number; against: string | null }
+  if (row.n === 0 || row.against === null) return null
+  const precision = row.flagged === 0 ? null : row.hits / row.flagged
+  const recall = row.true_count === 0 ? null : row.hits / row.true_count
+  const f1 = precision === null || recall === null ? null : precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall)
+  return { n: row.n, precision, recall, f1, against: row.against.split(',').sort().join(' and ') }
+}

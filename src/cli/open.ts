@@ -1,0 +1,123 @@
+/**
+ * `npm start` and `drift open`: a window where there can be one, else the headless host. The very first start
+ * on a machine makes the sample workspace and runs the quick built-in experiment before the reader's eyes.
+ */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type Backend, openBackend } from '../backend/index.ts'
+import { configFolder, recentWorkspaces } from '../backend/recent-workspaces.ts'
+import type { Push } from '../shared/contract.ts'
+import type { Job } from '../shared/types.ts'
+import { serve } from '../server/index.ts'
+import { comparisonTable } from './comparison-table.ts'
+import { interfaceFolder } from './host-verbs.ts'
+import { Interrupted, interruption } from './interruption.ts'
+import { jobLine } from './job-line.ts'
+import { aborted } from './serve.ts'
+
+type OpenOptions = { workspace?: string; port: number; demo: boolean; json?: true }
+
+const electronStartMs = 5_000
+
+export async function openWorkbench(options: OpenOptions): Promise<void> {
+  const interrupted = interruption()
+  const { workspace, runsDemo } = chooseWorkspace(options)
+  const headlessBecause = process.env['DRIFT_HEADLESS_BECAUSE'] ?? (await runElectron(workspace, runsDemo, interrupted))
+  if (headlessBecause !== null && !interrupted.aborted) await openHeadless(workspace, { ...options, runsDemo, headlessBecause, interrupted })
+}
+
+/** The workspace asked for, else the last one that still exists, else the sample; the experiment runs once per machine. */
+function chooseWorkspace(options: OpenOptions): { workspace: string; runsDemo: boolean } {
+  const home = process.env['DRIFT_HOME'] ?? join(homedir(), 'DRIFT Workbench')
+  const marker = join(configFolder(), 'started')
+  const last = recentWorkspaces().find(({ path }) => isWorkspace(path))?.path
+  const isFirstStart = !existsSync(marker) || last === undefined
+  const workspace = resolve(options.workspace ?? (isFirstStart ? undefined : last) ?? join(home, 'sample'))
+  try {
+    mkdirSync(configFolder(), { recursive: true })
+    writeFileSync(marker, '')
+  } catch {
+    // Without a settings folder every start is the first one: no reason not to start.
+  }
+  return { workspace, runsDemo: options.demo && isFirstStart && !isWorkspace(workspace) }
+}
+
+const isWorkspace = (folder: string) => existsSync(join(folder, 'workspace.db'))
+
+/** Runs the desktop app to its end; returns why it could not, or null. */
+async function runElectron(workspace: string, runsDemo: boolean, interrupted: AbortSignal): Promise<string | null> {
+  const binary = process.env['DRIFT_ELECTRON']
+  if (!binary) return 'the Electron runtime is not here (npm start fetches it)'
+  const root = resolve(import.meta.dirname, '..', '..')
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+  if (isRoot) process.stderr.write("drift: running as root, where Chromium's sandbox does not work: the window opens without it\n")
+  const started = performance.now()
+  const child = spawn(binary, [...(isRoot ? ['--no-sandbox'] : []), root, `--workspace=${workspace}`, ...(runsDemo ? ['--demo'] : [])], { stdio: 'inherit', signal: interrupted, killSignal: 'SIGTERM' })
+  return await new Promise((done) => {
+    child.on('error', (error) => done(interrupted.aborted ? null : `Electron could not be started (${error.message})`))
+    child.on('exit', (code, signal) => done(code === 0 || interrupted.aborted || performance.now() - started > electronStartMs ? null : `Electron ended at once (${signal ?? `exit ${code}`})`))
+  })
+}
+
+async function openHeadless(workspace: string, { port, json, runsDemo, headlessBecause, interrupted }: OpenOptions & { runsDemo: boolean; headlessBecause: string; interrupted: AbortSignal }): Promise<void> {
+  const backend = await openBackend({ workspace, host: 'server' })
+  try {
+    const serving = await serve({ backend, interfaceFolder, host: '127.0.0.1', port })
+    if (json) console.log(JSON.stringify({ url: serving.url, workspace: backend.workspace.path, headlessBecause }))
+    else console.log(`In the browser, because ${headlessBecause}: ${serving.url}`)
+    openBrowser(serving.url)
+    if (runsDemo) await watchDemo(backend, interrupted, json === true)
+    await aborted(interrupted)
+    await serving.close()
+  } finally {
+    await backend.close()
+  }
+}
+
+/** Starts the quick experiment and shows it to its end. Throws `Interrupted` on Ctrl-C, after cancelling it. */
+async function watchDemo(backend: Backend, interrupted: AbortSignal, json: boolean): Promise<void> {
+  process.stderr.write('First start: running the quick built-in experiment (npm start -- --no-demo skips it, Ctrl-C stops it).\n')
+  const line = jobLine(process.stderr)
+  const job = await finishedDemo(backend, interrupted, line.show).finally(line.end)
+  if (interrupted.aborted) throw new Interrupted('interrupted')
+  if (job.status !== 'done') return void process.stderr.write(`The experiment ended as ${job.status}${job.error ? `: ${job.error}` : ''}. The workbench stays open; Ctrl-C ends it.\n`)
+  const { demo } = await backend.call('workspace.info', {})
+  if (demo && !json) console.log(`\n${comparisonTable(await backend.call('comparisons.get', { group: demo.group }))}\n`)
+  process.stderr.write('The workbench stays open; Ctrl-C ends it.\n')
+}
+
+async function finishedDemo(backend: Backend, interrupted: AbortSignal, show: (job: Job) => void): Promise<Job> {
+  let demoId: string | null = null
+  const { promise, resolve: finish } = Promise.withResolvers<Job>()
+  const onPush = (push: Push) => {
+    if (push.type !== 'job') return
+    // The experiment's runs are jobs too, and the ones worth watching.
+    if (push.job.status === 'running') show(push.job)
+    if (push.job.id === demoId && isOver(push.job)) finish(push.job)
+  }
+  const unsubscribe = backend.subscribe(onPush)
+  try {
+    demoId = (await backend.call('demo.start', { quick: true })).jobId
+    for (const job of await backend.call('jobs.list', {})) onPush({ type: 'job', job })
+    const cancel = () => void backend.call('jobs.cancel', { id: demoId! }).catch(() => {})
+    if (interrupted.aborted) cancel()
+    interrupted.addEventListener('abort', cancel, { once: true })
+    return await promise
+  } finally {
+    unsubscribe()
+  }
+}
+
+const isOver = (job: Job) => job.status !== 'queued' && job.status !== 'running'
+
+/** Only where a person would see it. */
+function openBrowser(url: string): void {
+  if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) return
+  if (process.env['CI'] || process.env['SSH_CONNECTION']) return
+  const [command, ...args] = process.platform === 'darwin' ? ['open', url] : process.platform === 'win32' ? ['cmd', '/c', 'start', '', url.replaceAll('&', '^&')] : ['xdg-open', url]
+  spawn(command!, args, { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref()
+}

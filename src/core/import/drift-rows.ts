@@ -1,0 +1,25 @@
+import { describe, isRow, RowProblem, type ImportFormat } from './format.ts'
+import { optionalText, readMetadata, readReply, readTime } from './messages.ts'
+import { readPrompt } from './preference.ts'
+
+/** cacayaya/DRIFT's feedback rows: {prompt, rejected: [message], user_preference: {content}}: a dissatisfied user each. */
+export const driftRows: ImportFormat = {
+  name: 'drift',
+  recognizes: (row) => 'rejected' in row && 'user_preference' in row,
+  read([row]) {
+    const feedback = row['user_preference']
+    const words = isRow(feedback) ? feedback['content'] : feedback
+    if (typeof words !== 'string') throw new RowProblem(`user_preference.content: expected text, got ${describe(words)}`)
+    const prompt = readPrompt(row['prompt'])
+    const messages = [...prompt, { role: 'assistant' as const, content: readReply(row['rejected'], 'rejected') }, { role: 'user' as const, content: words }]
+    return {
+      source: optionalText(row['source']),
+      model: optionalText(row['model']),
+      language: optionalText(row['language']),
+      createdAt: readTime(row['created_at'] ?? row['timestamp']),
+      messages,
+      metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
+      labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [] }],
+    }
+  },
+}

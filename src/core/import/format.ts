@@ -1,0 +1,58 @@
+import type { Conversation, Message, SignalLabel } from '../../shared/types.ts'
+
+/** One parsed JSON object of a file. */
+export type Row = Readonly<Record<string, unknown>>
+
+/** A label that came with the data. */
+export type ImportedLabel = {
+  /** Index in `messages` of the user message that reacts. */
+  turnIndex: number
+  label: SignalLabel
+  /** That the user was dissatisfied. */
+  probability: number
+  categories: string[]
+}
+
+/** A conversation before it has an id; `source` is null where the row names none. */
+export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[] }
+
+/** One way of writing conversations down. Most take a row each; `startsNew` marks those that spread one over rows. */
+export type ImportFormat = {
+  name: string
+  /** Cheap: looks at keys only. Formats are asked in order. */
+  recognizes(row: Row): boolean
+  /** True where a row begins a new conversation; absent where every row is one. */
+  startsNew?(row: Row): boolean
+  /** Throws `RowProblem` with the reason. */
+  read(rows: readonly [Row, ...Row[]]): ConversationDraft
+}
+
+/** Why a row cannot be imported; it is quarantined with this reason. */
+export class RowProblem extends Error {
+  override readonly name: string = 'RowProblem'
+}
+
+export function isRow(value: unknown): value is Row {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What stands in for a value in a reason: its kind, never its whole text. */
+export function describe(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return `a list of ${value.length}`
+  if (typeof value === 'object') return 'an object'
+  const text = JSON.stringify(value)
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text
+}
+
+/**
+ * The text whose hash is a conversation's identity: roles and contents, and the better reply of a preference row,
+ * so that two better replies to one rejected reply stay two conversations.
+ */
+export function identityText(messages: readonly Message[], metadata: Readonly<Record<string, unknown>>): string {
+  const parts: string[] = []
+  for (const message of messages) parts.push(message.role, message.content)
+  if (typeof metadata['chosen'] === 'string') parts.push('chosen', metadata['chosen'])
+  return JSON.stringify(parts)
+}

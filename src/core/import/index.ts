@@ -1,0 +1,14 @@
+/** All formats, in the order in which they are asked; the more particular come first. */
+import { driftRows } from './drift-rows.ts'
+import type { ImportFormat, Row } from './format.ts'
+import { openai } from './openai.ts'
+import { trlPreference, wildfeedback } from './preference.ts'
+import { sharegpt } from './sharegpt.ts'
+import { wildchat } from './wildchat.ts'
+import { wildfeedbackAnnotations } from './wildfeedback-annotations.ts'
+
+export const importFormats: readonly ImportFormat[] = [driftRows, wildfeedback, trlPreference, openai, sharegpt, wildchat, wildfeedbackAnnotations]
+
+export function detectFormat(row: Row): ImportFormat | undefined {
+  return importFormats.find((format) => format.recognizes(row))
+}

@@ -1,0 +1,121 @@
+/** Messages, labels and the small fields around them, as the formats share them. */
+import type { Message, Role, SignalLabel } from '../../shared/types.ts'
+import { describe, isRow, RowProblem, type ImportedLabel, type Row } from './format.ts'
+
+const ROLES: Readonly<Record<string, Role>> = {
+  system: 'system', developer: 'system',
+  user: 'user', human: 'user', prompter: 'user',
+  assistant: 'assistant', gpt: 'assistant', chatgpt: 'assistant', bing: 'assistant', bard: 'assistant', model: 'assistant', bot: 'assistant', agent: 'assistant', function_call: 'assistant',
+  tool: 'tool', function: 'tool', observation: 'tool',
+}
+
+/**
+ * A list of messages whose role and text stand under `roleKey` and `textKey`. Keeps consecutive messages of one
+ * role and empty contents as they are.
+ */
+export function readMessages(value: unknown, where: string, roleKey = 'role', textKey = 'content'): Message[] {
+  if (!Array.isArray(value)) throw new RowProblem(`${where}: expected a list of messages, got ${describe(value)}`)
+  if (value.length === 0) throw new RowProblem(`${where}: expected messages, got an empty list`)
+  const messages: Message[] = []
+  for (let i = 0; i < value.length; i++) {
+    const message: unknown = value[i]
+    if (!isRow(message)) throw new RowProblem(`${where}[${i}]: expected an object with ${roleKey} and ${textKey}, got ${describe(message)}`)
+    messages.push({ role: readRole(message[roleKey], `${where}[${i}].${roleKey}`), content: readContent(message, textKey, `${where}[${i}].${textKey}`) })
+  }
+  return messages
+}
+
+export function readRole(value: unknown, where: string): Role {
+  const role = typeof value === 'string' ? ROLES[value.toLowerCase()] : undefined
+  if (role === undefined) throw new RowProblem(`${where}: expected system, user, assistant or tool, got ${describe(value)}`)
+  return role
+}
+
+/** Text, or a list of parts (text is joined, another part leaves its type in brackets), or null beside a tool call. */
+function readContent(message: Row, key: string, where: string): string {
+  const content = message[key]
+  if (typeof content === 'string') return content
+  if (Array.isArray(content)) {
+    return content.map((part: unknown, i) => {
+      if (typeof part === 'string') return part
+      if (!isRow(part)) throw new RowProblem(`${where}[${i}]: expected a part, got ${describe(part)}`)
+      if (typeof part['text'] === 'string') return part['text']
+      return `[${typeof part['type'] === 'string' ? part['type'] : 'part'}]`
+    }).join('')
+  }
+  if ((content === null || content === undefined) && (message['tool_calls'] !== undefined || message['function_call'] !== undefined)) return ''
+  throw new RowProblem(`${where}: expected text, got ${describe(content)}`)
+}
+
+/** One reply: a text, a message, or a list that holds one message. */
+export function readReply(value: unknown, where: string): string {
+  if (typeof value === 'string') return value
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  const [only] = list
+  if (list.length !== 1 || !isRow(only)) throw new RowProblem(`${where}: expected one assistant message, got ${describe(value)}`)
+  const textKey = 'value' in only && !('content' in only) ? 'value' : 'content'
+  const role = only['role'] ?? only['from']
+  if (role !== undefined && readRole(role, `${where}.role`) !== 'assistant') throw new RowProblem(`${where}: expected an assistant message, got one of ${describe(role)}`)
+  return readContent(only, textKey, `${where}.${textKey}`)
+}
+
+/** True where a user message answers the assistant message just before it. */
+export function isReaction(messages: readonly Message[], turnIndex: number): boolean {
+  return messages[turnIndex]?.role === 'user' && messages[turnIndex - 1]?.role === 'assistant'
+}
+
+/** The `labels` of dsat/README.md: {turn_index, dsat, sat?, kind?, ratings?}; `label` may name the label itself. */
+export function readLabels(value: unknown, messages: readonly Message[]): ImportedLabel[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value)) throw new RowProblem(`labels: expected a list, got ${describe(value)}`)
+  return value.map((entry: unknown, i) => {
+    if (!isRow(entry)) throw new RowProblem(`labels[${i}]: expected an object, got ${describe(entry)}`)
+    const turnIndex = entry['turn_index']
+    if (typeof turnIndex !== 'number' || !isReaction(messages, turnIndex)) {
+      throw new RowProblem(`labels[${i}].turn_index: expected the index of a user message that follows an assistant message, got ${describe(turnIndex)}`)
+    }
+    const label = readLabel(entry, `labels[${i}]`)
+    const kind = entry['kind']
+    return { turnIndex, label, probability: dissatisfactionShare(entry, label), categories: typeof kind === 'string' && kind !== '' ? [kind] : [] }
+  })
+}
+
+function readLabel(entry: Row, where: string): SignalLabel {
+  const { label, dsat, sat } = entry
+  if (label === 'dissatisfied' || label === 'satisfied' || label === 'neutral') return label
+  if (typeof dsat !== 'boolean') throw new RowProblem(`${where}.dsat: expected true or false, got ${describe(dsat)}`)
+  if (dsat) return 'dissatisfied'
+  return sat === true ? 'satisfied' : 'neutral'
+}
+
+/** Share of annotators who rated 1 or 2 out of 5; without ratings the label alone. */
+function dissatisfactionShare(entry: Row, label: SignalLabel): number {
+  const ratings = entry['ratings']
+  if (Array.isArray(ratings) && ratings.length > 0 && ratings.every((rating): rating is number => typeof rating === 'number')) {
+    return ratings.filter((rating) => rating <= 2).length / ratings.length
+  }
+  return label === 'dissatisfied' ? 1 : 0
+}
+
+export function optionalText(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
+}
+
+/** A time as ISO 8601 from ISO text or from seconds or milliseconds since 1970; null where it is neither. */
+export function readTime(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null
+  if (typeof value !== 'string' && typeof value !== 'number') return null
+  // Seconds until the year 5138, milliseconds from 1973 on.
+  const date = new Date(typeof value === 'number' && Math.abs(value) < 1e11 ? value * 1000 : value)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString()
+}
+
+/** The row's `metadata` object, with its own id kept under `id`: leaks are matched by it. */
+export function readMetadata(row: Row, id: unknown, kept: readonly string[] = []): Record<string, unknown> {
+  const metadata: Record<string, unknown> = {}
+  if (typeof id === 'string' || typeof id === 'number') metadata['id'] = id
+  for (const key of kept) if (row[key] !== undefined && row[key] !== null) metadata[key] = row[key]
+  const given = row['metadata']
+  if (given !== undefined && given !== null && !isRow(given)) throw new RowProblem(`metadata: expected an object, got ${describe(given)}`)
+  return { ...metadata, ...given }
+}

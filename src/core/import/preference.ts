@@ -1,0 +1,67 @@
+/**
+ * Preference rows as conversations: the prompt and the rejected reply are the messages, the better reply is
+ * `metadata.chosen`. Datasets make pairs of them, and feedback rows without the user's words.
+ */
+import type { Message } from '../../shared/types.ts'
+import { describe, RowProblem, type ConversationDraft, type ImportFormat, type Row } from './format.ts'
+import { optionalText, readMessages, readMetadata, readReply, readTime } from './messages.ts'
+
+/** TRL preference rows: {prompt, chosen, rejected}, text or messages; without a prompt the messages both sides share. */
+export const trlPreference: ImportFormat = {
+  name: 'trl-preference',
+  recognizes: (row) => 'chosen' in row && 'rejected' in row && !('conversations' in row),
+  read([row]) {
+    const { prompt, chosen, rejected } = withPrompt(row)
+    return preferenceDraft(row, prompt, chosen, rejected)
+  },
+}
+
+/** WildFeedback: {conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}. */
+export const wildfeedback: ImportFormat = {
+  name: 'wildfeedback',
+  recognizes: (row) => 'conversations' in row && 'chosen' in row && 'rejected' in row,
+  read([row]) {
+    const prompt = readMessages(row['conversations'], 'conversations', 'from', 'value')
+    return preferenceDraft(row, prompt, readReply(row['chosen'], 'chosen'), readReply(row['rejected'], 'rejected'))
+  },
+}
+
+function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: string): ConversationDraft {
+  if (prompt.at(-1)?.role === 'assistant') throw new RowProblem('prompt: expected a user message at its end, got an assistant message')
+  if (chosen === rejected) throw new RowProblem('chosen and rejected: expected two different replies, got the same one twice')
+  const kept = ['task', 'score_chosen', 'score_rejected'].filter((key) => row[key] !== undefined)
+  return {
+    source: optionalText(row['source']),
+    model: optionalText(row['model']),
+    language: optionalText(row['language']),
+    createdAt: readTime(row['created_at'] ?? row['timestamp']),
+    messages: [...prompt, { role: 'assistant', content: rejected }],
+    metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id'], kept), chosen },
+    labels: [],
+  }
+}
+
+function withPrompt(row: Row): { prompt: Message[]; chosen: string; rejected: string } {
+  if (typeof row['chosen'] === 'string' || typeof row['rejected'] === 'string') {
+    if (row['prompt'] === undefined) throw new RowProblem('prompt: expected text or messages beside chosen and rejected texts, got nothing')
+    return { prompt: readPrompt(row['prompt']), chosen: readReply(row['chosen'], 'chosen'), rejected: readReply(row['rejected'], 'rejected') }
+  }
+  const chosen = readMessages(row['chosen'], 'chosen')
+  const rejected = readMessages(row['rejected'], 'rejected')
+  let shared = 0
+  while (shared < chosen.length - 1 && shared < rejected.length - 1 && sameMessage(chosen[shared], rejected[shared])) shared++
+  // With both a prompt and shared messages (ultrafeedback_binarized) the shared messages are the prompt.
+  const prompt = shared > 0 || row['prompt'] === undefined ? chosen.slice(0, shared) : readPrompt(row['prompt'])
+  if (prompt.length === 0) throw new RowProblem('prompt: expected it, or messages that chosen and rejected begin with, got neither')
+  return { prompt, chosen: readReply(chosen.slice(shared), 'chosen'), rejected: readReply(rejected.slice(shared), 'rejected') }
+}
+
+export function readPrompt(value: unknown): Message[] {
+  if (typeof value === 'string') return [{ role: 'user', content: value }]
+  if (Array.isArray(value)) return readMessages(value, 'prompt')
+  throw new RowProblem(`prompt: expected text or messages, got ${describe(value)}`)
+}
+
+function sameMessage(a: Message | undefined, b: Message | undefined): boolean {
+  return a !== undefined && b !== undefined && a.role === b.role && a.content === b.content
+}

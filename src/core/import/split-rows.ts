@@ -1,0 +1,184 @@
+/**
+ * Cuts a stream of bytes into rows without holding more than one row: lines (JSONL), the elements of one JSON
+ * array, or pretty-printed objects one after the other. Parses nothing: a broken row is just a text.
+ */
+
+/** `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. */
+export type RawRow = { row: number; text: string; problem: string | null }
+
+export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
+
+const LINE_FEED = 10
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const OPENING = new Set([0x7b, 0x5b])
+const CLOSING = new Set([0x7d, 0x5d])
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+export const MAX_ROW_BYTES = 64 * 1024 * 1024
+const SHOWN_BYTES = 4096
+/** So much is looked at to tell lines from objects over several lines. */
+const SNIFFED_BYTES = 64 * 1024
+
+export function createRowSplitter(maxRowBytes: number = MAX_ROW_BYTES): RowSplitter {
+  let head: Uint8Array = new Uint8Array()
+  let inner: RowSplitter | null = null
+  const decide = (bytes: Uint8Array): RowSplitter => {
+    const start = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? 3 : 0
+    head = bytes.subarray(start)
+    const layout = sniffLayout(head)
+    return layout === 'lines' ? splitLines(maxRowBytes) : splitValues(layout, maxRowBytes)
+  }
+  return {
+    push(chunk) {
+      if (inner !== null) return inner.push(chunk)
+      head = joinBytes([head, chunk])
+      if (head.length < SNIFFED_BYTES && !hasTwoLines(head)) return []
+      inner = decide(head)
+      return inner.push(head)
+    },
+    end() {
+      if (inner !== null) return inner.end()
+      inner = decide(head)
+      return [...inner.push(head), ...inner.end()]
+    },
+  }
+}
+
+type Layout = 'lines' | 'array' | 'objects'
+
+function sniffLayout(bytes: Uint8Array): Layout {
+  const text = new TextDecoder().decode(bytes.subarray(0, SNIFFED_BYTES)).trimStart()
+  if (text.startsWith('[')) return 'array'
+  const [first = '', second = ''] = text.split('\n', 2)
+  // An object over several lines: its first line stays open and the next one is indented.
+  return /^\{(\s*$|\s*"[^"]*"\s*:.*[,[{]\s*$)/.test(first) && /^[ \t]/.test(second) ? 'objects' : 'lines'
+}
+
+function hasTwoLines(bytes: Uint8Array): boolean {
+  const first = bytes.findIndex((byte) => byte > 32)
+  const end = first < 0 ? -1 : bytes.indexOf(LINE_FEED, first)
+  return end >= 0 && end + 1 < bytes.length
+}
+
+function splitLines(maxRowBytes: number): RowSplitter {
+  const row = collectRow(maxRowBytes)
+  let line = 1
+  return {
+    push(chunk) {
+      const rows: RawRow[] = []
+      let start = 0
+      for (;;) {
+        const end = chunk.indexOf(LINE_FEED, start)
+        if (end < 0) break
+        row.add(chunk.subarray(start, end))
+        const done = row.take(line)
+        if (done !== null) rows.push(done)
+        line += 1
+        start = end + 1
+      }
+      row.add(chunk.subarray(start))
+      return rows
+    },
+    end() {
+      const done = row.take(line)
+      return done === null ? [] : [done]
+    },
+  }
+}
+
+/** Elements of an array at depth 1, or objects at depth 0; what stands between them is only punctuation. */
+function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplitter {
+  const row = collectRow(maxRowBytes)
+  const base = layout === 'array' ? 1 : 0
+  let depth = 0
+  let inText = false
+  let escaped = false
+  let number = 1
+  let closed = false
+  return {
+    push(chunk) {
+      const rows: RawRow[] = []
+      let start = 0
+      const cut = (end: number): void => {
+        row.add(chunk.subarray(start, end))
+        const done = row.take(number)
+        if (done !== null) {
+          rows.push(done)
+          number += 1
+        }
+      }
+      for (let i = 0; i < chunk.length; i++) {
+        const byte = chunk[i]!
+        if (inText) {
+          if (escaped) escaped = false
+          else if (byte === BACKSLASH) escaped = true
+          else if (byte === QUOTE) inText = false
+        } else if (byte === QUOTE) inText = true
+        else if (OPENING.has(byte)) {
+          depth += 1
+          if (depth === base && layout === 'array') start = i + 1
+        } else if (CLOSING.has(byte)) {
+          depth -= 1
+          if (depth === 0 && layout === 'array') {
+            cut(i)
+            start = i + 1
+            closed = true
+          } else if (depth === 0) {
+            cut(i + 1)
+            start = i + 1
+          }
+        } else if (byte === COMMA && depth === base && layout === 'array') {
+          cut(i)
+          start = i + 1
+        }
+      }
+      row.add(chunk.subarray(start))
+      return rows
+    },
+    end() {
+      const done = row.take(number)
+      if (done === null) return layout === 'objects' || closed ? [] : [{ row: number, text: '', problem: 'expected ] at the end of the list, the file ends early' }]
+      return [{ ...done, problem: done.problem ?? (closed ? 'expected nothing after the list' : 'the file ends within this row') }]
+    },
+  }
+}
+
+/** Gathers the pieces of one row; past the limit only its beginning is kept, to be shown. */
+function collectRow(maxRowBytes: number): { add(piece: Uint8Array): void; take(row: number): RawRow | null } {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const lenient = new TextDecoder()
+  let pieces: Uint8Array[] = []
+  let bytes = 0
+  return {
+    add(piece) {
+      if (piece.length === 0) return
+      if (bytes <= maxRowBytes) pieces.push(piece)
+      bytes += piece.length
+    },
+    take(row) {
+      const all = pieces.length === 1 ? pieces[0]! : joinBytes(pieces)
+      const size = bytes
+      pieces = []
+      bytes = 0
+      if (size > maxRowBytes) return { row, text: lenient.decode(all.subarray(0, SHOWN_BYTES)), problem: `expected at most ${maxRowBytes} bytes, got ${size}` }
+      try {
+        const text = decoder.decode(all).trim()
+        return text === '' ? null : { row, text, problem: null }
+      } catch {
+        return { row, text: lenient.decode(all.subarray(0, SHOWN_BYTES)), problem: 'expected UTF-8 text, got other bytes' }
+      }
+    },
+  }
+}
+
+function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
+}

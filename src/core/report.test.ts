@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest'
+import { renderReport } from './report.ts'
+import type { Comparison } from '../shared/comparison.ts'
+
+const interval = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1 })
+const figures = (round: number, score: number) => ({ round, score: interval(score), pass: interval(0.2), distinct: interval(2), coverage: interval(0.4), itemEntropy: interval(3), tokenEntropy: 0.7, length: 12 })
+const ledger = { signals: 1, uniquePrompts: 2, samplesDrawn: 3, rewardQueries: 0, generatedTokens: 1200, trainedTokens: 5, optimizerSteps: 6, seconds: 7 }
+const comparison: Comparison = {
+  group: 'g', title: 'A <b>title</b>', headline: 'DRIFT is ahead of base by +0.24 [+0.19, +0.29].', claim: 'checkpoints',
+  methods: [
+    { key: 'base', label: 'base', seeds: [1], runs: [], upperBound: false, byTemperature: [{ temperature: 1, rounds: [figures(-1, 0.5)] }], heldout: [], gradNorm: [], trainingPairs: [], ledger },
+    { key: 'drift', label: 'DRIFT', seeds: [1], runs: ['drift-1'], upperBound: false, byTemperature: [{ temperature: 1, rounds: [figures(0, 0.6), figures(1, 0.74)] }], heldout: [{ round: 1, margin: interval(0.4), accuracy: interval(0.8) }], gradNorm: [{ round: 1, mean: 0.5, first: 0.6, last: 0.4 }], trainingPairs: [{ round: 1, chosenScore: 0.8, rejectedScore: 0.4, pairAccuracy: 0.9 }], ledger },
+  ],
+  differences: [{ a: 'drift', b: 'base', temperature: 1, measure: 'score', difference: interval(0.24), p: 0.001, pAdjusted: null, primary: false, verdict: 'ahead', seeds: 1, prompts: 40 }],
+  evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10 },
+  probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
+}
+const report = (text: string) => renderReport({ comparison, board: { total: 1, seeds: [1], seed: 1, rows: [{ index: 0, prompt: [{ role: 'user', content: text }], cells: [{ method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }], harm: 0, gain: 0.2 }] }, settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+
+it('says what was found, with intervals, and the limits', () => {
+  const html = report('a request')
+  expect(html).toContain('DRIFT is ahead of base by +0.24')
+  expect(html).toContain('0.740 <span class="ci">[0.640, 0.840]</span>')
+  expect(html).toContain('<li>1 seed</li>')
+  expect(html).toContain('1,200')
+})
+
+it('loads nothing and runs nothing, whatever the content', () => {
+  const html = report('<script>alert(1)</script><img src=x onerror=alert(1)> javascript:alert(1) "\' &')
+  expect(html).not.toMatch(/<script|<img|<link|<iframe/)
+  expect(html).not.toMatch(/(src|href)=["']?(https?:)?\/\//)
+  expect(html).toContain('&#60;script&#62;alert(1)')
+  expect(html).toContain("default-src 'none'")
+})

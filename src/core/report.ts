@@ -1,0 +1,157 @@
+/**
+ * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
+ * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
+ */
+import type { Comparison, MethodComparison, PairedDifference, PromptBoard } from '../shared/comparison.ts'
+import type { FairnessLedger, Interval } from '../shared/types.ts'
+import { labelOf } from './comparison.ts'
+
+export type ReportInput = { comparison: Comparison; board: PromptBoard; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
+
+const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
+const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
+const colourOf = (method: string): string => COLOURS[method] ?? '#444'
+
+const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
+const fixed = (value: number, digits = 3): string => (Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–')
+const withInterval = ({ estimate, low, high }: Interval, digits = 3): string => `${fixed(estimate, digits)} <span class="ci">[${fixed(low, digits)}, ${fixed(high, digits)}]</span>`
+
+export function renderReport({ comparison, board, settings, version, machine, createdAt }: ReportInput): string {
+  const { evaluation } = comparison
+  const sections = [
+    `<h1>${escape(comparison.title)}</h1><p class="headline">${escape(comparison.headline)}</p>`,
+    comparison.cautions.length ? `<ul class="cautions">${comparison.cautions.map((caution) => `<li>${escape(caution)}</li>`).join('')}</ul>` : '',
+    `<p class="note">Evaluation: ${evaluation.prompts} prompts of “${escape(evaluation.dataset)}”, ${evaluation.k} samples each at T &gt; 0 and one greedy answer at T = 0, scored by the task's own verifier. Intervals: 95 %, crossed seed × prompt bootstrap. ${comparison.claim === 'checkpoints' ? 'Fewer than six seeds: figures speak of these checkpoints.' : ''}</p>`,
+    probeSection(comparison),
+    ...evaluation.temperatures.map((temperature) => scoreSection(comparison, temperature)),
+    differencesSection(comparison.differences),
+    curvesSection(comparison),
+    mechanismSection(comparison.methods),
+    ledgerSection(comparison.methods),
+    boardSection(board),
+    `<h2>Settings</h2>${settings.map(({ run, yaml }) => `<details><summary>${escape(run)}</summary><pre>${escape(yaml)}</pre></details>`).join('')}`,
+    `<h2>How to read this</h2><ul>
+<li><b>Task score</b>: share of the stated checks that are strictly met; 0 as soon as an item is unknown, off category or repeated. <b>Pass</b>: everything is met.</li>
+<li><b>Distinct</b>: different passing answers among the samples of a prompt; <b>coverage</b>: share of the solution space reached by passing samples. Both rise mechanically with the pass rate: read them with entropy.</li>
+<li><b>Held-out margin</b>: β·((log p(better) − log p(worse)) minus the same under the base), on one common pair set no method trained on.</li>
+<li>Primary family (Holm-adjusted): DRIFT minus each competing method, task score, final round. All else is exploratory. “Not distinguishable” is not “equal”.</li>
+<li>A built-in world is small and simulated: it shows a mechanism, it does not predict a gain on other data.</li></ul>`,
+    `<footer>DRIFT Workbench ${escape(version)} · ${escape(machine)} · ${escape(createdAt)}</footer>`,
+  ]
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"><title>${escape(comparison.title)}</title><style>${STYLE}</style></head><body><main>${sections.join('\n')}</main></body></html>\n`
+}
+
+function probeSection({ probe }: Comparison): string {
+  if (!probe) return ''
+  return `<p class="note">Probe, before any method ran: replies shown the user's feedback score ${fixed(probe.conditioned)}, without it ${fixed(probe.unconditioned)}: gain ${fixed(probe.gain)}. ${probe.gain < 0.05 ? 'The base does not use feedback: no gain from DRIFT is to be expected.' : 'The base uses feedback, so DRIFT has something to teach from.'}</p>`
+}
+
+function scoreSection({ methods }: Comparison, temperature: number): string {
+  const rows = methods.flatMap((method) => {
+    const figures = method.byTemperature.find((of) => of.temperature === temperature)?.rounds.at(-1)
+    return figures ? [{ method, figures }] : []
+  })
+  if (rows.length === 0) return ''
+  const low = Math.min(...rows.map(({ figures }) => figures.score.low))
+  const high = Math.max(...rows.map(({ figures }) => figures.score.high))
+  const pad = Math.max(0.02, (high - low) * 0.08)
+  const [from, to] = [Math.max(0, low - pad), Math.min(1, high + pad)]
+  const x = (value: number): number => 190 + ((value - from) / (to - from)) * 480
+  const plot = rows
+    .map(({ method, figures }, i) => {
+      const y = 18 + i * 26
+      return `<text x="180" y="${y + 4}" text-anchor="end">${escape(method.label)}</text><line x1="${x(figures.score.low)}" x2="${x(figures.score.high)}" y1="${y}" y2="${y}" stroke="${colourOf(method.key)}" stroke-width="2"/><circle cx="${x(figures.score.estimate)}" cy="${y}" r="4.5" fill="${colourOf(method.key)}"/><text x="${x(figures.score.high) + 8}" y="${y + 4}" class="value">${fixed(figures.score.estimate)}</text>`
+    })
+    .join('')
+  const height = rows.length * 26 + 34
+  const ticks = ticksBetween(from, to).map((tick) => `<line class="grid" x1="${x(tick)}" x2="${x(tick)}" y1="4" y2="${height - 22}"/><text x="${x(tick)}" y="${height - 8}" text-anchor="middle">${fixed(tick, 2)}</text>`).join('')
+  const spread = temperature > 0
+  return `<h2>Task score at T = ${temperature}, final round</h2><svg viewBox="0 0 740 ${height}" role="img" aria-label="Task score per method with 95 % intervals">${ticks}${plot}</svg>
+<table><thead><tr><th>method</th><th>seeds</th><th>task score</th><th>pass</th>${spread ? '<th>distinct</th><th>coverage</th><th>item entropy, bits</th><th>token entropy, nats</th>' : ''}<th>tokens</th></tr></thead><tbody>${rows
+    .map(({ method, figures }) => `<tr><td>${escape(method.label)}${method.upperBound ? ' <em>upper bound</em>' : ''}</td><td>${method.seeds.length}</td><td>${withInterval(figures.score)}</td><td>${withInterval(figures.pass)}</td>${spread ? `<td>${withInterval(figures.distinct, 2)}</td><td>${withInterval(figures.coverage, 2)}</td><td>${withInterval(figures.itemEntropy, 2)}</td><td>${fixed(figures.tokenEntropy, 2)}</td>` : ''}<td>${fixed(figures.length, 1)}</td></tr>`)
+    .join('')}</tbody></table>`
+}
+
+function differencesSection(differences: PairedDifference[]): string {
+  const rows = differences.filter((difference) => difference.measure === 'score' || difference.measure === 'pass')
+  if (rows.length === 0) return ''
+  return `<h2>Paired differences, final round</h2><table><thead><tr><th>difference</th><th>measure</th><th>T</th><th>estimate [95 %]</th><th>p</th><th>p, Holm</th><th>verdict</th><th>n</th></tr></thead><tbody>${rows
+    .map((d) => `<tr${d.primary ? ' class="primary"' : ''}><td>${escape(labelOf(d.a))} − ${escape(labelOf(d.b))}</td><td>${d.measure === 'score' ? 'task score' : 'pass'}</td><td>${d.temperature}</td><td>${withInterval(d.difference)}</td><td>${fixed(d.p, 4)}</td><td>${d.pAdjusted === null ? '' : fixed(d.pAdjusted, 4)}</td><td>${d.verdict}</td><td>${d.seeds} × ${d.prompts}</td></tr>`)
+    .join('')}</tbody></table><p class="note">Bold rows are the primary family.</p>`
+}
+
+function curvesSection({ methods, evaluation }: Comparison): string {
+  const temperature = Math.max(...evaluation.temperatures)
+  const scores = methods.map((method) => ({ method, points: (method.byTemperature.find((of) => of.temperature === temperature)?.rounds ?? []).map((r) => ({ x: r.round, y: r.score })) }))
+  const margins = methods.map((method) => ({ method, points: method.heldout.map((h) => ({ x: h.round, y: h.margin })) }))
+  const norms = methods.map((method) => ({ method, points: method.gradNorm.map((g) => ({ x: g.round, y: { estimate: g.mean, low: g.mean, high: g.mean } })) }))
+  return `<h2>Round by round</h2><div class="grid2">${lineChart(`Task score at T = ${temperature} by round (0 = warm start)`, scores)}${lineChart('Margin on common held-out pairs, against the base', margins)}${lineChart('Gradient norm before clipping, mean of the round', norms)}</div>`
+}
+
+function lineChart(title: string, series: { method: MethodComparison; points: { x: number; y: Interval }[] }[]): string {
+  const drawn = series.filter(({ points }) => points.length > 0)
+  const all = drawn.flatMap(({ points }) => points)
+  if (all.length === 0) return ''
+  const [x0, x1] = [Math.min(...all.map((p) => p.x)), Math.max(...all.map((p) => p.x))]
+  const [y0, y1] = [Math.min(...all.map((p) => p.y.low)), Math.max(...all.map((p) => p.y.high))]
+  const px = (x: number): number => 44 + ((x - x0) / Math.max(1, x1 - x0)) * 210
+  const py = (y: number): number => 190 - ((y - y0) / (y1 - y0 || 1)) * 165
+  const grid = ticksBetween(y0, y1).map((tick) => `<line class="grid" x1="44" x2="254" y1="${py(tick)}" y2="${py(tick)}"/><text x="40" y="${py(tick) + 4}" text-anchor="end">${fixed(tick, 2)}</text>`).join('')
+  const xs = Array.from({ length: x1 - x0 + 1 }, (_, i) => x0 + i).map((x) => `<text x="${px(x)}" y="208" text-anchor="middle">${x === -1 ? 'base' : x}</text>`).join('')
+  // Direct labels, pushed apart so that close ends stay readable.
+  const labels = drawn.map(({ method, points }) => ({ method, y: py(points.at(-1)!.y.estimate), x: px(points.at(-1)!.x) })).sort((a, b) => a.y - b.y)
+  labels.forEach((label, i) => { if (i > 0) label.y = Math.max(label.y, labels[i - 1]!.y + 12) })
+  const lines = drawn
+    .map(({ method, points }) => {
+      const colour = colourOf(method.key)
+      const bars = points.map((p) => `<line x1="${px(p.x)}" x2="${px(p.x)}" y1="${py(p.y.low)}" y2="${py(p.y.high)}" stroke="${colour}" stroke-opacity=".45"/><circle cx="${px(p.x)}" cy="${py(p.y.estimate)}" r="2.8" fill="${colour}"/>`).join('')
+      return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" stroke-dasharray="${DASHES[method.key] ?? ''}" points="${points.map((p) => `${px(p.x)},${py(p.y.estimate)}`).join(' ')}"/>${bars}`
+    })
+    .join('')
+  return `<figure><figcaption>${escape(title)}</figcaption><svg viewBox="0 0 400 214" role="img" aria-label="${escape(title)}">${grid}${xs}${lines}${labels.map((l) => `<text x="${l.x + 8}" y="${l.y + 4}" fill="${colourOf(l.method.key)}">${escape(l.method.label)}</text>`).join('')}</svg></figure>`
+}
+
+function mechanismSection(methods: MethodComparison[]): string {
+  const rows = methods.flatMap((method) => method.trainingPairs.map((pairs) => ({ method, pairs, gradNorm: method.gradNorm.find((g) => g.round === pairs.round), heldout: method.heldout.find((h) => h.round === pairs.round) })))
+  if (rows.length === 0) return ''
+  const optional = (value: number | null | undefined): string => (value === null || value === undefined ? '–' : fixed(value, 2))
+  return `<h2>Mechanism</h2><table><thead><tr><th>method</th><th>round</th><th>chosen score</th><th>rejected score</th><th>pairs ordered right</th><th>held-out margin</th><th>held-out accuracy</th><th>gradient norm, first → last quarter</th></tr></thead><tbody>${rows
+    .map(({ method, pairs, gradNorm, heldout }) => `<tr><td>${escape(method.label)}</td><td>${pairs.round}</td><td>${optional(pairs.chosenScore)}</td><td>${optional(pairs.rejectedScore)}</td><td>${optional(pairs.pairAccuracy)}</td><td>${heldout ? withInterval(heldout.margin, 2) : '–'}</td><td>${heldout ? withInterval(heldout.accuracy, 2) : '–'}</td><td>${gradNorm ? `${fixed(gradNorm.first, 2)} → ${fixed(gradNorm.last, 2)}` : '–'}</td></tr>`)
+    .join('')}</tbody></table>`
+}
+
+const LEDGER: [keyof FairnessLedger, string][] = [['signals', 'signals consumed'], ['uniquePrompts', 'unique prompts'], ['samplesDrawn', 'samples drawn'], ['rewardQueries', 'reward queries'], ['generatedTokens', 'generated tokens'], ['trainedTokens', 'trained tokens'], ['optimizerSteps', 'optimizer steps'], ['seconds', 'seconds']]
+
+function ledgerSection(methods: MethodComparison[]): string {
+  const trained = methods.filter((method) => method.runs.length > 0)
+  if (trained.length === 0) return ''
+  const perRun = (method: MethodComparison, key: keyof FairnessLedger): string => Math.round(method.ledger[key] / method.runs.length).toLocaleString('en-US')
+  return `<h2>Fairness ledger, per run</h2><table><thead><tr><th></th>${trained.map((method) => `<th>${escape(method.label)}</th>`).join('')}</tr></thead><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${trained.map((method) => `<td>${perRun(method, key)}</td>`).join('')}</tr>`).join('')}</tbody></table>`
+}
+
+function boardSection(board: PromptBoard): string {
+  if (board.rows.length === 0) return ''
+  return `<h2>Answers side by side</h2><p class="note">Seed ${board.seed}; the first sample of each method's final round, with the mean score over its samples.</p>${board.rows
+    .map((row) => `<section class="prompt"><p class="user">${escape(row.prompt.at(-1)?.content ?? '')}</p><div class="answers">${row.cells
+      .map((cell) => `<div><h3 style="color:${colourOf(cell.method)}">${escape(labelOf(cell.method))} <small>${fixed(cell.score, 2)}, ${cell.passes} of ${cell.n} pass</small></h3><pre class="${cell.answers[0]?.pass ? 'pass' : ''}">${escape(cell.answers[0]?.text ?? '')}</pre></div>`)
+      .join('')}</div></section>`)
+    .join('')}`
+}
+
+/** About four round values inside [low, high]. */
+function ticksBetween(low: number, high: number): number[] {
+  const raw = (high - low) / 4 || 1
+  const power = 10 ** Math.floor(Math.log10(raw))
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw)!
+  const ticks: number[] = []
+  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-9; tick += step) ticks.push(tick)
+  return ticks
+}
+
+const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--paper:#fff;--tint:#f6f8fa}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--line:#343b44;--paper:#0f1318;--tint:#181d24}}
+body{margin:0;background:var(--paper);color:var(--ink);font:14px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}main{max-width:1060px;margin:0 auto;padding:32px 24px 64px}
+h1{font-size:22px;margin:0 0 8px}h2{font-size:16px;margin:36px 0 8px}h3{font-size:13px;margin:0 0 4px}.headline{font-size:18px;margin:0 0 12px}.note,.ci,small,footer{color:var(--soft)}.ci{white-space:nowrap}
+.cautions{border-left:3px solid #b7791f;margin:0 0 12px;padding:6px 12px 6px 28px;background:var(--tint)}table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:600;text-align:right;vertical-align:bottom}td{text-align:right}th:first-child,td:first-child{text-align:left}th,td{padding:4px 8px;border-bottom:1px solid var(--line)}.primary td{font-weight:600}
+svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
+.prompt{border-top:1px solid var(--line);padding:12px 0}.user{font-weight:600;margin:0 0 8px}.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--tint);padding:8px;margin:0;font:12.5px/1.45 ui-monospace,monospace;border-left:3px solid transparent}pre.pass{border-left-color:#00795c}footer{margin-top:48px;font-size:12px}`

@@ -1,0 +1,67 @@
+/**
+ * Reverse-mode differentiation, graph to graph: one walk over the nodes in reverse writes the gradient nodes.
+ * Sums of gradients and un-broadcasting happen here, never in an operation's rule.
+ */
+import { isSameShape } from './dims.ts'
+import { opOf } from './graph.ts'
+import type { Graph, GraphNode, Value } from './graph.ts'
+import { at, notDifferentiable } from './ops/op.ts'
+
+/**
+ * Gradients of Σ seed·value for the values asked for, each of its value's shape.
+ * @throws where a value is not reached, or the way to it leads through an operation without gradient.
+ */
+export function differentiate(graph: Graph, seeds: ReadonlyMap<Value, Value>, wanted: readonly Value[]): Map<Value, Value> {
+  const gradients = new Map<Value, Value>(seeds)
+  const dependent = dependentOn(graph, wanted)
+  for (const node of graph.nodes.toReversed()) {
+    const outputGradients = node.outputs.map(output => gradients.get(output))
+    if (!outputGradients.some(Boolean) || !node.inputs.some(input => dependent.has(input))) continue
+    const { gradient } = opOf(node.op)
+    if (gradient === notDifferentiable) throw new Error(`${node.op} is not differentiable (node "${node.name}")`)
+    const contributions = graph.scope(`gradient${node.name}`, () => gradient(graph, node, outputGradients))
+    node.inputs.forEach((input, i) => {
+      const contribution = contributions[i]
+      if (!contribution || !dependent.has(input)) return
+      const fitting = unbroadcast(graph, contribution, input)
+      const sofar = gradients.get(input)
+      gradients.set(input, sofar ? accumulate(graph, sofar, fitting) : fitting)
+    })
+  }
+  for (const value of wanted) if (!gradients.has(value)) throw new Error(`no gradient reaches ${nameOf(graph, value)}`)
+  return new Map(wanted.map(value => [value, gradients.get(value) as Value]))
+}
+
+/** Values that any of the wanted ones influence, themselves included. */
+function dependentOn(graph: Graph, wanted: readonly Value[]): Set<Value> {
+  const dependent = new Set(wanted)
+  for (const node of graph.nodes) if (node.inputs.some(input => dependent.has(input))) for (const output of node.outputs) dependent.add(output)
+  return dependent
+}
+
+/** Sums a gradient over the dimensions along which its value was broadcast. */
+function unbroadcast(graph: Graph, gradient: Value, value: Value): Value {
+  if (isSameShape(gradient.shape, value.shape)) return gradient
+  const extra = gradient.shape.length - value.shape.length
+  const axes = gradient.shape.flatMap((dim, i) => (i < extra || (value.shape[i - extra] === 1 && dim !== 1) ? [i] : []))
+  return graph.reshape(graph.sum(gradient, axes, false), value.shape)
+}
+
+/** a + b; a plain 2-D product is added by the multiplication itself. */
+function accumulate(graph: Graph, a: Value, b: Value): Value {
+  const product = b.producer
+  if (product && isPlainProduct(product) && b.shape.length === 2) {
+    const { transA, transB } = product.attributes
+    return at(graph.apply('Gemm', [...product.inputs, a], { transA, transB }), 0)
+  }
+  return graph.add(a, b)
+}
+
+function isPlainProduct(node: GraphNode): node is GraphNode & GraphNode<'MatMul'> {
+  return node.op === 'MatMul' && 'alpha' in node.attributes && node.attributes.alpha === 1
+}
+
+function nameOf(graph: Graph, value: Value): string {
+  for (const [name, input] of graph.inputs) if (input === value) return `"${name}"`
+  return `value ${value.id}`
+}

@@ -1,0 +1,183 @@
+/**
+ * The decoder-only transformer that all supported families share: RMSNorm, rotary grouped-query attention,
+ * SwiGLU. Families differ in `DecoderConfig` fields only. Runs on packed tokens [N, d]; see `packing.ts`.
+ */
+import { product } from '../dims.ts'
+import type { Graph, Value } from '../graph.ts'
+import { InputError } from '../input-error.ts'
+import { at } from '../ops/op.ts'
+import type { Tensor } from '../safetensors.ts'
+
+export type DecoderConfig = {
+  layers: number
+  hidden: number
+  heads: number
+  keyValueHeads: number
+  headDim: number
+  intermediate: number
+  vocabulary: number
+  epsilon: number
+  /** Bias terms of the q, k and v projections, and of the o projection. */
+  qkvBias: boolean
+  outputBias: boolean
+  /** RMSNorm over each head of q and k before rotation. */
+  qkNorm: boolean
+  /** The head is the transposed embedding. */
+  tied: boolean
+  /** Rotation of each plane in radians per position. */
+  frequencies: Float32Array
+  maxPositions: number
+}
+
+export type WeightSpec = { name: string; shape: number[] }
+
+export const EMBEDDING = 'model.embed_tokens.weight'
+export const LM_HEAD = 'lm_head.weight'
+export const REWARD_HEAD = 'score.weight'
+
+/** Every weight of the network without its heads, Hugging Face names and [out, in] layout. */
+export function trunkWeights(config: DecoderConfig): WeightSpec[] {
+  const { hidden, headDim, intermediate } = config
+  const [q, kv] = [config.heads * headDim, config.keyValueHeads * headDim]
+  const specs: WeightSpec[] = [{ name: EMBEDDING, shape: [config.vocabulary, hidden] }]
+  for (let layer = 0; layer < config.layers; layer++) {
+    const add = (name: string, ...shape: number[]): number => specs.push({ name: `model.layers.${layer}.${name}`, shape })
+    add('input_layernorm.weight', hidden)
+    for (const [projection, width] of [['q_proj', q], ['k_proj', kv], ['v_proj', kv]] as const) {
+      add(`self_attn.${projection}.weight`, width, hidden)
+      if (config.qkvBias) add(`self_attn.${projection}.bias`, width)
+    }
+    if (config.qkNorm) {
+      add('self_attn.q_norm.weight', headDim)
+      add('self_attn.k_norm.weight', headDim)
+    }
+    add('self_attn.o_proj.weight', hidden, q)
+    if (config.outputBias) add('self_attn.o_proj.bias', hidden)
+    add('post_attention_layernorm.weight', hidden)
+    add('mlp.gate_proj.weight', intermediate, hidden)
+    add('mlp.up_proj.weight', intermediate, hidden)
+    add('mlp.down_proj.weight', hidden, intermediate)
+  }
+  specs.push({ name: 'model.norm.weight', shape: [hidden] })
+  return specs
+}
+
+/** All weights a language model of this configuration has. */
+export function expectedWeights(config: DecoderConfig): WeightSpec[] {
+  return config.tied ? trunkWeights(config) : [...trunkWeights(config), { name: LM_HEAD, shape: [config.vocabulary, config.hidden] }]
+}
+
+/**
+ * The weights that belong to the model, in the order of `expectedWeights`, then a reward head where there is one.
+ * A reward model may lack the language-model head.
+ * @throws InputError naming the tensor that is missing, of another shape or not finite.
+ */
+export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, folder: string): Map<string, Tensor> {
+  const specs = expectedWeights(config)
+  if (weights.has(REWARD_HEAD)) specs.push({ name: REWARD_HEAD, shape: [1, config.hidden] })
+  const checked = new Map<string, Tensor>()
+  for (const { name, shape } of specs) {
+    const tensor = weights.get(name)
+    if (!tensor) {
+      if (name === LM_HEAD && weights.has(REWARD_HEAD)) continue
+      throw new InputError(`${folder}: expected the tensor "${name}" of shape [${shape.join(', ')}], found none; do config.json and the weights belong together?`)
+    }
+    if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) {
+      throw new InputError(`${folder}: tensor "${name}": expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; do config.json and the weights belong together?`)
+    }
+    const bad = tensor.data.findIndex(value => !Number.isFinite(value))
+    if (bad >= 0) throw new InputError(`${folder}: tensor "${name}": expected finite numbers, got ${tensor.data[bad]} at index ${bad}; use an undamaged checkpoint`)
+    checked.set(name, tensor)
+  }
+  return checked
+}
+
+/** Weights as graph inputs, declared when first used. */
+export type WeightInputs = (name: string) => Value
+
+export function weightInputs(graph: Graph, config: DecoderConfig): WeightInputs {
+  const shapes = new Map([...expectedWeights(config), { name: LM_HEAD, shape: [config.vocabulary, config.hidden] }, { name: REWARD_HEAD, shape: [1, config.hidden] }].map(({ name, shape }) => [name, shape]))
+  return name => {
+    const shape = shapes.get(name)
+    if (!shape) throw new Error(`the model has no weight "${name}"`)
+    return graph.inputs.get(name) ?? graph.input(name, shape)
+  }
+}
+
+/** How q, k and v of one layer become attention's output; rotation included. */
+export type Attend = (layer: number, q: Value, k: Value, v: Value) => Value
+
+/** Token ids [N] → residual stream [N, hidden] before the final norm, and the embedded tokens it began with. */
+export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, ids: Value, attend: Attend): { embedded: Value; stream: Value } {
+  const embedded = at(graph.apply('Lookup', [weight(EMBEDDING), ids], {}), 0)
+  let x = embedded
+  for (let layer = 0; layer < config.layers; layer++) {
+    const block = (name: string): Value => weight(`model.layers.${layer}.${name}`)
+    x = graph.scope(`layers.${layer}`, () => {
+      const h = rmsNorm(graph, x, block('input_layernorm.weight'), config.epsilon)
+      const project = (name: string, input: Value, hasBias: boolean): Value => {
+        const y = linear(graph, input, block(`self_attn.${name}.weight`))
+        return hasBias ? graph.add(y, block(`self_attn.${name}.bias`)) : y
+      }
+      const head = (name: 'q' | 'k', heads: number): Value => {
+        const y = project(`${name}_proj`, h, config.qkvBias)
+        if (!config.qkNorm) return y
+        const perHead = graph.reshape(y, [product([at(y.shape, 0), heads]), config.headDim])
+        return graph.reshape(rmsNorm(graph, perHead, block(`self_attn.${name}_norm.weight`), config.epsilon), y.shape)
+      }
+      const o = attend(layer, head('q', config.heads), head('k', config.keyValueHeads), project('v_proj', h, config.qkvBias))
+      const attended = graph.add(x, project('o_proj', o, config.outputBias))
+      const h2 = rmsNorm(graph, attended, block('post_attention_layernorm.weight'), config.epsilon)
+      const gate = at(graph.apply('Silu', [linear(graph, h2, block('mlp.gate_proj.weight'))], {}), 0)
+      return graph.add(attended, linear(graph, graph.mul(gate, linear(graph, h2, block('mlp.up_proj.weight'))), block('mlp.down_proj.weight')))
+    })
+  }
+  return { embedded, stream: x }
+}
+
+/** x [N, in], weight [out, in] → [N, out]. */
+export function linear(graph: Graph, x: Value, weight: Value): Value {
+  return graph.matmul(x, weight, { transB: true })
+}
+
+export function rmsNorm(graph: Graph, x: Value, weight: Value, epsilon: number): Value {
+  return at(graph.apply('RmsNorm', [x, weight], { epsilon }), 0)
+}
+
+export function finalNorm(graph: Graph, config: DecoderConfig, weight: WeightInputs, x: Value): Value {
+  return graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon))
+}
+
+/** The weight that turns hidden states into logits. */
+export function headWeight(config: DecoderConfig, weight: WeightInputs): Value {
+  return weight(config.tied ? EMBEDDING : LM_HEAD)
+}
+
+/**
+ * Attention over packed tokens: heads gathered into padded blocks [B, Hk, G·T, D], and back. Declares the inputs
+ * `positions`, `cos`, `sin`, `mask` and the index arrays that `packing.ts` feeds.
+ * @param onKeysValues sees rotated k and v of each layer, packed [N, Hk·D].
+ */
+export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValues?: (layer: number, k: Value, v: Value) => void): Attend {
+  const { heads, keyValueHeads, headDim } = config
+  const groups = heads / keyValueHeads
+  const half = headDim / 2
+  const positions = graph.input('positions', ['N', 1], 'int64')
+  const [cos, sin] = [graph.input('cos', ['P', half]), graph.input('sin', ['P', half])]
+  const mask = graph.input('mask', ['B', 1, 'T', 'T'])
+  const groupMask = groups === 1 ? mask : at(graph.apply('Concat', new Array<Value>(groups).fill(mask), { axis: 2, sized: false }), 0)
+  const queryPad = graph.input('pad.q', ['B', keyValueHeads, product([groups, 'T'])], 'int32')
+  const queryUnpad = graph.input('unpad.q', [product(['N', heads])], 'int32')
+  const keyPad = groups === 1 ? queryPad : graph.input('pad.k', ['B', keyValueHeads, 'T'], 'int32')
+  const keyUnpad = groups === 1 ? queryUnpad : graph.input('unpad.k', [product(['N', keyValueHeads])], 'int32')
+  const rotate = (x: Value): Value => at(graph.apply('RotaryEmbedding', [graph.reshape(x, [at(x.shape, 0), 1, at(x.shape, 1)]), positions, cos, sin], {}), 0)
+  const blocks = (x: Value, count: number, pad: Value, unpad: Value): Value =>
+    at(graph.apply('GatherRows', [graph.reshape(x, [product(['N', count]), headDim]), pad, unpad], { zeroRow: false }), 0)
+  return (layer, q, k, v) => {
+    const rotated = rotate(k)
+    onKeysValues?.(layer, rotated, v)
+    const o = at(graph.apply('Attention', [blocks(rotate(q), heads, queryPad, queryUnpad), blocks(rotated, keyValueHeads, keyPad, keyUnpad), blocks(v, keyValueHeads, keyPad, keyUnpad), groupMask], { scale: 1 / Math.sqrt(headDim) }), 0)
+    const rows = graph.reshape(o, [product(o.shape.slice(0, 3)), headDim])
+    return graph.reshape(at(graph.apply('GatherRows', [rows, queryUnpad, queryPad], { zeroRow: false }), 0), ['N', heads * headDim])
+  }
+}

@@ -1,0 +1,55 @@
+import { isSameShape } from '../dims.ts'
+import type { Dim, Shape } from '../dims.ts'
+import { at, notDifferentiable } from './op.ts'
+import type { Ops, Result } from './op.ts'
+import type { Value } from '../graph.ts'
+
+/** [.., m, k] · [.., k, n] → [.., m, n], after transposing where asked. */
+function matmulShape(a: Value, b: Value, transA: boolean, transB: boolean): Shape {
+  if (a.shape.length < 2 || b.shape.length < 2) throw new Error('expected at least two dimensions')
+  const lead = a.shape.slice(0, -2)
+  if (!isSameShape(lead, b.shape.slice(0, -2))) throw new Error('leading dimensions differ')
+  const [m, k] = lastTwo(a.shape, transA)
+  const [inner, n] = lastTwo(b.shape, transB)
+  if (k !== inner) throw new Error(`inner dims ${k} and ${inner} differ`)
+  return [...lead, m, n]
+}
+
+function lastTwo(shape: Shape, transposed: boolean): [Dim, Dim] {
+  const [rows, columns] = [at(shape, shape.length - 2), at(shape, shape.length - 1)]
+  return transposed ? [columns, rows] : [rows, columns]
+}
+
+function float32(shape: Shape): Result[] {
+  return [{ shape, type: 'float32' }]
+}
+
+export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
+  MatMul: {
+    results: (inputs, { transA, transB }) => float32(matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)),
+    emit: ({ inputs, outputs, attributes: { transA, transB, alpha } }, to) => {
+      if (!transA && !transB && alpha === 1) to.node('MatMul', inputs.map(to.name), outputs.map(to.name))
+      else to.node('FusedMatMul', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }, 'com.microsoft')
+    },
+    // y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too.
+    gradient: (g, { inputs, attributes: { transA, transB, alpha } }, [d]) => {
+      if (!d) return []
+      const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
+      return [
+        transA ? g.matmul(b, d, { transA: transB, transB: true, alpha }) : g.matmul(d, b, { transB: !transB, alpha }),
+        transB ? g.matmul(d, a, { transA: true, transB: transA, alpha }) : g.matmul(a, d, { transA: !transA, alpha }),
+      ]
+    },
+  },
+  Gemm: {
+    results: (inputs, { transA, transB }) => {
+      const shape = matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)
+      if (!isSameShape(shape, at(inputs, 2).shape)) throw new Error('the addend has another shape than the product')
+      return float32(shape)
+    },
+    emit: ({ inputs, outputs, attributes: { transA, transB } }, to) =>
+      to.node('Gemm', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) } }),
+    // Only written by autodiff, where gradients of products add up.
+    gradient: notDifferentiable,
+  },
+}

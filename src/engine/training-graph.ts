@@ -1,0 +1,117 @@
+/** The graphs of a training step: trunk, head on the predicted rows, objective, gradients of every weight. */
+import { differentiate } from './autodiff.ts'
+import { product } from './dims.ts'
+import { Graph } from './graph.ts'
+import type { Value } from './graph.ts'
+import { buildTrunk, EMBEDDING, finalNorm, headWeight, linear, packedAttention, REWARD_HEAD, weightInputs } from './models/decoder.ts'
+import type { DecoderConfig, WeightInputs } from './models/decoder.ts'
+import { at } from './ops/op.ts'
+
+export type Objective = 'dpo' | 'language-model' | 'reward'
+
+/** Gradient of the looked-up embedding rows [N, d]; the trainer adds them into the embedding's gradient. */
+export const EMBEDDED_GRADIENT = 'gradient embedded'
+
+export function gradientName(weight: string): string {
+  return `gradient ${weight}`
+}
+
+/** Per prediction: log-probabilities of its labels, entropy, mean logit, largest log-probability. */
+export type PredictionOutputs = { logps: Value; entropy: Value; meanLogit: Value; maxLogp: Value }
+
+/** x [N, d] → the predicting rows [R, d], normed. */
+function selectedRows(graph: Graph, config: DecoderConfig, weight: WeightInputs, stream: Value): Value {
+  const selected = at(graph.apply('GatherRows', [stream, graph.input('select', ['R'], 'int32'), graph.input('unselect', ['N'], 'int32')], { zeroRow: true }), 0)
+  return finalNorm(graph, config, weight, selected)
+}
+
+/**
+ * Logits exist only for chunks of the predicted rows: a chunk's [rows, vocabulary] is freed or rebuilt before the
+ * next. With more than one chunk their sizes are fed as `chunks`.
+ */
+function predict(graph: Graph, head: Value, hidden: Value, labels: Value, chunks: number): PredictionOutputs {
+  const names = chunks === 1 ? ['R'] : Array.from({ length: chunks }, (_, i) => `R${i}`)
+  const sizes = chunks === 1 ? undefined : graph.input('chunks', [chunks], 'int64')
+  const split = (value: Value): readonly Value[] => (sizes ? graph.apply('Split', [value, sizes], { sizes: names }) : [value])
+  const join = (values: Value[]): Value => (sizes ? at(graph.apply('Concat', [...values, sizes], { axis: 0, sized: true, dim: 'R' }), 0) : at(values, 0))
+  const [hiddenParts, labelParts] = [split(hidden), split(labels)]
+  const parts = hiddenParts.map((part, i) => {
+    const logits = linear(graph, part, head)
+    const [logps, all] = graph.apply('LabelLogProbs', [logits, at(labelParts, i)], {})
+    if (!logps || !all) throw new Error('LabelLogProbs has two outputs')
+    const spread = graph.mul(at(graph.apply('Exp', [all], {}), 0), all)
+    return {
+      logps,
+      entropy: at(graph.apply('Neg', [graph.sum(spread, [1], true)], {}), 0),
+      meanLogit: at(graph.apply('ReduceMean', [logits], { axes: [1], keepDims: true }), 0),
+      maxLogp: at(graph.apply('ReduceMax', [all], { axes: [1], keepDims: true }), 0),
+    }
+  })
+  const joined = (key: keyof PredictionOutputs): Value => join(parts.map(part => part[key]))
+  return { logps: joined('logps'), entropy: joined('entropy'), meanLogit: joined('meanLogit'), maxLogp: joined('maxLogp') }
+}
+
+/** Columns of `labels` in each objective: a DPO prompt's last token predicts two first tokens. */
+export const LABEL_COLUMNS: Record<Exclude<Objective, 'reward'>, number> = { dpo: 2, 'language-model': 1 }
+
+export function buildTrainingGraph(config: DecoderConfig, objective: Objective, chunks: number): Graph {
+  const graph = new Graph()
+  const weight = weightInputs(graph, config)
+  const { embedded, stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
+  const hidden = selectedRows(graph, config, weight, stream)
+  const seeds = objective === 'reward' ? rewardSeed(graph, hidden, weight) : predictionSeed(graph, config, weight, hidden, objective, chunks)
+  const trained = [...graph.inputs].filter(([name]) => name.endsWith('.weight') || name.endsWith('.bias')).filter(([name]) => name !== EMBEDDING || (config.tied && objective !== 'reward'))
+  const gradients = differentiate(graph, seeds, [embedded, ...trained.map(([, value]) => value)])
+  graph.output(EMBEDDED_GRADIENT, gradients.get(embedded) as Value)
+  for (const [name, value] of trained) graph.output(gradientName(name), gradients.get(value) as Value)
+  return graph
+}
+
+function predictionSeed(graph: Graph, config: DecoderConfig, weight: WeightInputs, hidden: Value, objective: 'dpo' | 'language-model', chunks: number): Map<Value, Value> {
+  const columns = LABEL_COLUMNS[objective]
+  const outputs = predict(graph, headWeight(config, weight), hidden, graph.input('labels', ['R', columns], 'int32'), chunks)
+  for (const [name, value] of Object.entries(outputs)) graph.output(name, value)
+  const direct = graph.input('seed', ['R', columns])
+  if (objective === 'language-model') return new Map([[outputs.logps, direct]])
+  return new Map([[outputs.logps, graph.scope('dpo', () => graph.add(direct, graph.reshape(dpoSeed(graph, outputs.logps), ['R', columns])))]])
+}
+
+/**
+ * Gradient of the sigmoid loss on each label's log-probability [2·R, 1], in closed form (Rafailov et al. 2023,
+ * eq. 7, label smoothing as in TRL): with z = beta·(log-ratio margin) it is scale·(sigmoid(-z) - smoothing) with the
+ * sign of the side. `signs` [pairs, 2·R] is +1 on chosen labels, -1 on rejected ones, 0 on fillers.
+ */
+function dpoSeed(graph: Graph, logps: Value): Value {
+  const flat = graph.reshape(logps, [product(logps.shape), 1])
+  const signs = graph.input('signs', ['B', product(logps.shape)])
+  const margin = graph.sub(graph.matmul(signs, flat), graph.input('referenceMargin', ['B', 1]))
+  const weight = at(graph.apply('Sigmoid', [graph.mul(margin, graph.input('negativeBeta', [1]))], {}), 0)
+  const perPair = graph.mul(graph.sub(weight, graph.input('labelSmoothing', [1])), graph.input('pairScale', [1]))
+  return graph.matmul(signs, perPair, { transA: true })
+}
+
+/** Binary cross-entropy on the scalar of each row's last token: gradient (sigmoid(s) - label)·scale. */
+function rewardSeed(graph: Graph, hidden: Value, weight: WeightInputs): Map<Value, Value> {
+  const reward = linear(graph, hidden, weight(REWARD_HEAD))
+  graph.output('rewards', reward)
+  const difference = graph.sub(at(graph.apply('Sigmoid', [reward], {}), 0), graph.input('targets', ['R', 1]))
+  return new Map([[reward, graph.mul(difference, graph.input('rowScale', [1]))]])
+}
+
+/** Log-probabilities alone, for scoring: labels may have any number of columns. */
+export function buildScoringGraph(config: DecoderConfig): Graph {
+  const graph = new Graph()
+  const weight = weightInputs(graph, config)
+  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
+  const logits = linear(graph, selectedRows(graph, config, weight, stream), headWeight(config, weight))
+  graph.output('logps', at(graph.apply('LabelLogProbs', [logits, graph.input('labels', ['R', 'K'], 'int32')], {}), 0))
+  return graph
+}
+
+export function buildRewardGraph(config: DecoderConfig): Graph {
+  const graph = new Graph()
+  const weight = weightInputs(graph, config)
+  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
+  graph.output('rewards', linear(graph, selectedRows(graph, config, weight, stream), weight(REWARD_HEAD)))
+  return graph
+}

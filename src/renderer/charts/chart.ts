@@ -1,0 +1,93 @@
+/**
+ * What every builder returns: an ECharts option, the same figures as a table (the accessible view and the CSV),
+ * and what a reader must be told (decimation, smoothing, gaps). Builders are pure: rows and theme in, chart out.
+ */
+import type { EChartsOption } from 'echarts'
+import type { ChartTheme } from './theme.ts'
+
+export type Cell = string | number | null
+export type ChartTable = { columns: { label: string; numeric: boolean }[]; rows: Cell[][] }
+export type Chart = {
+  option: EChartsOption
+  table: ChartTable
+  /** Decimation, smoothing and gaps, in words; null when the picture is the data. */
+  note: string | null
+  /** The figure at an x, for the title line while a linked chart is hovered. */
+  readout?: (x: number) => string
+}
+
+type Axis = { name?: string; min?: number | 'dataMin'; max?: number | 'dataMax'; zero?: boolean; interval?: number; format?: (value: number) => string; ticks?: number }
+
+/** Text of a tooltip is HTML: whatever came from data goes through here. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
+/** A tooltip: bold head, then rows of [mark, label, value]. */
+export function tooltipHtml(theme: ChartTheme, head: string, rows: { color?: string; label: string; value: string }[]): string {
+  const lines = rows.map(({ color, label, value }) => {
+    const mark = color ? `<span style="display:inline-block;width:8px;height:8px;border-radius:2px;background:${color};margin-right:6px"></span>` : ''
+    return `<tr><td style="padding:1px 12px 1px 0;color:${theme.muted}">${mark}${escapeHtml(label)}</td><td style="text-align:right;font-variant-numeric:tabular-nums">${escapeHtml(value)}</td></tr>`
+  })
+  return `<div style="font-weight:600;margin-bottom:2px">${escapeHtml(head)}</div><table style="border-spacing:0">${lines.join('')}</table>`
+}
+
+/** Everything charts share: no animation jump, our text, quiet tooltip. */
+export function baseOption(theme: ChartTheme): EChartsOption {
+  return {
+    animation: false,
+    backgroundColor: 'transparent',
+    textStyle: { fontFamily: theme.font, fontSize: 12, color: theme.text },
+    tooltip: {
+      confine: true,
+      transitionDuration: 0,
+      backgroundColor: theme.raised,
+      borderColor: theme.line,
+      borderWidth: 1,
+      padding: [6, 8],
+      textStyle: { color: theme.text, fontSize: 12, fontFamily: theme.font },
+      extraCssText: 'box-shadow: 0 2px 8px rgb(0 0 0 / 0.12); border-radius: 4px;',
+    },
+  }
+}
+
+/** A quiet horizontal value axis: no line, ticks outside, its name under its right end. */
+export function xAxis(theme: ChartTheme, { name, min, max, interval, format }: Axis) {
+  return {
+    type: 'value' as const,
+    name,
+    nameLocation: 'end' as const,
+    nameTextStyle: { color: theme.muted, fontSize: 11, align: 'right' as const, verticalAlign: 'top' as const, padding: [20, 0, 0, 0] },
+    nameGap: 0,
+    min,
+    max,
+    interval,
+    axisLine: { show: true, onZero: false, lineStyle: { color: theme.axis } },
+    axisTick: { show: true, length: 4, lineStyle: { color: theme.axis } },
+    axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, ...(format ? { formatter: format } : {}) },
+    splitLine: { show: false },
+  }
+}
+
+/** A vertical value axis: grid lines carry it, labels sit outside. `zero` keeps 0 in sight. */
+export function yAxis(theme: ChartTheme, { min, max, zero = false, format, ticks = 4 }: Axis) {
+  return {
+    type: 'value' as const,
+    min,
+    max,
+    scale: !zero,
+    splitNumber: ticks,
+    axisLine: { show: false },
+    axisTick: { show: false },
+    axisLabel: { color: theme.muted, fontSize: 11, ...(format ? { formatter: format } : {}) },
+    splitLine: { show: true, lineStyle: { color: theme.grid, width: 1 } },
+  }
+}
+
+/** A heavier line at 0, where zero matters. */
+export function zeroLine(theme: ChartTheme, axis: 'xAxis' | 'yAxis') {
+  return { silent: true, symbol: 'none', animation: false, label: { show: false }, lineStyle: { color: theme.axis, width: 1.25, type: 'solid' as const }, data: [axis === 'xAxis' ? { xAxis: 0 } : { yAxis: 0 }] }
+}
+
+/** Width in px that a label of this length needs at 12 px; charts reserve it on the right for direct labels. */
+export const labelWidth = (labels: string[]): number => Math.ceil(Math.max(0, ...labels.map((label) => label.length)) * 6.4) + 14

@@ -1,0 +1,122 @@
+/** What every chart promises: it draws in ECharts, says in its table what it draws, and does not hide what is unclear. */
+import { describe, expect, it } from 'vitest'
+import type { PairedDifference } from '../../shared/comparison.ts'
+import { byRound, withoutInterval } from './by-round.ts'
+import { toCsv, toSvg } from './chart-export.ts'
+import type { Chart } from './chart.ts'
+import { chosenRejected } from './chosen-rejected.ts'
+import { contrastLabel, decidingP, differenceForest, orderDifferences } from './difference-forest.ts'
+import { createMetricLog } from './metric-log.ts'
+import { metricCurve } from './metric-curve.ts'
+import { range, ridgelines } from './ridgelines.ts'
+import { scoreDots } from './score-dots.ts'
+import { themeFrom } from './theme.ts'
+
+const theme = themeFrom((token) => (token === '--method-drift' ? '#0072b2' : ''))
+const draw = (chart: Chart): string => toSvg(chart, { title: 'A title', subtitle: 'a unit', note: chart.note }, theme, { width: 720, height: 240 })
+const interval = (estimate: number, half: number) => ({ estimate, low: estimate - half, high: estimate + half })
+const difference = (a: string, b: string, estimate: number, half: number, primary = false): PairedDifference => ({
+  a, b, temperature: 1, measure: 'score', difference: interval(estimate, half), p: Math.abs(estimate) > half ? 0.002 : 0.4, pAdjusted: primary ? 0.004 : null, primary,
+  verdict: Math.abs(estimate) <= half ? 'not distinguishable' : estimate > 0 ? 'ahead' : 'behind', seeds: 3, prompts: 80,
+})
+
+describe('metricCurve', () => {
+  const log = createMetricLog()
+  log.append(Array.from({ length: 40 }, (_, i) => ({ stage: i < 20 ? 'warm-start/train' : 'round-1/train', step: (i % 20) + 1, 'rewards/margins': i / 40 })))
+  const curve = { key: 'drift', label: 'DRIFT', color: '#0072b2', dash: null, points: log.series('rewards/margins') }
+
+  it('marks rounds and lists each step in its table', () => {
+    const chart = metricCurve({ metric: 'rewards/margins', curves: [curve], spans: log.spans(), theme, zero: true })
+    expect(chart.table.rows).toHaveLength(40)
+    expect(chart.table.rows[25]).toEqual([26, 'round 1', 25 / 40])
+    expect(draw(chart)).toContain('round 1')
+    expect(chart.note).toBeNull()
+    expect(chart.readout?.(26)).toBe('step 26: 0.625')
+  })
+
+  it('says when it draws fewer points than there are, smooths, or leaves figures out', () => {
+    const chart = metricCurve({ metric: 'loss', curves: [{ ...curve, broken: 2 }], spans: log.spans(), theme, limit: 10, smoothing: 0.6 })
+    expect(chart.note).toBe('10 of 40 points drawn (largest triangles) · bold: moving average, weight 0.6 · 2 figures were not finite and are left out')
+  })
+
+  it('names lines at their end when there are several', () => {
+    const chart = metricCurve({ metric: 'm', curves: [curve, { ...curve, key: 'spin', label: 'SPIN' }], spans: log.spans(), theme })
+    expect(draw(chart)).toMatch(/DRIFT[^]*SPIN/)
+  })
+})
+
+describe('byRound', () => {
+  const chart = byRound({
+    measure: 'task score',
+    theme,
+    reference: { label: 'Base', value: interval(0.559, 0.02) },
+    series: [{ key: 'drift', label: 'DRIFT', points: [{ round: 0, value: interval(0.644, 0.01) }, { round: 1, value: withoutInterval(null) }, { round: 2, value: interval(0.801, 0.05) }] }],
+  })
+
+  it('labels the line and the base directly', () => {
+    expect(draw(chart)).toMatch(/Base 0\.559/)
+    expect(draw(chart)).toContain('DRIFT')
+    expect(draw(chart)).toContain('warm start')
+  })
+
+  it('lists estimates with bounds, and no bounds where there are none', () => {
+    expect(chart.table.rows[0]).toEqual(['Base', null, 0.559, expect.closeTo(0.539), expect.closeTo(0.579)])
+    expect(chart.table.rows[2]!.slice(3)).toEqual([null, null])
+  })
+})
+
+it('scoreDots writes each figure with its interval and names the upper bound', () => {
+  const svg = draw(scoreDots({ measure: 'task score', theme, rows: [{ key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', value: interval(0.828, 0.018), n: '3 seeds × 80 prompts', round: 'round 3' }] }))
+  expect(svg).toContain('0.828 [0.810, 0.846]')
+  expect(svg).toContain('(upper bound)')
+})
+
+describe('differenceForest', () => {
+  const rows = [difference('drift', 'spin', 0.009, 0.077), difference('drift', 'base', 0.237, 0.119, true), difference('spin', 'base', 0.228, 0.043)]
+
+  it('says "not distinguishable" in words, and marks the declared contrasts', () => {
+    const svg = draw(differenceForest({ measure: 'task score', differences: rows, theme }))
+    expect(svg).toContain('not distinguishable')
+    expect(svg).toContain('p 0.004*')
+    expect(svg).toContain('no difference')
+  })
+
+  it('orders against base first, larger first', () => {
+    expect(orderDifferences(rows).map(contrastLabel)).toEqual(['DRIFT − Base', 'SPIN − Base', 'DRIFT − SPIN'])
+  })
+
+  it('judges by the adjusted p where the contrast was declared', () => {
+    expect(rows.map(decidingP)).toEqual(['0.40', '0.004*', '0.002'])
+  })
+})
+
+describe('ridgelines', () => {
+  it('says the share beyond the mark per round', () => {
+    const chart = ridgelines({ measure: 'margin', rounds: [{ round: 1, values: [-1, 1, 2, 3] }, { round: 2, values: [1, 2, 3, 4] }], color: '#0072b2', theme, mark: { at: 0, label: 'no preference' }, share: 'ordered' })
+    expect(chart.table.rows).toEqual([[1, 4, 0.5, 1.5, 2.25, 0.75], [2, 4, 1.75, 2.5, 3.25, 1]])
+    expect(draw(chart)).toContain('75 % ordered')
+  })
+
+  it('lets no outlier flatten the rest, and keeps the mark in sight', () => {
+    const values = [...Array.from({ length: 1000 }, (_, i) => 1 + i / 1000), 500]
+    const [low, high] = range(values, 0)
+    expect(low).toBeLessThan(0)
+    expect(high).toBeLessThan(3)
+  })
+})
+
+it('chosenRejected draws a panel per method', () => {
+  const points = [{ round: 1, chosenScore: 0.83, rejectedScore: 0.45, pairAccuracy: 0.92 }, { round: 2, chosenScore: 0.84, rejectedScore: null, pairAccuracy: null }]
+  const chart = chosenRejected({ theme, panels: [{ key: 'drift', label: 'DRIFT', points }, { key: 'spin', label: 'SPIN', points }] })
+  expect(draw(chart)).toMatch(/DRIFT[^]*SPIN/)
+  expect(chart.table.rows[1]).toEqual(['DRIFT', 2, 0.84, null, null])
+})
+
+it('toCsv quotes where it must and keeps full precision', () => {
+  expect(toCsv({ columns: [{ label: 'a,b', numeric: false }, { label: 'x', numeric: true }], rows: [['say "hi"', 0.1234567890123], [null, 1]] })).toBe('"a,b",x\r\n"say ""hi""",0.1234567890123\r\n,1\r\n')
+})
+
+it('text from data cannot become markup in a tooltip', async () => {
+  const { tooltipHtml } = await import('./chart.ts')
+  expect(tooltipHtml(theme, '<img src=x>', [])).not.toContain('<img')
+})

@@ -1,0 +1,70 @@
+/** Score of chosen and of rejected replies per round, one panel per method: is there still something to learn from the pairs? */
+import type { EChartsOption } from 'echarts'
+import { roundLabel } from './by-round.ts'
+import { baseOption, tooltipHtml, type Chart } from './chart.ts'
+import { fixed, percent } from './format.ts'
+import type { ChartTheme } from './theme.ts'
+
+export type PairQuality = { round: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }
+export type QualityPanel = { key: string; label: string; points: PairQuality[] }
+
+export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTheme }): Chart {
+  const { panels, theme } = options
+  const rounds = [...new Set(panels.flatMap((panel) => panel.points.map((point) => point.round)))].sort((a, b) => a - b)
+  const width = 100 / Math.max(1, panels.length)
+
+  const option: EChartsOption = {
+    ...baseOption(theme),
+    title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 3}%`, top: 0, padding: 0, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
+    grid: panels.map((_, i) => ({ left: `${i * width + (i === 0 ? 3.4 : 3)}%`, width: `${width - 11 / Math.max(1, panels.length) ** 0.5}%`, top: panels.length > 1 ? 26 : 8, bottom: 26 })),
+    xAxis: panels.map((_, i) => ({
+      gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map(roundLabel),
+      axisLine: { lineStyle: { color: theme.axis } }, axisTick: { show: false }, axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
+    })),
+    yAxis: panels.map((_, i) => ({
+      gridIndex: i, type: 'value' as const, min: 0, max: 1, interval: 0.25, axisLine: { show: false }, axisTick: { show: false },
+      axisLabel: { show: i === 0, color: theme.muted, fontSize: 11 }, splitLine: { lineStyle: { color: theme.grid } },
+    })),
+    series: panels.flatMap((panel, i) => {
+      const color = theme.method(panel.key)
+      const values = (side: 'chosenScore' | 'rejectedScore') => rounds.map((round) => panel.points.find((point) => point.round === round)?.[side] ?? null)
+      const axis = { xAxisIndex: i, yAxisIndex: i, connectNulls: false, symbolSize: 7, lineStyle: { color, width: 2 } }
+      const gap = rounds.map((_, r) => difference(values('chosenScore')[r], values('rejectedScore')[r]))
+      return [
+        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, data: values('rejectedScore'), lineStyle: { width: 0, opacity: 0 } },
+        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, data: gap, lineStyle: { width: 0, opacity: 0 }, areaStyle: { color, opacity: 0.1 } },
+        { type: 'line' as const, ...axis, name: `${panel.label} chosen`, data: values('chosenScore'), symbol: 'circle', itemStyle: { color }, endLabel: { show: true, formatter: 'chosen', color, fontSize: 11, distance: 6 } },
+        { type: 'line' as const, ...axis, name: `${panel.label} rejected`, data: values('rejectedScore'), symbol: 'emptyCircle', itemStyle: { color, borderWidth: 2 }, lineStyle: { color, width: 1.5, type: [4, 3] }, endLabel: { show: true, formatter: 'rejected', color, fontSize: 11, distance: 6 } },
+      ]
+    }),
+  }
+  option.tooltip = {
+    ...option.tooltip,
+    trigger: 'axis',
+    axisPointer: { type: 'line', lineStyle: { color: theme.axis, type: 'solid' } },
+    formatter: (params: unknown) => {
+      const index = firstIndex(params)
+      const round = rounds[index]
+      if (round === undefined) return ''
+      return tooltipHtml(theme, roundLabel(round), panels.flatMap((panel) => {
+        const point = panel.points.find((candidate) => candidate.round === round)
+        return point ? [{ color: theme.method(panel.key), label: `${panel.label} chosen / rejected`, value: `${fixed(point.chosenScore)} / ${fixed(point.rejectedScore)}` }, { label: 'pairs in the right order', value: percent(point.pairAccuracy) }] : []
+      }))
+    },
+  }
+  return {
+    option,
+    note: null,
+    table: {
+      columns: [{ label: 'method', numeric: false }, { label: 'round', numeric: true }, { label: 'chosen score', numeric: true }, { label: 'rejected score', numeric: true }, { label: 'pairs in the right order', numeric: true }],
+      rows: panels.flatMap((panel) => panel.points.map((point) => [panel.label, point.round, point.chosenScore, point.rejectedScore, point.pairAccuracy])),
+    },
+  }
+}
+
+const difference = (a: number | null | undefined, b: number | null | undefined): number | null => (a === null || b === null || a === undefined || b === undefined ? null : a - b)
+
+function firstIndex(params: unknown): number {
+  const first: unknown = Array.isArray(params) ? params[0] : params
+  return typeof first === 'object' && first !== null && 'dataIndex' in first ? Number(first.dataIndex) : -1
+}

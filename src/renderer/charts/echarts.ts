@@ -1,0 +1,14 @@
+/** ECharts with the parts we draw with, registered once. Everything else imports `echarts` from here. */
+import { CustomChart, LineChart, ScatterChart } from 'echarts/charts'
+import { AxisPointerComponent, GridComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent } from 'echarts/components'
+import * as echarts from 'echarts/core'
+import { LabelLayout } from 'echarts/features'
+import { CanvasRenderer, SVGRenderer } from 'echarts/renderers'
+
+echarts.use([
+  LineChart, ScatterChart, CustomChart,
+  GridComponent, TooltipComponent, AxisPointerComponent, MarkLineComponent, MarkAreaComponent, TitleComponent,
+  LabelLayout, CanvasRenderer, SVGRenderer,
+])
+
+export { echarts }

@@ -1,0 +1,55 @@
+/** Figures as text. A minus is U+2212 and a missing value an en dash, so that columns of figures line up. */
+import type { Interval } from '../../shared/types.ts'
+
+export const MISSING = '–'
+
+/** Fixed digits, real minus sign. */
+export function fixed(value: number | null | undefined, digits = 3): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return MISSING
+  const text = Math.abs(value).toFixed(digits)
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text
+}
+
+/** With its sign, as differences are written. */
+export function signed(value: number | null | undefined, digits = 3): string {
+  const text = fixed(value, digits)
+  return text === MISSING || text.startsWith('−') || Number(text) === 0 ? text : `+${text}`
+}
+
+/** Three significant digits: for metrics whose size is not known beforehand. */
+export function significant(value: number | null | undefined, digits = 3): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return MISSING
+  if (value === 0) return '0'
+  const size = Math.abs(value)
+  const text = size >= 1e5 || size < 1e-3 ? size.toExponential(digits - 1).replace('e+', 'e') : size >= 1000 ? Math.round(size).toLocaleString('en-US') : String(Number(size.toPrecision(digits)))
+  return value < 0 ? `−${text}` : text
+}
+
+/** `0.796 [0.748, 0.844]`; bounds are left out where there are none. */
+export function interval(value: Interval, digits = 3, write: (value: number, digits: number) => string = fixed): string {
+  const bounds = Number.isFinite(value.low) && Number.isFinite(value.high) ? ` [${write(value.low, digits)}, ${write(value.high, digits)}]` : ''
+  return `${write(value.estimate, digits)}${bounds}`
+}
+
+/** p to the digits that matter. */
+export function pValue(p: number | null | undefined): string {
+  if (p === null || p === undefined || !Number.isFinite(p)) return MISSING
+  return p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2)
+}
+
+/** `0:05`, `12:40`, `2:03:10`. */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return MISSING
+  const whole = Math.max(0, Math.round(seconds))
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60]
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
+}
+
+export function count(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? MISSING : Math.round(value).toLocaleString('en-US')
+}
+
+export function percent(share: number | null | undefined, digits = 0): string {
+  return share === null || share === undefined || !Number.isFinite(share) ? MISSING : `${fixed(share * 100, digits)} %`
+}

@@ -1,0 +1,44 @@
+/**
+ * One look per method, everywhere: colour token, dash and marker, so that print and greyscale work too.
+ * Colours live in the style tokens (`--method-…`); this file only names them.
+ */
+
+export type MethodStyle = {
+  key: string
+  label: string
+  /** For lanes and narrow columns. */
+  short: string
+  /** CSS custom property that holds its colour. */
+  token: string
+  /** Dash pattern in px; null draws a solid line. */
+  dash: number[] | null
+  /** ECharts symbol. */
+  marker: string
+}
+
+const styles: MethodStyle[] = [
+  { key: 'base', label: 'Base', short: 'base', token: '--method-base', dash: [2, 3], marker: 'rect' },
+  { key: 'warm-start', label: 'Warm start', short: 'warm start', token: '--method-warm-start', dash: [5, 3, 1, 3], marker: 'emptyCircle' },
+  { key: 'drift', label: 'DRIFT', short: 'DRIFT', token: '--method-drift', dash: null, marker: 'circle' },
+  { key: 'iterative-dpo', label: 'Iterative DPO', short: 'iter. DPO', token: '--method-iterative-dpo', dash: [7, 3], marker: 'rect' },
+  { key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', short: 'oracle DPO', token: '--method-iterative-dpo-oracle', dash: [7, 3, 2, 3], marker: 'diamond' },
+  { key: 'spin', label: 'SPIN', short: 'SPIN', token: '--method-spin', dash: [3, 3], marker: 'triangle' },
+]
+const byKey = new Map(styles.map((style) => [style.key, style]))
+
+/** The style of a method; one that is not built in keeps its own name and the neutral colour. */
+export function methodStyle(key: string): MethodStyle {
+  return byKey.get(key) ?? { key, label: key, short: key, token: '--method-other', dash: [1, 2], marker: 'pin' }
+}
+
+/** base, warm start, DRIFT, iterative DPO, oracle, SPIN, then others by name. */
+export function compareMethods(a: string, b: string): number {
+  const rank = (key: string): number => {
+    const index = styles.findIndex((style) => style.key === key)
+    return index < 0 ? styles.length : index
+  }
+  return rank(a) - rank(b) || a.localeCompare(b)
+}
+
+/** Trains on what the evaluation measures: an upper bound, not a competitor. */
+export const isUpperBound = (key: string): boolean => key === 'iterative-dpo-oracle'

@@ -1,0 +1,132 @@
+/** A training metric over global steps, one line per run, rounds marked. */
+import type { EChartsOption } from 'echarts'
+import { baseOption, labelWidth, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
+import { decimate, smooth, type Point } from './decimate.ts'
+import { count, significant } from './format.ts'
+import { stageLabel, type StageSpan } from './metric-log.ts'
+import type { ChartTheme } from './theme.ts'
+
+export type Curve = { key: string; label: string; color: string; dash: number[] | null; points: Point[]; broken?: number }
+
+export type MetricCurveOptions = {
+  metric: string
+  curves: Curve[]
+  spans: StageSpan[]
+  theme: ChartTheme
+  /** Keep zero in sight: where its sign or its share of the whole matters. */
+  zero?: boolean
+  /** Upper end where the quantity has one (an accuracy: 1). */
+  max?: number
+  /** Weight of the moving average, 0 to draw the figures as they are. */
+  smoothing?: number
+  /** Most points drawn per line. */
+  limit?: number
+}
+
+export function metricCurve(options: MetricCurveOptions): Chart {
+  const { metric, curves, spans, theme, zero = false, max, smoothing = 0, limit = 600 } = options
+  const drawn = curves.map((curve) => {
+    const smoothed = smooth(curve.points, smoothing)
+    return { ...curve, line: decimate(smoothed, limit), raw: smoothing > 0 ? decimate(curve.points, limit) : [] }
+  })
+  const end = spans.reduce((last, span) => Math.max(last, span.start + span.steps), 1)
+  const direct = curves.length > 1
+
+  const option: EChartsOption = {
+    ...baseOption(theme),
+    grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 18, bottom: 34 },
+    xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
+    yAxis: yAxis(theme, { zero, max, format: (value) => significant(value) }),
+    series: [
+      { type: 'line', data: [], silent: true, markArea: stageAreas(spans, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
+      ...drawn.flatMap((curve) => [
+        ...(curve.raw.length > 0 ? [{ type: 'line' as const, data: curve.raw, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: curve.color, width: 1, opacity: 0.28 }, z: 2 }] : []),
+        {
+          type: 'line' as const,
+          name: curve.label,
+          data: curve.line,
+          // A lone point has no line to be seen by.
+          showSymbol: curve.line.length === 1,
+          symbol: 'circle',
+          symbolSize: 5,
+          connectNulls: false,
+          lineStyle: { color: curve.color, width: 1.75, type: curve.dash ?? ('solid' as const) },
+          itemStyle: { color: curve.color },
+          emphasis: { disabled: false, focus: 'none' as const, lineStyle: { width: 2.5 } },
+          z: 3,
+          ...(direct ? { endLabel: { show: true, formatter: curve.label, color: curve.color, fontSize: 11, fontWeight: 600, distance: 6 }, labelLayout: { moveOverlap: 'shiftY' as const } } : {}),
+        },
+      ]),
+    ],
+  }
+  option.tooltip = {
+    ...option.tooltip,
+    trigger: 'axis',
+    formatter: (params: unknown) => {
+      const x = axisValue(params)
+      const rows = curves.flatMap((curve) => {
+        const point = nearest(curve.points, x)
+        return point && Math.abs(point[0] - x) <= Math.max(1, end / 100) ? [{ color: curve.color, label: curve.label, value: significant(point[1], 4) }] : []
+      })
+      return rows.length > 0 ? tooltipHtml(theme, `${where(spans, x)} · step ${count(x)}`, rows) : ''
+    },
+  }
+  const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
+  return { option, table: metricTable(metric, curves, spans), note: describe(curves, drawn.map((curve) => curve.line.length), smoothing), readout }
+}
+
+/** Alternating bands, each named for its stage: where a round begins is where the policy's pairs change. */
+function stageAreas(spans: StageSpan[], theme: ChartTheme) {
+  return {
+    silent: true,
+    label: { position: 'insideTopLeft' as const, offset: [-2, -16], distance: 0, color: theme.muted, fontSize: 10.5, fontFamily: theme.font },
+    data: spans.filter((span) => span.steps > 0).map((span, i): [object, object] => [
+      { name: stageLabel(span.stage), xAxis: span.start, itemStyle: { color: i % 2 === 1 ? theme.shade : 'transparent' } },
+      { xAxis: span.start + span.steps },
+    ]),
+  }
+}
+
+/** The x under the pointer, from ECharts' untyped tooltip parameters. */
+export function axisValue(params: unknown): number {
+  const first: unknown = Array.isArray(params) ? params[0] : params
+  return typeof first === 'object' && first !== null && 'axisValue' in first ? Number(first.axisValue) : Number.NaN
+}
+
+function nearest(points: Point[], x: number): Point | null {
+  let low = 0
+  let high = points.length - 1
+  if (high < 0) return null
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (points[middle]![0] <= x) low = middle
+    else high = middle
+  }
+  return Math.abs(points[low]![0] - x) <= Math.abs(points[high]![0] - x) ? points[low]! : points[high]!
+}
+
+function where(spans: StageSpan[], x: number): string {
+  const span = spans.find((candidate) => x > candidate.start && x <= candidate.start + candidate.steps)
+  return span ? stageLabel(span.stage) : ''
+}
+
+function metricTable(metric: string, curves: Curve[], spans: StageSpan[]) {
+  const steps = [...new Set(curves.flatMap((curve) => curve.points.map(([x]) => x)))].sort((a, b) => a - b)
+  const values = curves.map((curve) => new Map(curve.points))
+  return {
+    columns: [{ label: 'step', numeric: true }, { label: 'stage', numeric: false }, ...curves.map((curve) => ({ label: curves.length > 1 ? `${metric} ${curve.label}` : metric, numeric: true }))],
+    rows: steps.map((x) => [x, where(spans, x), ...values.map((value) => value.get(x) ?? null)]),
+  }
+}
+
+function describe(curves: Curve[], drawn: number[], smoothing: number): string | null {
+  const total = curves.reduce((sum, curve) => sum + curve.points.length, 0)
+  const kept = drawn.reduce((sum, n) => sum + n, 0)
+  const broken = curves.reduce((sum, curve) => sum + (curve.broken ?? 0), 0)
+  const notes = [
+    kept < total ? `${count(kept)} of ${count(total)} points drawn (largest triangles)` : '',
+    smoothing > 0 ? `bold: moving average, weight ${smoothing}` : '',
+    broken > 0 ? `${count(broken)} figures were not finite and are left out` : '',
+  ].filter(Boolean)
+  return notes.length > 0 ? notes.join(' · ') : null
+}

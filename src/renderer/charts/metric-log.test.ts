@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest'
+import { alignedSpans, createMetricLog, stageLabel } from './metric-log.ts'
+
+describe('createMetricLog', () => {
+  it('puts stages behind one another on a global step', () => {
+    const log = createMetricLog()
+    log.append([{ stage: 'warm-start/train', step: 1, loss: 0.7 }, { stage: 'warm-start/train', step: 2, loss: 0.6 }, { stage: 'round-1/train', step: 1, loss: 0.69 }])
+    expect(log.series('loss')).toEqual([[1, 0.7], [2, 0.6], [3, 0.69]])
+    expect(log.spans()).toEqual([{ stage: 'warm-start/train', start: 0, steps: 2 }, { stage: 'round-1/train', start: 2, steps: 1 }])
+  })
+
+  it('replaces a step that a resumed stage repeats', () => {
+    const log = createMetricLog()
+    log.append([1, 2, 3].map((step) => ({ stage: 'a', step, loss: step })))
+    log.append([{ stage: 'a', step: 2, loss: 20 }, { stage: 'a', step: 3, loss: 30 }])
+    expect(log.series('loss').map(([, y]) => y)).toEqual([1, 20, 30])
+    expect(log.size).toBe(3)
+  })
+
+  it('shows missing and broken figures as gaps and counts the broken ones', () => {
+    const log = createMetricLog()
+    log.append([{ stage: 'a', step: 1, loss: Number.NaN }, { stage: 'a', step: 2 }, { stage: 'a', step: 3, loss: 'NaN' }, { stage: 'a', step: 4, loss: 1 }])
+    expect(log.series('loss').map(([, y]) => y)).toEqual([null, null, null, 1])
+    expect(log.broken('loss')).toBe(2)
+  })
+})
+
+it('alignedSpans lines rounds up over runs of different lengths and orders them', () => {
+  const [short, long] = [createMetricLog(), createMetricLog()]
+  short.append([{ stage: 'round-1/train', step: 30 }, { stage: 'round-2/train', step: 28 }])
+  long.append([{ stage: 'warm-start/train', step: 20 }, { stage: 'round-1/train', step: 32 }])
+  expect(alignedSpans([short, long])).toEqual([
+    { stage: 'warm-start/train', start: 0, steps: 20 },
+    { stage: 'round-1/train', start: 20, steps: 32 },
+    { stage: 'round-2/train', start: 52, steps: 28 },
+  ])
+  expect(short.series('x', alignedSpans([short, long])).map(([x]) => x)).toEqual([50, 80])
+})
+
+it('names stages in words', () => {
+  expect(['warm-start/train', 'round-2/train', 'reward/train'].map(stageLabel)).toEqual(['warm start', 'round 2', 'reward'])
+})

@@ -1,0 +1,42 @@
+/** The colours charts draw with, read from the style tokens, so that a chart follows light, dark and print. */
+import { methodStyle } from './methods.ts'
+
+export type ChartTheme = {
+  font: string
+  text: string
+  muted: string
+  grid: string
+  axis: string
+  line: string
+  surface: string
+  raised: string
+  shade: string
+  accent: string
+  failure: string
+  method: (key: string) => string
+}
+
+/** Builds a theme from a look-up of custom properties; `read` answers '' where a token is not set. */
+export function themeFrom(read: (token: string) => string): ChartTheme {
+  const token = (name: string, otherwise: string): string => read(name).trim() || otherwise
+  const muted = token('--text-muted', '#5f6670')
+  return {
+    font: token('--font-sans', 'system-ui, sans-serif'),
+    text: token('--text', '#1b1f24'),
+    muted,
+    grid: token('--chart-grid', '#e8eaed'),
+    axis: token('--chart-axis', '#a9afb8'),
+    line: token('--border', '#d8dce1'),
+    surface: token('--surface', '#ffffff'),
+    raised: token('--surface-raised', '#ffffff'),
+    shade: token('--chart-shade', 'rgba(120,128,140,0.10)'),
+    accent: token('--accent', '#2f5fd0'),
+    failure: token('--failure', '#c0262d'),
+    method: (key) => token(methodStyle(key).token, muted),
+  }
+}
+
+export function themeOf(element: Element): ChartTheme {
+  const style = getComputedStyle(element)
+  return themeFrom((token) => style.getPropertyValue(token))
+}

@@ -1,0 +1,159 @@
+/** Rows for a VirtualTable: any number, known or fetched page by page as they come into sight. */
+import { computed, onScopeDispose, shallowReactive, shallowRef, toValue, watch, type ComputedRef, type MaybeRefOrGetter, type ShallowRef } from 'vue'
+import { toFailure, useClient } from '../client.ts'
+import type { Failure, Noun } from './use-call.ts'
+
+export type RowSource<Row> = {
+  readonly total: number
+  /** undefined while it is on its way. */
+  row(index: number): Row | undefined
+  /** The rows in sight are wanted. */
+  want(start: number, end: number): void
+}
+
+/** Rows that are all here. */
+export function useArrayRows<Row>(rows: MaybeRefOrGetter<readonly Row[]>): ComputedRef<RowSource<Row>> {
+  return computed(() => {
+    const given = toValue(rows)
+    return { total: given.length, row: (index) => given[index], want: () => undefined }
+  })
+}
+
+export type PagedRows<Row> = {
+  source: RowSource<Row>
+  /** null until the first page is here. */
+  total: ShallowRef<number | null>
+  failure: ShallowRef<Failure | null>
+  /** Nothing to show for more than 150 ms. */
+  slow: ShallowRef<boolean>
+  reload(): void
+  /** Writes over a row in place (an optimistic change). */
+  patch(index: number, row: Row): void
+}
+
+const pageSize = 100
+const keptPages = 60
+
+/**
+ * @param fetch one page; called again from the start whenever `input` changes or a noun does
+ * @param input what the pages depend on; null fetches nothing
+ */
+export function usePagedRows<Input, Row>(
+  input: () => Input | null,
+  fetch: (input: Input, page: { offset: number; limit: number }) => Promise<{ total: number; rows: Row[] }>,
+  options: { reloadOn?: Noun[] } = {},
+): PagedRows<Row> {
+  const client = useClient()
+  const pages = shallowReactive(new Map<number, Row[]>())
+  const asked = new Set<number>()
+  const total = shallowRef<number | null>(null)
+  const failure = shallowRef<Failure | null>(null)
+  const slow = shallowRef(false)
+  let generation = 0
+  let inSight: [number, number] = [0, 0]
+  let calm: ReturnType<typeof setTimeout> | undefined
+  let patience: ReturnType<typeof setTimeout> | undefined
+
+  async function load(page: number, { replacing = false } = {}): Promise<void> {
+    const given = input()
+    if (given === null || asked.has(page)) return
+    const own = generation
+    asked.add(page)
+    try {
+      const answer = await fetch(given, { offset: page * pageSize, limit: pageSize })
+      if (own !== generation) return
+      // The first page of a new answer takes the place of all that was known before.
+      if (replacing) pages.clear()
+      pages.set(page, answer.rows)
+      total.value = answer.total
+      failure.value = null
+      forgetFarPages(page)
+      if (replacing) want(...inSight)
+    } catch (error) {
+      if (own !== generation) return
+      asked.delete(page)
+      failure.value = toFailure(error)
+    } finally {
+      if (own === generation) settle()
+    }
+  }
+
+  function settle(): void {
+    clearTimeout(patience)
+    slow.value = false
+  }
+
+  function forgetFarPages(near: number): void {
+    if (pages.size <= keptPages) return
+    const far = [...pages.keys()].sort((a, b) => Math.abs(b - near) - Math.abs(a - near)).slice(0, pages.size - keptPages)
+    for (const page of far) {
+      pages.delete(page)
+      asked.delete(page)
+    }
+  }
+
+  function want(start: number, end: number): void {
+    inSight = [start, end]
+    const last = Math.max(0, (total.value ?? 1) - 1)
+    for (let page = Math.floor(start / pageSize); page <= Math.floor(Math.min(end, last) / pageSize); page++) void load(page)
+  }
+
+  /** Rows in sight stay until their successors are here: no flicker. */
+  function restart(keep: boolean): void {
+    generation++
+    asked.clear()
+    settle()
+    if (!keep) {
+      pages.clear()
+      total.value = null
+      inSight = [0, 0]
+    }
+    failure.value = null
+    patience = setTimeout(() => (slow.value = total.value === null), 150)
+    void load(Math.floor(inSight[0] / pageSize), { replacing: true })
+  }
+
+  watch(
+    () => JSON.stringify(input()),
+    () => {
+      inSight = [0, 0]
+      restart(total.value !== null)
+    },
+    { immediate: true },
+  )
+
+  const nouns = new Set<Noun>(options.reloadOn ?? [])
+  const stops = [
+    client.onOpen(() => void (failure.value && restart(true))),
+    client.on('workspace.changed', ({ nouns: changed }) => {
+      clearTimeout(calm)
+      if (changed.includes('workspace')) restart(false)
+      else if (changed.some((noun) => nouns.has(noun))) calm = setTimeout(() => restart(true), 700)
+    }),
+  ]
+  onScopeDispose(() => {
+    generation++
+    clearTimeout(calm)
+    clearTimeout(patience)
+    for (const stop of stops) stop()
+  })
+
+  return {
+    source: {
+      get total() {
+        return total.value ?? 0
+      },
+      row: (index) => pages.get(Math.floor(index / pageSize))?.[index % pageSize],
+      want,
+    },
+    total,
+    failure,
+    slow,
+    reload: () => restart(true),
+    patch(index, row) {
+      const page = Math.floor(index / pageSize)
+      const rows = pages.get(page)
+      if (rows) pages.set(page, rows.with(index % pageSize, row))
+    },
+  }
+}

@@ -1,0 +1,23 @@
+import { createPinia } from 'pinia'
+import { createApp } from 'vue'
+import App from './App.vue'
+import { router } from './router.ts'
+import { useAppearance } from './stores/appearance.ts'
+import { useToasts } from './stores/toasts.ts'
+import './styles/tokens.css'
+import './styles/base.css'
+
+// The token came with the address and is in a cookie by now: out of the address bar, history and screenshots.
+const address = new URL(location.href)
+if (address.searchParams.has('token')) {
+  address.searchParams.delete('token')
+  history.replaceState(history.state, '', address)
+}
+
+const app = createApp(App).use(createPinia())
+useAppearance()
+app.config.errorHandler = (error) => {
+  console.error(error)
+  useToasts().failed('Something on this page failed', error)
+}
+app.use(router).mount('#app')

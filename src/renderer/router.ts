@@ -1,0 +1,43 @@
+/** Pages and their addresses. Each page is its own file, fetched when it is first opened. */
+import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Settings } from '@lucide/vue'
+import type { Component } from 'vue'
+import { createRouter, createWebHistory } from 'vue-router'
+
+export type PagePath = '/' | '/conversations' | '/signals' | '/datasets' | '/runs' | '/compare' | '/settings'
+export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
+
+/** In the order of the data's way; `key` follows `g`. */
+export const pages: PageEntry[] = [
+  { path: '/', title: 'Home', icon: House, key: 'h' },
+  { path: '/conversations', title: 'Conversations', icon: MessagesSquare, key: 'c', counts: 'conversations' },
+  { path: '/signals', title: 'Signals', icon: Activity, key: 's', counts: 'signals' },
+  { path: '/datasets', title: 'Datasets', icon: Database, key: 'd', counts: 'datasets' },
+  { path: '/runs', title: 'Runs', icon: FlaskConical, key: 'r', counts: 'runs' },
+  { path: '/compare', title: 'Compare', icon: ChartNoAxesCombined, key: 'p' },
+  { path: '/settings', title: 'Settings', icon: Settings, key: ',' },
+]
+
+// Found by name, so that a page exists as soon as its file does: pages/runs/RunPage.vue.
+const files = import.meta.glob<{ default: Component }>('./pages/*/*Page.vue')
+const page = (path: string): (() => Promise<{ default: Component }>) => files[`./pages/${path}.vue`] ?? (() => import('./components/NoPage.vue'))
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/', component: page('welcome/WelcomePage'), meta: { title: 'Home' } },
+    { path: '/conversations', component: page('conversations/ConversationsPage'), meta: { title: 'Conversations' } },
+    { path: '/signals', component: page('signals/SignalsPage'), meta: { title: 'Signals' } },
+    { path: '/datasets', component: page('datasets/DatasetsPage'), meta: { title: 'Datasets' } },
+    { path: '/runs', component: page('runs/RunsPage'), meta: { title: 'Runs' } },
+    { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },
+    { path: '/compare', component: page('compare/ComparePage'), meta: { title: 'Compare' } },
+    { path: '/settings', component: page('settings/SettingsPage'), meta: { title: 'Settings' } },
+    { path: '/:rest(.*)*', component: () => import('./components/NoPage.vue'), meta: { title: 'Not found' } },
+  ],
+})
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title: string
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * The runs, comparisons, jobs and demo calls of the contract, answered from a made-up experiment. `play` lets it
+ * happen before the interface's eyes; what has not happened yet is not answered either.
+ */
+import { stringify } from 'yaml'
+import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
+import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
+import type { PromptBoard } from '../../src/shared/comparison.ts'
+import type { CallName, Handlers, Push, RunDetail } from '../../src/shared/contract.ts'
+import { recipeSchema } from '../../src/shared/recipe.ts'
+import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
+import { parse } from 'yaml'
+import { makeExperiment, type FakeExperiment, type FakeRun } from './fake-experiment.ts'
+
+export type RunCall = Extract<CallName, `runs.${string}` | `comparisons.${string}` | `demo.${string}` | `jobs.${string}`>
+export type FakeRuns = {
+  handlers: Pick<Handlers, RunCall>
+  demo: () => { jobId: string; group: string; status: Job['status'] } | null
+  count: () => number
+  /** Runs the experiment at `speed` times its own pace; resolves at its end. */
+  play(speed: number): Promise<void>
+  stop(): void
+}
+export type FakeRunsOptions = { state: 'empty' | 'done' | 'waiting'; methods?: DemoMethod[]; seeds?: number[]; size?: Partial<DemoSize>; failed?: boolean }
+
+type Live = { run: Run; stages: RunStage[]; metrics: MetricRow[]; samples: SampleRow[]; rounds: number[] }
+
+export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): FakeRuns {
+  const experiment: FakeExperiment = makeExperiment({ methods: options.methods ?? ['warm-start', 'drift', 'iterative-dpo', 'spin'], seeds: options.seeds ?? [1], ...(options.size ? { size: options.size } : {}) })
+  const live = new Map<string, Live>()
+  const job: Job = { id: 'job-1', kind: 'demo', title: 'built-in experiment', status: 'queued', stage: '', done: 0, total: 1, perSecond: null, etaSeconds: null, runId: null, error: null }
+  let stopped = false
+
+  const finish = (fake: FakeRun): Live => ({ run: fake.run, stages: fake.stages.map(({ stage }) => stage), metrics: fake.stages.flatMap(({ metrics }) => metrics), samples: fake.stages.flatMap(({ samples }) => samples), rounds: [-1, ...Array.from({ length: fake.run.rounds + 1 }, (_, i) => i)] })
+  if (options.state === 'done') for (const fake of experiment.runs) live.set(fake.run.id, finish(fake))
+  if (options.failed) {
+    const one = [...live.values()].at(-1)!
+    one.run = { ...one.run, id: 'spin-s9', name: 'spin, learning rate 3e-2', group: null, status: 'failed', round: 1, error: 'round-1/train: loss is NaN at step 7 (expected a finite number). Lower training.learning_rate (0.03) or training.max_grad_norm (2); the last good checkpoint is step 4.' }
+    live.set('spin-s9', one)
+    live.set('spin-s1', finish(experiment.runs.find(({ run }) => run.id === 'spin-s1')!))
+  }
+
+  const fakeOf = (id: string): FakeRun => experiment.runs.find(({ run }) => run.id === id) ?? experiment.runs.at(-1)!
+  const liveOf = (id: string): Live => {
+    const one = live.get(id)
+    if (!one) throw new Error(`runs: expected one of ${[...live.keys()].join(', ')}, got "${id}"`)
+    return one
+  }
+  const chosen = (input: { runs?: string[] | undefined; group?: string | undefined }): Live[] => [...live.values()].filter(({ run }) => (input.runs ? input.runs.includes(run.id) : run.group === (input.group ?? experiment.group)))
+  const seen = ({ run, rounds, metrics }: Live): ComparedRun => {
+    const whole = fakeOf(run.id).compared
+    return { ...whole, id: run.id, status: run.status, samples: whole.samples.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)), trainingPairs: whole.trainingPairs.filter(({ round }) => rounds.includes(round)), gradNorms: whole.gradNorms.filter(({ round }) => metrics.some((row) => row.stage === `round-${round}/train`)) }
+  }
+  const setStatus = (id: string, status: Run['status']): Run => {
+    const one = liveOf(id)
+    one.run = { ...one.run, status }
+    push({ type: 'run', run: one.run })
+    return one.run
+  }
+
+  const handlers: FakeRuns['handlers'] = {
+    'runs.list': () => [...live.values()].map(({ run }) => run),
+    'runs.get': ({ id }): RunDetail => {
+      const { run, stages, rounds } = liveOf(id)
+      const whole = fakeOf(id).detail
+      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)) }
+    },
+    'runs.metrics': ({ id, after }) => ({ rows: liveOf(id).metrics.slice(after) }),
+    'runs.samples': ({ id, stage, newestFirst, offset, limit }) => {
+      const rows = liveOf(id).samples.filter((row) => !stage || row.stage === stage)
+      return { total: rows.length, rows: (newestFirst ? rows.toReversed() : rows).slice(offset, offset + limit) }
+    },
+    'runs.validate': ({ yaml }) => validate(yaml),
+    'runs.start': ({ yaml, name, group }) => {
+      const run: Run = { ...experiment.runs.at(-1)!.run, id: `run-${live.size + 1}`, name: name ?? 'new run', group: group ?? null, status: 'queued', recipe: String((parse(yaml) as { recipe?: unknown }).recipe) }
+      live.set(run.id, { run, stages: [], metrics: [], samples: [], rounds: [] })
+      push({ type: 'run', run })
+      return run
+    },
+    'runs.pause': ({ id }) => setStatus(id, 'paused'),
+    'runs.resume': ({ id }) => setStatus(id, 'running'),
+    'runs.cancel': ({ id }) => setStatus(id, 'cancelled'),
+    'runs.note': ({ id, notes }) => {
+      const one = liveOf(id)
+      one.run = { ...one.run, notes }
+      return one.run
+    },
+    'runs.recipes': () => (['drift', 'iterative-dpo', 'spin'] as const).map((method) => ({ file: `recipes/${method}.yaml`, yaml: demoRecipe(method, 1, experiment.size) })),
+    'demo.start': () => {
+      void play(4)
+      return { jobId: job.id }
+    },
+    'demo.estimate': () => ({ quickMinutes: 1.4, fullMinutes: 24, measured: true }),
+    'comparisons.get': (input) => {
+      const runs = chosen(input)
+      if (runs.length === 0) throw new Error(`comparisons.get: expected runs of this workspace, got ${JSON.stringify(input)}`)
+      return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
+    },
+    'comparisons.prompts': (input) => board(experiment, chosen(input), input),
+    'comparisons.report': () => ({ path: '/tmp/workspace/exports/quick.html', url: '/exports/quick.html' }),
+    'jobs.list': () => (job.status === 'queued' ? [] : [job]),
+    'jobs.cancel': () => {
+      stopped = true
+      job.status = 'cancelled'
+      push({ type: 'job', job: { ...job } })
+      return { ...job }
+    },
+  }
+
+  async function play(speed: number): Promise<void> {
+    stopped = false
+    job.status = 'running'
+    const stagesInAll = experiment.runs.reduce((sum, fake) => sum + fake.stages.length, 0)
+    let left = experiment.runs.reduce((sum, fake) => sum + fake.detail.ledger.seconds, 0)
+    let finished = 0
+    const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, (seconds * 1000) / speed))
+    const tell = (runId: string, stage: string, done: number, total: number): void => {
+      Object.assign(job, { runId, stage, done, total, perSecond: speed * 100, etaSeconds: left / speed })
+      push({ type: 'job', job: { ...job } })
+    }
+    for (const fake of experiment.runs) {
+      const one: Live = { run: { ...fake.run, status: 'running', round: 0, endedAt: null }, stages: [], metrics: [], samples: [], rounds: [-1] }
+      live.set(fake.run.id, one)
+      push({ type: 'run', run: one.run })
+      for (const { stage, metrics, samples } of fake.stages) {
+        if (stopped) return
+        const running: RunStage = { ...stage, status: 'running', endedAt: null, seconds: null }
+        one.stages.push(running)
+        one.run = { ...one.run, round: stage.round }
+        push({ type: 'run', run: one.run })
+        push({ type: 'run.stage', runId: one.run.id, stage: running })
+        const parts = stage.reusedFrom ? 1 : 12
+        for (let part = 0; part < parts; part++) {
+          if (!stage.reusedFrom) await wait((stage.seconds ?? 1) / parts)
+          left -= (stage.seconds ?? 1) / parts
+          const slice = <T>(rows: T[]): T[] => rows.slice(Math.floor((part * rows.length) / parts), Math.floor(((part + 1) * rows.length) / parts))
+          const [newMetrics, newSamples] = [slice(metrics), slice(samples)]
+          one.metrics.push(...newMetrics)
+          one.samples.push(...newSamples)
+          if (newMetrics.length) push({ type: 'run.metrics', runId: one.run.id, rows: newMetrics })
+          if (newSamples.length) push({ type: 'run.samples', runId: one.run.id, rows: newSamples })
+          const total = stage.kind === 'train' ? metrics.length : experiment.size.pairsPerRound
+          tell(one.run.id, `${fake.run.method}/seed ${fake.run.seed} · ${stage.key}`, Math.round((total * (part + 1)) / parts), total)
+        }
+        one.stages[one.stages.length - 1] = stage
+        if (stage.kind === 'evaluate') one.rounds.push(stage.round)
+        finished++
+        push({ type: 'run.stage', runId: one.run.id, stage })
+      }
+      one.run = fake.run
+      push({ type: 'run', run: one.run })
+    }
+    Object.assign(job, { status: 'done', stage: '', done: stagesInAll, total: finished, etaSeconds: 0 })
+    push({ type: 'job', job: { ...job } })
+    push({ type: 'workspace.changed', nouns: ['runs'] })
+  }
+
+  return { handlers, demo: () => (job.status === 'queued' ? null : { jobId: job.id, group: experiment.group, status: job.status }), count: () => live.size, play, stop: () => void (stopped = true) }
+}
+
+function validate(yaml: string): ReturnType<FakeRuns['handlers']['runs.validate']> extends infer Output ? Awaited<Output> : never {
+  let value: unknown
+  try {
+    value = parse(yaml)
+  } catch (error) {
+    return { ok: false, issues: [{ path: '', message: error instanceof Error ? error.message : String(error) }], translated: [], estimate: null }
+  }
+  const result = recipeSchema.safeParse(value)
+  const issues = result.success ? [] : result.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: `unknown key "${key}"; nearest is "${key === 'learnig_rate' ? 'learning_rate' : 'beta'}"` })) : [{ path: issue.path.join('.'), message: issue.message }]))
+  const pairs = result.success ? (result.data.pairs_per_round ?? 458) * result.data.iterations : 0
+  return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, diskBytes: 11e6 } : null }
+}
+
+function board(experiment: FakeExperiment, runs: Live[], { seed, sort, offset, limit }: { seed?: number | undefined; sort: 'index' | 'gain' | 'harm'; offset: number; limit: number }): PromptBoard {
+  const seeds = [...new Set(runs.map(({ run }) => run.seed))]
+  const chosen = seed ?? seeds[0] ?? 1
+  const own = runs.filter(({ run }) => run.seed === chosen)
+  const rows = experiment.requests.map((request, index): PromptBoard['rows'][number] => {
+    const cells: PromptBoard['rows'][number]['cells'] = []
+    const cell = (method: string, live: Live, round: number, temperature: number): void => {
+      const answers = fakeOfRun(experiment, live).answers.filter((answer) => answer.promptIndex === index && answer.round === round && answer.temperature === temperature).map(({ text, score, pass }) => ({ text, score, pass }))
+      if (live.rounds.includes(round) && answers.length > 0) cells.push({ method, round, temperature, answers, n: answers.length, passes: answers.filter(({ pass }) => pass).length, score: answers.reduce((sum, { score }) => sum + score, 0) / answers.length })
+    }
+    for (const temperature of [1, 0]) {
+      if (own[0]) cell('base', own[0], -1, temperature)
+      if (own[0]) cell('warm-start', own[0], 0, temperature)
+      for (const live of own) if (live.run.method !== 'warm-start') for (let round = 1; round <= live.run.rounds; round++) cell(live.run.method, live, round, temperature)
+    }
+    const base = cells.find(({ method, temperature }) => method === 'base' && temperature === 1)?.score ?? 0
+    const finals = own.flatMap(({ run }) => cells.filter((one) => one.method === run.method && one.round === run.rounds && one.temperature === 1)).map(({ score }) => score - base)
+    return { index, prompt: [{ role: 'user', content: request.text }], cells, harm: Math.max(0, ...finals.map((value) => -value)), gain: Math.max(0, ...finals) }
+  })
+  const sorted = sort === 'index' ? rows : rows.sort((a, b) => b[sort] - a[sort])
+  return { total: rows.length, seeds, seed: chosen, rows: sorted.slice(offset, offset + limit) }
+}
+
+const fakeOfRun = (experiment: FakeExperiment, { run }: Live): FakeRun => experiment.runs.find((fake) => fake.run.id === run.id) ?? experiment.runs.at(-1)!
+
+/** For tests that need any valid recipe. */
+export const anyRecipe = (): string => stringify({ recipe: 'drift', model_name_or_path: 'models/base', dataset: 'feedback-1' })
