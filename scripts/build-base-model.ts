@@ -3,7 +3,7 @@
  * stages of training, probe. `npm run build:base-model -- [--seed N] [--output DIR]`. Everything but the
  * seconds in PROBE.json is a function of the options. Progress goes to stderr.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -70,7 +70,8 @@ function encodeDialogue(dialogue: TrainingDialogue, encode: (text: string) => nu
   const lossMask: number[] = []
   for (const { role, content, loss } of dialogue) {
     const turn = role === 'user' ? [USER, ...encode(` ${content}`)] : [ASST, ...encode(` ${content}`), END]
-    turn.forEach((id, i) => lossMask.push(loss && i > 0 ? 1 : 0) && ids.push(id))
+    ids.push(...turn)
+    lossMask.push(...turn.map((_, i) => (loss && i > 0 ? 1 : 0)))
   }
   return { ids, lossMask }
 }
@@ -261,7 +262,6 @@ async function main(): Promise<void> {
     const stage1 = await trainStage('stage 1', model, rows.stage1, stages.stage1.config)
     const stage2 = await trainStage('stage 2', model, rows.stage2, stages.stage2.config)
     const figures = await measure(model, renderer, seed, PROBE_SETTINGS)
-    mkdirSync(join(output, '..'), { recursive: true })
     await model.save(output)
     await model.dispose()
     const { unconditioned, greedy, probe } = figures

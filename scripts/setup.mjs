@@ -53,7 +53,7 @@ export async function ensureBuilt(name, node) {
     if (fits(print)) return
     await step(`building ${build.title}`, async () => {
       rmSync(stamp, { force: true })
-      const code = await run(node, build.command, holdFor)
+      const code = await run(node, build.command, holdFor, { env: { ...process.env, DRIFT_KEEP_RENDERER: '1' } })
       if (code !== 0) throw new SetupError(`${build.title} could not be built (exit ${code}); the reason stands above. Mend it and run the same command again.`)
       build.finish?.()
       mkdirSync(dirname(stamp), { recursive: true })
@@ -200,8 +200,7 @@ const registry = () => process.env.npm_config_registry ?? 'the npm registry'
 /** Runs a set-up command in the root; its output goes to stderr. Resolves with its exit code. */
 export function run(command, args, holdFor = () => {}, options = {}) {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, PATH: `${dirname(command)}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}` }
-    const child = spawn(command, args, { cwd: root, env: dirname(command) === '.' ? process.env : env, stdio: ['ignore', 2, 2], ...options })
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options })
     if (child.pid) holdFor(child.pid)
     const stop = (signal) => {
       child.kill(signal)

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureBrowser } from './browser.ts'
+import { ensureBuilt } from './setup.mjs'
 
 const root = join(import.meta.dirname, '..')
 const suites = ['unit', 'golden', 'e2e'] as const
@@ -43,7 +44,6 @@ async function runSuite(suite: Suite): Promise<Counts> {
   const env = { ...process.env }
   if (suite === 'e2e') {
     try {
-      const { ensureBuilt } = await import('./setup.mjs')
       await ensureBuilt('renderer', process.execPath)
       env['DRIFT_CHROMIUM'] = await ensureBrowser()
     } catch (error) {

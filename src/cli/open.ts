@@ -3,11 +3,9 @@
  * on a machine makes the sample workspace and runs the quick built-in experiment before the reader's eyes.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { chooseStart } from '../backend/first-start.ts'
 import { type Backend, openBackend } from '../backend/index.ts'
-import { configFolder, recentWorkspaces } from '../backend/recent-workspaces.ts'
 import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
 import { serve } from '../server/index.ts'
@@ -23,28 +21,10 @@ const electronStartMs = 5_000
 
 export async function openWorkbench(options: OpenOptions): Promise<void> {
   const interrupted = interruption()
-  const { workspace, runsDemo } = chooseWorkspace(options)
+  const { workspace, runsDemo } = chooseStart(options)
   const headlessBecause = process.env['DRIFT_HEADLESS_BECAUSE'] ?? (await runElectron(workspace, runsDemo, interrupted))
   if (headlessBecause !== null && !interrupted.aborted) await openHeadless(workspace, { ...options, runsDemo, headlessBecause, interrupted })
 }
-
-/** The workspace asked for, else the last one that still exists, else the sample; the experiment runs once per machine. */
-function chooseWorkspace(options: OpenOptions): { workspace: string; runsDemo: boolean } {
-  const home = process.env['DRIFT_HOME'] ?? join(homedir(), 'DRIFT Workbench')
-  const marker = join(configFolder(), 'started')
-  const last = recentWorkspaces().find(({ path }) => isWorkspace(path))?.path
-  const isFirstStart = !existsSync(marker) || last === undefined
-  const workspace = resolve(options.workspace ?? (isFirstStart ? undefined : last) ?? join(home, 'sample'))
-  try {
-    mkdirSync(configFolder(), { recursive: true })
-    writeFileSync(marker, '')
-  } catch {
-    // Without a settings folder every start is the first one: no reason not to start.
-  }
-  return { workspace, runsDemo: options.demo && isFirstStart && !isWorkspace(workspace) }
-}
-
-const isWorkspace = (folder: string) => existsSync(join(folder, 'workspace.db'))
 
 /** Runs the desktop app to its end; returns why it could not, or null. */
 async function runElectron(workspace: string, runsDemo: boolean, interrupted: AbortSignal): Promise<string | null> {

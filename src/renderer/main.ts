@@ -1,7 +1,7 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
-import { router } from './router.ts'
+import { createPageRouter } from './router.ts'
 import { useAppearance } from './stores/appearance.ts'
 import { useToasts } from './stores/toasts.ts'
 import './styles/tokens.css'
@@ -20,4 +20,4 @@ app.config.errorHandler = (error) => {
   console.error(error)
   useToasts().failed('Something on this page failed', error)
 }
-app.use(router).mount('#app')
+app.use(createPageRouter()).mount('#app')

@@ -1,7 +1,7 @@
 /** Pages and their addresses. Each page is its own file, fetched when it is first opened. */
 import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Settings } from '@lucide/vue'
 import type { Component } from 'vue'
-import { createRouter, createWebHistory } from 'vue-router'
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
 export type PagePath = '/' | '/conversations' | '/signals' | '/datasets' | '/runs' | '/compare' | '/settings'
 export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
@@ -21,20 +21,21 @@ export const pages: PageEntry[] = [
 const files = import.meta.glob<{ default: Component }>('./pages/*/*Page.vue')
 const page = (path: string): (() => Promise<{ default: Component }>) => files[`./pages/${path}.vue`] ?? (() => import('./components/NoPage.vue'))
 
-export const router = createRouter({
-  history: createWebHistory(),
-  routes: [
-    { path: '/', component: page('welcome/WelcomePage'), meta: { title: 'Home' } },
-    { path: '/conversations', component: page('conversations/ConversationsPage'), meta: { title: 'Conversations' } },
-    { path: '/signals', component: page('signals/SignalsPage'), meta: { title: 'Signals' } },
-    { path: '/datasets', component: page('datasets/DatasetsPage'), meta: { title: 'Datasets' } },
-    { path: '/runs', component: page('runs/RunsPage'), meta: { title: 'Runs' } },
-    { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },
-    { path: '/compare', component: page('compare/ComparePage'), meta: { title: 'Compare' } },
-    { path: '/settings', component: page('settings/SettingsPage'), meta: { title: 'Settings' } },
-    { path: '/:rest(.*)*', component: () => import('./components/NoPage.vue'), meta: { title: 'Not found' } },
-  ],
-})
+const routes: RouteRecordRaw[] = [
+  { path: '/', component: page('welcome/WelcomePage'), meta: { title: 'Home' } },
+  { path: '/conversations', component: page('conversations/ConversationsPage'), meta: { title: 'Conversations' } },
+  { path: '/signals', component: page('signals/SignalsPage'), meta: { title: 'Signals' } },
+  { path: '/datasets', component: page('datasets/DatasetsPage'), meta: { title: 'Datasets' } },
+  { path: '/runs', component: page('runs/RunsPage'), meta: { title: 'Runs' } },
+  { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },
+  { path: '/compare', component: page('compare/ComparePage'), meta: { title: 'Compare' } },
+  { path: '/settings', component: page('settings/SettingsPage'), meta: { title: 'Settings' } },
+  { path: '/:rest(.*)*', component: () => import('./components/NoPage.vue'), meta: { title: 'Not found' } },
+]
+
+export function createPageRouter(): Router {
+  return createRouter({ history: createWebHistory(), routes })
+}
 
 declare module 'vue-router' {
   interface RouteMeta {

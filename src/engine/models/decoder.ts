@@ -156,7 +156,7 @@ export function headWeight(config: DecoderConfig, weight: WeightInputs): Value {
 /**
  * Attention over packed tokens: heads gathered into padded blocks [B, Hk, G·T, D], and back. Declares the inputs
  * `positions`, `cos`, `sin`, `mask` and the index arrays that `packing.ts` feeds.
- * @param onKeysValues sees rotated k and v of each layer, packed [N, Hk·D].
+ * @param onKeysValues sees rotated k and v of each layer as blocks [B, Hk, T, D].
  */
 export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValues?: (layer: number, k: Value, v: Value) => void): Attend {
   const { heads, keyValueHeads, headDim } = config
@@ -174,10 +174,31 @@ export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValue
   const blocks = (x: Value, count: number, pad: Value, unpad: Value): Value =>
     at(graph.apply('GatherRows', [graph.reshape(x, [product(['N', count]), headDim]), pad, unpad], { zeroRow: false }), 0)
   return (layer, q, k, v) => {
-    const rotated = rotate(k)
-    onKeysValues?.(layer, rotated, v)
-    const o = at(graph.apply('Attention', [blocks(rotate(q), heads, queryPad, queryUnpad), blocks(rotated, keyValueHeads, keyPad, keyUnpad), blocks(v, keyValueHeads, keyPad, keyUnpad), groupMask], { scale: 1 / Math.sqrt(headDim) }), 0)
-    const rows = graph.reshape(o, [product(o.shape.slice(0, 3)), headDim])
-    return graph.reshape(at(graph.apply('GatherRows', [rows, queryUnpad, queryPad], { zeroRow: false }), 0), ['N', heads * headDim])
+    const queries = blocks(rotate(q), heads, queryPad, queryUnpad)
+    const [keys, values] = [blocks(rotate(k), keyValueHeads, keyPad, keyUnpad), blocks(v, keyValueHeads, keyPad, keyUnpad)]
+    onKeysValues?.(layer, keys, values)
+    const o = at(graph.apply('Attention', [queries, keys, values, groupMask], { scale: 1 / Math.sqrt(headDim) }), 0)
+    return graph.reshape(at(graph.apply('GatherRows', [o, queryUnpad, queryPad], { zeroRow: false }), 0), ['N', heads * headDim])
+  }
+}
+
+/**
+ * Attention of one new token per row against the caches `past.k.<layer>` and `past.v.<layer>` [B, Hk, S, D], which
+ * the outputs `present.…` update in place. Declares `lengths`, `total`, `cos` and `sin`.
+ */
+export function cachedAttention(graph: Graph, config: DecoderConfig): Attend {
+  const { heads, keyValueHeads, headDim } = config
+  const lengths = graph.input('lengths', ['B'], 'int32')
+  const total = graph.input('total', [], 'int32')
+  const [cos, sin] = [graph.input('cos', ['P', headDim / 2]), graph.input('sin', ['P', headDim / 2])]
+  const oneToken = (x: Value): Value => graph.reshape(x, [at(x.shape, 0), 1, at(x.shape, 1)])
+  return (layer, q, k, v) => {
+    const cacheShape = ['B', keyValueHeads, 'S', headDim]
+    const past = [graph.input(`past.k.${layer}`, cacheShape), graph.input(`past.v.${layer}`, cacheShape)]
+    const [o, presentK, presentV] = graph.apply('CachedAttention', [oneToken(q), oneToken(k), oneToken(v), ...past, lengths, total, cos, sin], { heads, keyValueHeads, scale: 1 / Math.sqrt(headDim) })
+    if (!o || !presentK || !presentV) throw new Error('CachedAttention has three outputs')
+    graph.output(`present.k.${layer}`, presentK)
+    graph.output(`present.v.${layer}`, presentV)
+    return graph.reshape(o, ['B', heads * headDim])
   }
 }

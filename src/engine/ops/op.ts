@@ -36,7 +36,7 @@ export type OpAttributes = {
   // rows by index
   /** table [V, d], ids → [..ids, d]. */
   Lookup: None
-  /** x [M, d], index, inverse [M] → [..index, d]. */
+  /** x [..rows, d], index, inverse [..rows] → [..index, d]; indices count flattened rows. */
   GatherRows: { zeroRow: boolean }
   ScatterAdd: { axis: number }
   // network layers

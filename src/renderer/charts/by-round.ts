@@ -4,7 +4,8 @@
  */
 import type { EChartsOption } from 'echarts'
 import type { Interval } from '../../shared/types.ts'
-import { baseOption, labelWidth, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
+import { baseOption, labelWidth, markerOf, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
+import { endLabels } from './end-labels.ts'
 import { fixed, interval as writeInterval } from './format.ts'
 import { axisValue } from './metric-curve.ts'
 import { methodStyle } from './methods.ts'
@@ -37,42 +38,43 @@ export function byRound(options: ByRoundOptions): Chart {
   const last = Math.max(options.rounds ?? 0, ...rounds, first + 1)
   // Methods stand side by side at a round, so that intervals do not cover one another.
   const step = (last - first) * 0.016
-  const dodge = (i: number): number => (i - (series.length - 1) / 2) * step
+  const dodge = (i: number, round: number): number => (isShared(series, round) ? 0 : (i - (series.length - 1) / 2) * step)
   const pad = (last - first) * 0.05
-  const labels = [...series.map((one) => one.label), ...(reference ? [`${reference.label} ${fixed(reference.value.estimate, digits)}`] : [])]
+  const ends = series.flatMap((one, i) => {
+    const end = one.points.findLast((point) => Number.isFinite(point.value.estimate))
+    return end ? [{ text: one.label, color: theme.method(one.key), x: end.round + dodge(i, end.round), y: end.value.estimate }] : []
+  })
+  if (reference) ends.push({ text: `${reference.label} ${fixed(reference.value.estimate, digits)}`, color: theme.method('base'), x: last + pad * 0.8, y: reference.value.estimate })
 
   const option: EChartsOption = {
     ...baseOption(theme),
-    grid: { left: 40, right: labelWidth(labels), top: 10, bottom: 34 },
+    grid: { left: 40, right: labelWidth(ends.map((end) => end.text)), top: 10, bottom: 34 },
     xAxis: { ...xAxis(theme, { min: first - pad, max: last + pad }), ...roundTicks(first, last, theme) },
     yAxis: yAxis(theme, { zero, min, max, format: (value) => String(Number(value.toFixed(digits))) }),
     series: [
       { type: 'line', data: [], silent: true, ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
-      ...(reference ? [referenceLine(reference, first - pad, last + pad, digits, theme)] : []),
+      ...(reference ? [referenceLine(reference, first - pad, last + pad, theme)] : []),
       ...series.flatMap((one, i) => {
         const style = methodStyle(one.key)
         const color = theme.method(one.key)
-        const points = one.points.map(({ round, value }) => ({ x: round + dodge(i), value }))
+        const points = one.points.map(({ round, value }) => ({ x: round + dodge(i, round), value }))
         return [
-          whiskers({ along: 'vertical', color, rows: points.map(({ x, value }) => [x, value.low, value.high]) }),
+          whiskers({ along: 'vertical', color: theme.method(one.key), rows: points.map(({ x, value }) => [x, value.low, value.high]) }),
           {
             type: 'line' as const,
             name: one.label,
             data: points.map(({ x, value }) => [x, Number.isFinite(value.estimate) ? value.estimate : null]),
             connectNulls: false,
-            symbol: style.marker,
-            symbolSize: style.marker === 'triangle' || style.marker === 'diamond' ? 9 : 7,
+            ...markerOf(one.key, theme),
             showSymbol: true,
             showAllSymbol: true as const,
             lineStyle: { color, width: 2, type: style.dash ?? ('solid' as const) },
-            itemStyle: { color, borderColor: color, borderWidth: style.marker.startsWith('empty') ? 2 : 0 },
-            endLabel: { show: true, formatter: one.label, color, fontSize: 12, fontWeight: 600, distance: 8 },
-            labelLayout: { moveOverlap: 'shiftY' as const },
             emphasis: { focus: 'series' as const },
             z: 4,
           },
         ]
       }),
+      endLabels(ends, theme),
     ],
   }
   option.tooltip = {
@@ -92,9 +94,15 @@ export function byRound(options: ByRoundOptions): Chart {
   return { option, table: roundTable(measure, series, reference), note: null }
 }
 
+/** Methods start from one warm start: a point they all share is one point, not a fan. */
+function isShared(series: RoundSeries[], round: number): boolean {
+  const values = series.map((one) => one.points.find((point) => point.round === round)?.value.estimate)
+  return values.every((value) => value !== undefined && value === values[0])
+}
+
 export function roundLabel(round: number): string {
   if (!Number.isInteger(round)) return ''
-  return round === 0 ? 'warm start' : `round ${round}`
+  return round < 0 ? 'base' : round === 0 ? 'warm start' : `round ${round}`
 }
 
 /** Ticks at whole rounds only. */
@@ -106,7 +114,7 @@ function roundTicks(first: number, last: number, theme: ChartTheme) {
   }
 }
 
-function referenceLine(reference: { label: string; value: Interval }, from: number, to: number, digits: number, theme: ChartTheme) {
+function referenceLine(reference: { label: string; value: Interval }, from: number, to: number, theme: ChartTheme) {
   const color = theme.method('base')
   const { estimate } = reference.value
   return {
@@ -117,8 +125,6 @@ function referenceLine(reference: { label: string; value: Interval }, from: numb
     silent: true,
     lineStyle: { color, width: 1.5, type: [2, 3] },
     itemStyle: { color },
-    endLabel: { show: true, formatter: `${reference.label} ${fixed(estimate, digits)}`, color, fontSize: 12, distance: 4 },
-    labelLayout: { moveOverlap: 'shiftY' as const },
     z: 1,
   }
 }

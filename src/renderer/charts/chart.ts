@@ -3,6 +3,7 @@
  * and what a reader must be told (decimation, smoothing, gaps). Builders are pure: rows and theme in, chart out.
  */
 import type { EChartsOption } from 'echarts'
+import { methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 
 export type Cell = string | number | null
@@ -91,3 +92,15 @@ export function zeroLine(theme: ChartTheme, axis: 'xAxis' | 'yAxis') {
 
 /** Width in px that a label of this length needs at 12 px; charts reserve it on the right for direct labels. */
 export const labelWidth = (labels: string[]): number => Math.ceil(Math.max(0, ...labels.map((label) => label.length)) * 6.4) + 14
+
+/** A method's marker as ECharts wants it; hollow ones are filled with the surface, not with white. */
+export function markerOf(method: string, theme: ChartTheme) {
+  const { marker } = methodStyle(method)
+  const color = theme.method(method)
+  const hollow = marker.startsWith('empty')
+  return {
+    symbol: hollow ? marker.slice('empty'.length).toLowerCase() : marker,
+    symbolSize: marker === 'triangle' || marker === 'diamond' ? 10 : 8,
+    itemStyle: { color: hollow ? theme.surface : color, borderColor: color, borderWidth: hollow ? 2 : 0 },
+  }
+}

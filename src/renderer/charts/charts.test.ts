@@ -68,7 +68,7 @@ describe('byRound', () => {
 it('scoreDots writes each figure with its interval and names the upper bound', () => {
   const svg = draw(scoreDots({ measure: 'task score', theme, rows: [{ key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', value: interval(0.828, 0.018), n: '3 seeds × 80 prompts', round: 'round 3' }] }))
   expect(svg).toContain('0.828 [0.810, 0.846]')
-  expect(svg).toContain('(upper bound)')
+  expect(svg).toContain('upper bound')
 })
 
 describe('differenceForest', () => {

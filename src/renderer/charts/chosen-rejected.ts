@@ -15,10 +15,10 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
 
   const option: EChartsOption = {
     ...baseOption(theme),
-    title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 3}%`, top: 0, padding: 0, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
-    grid: panels.map((_, i) => ({ left: `${i * width + (i === 0 ? 3.4 : 3)}%`, width: `${width - 11 / Math.max(1, panels.length) ** 0.5}%`, top: panels.length > 1 ? 26 : 8, bottom: 26 })),
+    title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 4}%`, top: 0, padding: 0, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
+    grid: panels.map((_, i) => ({ left: `${i * width + 4}%`, width: `${width - 6}%`, top: panels.length > 1 ? 26 : 8, bottom: 26 })),
     xAxis: panels.map((_, i) => ({
-      gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map(roundLabel),
+      gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map((round, place) => (place === 0 ? roundLabel(round) : String(round))),
       axisLine: { lineStyle: { color: theme.axis } }, axisTick: { show: false }, axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
     })),
     yAxis: panels.map((_, i) => ({
@@ -31,10 +31,10 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
       const axis = { xAxisIndex: i, yAxisIndex: i, connectNulls: false, symbolSize: 7, lineStyle: { color, width: 2 } }
       const gap = rounds.map((_, r) => difference(values('chosenScore')[r], values('rejectedScore')[r]))
       return [
-        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, data: values('rejectedScore'), lineStyle: { width: 0, opacity: 0 } },
-        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, data: gap, lineStyle: { width: 0, opacity: 0 }, areaStyle: { color, opacity: 0.1 } },
-        { type: 'line' as const, ...axis, name: `${panel.label} chosen`, data: values('chosenScore'), symbol: 'circle', itemStyle: { color }, endLabel: { show: true, formatter: 'chosen', color, fontSize: 11, distance: 6 } },
-        { type: 'line' as const, ...axis, name: `${panel.label} rejected`, data: values('rejectedScore'), symbol: 'emptyCircle', itemStyle: { color, borderWidth: 2 }, lineStyle: { color, width: 1.5, type: [4, 3] }, endLabel: { show: true, formatter: 'rejected', color, fontSize: 11, distance: 6 } },
+        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, stackStrategy: 'all' as const, data: values('rejectedScore'), lineStyle: { width: 0, opacity: 0 } },
+        { type: 'line' as const, ...axis, silent: true, symbol: 'none', stack: `gap ${i}`, stackStrategy: 'all' as const, data: gap, lineStyle: { width: 0, opacity: 0 }, areaStyle: { color, opacity: 0.1 } },
+        { type: 'line' as const, ...axis, name: `${panel.label} chosen`, data: values('chosenScore'), symbol: 'circle', itemStyle: { color }, ...named('chosen', 'top', color) },
+        { type: 'line' as const, ...axis, name: `${panel.label} rejected`, data: values('rejectedScore'), symbol: 'circle', itemStyle: { color: theme.surface, borderColor: color, borderWidth: 2 }, lineStyle: { color, width: 1.5, type: [4, 3] }, ...named('rejected', 'bottom', color) },
       ]
     }),
   }
@@ -60,6 +60,11 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
       rows: panels.flatMap((panel) => panel.points.map((point) => [panel.label, point.round, point.chosenScore, point.rejectedScore, point.pairAccuracy])),
     },
   }
+}
+
+/** The side's name at its first point: above for chosen, below for rejected, so that they never meet. */
+function named(side: string, position: 'top' | 'bottom', color: string) {
+  return { label: { show: true, position, color, fontSize: 11, distance: 5, align: 'left' as const, formatter: (point: { dataIndex: number }) => (point.dataIndex === 0 ? side : '') } }
 }
 
 const difference = (a: number | null | undefined, b: number | null | undefined): number | null => (a === null || b === null || a === undefined || b === undefined ? null : a - b)

@@ -7,6 +7,7 @@ import type { PairedDifference } from '../../shared/comparison.ts'
 import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { fixed, interval as writeInterval, pValue, signed } from './format.ts'
 import { methodStyle } from './methods.ts'
+import { rowBands } from './row-bands.ts'
 import { categories, dataIndex } from './score-dots.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
@@ -18,11 +19,12 @@ export const contrastLabel = (difference: Pick<PairedDifference, 'a' | 'b'>): st
 /** The p a reader should use: adjusted where the contrast belongs to the declared family. */
 export const decidingP = (difference: PairedDifference): string => `${pValue(difference.pAdjusted ?? difference.p)}${difference.pAdjusted === null ? '' : '*'}`
 
-/** Declared first, then against the base, against the warm start, among methods; larger differences first. */
+/** Against the base, against the warm start, among methods; larger differences first. */
 export function orderDifferences(differences: readonly PairedDifference[]): PairedDifference[] {
-  const group = ({ b }: PairedDifference): number => (b === 'base' ? 0 : b === 'warm-start' ? 1 : 2)
-  return differences.slice().sort((x, y) => group(x) - group(y) || y.difference.estimate - x.difference.estimate)
+  return differences.slice().sort((x, y) => groupOf(x) - groupOf(y) || y.difference.estimate - x.difference.estimate)
 }
+
+const groupOf = ({ b }: PairedDifference): number => (b === 'base' ? 0 : b === 'warm-start' ? 1 : 2)
 
 export function differenceForest(options: { measure: string; differences: PairedDifference[]; theme: ChartTheme; digits?: number }): Chart {
   const { measure, differences, theme, digits = 3 } = options
@@ -42,7 +44,8 @@ export function differenceForest(options: { measure: string; differences: Paired
       categories(differences.map((difference) => columns(difference, digits)), 'right', { margin: 12, rich: columnStyles(theme) }),
     ],
     series: [
-      { type: 'line', data: [], silent: true, markArea: { silent: true, itemStyle: { color: theme.shade }, data: unclear(differences) }, markLine: { silent: true, symbol: 'none', label: { show: true, position: 'end', formatter: 'no difference', color: theme.muted, fontSize: 10.5, distance: 4 }, lineStyle: { color: theme.axis, width: 1.5, type: 'solid' }, data: [{ xAxis: 0 }] } },
+      rowBands({ rows: differences.length, at: 0, theme, shaded: (row) => differences[row]?.verdict === 'not distinguishable', starts: (row) => row > 0 && groupOf(differences[row]!) !== groupOf(differences[row - 1]!) }),
+      { type: 'line', data: [], silent: true, markLine: { silent: true, symbol: 'none', label: { show: true, position: 'start', formatter: 'no difference', color: theme.muted, fontSize: 10.5, distance: 4 }, lineStyle: { color: theme.axis, width: 1.5, type: 'solid' }, data: [{ xAxis: 0 }] } },
       ...differences.map((difference, i) => whiskers({ along: 'horizontal', color: color(difference), width: 2, rows: [[i, difference.difference.low, difference.difference.high]] })),
       {
         type: 'scatter',
@@ -94,10 +97,6 @@ function columnStyles(theme: ChartTheme) {
     clear: { align: 'left' as const, color: theme.text, fontWeight: 600 as const, fontSize: 12 },
     unclear: { align: 'left' as const, color: theme.muted, fontSize: 12 },
   }
-}
-
-function unclear(differences: PairedDifference[]): [object, object][] {
-  return differences.flatMap((difference, i): [object, object][] => (difference.verdict === 'not distinguishable' ? [[{ yAxis: i }, { yAxis: i }]] : []))
 }
 
 function differenceTable(measure: string, differences: PairedDifference[]) {

@@ -2,6 +2,7 @@
 import type { EChartsOption } from 'echarts'
 import { baseOption, labelWidth, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
 import { decimate, smooth, type Point } from './decimate.ts'
+import { endLabels } from './end-labels.ts'
 import { count, significant } from './format.ts'
 import { stageLabel, type StageSpan } from './metric-log.ts'
 import type { ChartTheme } from './theme.ts'
@@ -31,6 +32,10 @@ export function metricCurve(options: MetricCurveOptions): Chart {
   })
   const end = spans.reduce((last, span) => Math.max(last, span.start + span.steps), 1)
   const direct = curves.length > 1
+  const ends = drawn.flatMap((curve) => {
+    const tip = curve.line.findLast(([, y]) => y !== null)
+    return tip ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
+  })
 
   const option: EChartsOption = {
     ...baseOption(theme),
@@ -54,9 +59,9 @@ export function metricCurve(options: MetricCurveOptions): Chart {
           itemStyle: { color: curve.color },
           emphasis: { disabled: false, focus: 'none' as const, lineStyle: { width: 2.5 } },
           z: 3,
-          ...(direct ? { endLabel: { show: true, formatter: curve.label, color: curve.color, fontSize: 11, fontWeight: 600, distance: 6 }, labelLayout: { moveOverlap: 'shiftY' as const } } : {}),
         },
       ]),
+      ...(direct ? [endLabels(ends, theme)] : []),
     ],
   }
   option.tooltip = {

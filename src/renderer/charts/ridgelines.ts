@@ -36,15 +36,15 @@ export function ridgelines(options: RidgelineOptions): Chart {
   const renderItem: CustomSeriesRenderItem = (params, api) => {
     const row = params.dataIndexInside
     const ridge = ridges[row]!
-    const [, baseline = 0] = api.coord([low, row])
+    const [, baseline = 0] = api.coord([low, row + 1])
     const size = api.size?.([0, 1])
     const rowHeight = Array.isArray(size) ? Math.abs(size[1] ?? 30) : 30
     const top: [number, number][] = ridge.heights.map((height, i) => {
-      const [x = 0] = api.coord([low + ((high - low) * i) / (GRID - 1), row])
+      const [x = 0] = api.coord([low + ((high - low) * i) / (GRID - 1), row + 1])
       return [x, baseline + rowHeight * 0.4 - (height / tallest) * rowHeight * OVERLAP]
     })
     const floor = baseline + rowHeight * 0.4
-    const medianX = api.coord([ridge.median, row])[0] ?? 0
+    const medianX = api.coord([ridge.median, row + 1])[0] ?? 0
     return {
       type: 'group',
       children: [
@@ -56,15 +56,16 @@ export function ridgelines(options: RidgelineOptions): Chart {
   }
   const option: EChartsOption = {
     ...baseOption(theme),
-    grid: { left: 70, right: 92, top: 26, bottom: 32 },
-    xAxis: xAxis(theme, { name: measure, min: low, max: high, format: (value) => significant(Number(value.toPrecision(3))) }),
+    grid: { left: 70, right: 92, top: 18, bottom: 32 },
+    xAxis: { ...xAxis(theme, { name: measure, min: low, max: high }), axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, showMinLabel: bounds !== undefined, showMaxLabel: bounds !== undefined, formatter: (value: number) => significant(value) } },
     yAxis: [
-      categories(ridges.map((ridge) => roundLabel(ridge.round)), 'left', { color: theme.text, fontSize: 12 }),
-      categories(ridges.map((ridge) => `${percent(ridge.beyond)} ${share}`), 'right', { color: theme.muted, fontSize: 11 }),
+      // An empty row on top: room for the highest ridge.
+      categories(['', ...ridges.map((ridge) => roundLabel(ridge.round))], 'left', { color: theme.text, fontSize: 12 }),
+      categories(['', ...ridges.map((ridge) => `${percent(ridge.beyond)} ${share}`)], 'right', { color: theme.muted, fontSize: 11 }),
     ],
     series: [
-      { type: 'line', data: [], silent: true, markLine: { silent: true, symbol: 'none', z: 1, label: { show: true, formatter: mark.label, color: theme.muted, fontSize: 10.5, position: 'end', distance: 4 }, lineStyle: { color: theme.axis, width: 1.25, type: 'solid' }, data: [{ xAxis: mark.at }] } },
-      { type: 'custom', renderItem, clip: false, z: 3, encode: { x: 0, y: 1 }, data: ridges.map((ridge, i) => [ridge.median, i]) },
+      { type: 'line', data: [], silent: true, markLine: { silent: true, symbol: 'none', z: 1, label: { show: true, formatter: mark.label, color: theme.muted, fontSize: 10.5, position: 'start', distance: 4 }, lineStyle: { color: theme.axis, width: 1.25, type: 'solid' }, data: [{ xAxis: mark.at }] } },
+      { type: 'custom', renderItem, clip: false, z: 3, encode: { x: 0, y: 1 }, data: ridges.map((ridge, i) => [ridge.median, i + 1]) },
     ],
   }
   option.tooltip = {

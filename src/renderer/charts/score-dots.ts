@@ -1,9 +1,9 @@
 /** Final figures, one row per method: dot and 95 % interval, figures written beside them. */
 import type { EChartsOption } from 'echarts'
 import type { Interval } from '../../shared/types.ts'
-import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
+import { baseOption, markerOf, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { fixed, interval as writeInterval } from './format.ts'
-import { isUpperBound, methodStyle } from './methods.ts'
+import { isUpperBound } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
 
@@ -15,15 +15,15 @@ export const ROW_HEIGHT = 30
 export function scoreDots(options: { measure: string; rows: DotRow[]; theme: ChartTheme; min?: number; max?: number; digits?: number }): Chart {
   const { measure, rows, theme, min, max, digits = 3 } = options
   const base = rows.find((row) => row.key === 'base')
-  const names = rows.map((row) => (isUpperBound(row.key) ? `${row.label} (upper bound)` : row.label))
-  const left = Math.max(...names.map((name) => name.length), 6) * 6.6 + 16
+  const names = rows.map((row) => (isUpperBound(row.key) ? `${row.label}\n{bound|upper bound}` : row.label))
+  const left = Math.max(...rows.map((row) => row.label.length), 6) * 6.6 + 16
 
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: { left, right: 158, top: 4, bottom: 32 },
     xAxis: { ...xAxis(theme, { name: measure, min, max, format: (value) => String(Number(value.toFixed(digits))) }), scale: min === undefined, splitLine: { show: true, lineStyle: { color: theme.grid } } },
     yAxis: [
-      categories(names, 'left', { color: theme.text, fontSize: 12 }),
+      categories(names, 'left', { color: theme.text, fontSize: 12, rich: { bound: { color: theme.muted, fontSize: 10.5 } } }),
       categories(rows.map((row) => writeInterval(row.value, digits)), 'right', { color: theme.text, fontSize: 12, margin: 10 }),
     ],
     series: [
@@ -34,9 +34,7 @@ export function scoreDots(options: { measure: string; rows: DotRow[]; theme: Cha
         z: 4,
         data: rows.map((row, i) => ({
           value: [row.value.estimate, i],
-          symbol: methodStyle(row.key).marker,
-          symbolSize: 9,
-          itemStyle: { color: theme.method(row.key), borderColor: theme.method(row.key), borderWidth: methodStyle(row.key).marker.startsWith('empty') ? 2 : 0 },
+          ...markerOf(row.key, theme),
         })),
       },
     ],

@@ -42,6 +42,8 @@ export function conversationsAndDatasets(db: WritableDb): void {
       satisfied_turns INTEGER NOT NULL DEFAULT 0,
       neutral_turns INTEGER NOT NULL DEFAULT 0
     ) STRICT;
+    -- Everything facets count and lists sort by, so that neither reads the wide rows.
+    CREATE INDEX conversations_by_facet ON conversations(source, model, language, turns, characters, dissatisfied_turns, satisfied_turns, neutral_turns);
 
     CREATE TABLE messages (
       id INTEGER PRIMARY KEY,

@@ -1,0 +1,332 @@
+/**
+ * The verbs that use an engine on files, without a workspace: tokenize, score, sample, train. JSON lines on
+ * stdout, everything else on stderr. Each verb is a function of its arguments and its outside world (`VerbIo`).
+ */
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { parse as parseYaml } from 'yaml'
+import { hash32 } from '../core/rng.ts'
+import { loadRenderer } from '../engine/chat-template.ts'
+import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
+import type { Engine, Model, SampleRequest } from '../engine/engine.ts'
+import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
+import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
+import { UsageError } from '../shared/errors.ts'
+import { interruption } from './interruption.ts'
+import { describe, readJsonRows } from './json-rows.ts'
+import type { JsonRow } from './json-rows.ts'
+import { countSteps, metricWindow } from './metric-window.ts'
+import { checkText, isBadInput, readPairs } from './pair-rows.ts'
+import { readTrainingKeys, toDpoConfig } from './training-keys.ts'
+
+export type VerbIo = {
+  /** One JSON line on stdout; resolves when more may be written. */
+  writeRow(row: unknown): Promise<void>
+  /** One line on stderr. */
+  note(text: string): void
+  signal: AbortSignal
+}
+
+type EngineName = 'embedded' | 'torch'
+export type TokenizeArgs = { model: string; input: string }
+export type ScoreArgs = { model: string; data: string; adapter?: string; engine: EngineName }
+export type SampleArgs = {
+  model: string; prompts: string; adapter?: string; engine: EngineName
+  n: number; temperature: number; topP: number; maxNewTokens: number; seed: number; greedy: boolean; batchSize: number
+}
+export type TrainArgs = {
+  model: string; data: string; output: string; adapter?: string; engine: EngineName
+  /** YAML file of training keys. */
+  config?: string
+  /** `--key value` of TRL, as text. */
+  keys: Record<string, string>
+}
+
+/** Pairs scored in one call; rows are printed as each call ends. */
+const SCORED_PAIRS = 8
+
+/** {text} to {ids}, in input order, no special tokens added. */
+export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void> {
+  const tokenizer = loadTokenizer(args.model)
+  for await (const { file, line, value } of readJsonRows(args.input)) {
+    io.signal.throwIfAborted()
+    if (typeof value.text !== 'string') throw new UsageError(`${file} line ${line}: expected {"text": a string}, got ${describe(value)}`)
+    await io.writeRow({ ids: tokenizer.encode(value.text) })
+  }
+}
+
+/** Log-probabilities of both sides of every pair. */
+export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
+  refuseAdapter(args.adapter)
+  const { max_position_embeddings: context } = readModelConfig(args.model)
+  const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
+  const model = await loadModel(args.engine, args.model)
+  try {
+    for await (const { pair, chosen, rejected } of scorePairs(model, pairs, io.signal)) {
+      await io.writeRow({ chosen: scoredSide(pair.chosenText, pair.promptIds, pair.chosenIds, chosen), rejected: scoredSide(pair.rejectedText, pair.promptIds, pair.rejectedIds, rejected) })
+    }
+  } finally {
+    await model.dispose()
+  }
+}
+
+/** `n` completions of every prompt, ordered by prompt, then sample. */
+export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
+  refuseAdapter(args.adapter)
+  const config = readModelConfig(args.model)
+  const renderer = loadRenderer(args.model)
+  const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
+  const eosIds = readEosIds(resolve(args.model), config)
+  const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
+  const model = await loadModel(args.engine, args.model)
+  try {
+    const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: args.maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
+    for await (const batch of model.sample(requests, settings, io.signal)) {
+      for (const { index, completionIds, finishReason } of batch) {
+        const shown = finishReason === 'stop' ? completionIds.slice(0, -1) : completionIds
+        await io.writeRow({
+          prompt_index: Math.floor(index / args.n), sample_index: index % args.n,
+          completion_ids: completionIds, text: renderer.tokenizer.decode(shown, { skipSpecial: true }), finish_reason: finishReason,
+        })
+      }
+    }
+  } finally {
+    await model.dispose()
+  }
+}
+
+/** DPO as TRL's DPOTrainer; the reference is the model as it was loaded. */
+export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
+  refuseAdapter(args.adapter)
+  const { keys, notes } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys)
+  for (const text of notes) io.note(text)
+  checkModelTarget(args.output)
+  const { max_position_embeddings: context } = readModelConfig(args.model)
+  const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
+  const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
+  const model = await loadModel(args.engine, args.model)
+  try {
+    if (args.engine === 'embedded') io.note('the embedded engine computes in float32')
+    const steps = countSteps(pairs.length, keys)
+    io.note(`${pairs.length} pairs, ${steps} steps; scoring the reference`)
+    const reference = await scoreReference(model, pairs, io.signal)
+    const report = metricWindow(keys, steps)
+    await model.trainDpo(pairs, reference, toDpoConfig(keys), {
+      signal: io.signal,
+      async onStep(metrics) {
+        const row = report(metrics)
+        if (row) await io.writeRow(row)
+      },
+    })
+    const output = resolve(args.output)
+    await model.save(output)
+    await io.writeRow({ model_path: output })
+  } finally {
+    await model.dispose()
+  }
+}
+
+/** The seed of one sample: independent of batch size and of how many prompts or samples there are. */
+export function sampleSeed(seed: number, promptIndex: number, sampleIndex: number): number {
+  return hash32(`${seed}/${promptIndex}/${sampleIndex}`)
+}
+
+async function* scorePairs(model: Model, pairs: RenderedPair[], signal: AbortSignal): AsyncGenerator<{ pair: RenderedPair; chosen: Float32Array; rejected: Float32Array }> {
+  for (let start = 0; start < pairs.length; start += SCORED_PAIRS) {
+    const batch = pairs.slice(start, start + SCORED_PAIRS)
+    const logps = await model.score(batch.flatMap(({ promptIds, chosenIds, rejectedIds }) => [{ promptIds, completionIds: chosenIds }, { promptIds, completionIds: rejectedIds }]), signal)
+    for (const [i, pair] of batch.entries()) {
+      const chosen = logps[2 * i]
+      const rejected = logps[2 * i + 1]
+      if (!chosen || !rejected) throw new Error(`the engine scored ${logps.length} rows of ${2 * batch.length}`)
+      yield { pair, chosen, rejected }
+    }
+  }
+}
+
+async function scoreReference(model: Model, pairs: RenderedPair[], signal: AbortSignal): Promise<{ chosen: Float64Array; rejected: Float64Array }> {
+  const reference = { chosen: new Float64Array(pairs.length), rejected: new Float64Array(pairs.length) }
+  let i = 0
+  for await (const { chosen, rejected } of scorePairs(model, pairs, signal)) {
+    reference.chosen[i] = sum(chosen)
+    reference.rejected[i] = sum(rejected)
+    i++
+  }
+  return reference
+}
+
+function scoredSide(text: string, promptIds: number[], completionIds: number[], logps: Float32Array): Record<string, unknown> {
+  return { text, prompt_ids: promptIds, completion_ids: completionIds, token_logps: [...logps], logp: sum(logps) }
+}
+
+/** In double precision. */
+function sum(values: Float32Array): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+async function readPrompts(file: string, renderer: Renderer, limits: { context: number; vocabulary: number }): Promise<number[][]> {
+  const prompts: number[][] = []
+  for await (const row of readJsonRows(file)) {
+    const where = `${file} line ${row.line}`
+    const ids = promptIds(row, renderer, where)
+    if (ids.length === 0) throw new UsageError(`${where}: expected a prompt of at least one token, got none`)
+    if (ids.length >= limits.context) throw new UsageError(`${where}: the prompt has ${ids.length} tokens, which leaves no room in the model's context of ${limits.context}; shorten it`)
+    const foreign = ids.find(id => id >= limits.vocabulary)
+    if (foreign !== undefined) throw new UsageError(`${where}: token id ${foreign} is outside the model's vocabulary of ${limits.vocabulary}`)
+    prompts.push(ids)
+  }
+  if (prompts.length === 0) throw new UsageError(`${file}: expected at least one prompt, got an empty file`)
+  return prompts
+}
+
+function promptIds({ value }: JsonRow, renderer: Renderer, where: string): number[] {
+  const { prompt, prompt_ids: ids, tools, chat_template_kwargs: variables } = value
+  if (ids !== undefined) {
+    if (!Array.isArray(ids) || !ids.every(id => Number.isSafeInteger(id) && id >= 0)) throw new UsageError(`${where}: expected "prompt_ids" to be a list of token ids, got ${describe(ids)}`)
+    return ids as number[]
+  }
+  try {
+    return renderer.renderPrompt(checkText(prompt, 'prompt'), { tools, ...(typeof variables === 'object' && variables !== null ? { chat_template_kwargs: variables as Record<string, unknown> } : {}) }).ids
+  } catch (error) {
+    throw isBadInput(error) ? new UsageError(`${where}: ${error.message}`) : error
+  }
+}
+
+function readYamlKeys(file: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = parseYaml(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`expected a YAML file of training keys, could not read ${file}: ${(error as Error).message.split('\n')[0]}`)
+  }
+  if (value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value)) throw new UsageError(`${file}: expected "key: value" lines, got ${describe(value)}`)
+  return value as Record<string, unknown>
+}
+
+function refuseAdapter(adapter: string | undefined): void {
+  if (adapter !== undefined) throw new UsageError('--adapter: LoRA adapters are not available yet; merge the adapter into its model (PEFT: merge_and_unload) and name that folder as --model')
+}
+
+async function loadModel(name: EngineName, folder: string): Promise<Model> {
+  return (await loadEngine(name)).load(resolve(folder))
+}
+
+async function loadEngine(name: EngineName): Promise<Engine> {
+  if (name === 'torch') throw new UsageError('--engine torch is not available yet; use --engine embedded')
+  const { embeddedEngine } = await import('../engine/embedded.ts')
+  return embeddedEngine
+}
+
+/** Adds tokenize, score, sample and train. */
+export function registerEngineVerbs(program: Command): void {
+  program
+    .command('tokenize')
+    .description('token ids of texts, in input order, without added special tokens')
+    .requiredOption('--model <dir>', 'model folder (its tokenizer.json is used)')
+    .requiredOption('--input <file>', 'JSON lines {text}, plain or .gz')
+    .option('--json', 'JSON lines on stdout (always so here)')
+    .action(async (options: TokenizeArgs) => runTokenize(options, verbIo()))
+
+  withEngine(program.command('score'))
+    .description('log-probabilities of the completions of preference pairs, a row per pair in order')
+    .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
+    .option('--json', 'JSON lines on stdout (always so here)')
+    .action(async (options: ScoreArgs) => runScore(options, verbIo()))
+
+  withEngine(program.command('sample'))
+    .description('completions of prompts, ordered by prompt, then sample; the same seed gives the same output')
+    .requiredOption('--prompts <file>', 'JSON lines {prompt: text or messages} or {prompt_ids}, plain or .gz')
+    .option('--n <count>', 'completions of each prompt', positiveInteger, 1)
+    .option('--temperature <t>', 'softmax temperature; 0 is greedy', numberWithin(0, Infinity), 1)
+    .option('--top-p <p>', 'smallest set of tokens with this probability is kept', topP, 1)
+    .option('--max-new-tokens <count>', 'longest completion', positiveInteger, 256)
+    .option('--seed <number>', 'seed of the whole output', wholeNumber, 42)
+    .option('--greedy', 'the most likely token always', false)
+    .option('--batch-size <count>', 'sequences decoded together; part of what makes output repeatable', positiveInteger, 64)
+    .option('--json', 'JSON lines on stdout (always so here)')
+    .action(async (options: SampleArgs) => runSample(options, verbIo()))
+
+  withEngine(program.command('train'))
+    .description('direct preference optimization; any key of TRL 1.16\'s DPOConfig as --key value')
+    .usage('--model <dir> --data <file> --output <dir> [--config file.yaml] [--key value …]')
+    .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
+    .requiredOption('--output <dir>', 'where the trained model folder is written (float32)')
+    .option('--config <file>', 'YAML file of the same keys; --key value wins')
+    .option('--json', 'metric rows as JSON lines on stdout')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .addHelpText('after', '\nKeys, with TRL\'s defaults: learning_rate 1e-6, beta 0.1, loss_type sigmoid, optim adamw_torch, lr_scheduler_type linear, warmup_steps 0,\n  per_device_train_batch_size 8, gradient_accumulation_steps 1, num_train_epochs 3, max_steps -1, max_length 1024, max_grad_norm 1, logging_steps 10, seed 42, …\nLists are comma-separated, booleans true|false.')
+    .action(async (options: Omit<TrainArgs, 'keys'> & { json?: true }, command: Command) => {
+      const keys = parseKeyArguments(command.args)
+      await runTrain({ ...options, keys }, verbIo(options.json ? JSON.stringify : describeRow))
+    })
+}
+
+function withEngine(command: Command): Command {
+  return command
+    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
+    .option('--adapter <dir>', 'PEFT adapter on top of the model')
+    .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
+}
+
+/** What commander does not know: `--key value`, `--key=value`, and `--key` alone for true. */
+export function parseKeyArguments(args: readonly string[]): Record<string, string> {
+  const keys: Record<string, string> = {}
+  for (let i = 0; i < args.length; i++) {
+    const match = /^--([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(args[i] ?? '')
+    if (!match?.[1]) throw new UsageError(`expected --key value, got "${args[i]}"`)
+    const next = args[i + 1]
+    const takesNext = match[2] === undefined && next !== undefined && !/^--[A-Za-z]/.test(next)
+    keys[match[1].replaceAll('-', '_')] = match[2] ?? (takesNext ? next : 'true')
+    if (takesNext) i++
+  }
+  return keys
+}
+
+function verbIo(format: (row: unknown) => string = JSON.stringify): VerbIo {
+  return {
+    writeRow: row => new Promise((done, failed) => process.stdout.write(`${format(row)}\n`, error => (error ? failed(error) : done()))),
+    note: text => void process.stderr.write(`${text}\n`),
+    signal: interruption(),
+  }
+}
+
+/** A metric row for people. */
+function describeRow(row: unknown): string {
+  const values = Object.entries(row as Record<string, unknown>)
+  return values.map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(5)) : String(value)}`).join('  ')
+}
+
+function engineName(text: string): EngineName {
+  if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
+  return text
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number of at least 0.')
+  return value
+}
+
+function positiveInteger(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError('expected a whole number of at least 1.')
+  return value
+}
+
+function numberWithin(least: number, most: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (text.trim() === '' || !(value >= least && value <= most) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number of at least ${least}${most < Infinity ? ` and at most ${most}` : ''}.`)
+    return value
+  }
+}
+
+function topP(text: string): number {
+  const value = numberWithin(0, 1)(text)
+  if (value === 0) throw new InvalidArgumentError('expected a number above 0 and at most 1.')
+  return value
+}

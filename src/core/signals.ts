@@ -1,0 +1,126 @@
+/**
+ * The rules detector: what a user thought of the reply just before their message, from their words, the reply
+ * and what they had asked. It reads nothing after that message. English; other languages mostly come out neutral.
+ */
+import type { Message, SignalLabel } from '../shared/types.ts'
+import { isReaction } from './import/messages.ts'
+import { DISSATISFIED_RULES, FAILURE_RULES, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
+
+export { RULES_VERSION } from './signal-rules.ts'
+
+export type Judgement = {
+  label: SignalLabel
+  /** That the user was dissatisfied. */
+  probability: number
+  categories: string[]
+  /** Characters of the user's message that decided. */
+  evidence: { start: number; end: number } | null
+}
+
+/** Log odds of dissatisfaction where nothing speaks for or against it: 8 %. */
+const PRIOR = -2.4
+/** A reaction stands at the beginning of a message, or at its very end; the middle of a pasted text says nothing. */
+const HEAD_CHARACTERS = 300
+const TAIL_CHARACTERS = 120
+const AFTER_QUESTION = 0.45
+const SATISFIED_FROM = 1.8
+const RESTATED_FROM = 0.55
+const RESTATED_WEIGHT = 3.4
+const RESTATED_SIGN: Sign = 'instruction ignored'
+
+/** Indices of the user messages that react to an assistant message. */
+export function answeredTurns(messages: readonly Message[]): number[] {
+  return messages.flatMap((_, i) => (isReaction(messages, i) ? [i] : []))
+}
+
+/** Judges the reply before `turnIndex`, which must index a user message that follows an assistant message. */
+export function judgeTurn(messages: readonly Message[], turnIndex: number): Judgement {
+  const user = messages[turnIndex]
+  const reply = messages[turnIndex - 1]
+  if (user === undefined || reply === undefined || !isReaction(messages, turnIndex)) {
+    throw new RangeError(`judgeTurn: expected the index of a user message that follows an assistant message, got ${turnIndex} of ${messages.length} messages`)
+  }
+  const text = straightQuotes(user.content)
+  const afterQuestion = reply.content.trimEnd().endsWith('?')
+  const against = findSigns(text, DISSATISFIED_RULES, afterQuestion)
+  const restated = restatement(messages, turnIndex)
+  if (restated !== null) against.push({ sign: RESTATED_SIGN, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
+  const pleased = findSigns(text, SATISFIED_RULES, false)
+
+  const failure = FAILURE_RULES.reduce((sum, { weight, pattern }) => sum + (pattern.test(reply.content) ? weight : 0), 0)
+  const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
+  const probability = 1 / (1 + Math.exp(-logOdds))
+  if (probability >= 0.5) return { label: 'dissatisfied', probability, ...explain(against) }
+  if (strongest(pleased).weight >= SATISFIED_FROM && total(pleased) > total(against)) return { label: 'satisfied', probability, ...explain(pleased) }
+  return { label: 'neutral', probability, categories: [], evidence: null }
+}
+
+type Found = { sign: Sign; weight: number; start: number; end: number }
+
+function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean): Found[] {
+  const found: Found[] = []
+  const short = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS
+  const head = short ? text : text.slice(0, HEAD_CHARACTERS)
+  const tailStart = text.length - TAIL_CHARACTERS
+  const tail = short ? '' : text.slice(tailStart)
+  for (const { sign, weight, pattern, answer, within } of rules) {
+    if (within !== undefined && text.length > within) continue
+    let offset = 0
+    let match = pattern.exec(head)
+    if (match === null && !short && !pattern.source.startsWith('^')) {
+      match = pattern.exec(tail)
+      offset = tailStart
+    }
+    if (match === null) continue
+    found.push({ sign, weight: answer && afterQuestion ? weight * AFTER_QUESTION : weight, start: offset + match.index, end: offset + match.index + match[0].length })
+  }
+  return found
+}
+
+/** The strongest sign in full, each further kind of sign in part: signs are not independent. */
+function total(found: readonly Found[]): number {
+  const bySign = new Map<Sign, number>()
+  for (const { sign, weight } of found) bySign.set(sign, Math.max(weight, bySign.get(sign) ?? 0))
+  const weights = [...bySign.values()].sort((a, b) => b - a)
+  return weights.reduce((sum, weight, i) => sum + weight * (i === 0 ? 1 : 0.35), 0)
+}
+
+const NOTHING: Found = { sign: 'acknowledgment', weight: 0, start: 0, end: 0 }
+const strongest = (found: readonly Found[]): Found => found.reduce((best, sign) => (sign.weight > best.weight ? sign : best), NOTHING)
+
+const NAMED_FROM = 1.5
+
+function explain(found: readonly Found[]): Pick<Judgement, 'categories' | 'evidence'> {
+  const best = strongest(found)
+  const named = found.filter(({ weight }) => weight >= Math.min(NAMED_FROM, best.weight)).sort((a, b) => b.weight - a.weight)
+  return { categories: [...new Set(named.map(({ sign }) => sign))], evidence: best.weight > 0 ? { start: best.start, end: best.end } : null }
+}
+
+const COMMON_WORDS = new Set(
+  'a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if'.split(' '),
+)
+const NUMBERS: Readonly<Record<string, string>> = { one: '1', two: '2', three: '3', four: '4', five: '5', six: '6', seven: '7', eight: '8', nine: '9', ten: '10' }
+
+function contentWords(text: string): Set<string> {
+  const words = text.slice(0, 2000).toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+  return new Set(words.map((word) => NUMBERS[word] ?? word).filter((word) => !COMMON_WORDS.has(word)))
+}
+
+/** How far the message says an earlier request over again (RESTATED_FROM to 1), or null. */
+function restatement(messages: readonly Message[], turnIndex: number): number | null {
+  const now = contentWords(messages[turnIndex]?.content ?? '')
+  if (now.size < 4) return null
+  let most = 0
+  for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - 8; i--) {
+    const earlier = messages[i]
+    if (earlier?.role !== 'user') continue
+    const then = contentWords(earlier.content)
+    if (then.size < 4) continue
+    const shared = [...now].filter((word) => then.has(word)).length
+    most = Math.max(most, (2 * shared) / (now.size + then.size))
+  }
+  return most >= RESTATED_FROM ? most : null
+}
+
+/** Keeps every position: evidence points into the message as it was written. */
+const straightQuotes = (text: string): string => text.replaceAll(/[’‘ʼ`]/g, "'")

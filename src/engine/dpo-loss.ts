@@ -1,0 +1,138 @@
+/**
+ * Direct preference optimisation on given log-probabilities: loss and metrics under TRL's names, in float64. The
+ * gradient of the same loss stands in `training-graph.ts` in closed form; `dpoFeeds` hands it its numbers.
+ */
+import type { DpoConfig, DpoLossName, TokenPair } from './engine.ts'
+import { completionPlaces, treeRow } from './packing.ts'
+import type { PackedBatch, PackedRow } from './packing.ts'
+import type { Feeds } from './session.ts'
+
+export type ReferenceLogps = { chosen: Float64Array; rejected: Float64Array }
+export type DpoBatch = { rows: PackedRow[]; pairs: TokenPair[]; reference: ReferenceLogps }
+/** What the graph returned for each prediction of the batch; two labels each. */
+export type PredictionResults = { logps: Float32Array; entropy: Float32Array; meanLogit: Float32Array; maxLogp: Float32Array }
+export type DpoOutcome = { loss: number; metrics: Record<string, number>; margins: number[] }
+
+const COLUMNS = 2
+
+export function dpoRow(pair: TokenPair): PackedRow {
+  return treeRow(pair.promptIds, [pair.chosenIds, pair.rejectedIds])
+}
+
+/** Weight of each loss term, 0 where it is not used. @throws Error where weights and types differ in number. */
+export function lossWeights({ loss_type: types, loss_weights: weights }: Pick<DpoConfig, 'loss_type' | 'loss_weights'>): Record<DpoLossName, number> {
+  if (weights && weights.length !== types.length) throw new Error(`loss_weights: expected ${types.length} numbers (one for each loss_type), got ${weights.length}`)
+  const sums: Record<DpoLossName, number> = { sigmoid: 0, sft: 0 }
+  types.forEach((type, i) => {
+    if (!(type in sums)) throw new Error(`loss_type: expected sigmoid or sft, got "${type}"`)
+    sums[type] += weights?.[i] ?? 1
+  })
+  return sums
+}
+
+/** @param share what the batch's loss counts in the step (1 / gradient accumulation). */
+export function dpoFeeds({ rows, pairs, reference }: DpoBatch, batch: PackedBatch, config: DpoConfig, share: number): Feeds {
+  const B = pairs.length
+  const width = COLUMNS * batch.predictions
+  const weights = lossWeights(config)
+  const chosenTokens = pairs.reduce((sum, pair) => sum + pair.chosenIds.length, 0)
+  const signs = new Float32Array(B * width)
+  const seed = new Float32Array(width)
+  pairs.forEach((pair, b) => {
+    for (const place of labelPlaces(rows, batch, b, 0, pair.chosenIds.length)) {
+      signs[b * width + place] = 1
+      seed[place] = (-weights.sft * share) / chosenTokens
+    }
+    for (const place of labelPlaces(rows, batch, b, 1, pair.rejectedIds.length)) signs[b * width + place] = -1
+  })
+  return {
+    signs: { data: signs, dims: [B, width] },
+    seed: { data: seed, dims: [batch.predictions, COLUMNS] },
+    referenceMargin: { data: Float32Array.from(pairs, (_, b) => (reference.chosen[b] ?? NaN) - (reference.rejected[b] ?? NaN)), dims: [B, 1] },
+    negativeBeta: { data: Float32Array.of(-config.beta), dims: [1] },
+    labelSmoothing: { data: Float32Array.of(config.label_smoothing), dims: [1] },
+    pairScale: { data: Float32Array.of((-config.beta * weights.sigmoid * share) / B), dims: [1] },
+  }
+}
+
+/** Loss and TRL's metrics of one batch (trl/trainer/dpo_trainer.py), means over pairs or over tokens as there. */
+export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBatch, config: DpoConfig, results: PredictionResults): DpoOutcome {
+  const weights = lossWeights(config)
+  const sides = [new SideTotals(), new SideTotals()] as const
+  let pairLoss = 0
+  let accuracies = 0
+  const rewards = { chosen: 0, rejected: 0 }
+  const logps = { chosen: 0, rejected: 0 }
+  const margins = pairs.map((pair, b) => {
+    const chosen = sides[0].add(results, labelPlaces(rows, batch, b, 0, pair.chosenIds.length))
+    const rejected = sides[1].add(results, labelPlaces(rows, batch, b, 1, pair.rejectedIds.length))
+    const chosenReward = config.beta * (chosen - (reference.chosen[b] ?? NaN))
+    const rejectedReward = config.beta * (rejected - (reference.rejected[b] ?? NaN))
+    const margin = chosenReward - rejectedReward
+    pairLoss += (1 - config.label_smoothing) * softplus(-margin) + config.label_smoothing * softplus(margin)
+    accuracies += Number(chosenReward > rejectedReward)
+    rewards.chosen += chosenReward
+    rewards.rejected += rejectedReward
+    logps.chosen += chosen
+    logps.rejected += rejected
+    return margin
+  })
+  const n = pairs.length
+  const [chosen, rejected] = sides
+  return {
+    loss: (weights.sigmoid * pairLoss) / n - (weights.sft * logps.chosen) / chosen.tokens,
+    margins,
+    metrics: {
+      entropy: (chosen.entropy + rejected.entropy) / (chosen.tokens + rejected.tokens),
+      'logits/chosen': chosen.meanLogit / chosen.tokens,
+      'logits/rejected': rejected.meanLogit / rejected.tokens,
+      mean_token_accuracy: chosen.correct / chosen.tokens,
+      'rewards/chosen': rewards.chosen / n,
+      'rewards/rejected': rewards.rejected / n,
+      'rewards/accuracies': accuracies / n,
+      'rewards/margins': (rewards.chosen - rewards.rejected) / n,
+      'logps/chosen': logps.chosen / n,
+      'logps/rejected': logps.rejected / n,
+    },
+  }
+}
+
+/** Tokens of a pair as TRL counts them: the prompt twice. */
+export function pairTokens(pair: TokenPair): number {
+  return 2 * pair.promptIds.length + pair.chosenIds.length + pair.rejectedIds.length
+}
+
+/** Sums over the tokens of one side. */
+class SideTotals {
+  tokens = 0
+  entropy = 0
+  meanLogit = 0
+  correct = 0
+
+  /** Adds a completion; returns its log-probability. */
+  add(results: PredictionResults, places: readonly number[]): number {
+    let logp = 0
+    for (const place of places) {
+      const prediction = Math.floor(place / COLUMNS)
+      const label = results.logps[place] ?? NaN
+      logp += label
+      this.entropy += results.entropy[prediction] ?? NaN
+      this.meanLogit += results.meanLogit[prediction] ?? NaN
+      this.correct += Number(label >= (results.maxLogp[prediction] ?? NaN))
+    }
+    this.tokens += places.length
+    return logp
+  }
+}
+
+/** Flat indices into the batch's labels [predictions, 2] of one side of pair b. */
+function labelPlaces(rows: readonly PackedRow[], batch: PackedBatch, b: number, side: 0 | 1, length: number): number[] {
+  const row = rows[b]
+  if (!row) throw new Error(`the batch has no row ${b}`)
+  return completionPlaces(row, side, length).map(([prediction, label]) => ((batch.starts[b] ?? 0) + prediction) * COLUMNS + label)
+}
+
+/** log(1 + exp(x)) = -log sigmoid(-x), without overflow. */
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
+}

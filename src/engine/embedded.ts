@@ -1,0 +1,212 @@
+/** The embedded engine: `Engine` on stock onnxruntime, CPU, float32. */
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import type { ReferenceLogps } from './dpo-loss.ts'
+import type { DpoConfig, Engine, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { Graph } from './graph.ts'
+import { InputError } from './input-error.ts'
+import { readModelFolder, writeModelFolder } from './model-folder.ts'
+import type { ModelConfig } from './model-folder.ts'
+import { checkWeights, EMBEDDING, LM_HEAD, REWARD_HEAD } from './models/decoder.ts'
+import type { DecoderConfig } from './models/decoder.ts'
+import { decoderConfig } from './models/index.ts'
+import { completionPlaces, contextLength, packRows, RopeTables } from './packing.ts'
+import { createRandom } from './rng.ts'
+import type { Tensor } from './safetensors.ts'
+import { sample } from './sample.ts'
+import { buildDecodeGraph, buildPrefillGraph } from './sampling-graph.ts'
+import { packScoringBatch, scoringBatches, scoringRows } from './score.ts'
+import { GraphSession } from './session.ts'
+import { dpoStep, dpoTask, languageModelTask, rewardRow, rewardTask, runDpoBatch } from './tasks.ts'
+import type { OpenTask } from './tasks.ts'
+import { train } from './train.ts'
+import { buildRewardGraph, buildScoringGraph } from './training-graph.ts'
+import { weightFeeds } from './training-step.ts'
+
+export const embeddedEngine: Engine = {
+  name: 'embedded',
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous for engines that need it
+  async load(folder, options = {}) {
+    if (options.adapter !== undefined) throw new InputError(`expected a model without adapter, got ${options.adapter}: the embedded engine does not run adapters yet; merge it into the model first`)
+    const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
+    const decoder = decoderConfig(config)
+    const checked = checkWeights(decoder, weights, path)
+    return new EmbeddedModel(path, config, decoder, checked, options.threads ?? defaultThreads(checked))
+  },
+}
+
+/** Below this many parameters a second thread costs more than it brings. */
+const SINGLE_THREAD_PARAMETERS = 5_000_000
+const MAX_THREADS = 8
+
+function defaultThreads(weights: ReadonlyMap<string, Tensor>): number {
+  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
+  return parameters < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, physicalCores())
+}
+
+/** Distinct cores in /proc/cpuinfo; elsewhere what the system says is available. */
+function physicalCores(): number {
+  const available = availableParallelism()
+  if (process.platform !== 'linux') return available
+  try {
+    const blocks = readFileSync('/proc/cpuinfo', 'utf8').split('\n\n')
+    const cores = new Set(blocks.map(block => `${/^physical id\s*:\s*(\d+)/m.exec(block)?.[1]} ${/^core id\s*:\s*(\d+)/m.exec(block)?.[1]}`).filter(core => !core.includes('undefined')))
+    return cores.size > 0 ? Math.min(cores.size, available) : available
+  } catch {
+    return available
+  }
+}
+
+type SessionKind = 'score' | 'reward' | 'prefill' | 'decode'
+
+const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: buildScoringGraph, reward: buildRewardGraph, prefill: buildPrefillGraph, decode: buildDecodeGraph }
+
+class EmbeddedModel implements Model {
+  readonly folder: string
+  readonly threads: number
+  private readonly modelConfig: ModelConfig
+  private readonly config: DecoderConfig
+  private readonly weights: Map<string, Tensor>
+  private readonly sessions = new Map<SessionKind, Promise<GraphSession>>()
+  private readonly ropeTables: RopeTables
+
+  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number) {
+    this.folder = folder
+    this.modelConfig = modelConfig
+    this.config = config
+    this.weights = weights
+    this.threads = threads
+    this.ropeTables = new RopeTables(config)
+  }
+
+  async score(requests: TokenRow[], signal?: AbortSignal): Promise<Float32Array[]> {
+    this.requireLanguageHead()
+    const results = requests.map(({ completionIds }) => new Float32Array(completionIds.length))
+    const rows = scoringRows(requests, this.config)
+    const session = await this.session('score')
+    for (const batch of scoringBatches(rows, this.config)) {
+      signal?.throwIfAborted()
+      const { packed, columns, positions } = packScoringBatch(batch.map(({ row }) => row), this.config)
+      const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(positions) }
+      const logps = (await session.run(feeds, {}, ['logps'])).get('logps') ?? new Float32Array()
+      batch.forEach(({ row, requests: indices }, b) => {
+        indices.forEach((index, completion) => {
+          const target = results[index] ?? new Float32Array()
+          completionPlaces(row, completion, target.length).forEach(([prediction, label], t) => {
+            target[t] = logps[((packed.starts[b] ?? 0) + prediction) * columns + label] ?? NaN
+          })
+        })
+      })
+    }
+    return results
+  }
+
+  async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
+    this.requireLanguageHead()
+    const sampler = { config: this.config, weights: weightFeeds(this.weights), prefill: await this.session('prefill'), decode: await this.session('decode') }
+    yield* sample(sampler, requests, settings, signal)
+  }
+
+  async trainDpo(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, hooks?: TrainHooks): Promise<void> {
+    this.requireLanguageHead()
+    await this.train(() => dpoTask(this.trainee(), pairs, reference, config), config, hooks)
+  }
+
+  async trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
+    this.requireLanguageHead()
+    await this.train(() => languageModelTask(this.trainee(), rows, config), config, hooks)
+  }
+
+  async trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
+    if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, this.newRewardHead(config.seed))
+    // A reward model is a sequence classifier: it has no language-model head.
+    this.weights.delete(LM_HEAD)
+    await this.train(() => rewardTask(this.trainee(), rows, config), config, hooks)
+  }
+
+  async reward(sequences: number[][], signal?: AbortSignal): Promise<Float64Array> {
+    if (!this.weights.has(REWARD_HEAD)) throw new Error(`${this.folder}: expected a reward head ("${REWARD_HEAD}"), found none; train one first`)
+    const rewards = new Float64Array(sequences.length)
+    const session = await this.session('reward')
+    const rows = sequences.map((ids, index) => ({ row: rewardRow(ids), index }))
+    for (const batch of scoringBatches(rows, this.config)) {
+      signal?.throwIfAborted()
+      const packed = packRows(batch.map(({ row }) => row), this.config, 0)
+      const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(Math.max(...batch.map(({ row }) => contextLength(row)))) }
+      const results = (await session.run(feeds, {}, ['rewards'])).get('rewards') ?? new Float32Array()
+      batch.forEach(({ index }, b) => (rewards[index] = results[b] ?? NaN))
+    }
+    return rewards
+  }
+
+  async dpoGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+    this.requireLanguageHead()
+    const step = await dpoStep(this.trainee(), pairs, reference, pairs.length)
+    try {
+      const { loss } = await runDpoBatch(step, this.config, pairs, reference, pairs.map((_, i) => i), config, 1, true)
+      return { loss, gradients: new Map(step.parameters.map(({ name, gradient }) => [name, gradient])) }
+    } finally {
+      await step.release()
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous for engines that need it
+  async save(folder: string): Promise<void> {
+    const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
+    writeModelFolder(folder, this.folder, this.weights, changes)
+  }
+
+  async dispose(): Promise<void> {
+    await this.releaseSessions()
+  }
+
+  private trainee(): { config: DecoderConfig; weights: Map<string, Tensor>; threads: number } {
+    return { config: this.config, weights: this.weights, threads: this.threads }
+  }
+
+  private async train(open: () => Promise<OpenTask>, config: TrainConfig, hooks: TrainHooks | undefined): Promise<void> {
+    // Each session keeps the memory of its largest run: give it back before training takes its own.
+    await this.releaseSessions()
+    const task = await open()
+    try {
+      await train(task, config, hooks)
+    } finally {
+      await task.release()
+    }
+  }
+
+  private session(kind: SessionKind): Promise<GraphSession> {
+    const existing = this.sessions.get(kind)
+    if (existing) return existing
+    const created = GraphSession.create(GRAPHS[kind](this.config), this.threads)
+    this.sessions.set(kind, created)
+    return created
+  }
+
+  private async releaseSessions(): Promise<void> {
+    const sessions = await Promise.all(this.sessions.values())
+    this.sessions.clear()
+    for (const session of sessions) await session.release()
+  }
+
+  private requireLanguageHead(): void {
+    const name = this.config.tied ? EMBEDDING : LM_HEAD
+    if (!this.weights.has(name)) throw new Error(`${this.folder}: expected a language model, found a reward model without "${name}"`)
+  }
+
+  /** Normally distributed as Transformers initialises a new head. */
+  private newRewardHead(seed: number): Tensor {
+    const range = this.modelConfig.raw.initializer_range
+    const deviation = typeof range === 'number' ? range : 0.02
+    const random = createRandom(seed)
+    // Box-Muller; 1 - random() is never 0.
+    const data = Float32Array.from({ length: this.config.hidden }, () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()))
+    return { name: REWARD_HEAD, shape: [1, this.config.hidden], data }
+  }
+
+  /** What AutoModelForSequenceClassification reads. */
+  private classifierConfig(): Record<string, unknown> {
+    const architectures = { llama: 'LlamaForSequenceClassification', qwen2: 'Qwen2ForSequenceClassification', qwen3: 'Qwen3ForSequenceClassification' }
+    return { architectures: [architectures[this.modelConfig.model_type]], id2label: { 0: 'reward' }, label2id: { reward: 0 }, pad_token_id: this.modelConfig.pad_token_id ?? this.modelConfig.bos_token_id ?? 0 }
+  }
+}

@@ -1,0 +1,148 @@
+/** The three things a model can be trained on, as tasks of the training loop. */
+import { dpoFeeds, dpoOutcome, dpoRow, pairTokens } from './dpo-loss.ts'
+import type { DpoOutcome, PredictionResults, ReferenceLogps } from './dpo-loss.ts'
+import type { DpoConfig, RewardRow, TokenPair, TokenSequence, TrainConfig } from './engine.ts'
+import type { DecoderConfig } from './models/decoder.ts'
+import { sequenceRow } from './packing.ts'
+import type { PackedRow } from './packing.ts'
+import type { Tensor } from './safetensors.ts'
+import { lengthGroupedBatches, shuffledBatches } from './train.ts'
+import type { TrainingTask } from './train.ts'
+import { LABEL_COLUMNS } from './training-graph.ts'
+import { headChunks, packTrainingRows, TrainingStep } from './training-step.ts'
+
+export type Trainee = { config: DecoderConfig; weights: Map<string, Tensor>; threads: number }
+/** A task with the session it holds. */
+export type OpenTask = TrainingTask & { release(): Promise<void> }
+
+const PREDICTION_OUTPUTS = ['logps', 'entropy', 'meanLogit', 'maxLogp'] as const
+const NO_DETAILS = { pairIndices: [], margins: [] }
+
+/** Forward and backward of one DPO batch; gradients are left in `step`. */
+export async function runDpoBatch(step: TrainingStep, config: DecoderConfig, pairs: TokenPair[], reference: ReferenceLogps, indices: readonly number[], dpo: DpoConfig, share: number, isFirst: boolean): Promise<DpoOutcome> {
+  const chosenPairs = indices.map(i => pairs[i] as TokenPair)
+  const batch = {
+    pairs: chosenPairs,
+    rows: chosenPairs.map(dpoRow),
+    reference: { chosen: Float64Array.from(indices, i => reference.chosen[i] ?? NaN), rejected: Float64Array.from(indices, i => reference.rejected[i] ?? NaN) },
+  }
+  const packed = packTrainingRows(batch.rows, config, LABEL_COLUMNS.dpo, row => `pair ${indices[row]}`)
+  const results = await step.run(batch.rows, packed, dpoFeeds(batch, packed, dpo, share), isFirst, PREDICTION_OUTPUTS)
+  return dpoOutcome(batch, packed, dpo, predictionResults(results))
+}
+
+export async function dpoStep({ config, weights, threads }: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<TrainingStep> {
+  checkPairs(pairs, reference)
+  return TrainingStep.create(config, 'dpo', weights, threads, chunksFor(config, pairs.map(pair => pair.chosenIds.length + pair.rejectedIds.length - 1), batchSize))
+}
+
+export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
+  const step = await dpoStep(trainee, pairs, reference, config.per_device_train_batch_size)
+  return {
+    ...common(trainee, step, 'pairs'),
+    batches: epoch => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch),
+    tokens: indices => indices.reduce((sum, i) => sum + pairTokens(pairs[i] as TokenPair), 0),
+    async run(batches, i) {
+      const indices = batches[i] ?? []
+      const share = 1 / batches.length
+      const { loss, metrics, margins } = await runDpoBatch(step, trainee.config, pairs, reference, indices, config, share, i === 0)
+      return { loss: loss * share, metrics: scaled(metrics, share), details: { pairIndices: [...indices], margins } }
+    },
+  }
+}
+
+/** Next-token loss: the mean over all predicted tokens of a step, however its batches divide them. */
+export async function languageModelTask(trainee: Trainee, sequences: TokenSequence[], config: TrainConfig): Promise<OpenTask> {
+  const rows = sequences.map(({ ids, lossMask }, i) => {
+    if (lossMask.length !== ids.length) throw new Error(`sequence ${i}: expected a lossMask of ${ids.length} numbers, got ${lossMask.length}`)
+    const row = sequenceRow(ids, lossMask)
+    if (row.predictions.length === 0) throw new Error(`sequence ${i}: expected at least one token to predict (after the first), got none`)
+    return row
+  })
+  const predictions = rows.map(row => row.predictions.length)
+  const step = await TrainingStep.create(trainee.config, 'language-model', trainee.weights, trainee.threads, chunksFor(trainee.config, predictions, config.per_device_train_batch_size))
+  const lengths = rows.map(row => row.ids.length)
+  return {
+    ...common(trainee, step, 'sequences'),
+    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
+    async run(batches, i) {
+      const indices = batches[i] ?? []
+      const total = batches.flat().reduce((sum, index) => sum + (predictions[index] ?? 0), 0)
+      const batchRows = indices.map(index => rows[index] as PackedRow)
+      const packed = packTrainingRows(batchRows, trainee.config, LABEL_COLUMNS['language-model'], row => `sequence ${indices[row]}`)
+      const seed = { data: new Float32Array(packed.predictions).fill(-1 / total), dims: [packed.predictions, 1] }
+      const { logps, entropy, maxLogp } = predictionResults(await step.run(batchRows, packed, { seed }, i === 0, PREDICTION_OUTPUTS))
+      const correct = logps.reduce((sum, logp, r) => sum + Number(logp >= (maxLogp[r] ?? NaN)), 0)
+      return { loss: -sumOf(logps) / total, metrics: { entropy: sumOf(entropy) / total, mean_token_accuracy: correct / total }, details: NO_DETAILS }
+    },
+  }
+}
+
+/** Binary cross-entropy of the scalar at each sequence's last token. */
+export async function rewardTask(trainee: Trainee, examples: RewardRow[], config: TrainConfig): Promise<OpenTask> {
+  const rows = examples.map(({ ids }) => rewardRow(ids))
+  const step = await TrainingStep.create(trainee.config, 'reward', trainee.weights, trainee.threads, 1)
+  const lengths = examples.map(({ ids }) => ids.length)
+  return {
+    ...common(trainee, step, 'sequences'),
+    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
+    async run(batches, i) {
+      const indices = batches[i] ?? []
+      const total = batches.flat().length
+      const batchRows = indices.map(index => rows[index] as PackedRow)
+      const packed = packTrainingRows(batchRows, trainee.config, 0, row => `sequence ${indices[row]}`)
+      const labels = indices.map(index => examples[index]?.label ?? 0)
+      const feeds = { targets: { data: Float32Array.from(labels), dims: [labels.length, 1] }, rowScale: { data: Float32Array.of(1 / total), dims: [1] } }
+      const rewards = (await step.run(batchRows, packed, feeds, i === 0, ['rewards'])).get('rewards') ?? new Float32Array()
+      let loss = 0
+      let correct = 0
+      rewards.forEach((reward, r) => {
+        // -log sigmoid of the logit's signed size
+        const signed = labels[r] ? reward : -reward
+        loss += Math.max(-signed, 0) + Math.log1p(Math.exp(-Math.abs(signed)))
+        correct += Number(signed > 0)
+      })
+      return { loss: loss / total, metrics: { accuracy: correct / total, mean_reward: sumOf(rewards) / total }, details: NO_DETAILS }
+    },
+  }
+}
+
+/** The last token's hidden state is what the reward head reads. */
+export function rewardRow(ids: number[]): PackedRow {
+  if (ids.length === 0) throw new Error('reward: expected at least one token, got an empty sequence')
+  return { ids, trunk: ids.length, branches: [], predictions: [{ at: ids.length - 1, labels: [] }] }
+}
+
+function common({ weights }: Trainee, step: TrainingStep, noun: string): Pick<OpenTask, 'parameters' | 'weights' | 'noun' | 'release'> {
+  return { parameters: step.parameters, weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
+}
+
+/** The largest batch may hold the longest examples, the smallest just the shortest. */
+function chunksFor(config: DecoderConfig, predictions: number[], batchSize: number): number {
+  const sorted = predictions.toSorted((a, b) => b - a)
+  return headChunks(config.vocabulary, sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0), sorted.at(-1) ?? 1)
+}
+
+function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {
+  for (const side of ['chosen', 'rejected'] as const) {
+    if (reference[side].length !== pairs.length) throw new Error(`reference.${side}: expected ${pairs.length} log-probabilities, got ${reference[side].length}`)
+  }
+  pairs.forEach((pair, i) => {
+    for (const part of ['promptIds', 'chosenIds', 'rejectedIds'] as const) if (pair[part].length === 0) throw new Error(`pair ${i}: expected at least one token in ${part}, got none`)
+  })
+}
+
+function predictionResults(results: Map<string, Float32Array>): PredictionResults {
+  const get = (name: string): Float32Array => results.get(name) ?? new Float32Array()
+  return { logps: get('logps'), entropy: get('entropy'), meanLogit: get('meanLogit'), maxLogp: get('maxLogp') }
+}
+
+function scaled(metrics: Record<string, number>, factor: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value * factor]))
+}
+
+function sumOf(values: Float32Array): number {
+  return values.reduce((sum, value) => sum + value, 0)
+}

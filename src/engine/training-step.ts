@@ -1,0 +1,114 @@
+/** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
+import { EMBEDDING } from './models/decoder.ts'
+import type { DecoderConfig } from './models/decoder.ts'
+import type { Parameter } from './optimizer.ts'
+import { contextLength, packRows, RopeTables } from './packing.ts'
+import type { PackedBatch, PackedRow } from './packing.ts'
+import type { Tensor } from './safetensors.ts'
+import { GraphSession } from './session.ts'
+import type { Array32, Feeds } from './session.ts'
+import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
+import type { Objective } from './training-graph.ts'
+
+/** Largest number of logits that exist at once: 64 MiB. */
+const MAX_LOGITS = 2 ** 24
+
+/** Into how many pieces the head's rows are cut, given the predictions of the largest and of the smallest batch. */
+export function headChunks(vocabulary: number, largestBatch: number, smallestBatch: number): number {
+  return Math.max(1, Math.min(Math.ceil((largestBatch * vocabulary) / MAX_LOGITS), smallestBatch))
+}
+
+export class TrainingStep {
+  readonly parameters: Parameter[]
+  private readonly session: GraphSession
+  private readonly config: DecoderConfig
+  private readonly weights: Feeds
+  private readonly inGraph: Map<string, Array32>
+  private readonly chunks: number
+  private readonly ropeTables: RopeTables
+  private scratch: Map<string, Array32> | undefined
+  private embedded = new Float32Array(0)
+
+  private constructor(session: GraphSession, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, trained: ReadonlySet<string>, chunks: number) {
+    this.session = session
+    this.config = config
+    this.chunks = chunks
+    this.ropeTables = new RopeTables(config)
+    this.weights = weightFeeds(weights)
+    this.inGraph = new Map()
+    this.parameters = []
+    for (const { name, shape, data } of weights.values()) {
+      if (!trained.has(gradientName(name)) && name !== EMBEDDING) continue
+      const gradient = new Float32Array(data.length)
+      this.parameters.push({ name, weight: data, gradient })
+      if (trained.has(gradientName(name))) this.inGraph.set(gradientName(name), { data: gradient, dims: shape })
+    }
+  }
+
+  static async create(config: DecoderConfig, objective: Objective, weights: ReadonlyMap<string, Tensor>, threads: number, chunks: number): Promise<TrainingStep> {
+    const graph = buildTrainingGraph(config, objective, chunks)
+    return new TrainingStep(await GraphSession.create(graph, threads), config, weights, new Set(graph.outputs.keys()), chunks)
+  }
+
+  /**
+   * Runs a batch and adds its gradients to those of the step (or begins anew).
+   * @param fetch names of further graph outputs.
+   */
+  async run(rows: readonly PackedRow[], batch: PackedBatch, feeds: Feeds, isFirst: boolean, fetch: readonly string[]): Promise<Map<string, Float32Array>> {
+    const into = isFirst ? this.inGraph : (this.scratch ??= new Map([...this.inGraph].map(([name, { data, dims }]) => [name, { data: new Float32Array(data.length), dims }])))
+    const tokens = batch.ids.length
+    const { hidden } = this.config
+    if (this.embedded.length < tokens * hidden) this.embedded = new Float32Array(tokens * hidden)
+    const embedded = this.embedded.subarray(0, tokens * hidden)
+    const results = await this.session.run(
+      { ...this.weights, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
+      { ...Object.fromEntries(into), [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } },
+      fetch,
+    )
+    if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)
+    const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
+    if (embedding) {
+      if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
+      addRows(embedding, batch.ids, embedded, hidden)
+    }
+    return results
+  }
+
+  async release(): Promise<void> {
+    await this.session.release()
+  }
+}
+
+export function weightFeeds(weights: ReadonlyMap<string, Tensor>): Feeds {
+  return Object.fromEntries([...weights.values()].map(({ name, shape, data }) => [name, { data, dims: shape }]))
+}
+
+/** Packs rows for a training graph. @throws where a row is longer than the model's context. */
+export function packTrainingRows(rows: readonly PackedRow[], config: DecoderConfig, columns: number, nameOf: (row: number) => string): PackedBatch {
+  rows.forEach((row, i) => {
+    const length = contextLength(row) + 1
+    if (length > config.maxPositions) throw new Error(`${nameOf(i)}: expected at most ${config.maxPositions} tokens (max_position_embeddings), got ${length}; shorten it or set max_length`)
+    const bad = row.ids.find(id => !Number.isInteger(id) || id < 0 || id >= config.vocabulary)
+    if (bad !== undefined) throw new Error(`${nameOf(i)}: expected token ids below ${config.vocabulary} (vocab_size), got ${bad}; is it the model's own tokenizer?`)
+  })
+  return packRows(rows, config, columns)
+}
+
+function chunkFeeds(rows: number, chunks: number): Feeds {
+  if (chunks === 1) return {}
+  const sizes = Array.from({ length: chunks }, (_, i) => BigInt(Math.floor(((i + 1) * rows) / chunks) - Math.floor((i * rows) / chunks)))
+  return { chunks: { data: BigInt64Array.from(sizes), dims: [chunks] } }
+}
+
+function addTo(target: Float32Array, source: Float32Array): void {
+  for (let i = 0; i < target.length; i++) target[i] = (target[i] as number) + (source[i] as number)
+}
+
+/** The gradient of an embedding lookup: rows of equal ids add up, in the order of the tokens. */
+function addRows(table: Float32Array, ids: Int32Array, rows: Float32Array, width: number): void {
+  for (let n = 0; n < ids.length; n++) {
+    const to = (ids[n] as number) * width
+    const from = n * width
+    for (let i = 0; i < width; i++) table[to + i] = (table[to + i] as number) + (rows[from + i] as number)
+  }
+}

@@ -1,0 +1,37 @@
+/** The utility process: opens the backend, then connects every page whose port it is handed. */
+import { type Backend, openBackend } from '../backend/index.ts'
+import type { FromBackend, ToBackend } from './messages.ts'
+import { connectPort } from './port.ts'
+
+const tell = (message: FromBackend) => process.parentPort.postMessage(message)
+let backend: Backend | null = null
+
+process.parentPort.on('message', (event) => {
+  void receive(event.data as ToBackend, event.ports)
+})
+
+async function receive(message: ToBackend, ports: Electron.MessagePortMain[]): Promise<void> {
+  switch (message.type) {
+    case 'open':
+      return await open(message)
+    case 'client':
+      if (backend && ports[0]) connectPort(backend, ports[0])
+      return
+    case 'open-workspace':
+      await backend?.call('workspace.open', { path: message.path }).catch((error: unknown) => console.error(error instanceof Error ? error.message : error))
+      return
+    case 'close':
+      await backend?.close()
+      process.exit(0)
+  }
+}
+
+async function open({ workspace, runsDemo }: Extract<ToBackend, { type: 'open' }>): Promise<void> {
+  try {
+    backend = await openBackend({ workspace, host: 'electron' })
+    if (runsDemo) await backend.call('demo.start', { quick: true })
+    tell({ type: 'ready' })
+  } catch (error) {
+    tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+  }
+}
