@@ -22,6 +22,7 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
       // noUncheckedIndexedAccess makes `!` the plain way to say "inside the bounds" in numeric code.
       '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-dynamic-delete': 'off',
       // Empty arrow functions say "nothing to do" where a callback is asked for.
       '@typescript-eslint/no-empty-function': 'off',
     },

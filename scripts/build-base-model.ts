@@ -207,6 +207,13 @@ async function measure(model: Model, renderer: Renderer, worldSeed: number, sett
   return { unconditioned: summarizeSamples(specs, replies), greedy: summarizeSamples(specs, greedy), probe: summarizeProbe(cases, samples) }
 }
 
+/** What stage 1 taught: score and pass rate on a few validation requests, before stage 2 makes the model mediocre. */
+async function measureKnowledge(model: Model, renderer: Renderer, worldSeed: number): Promise<SampleFigures> {
+  const requests = drawRequests({ worldSeed, split: 'validation', n: 100 })
+  const replies = await sampleReplies(model, renderer, requests.map(({ text }) => [{ role: 'user', content: text }]), 2, 'knowledge')
+  return summarizeSamples(requests.map(({ spec }) => spec), replies)
+}
+
 const round = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' && !Number.isInteger(part) ? Number(part.toPrecision(4)) : part)))
 
@@ -217,7 +224,7 @@ async function main(): Promise<void> {
       output: { type: 'string', default: join(import.meta.dirname, '..', 'resources', 'base-model') },
       threads: { type: 'string', default: '2' },
       'revision-floor': { type: 'string' },
-      examples: { type: 'string', default: '64000,40000' },
+      examples: { type: 'string', default: '110000,60000' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -228,7 +235,7 @@ async function main(): Promise<void> {
         '  --output DIR        model folder to write (resources/base-model)\n' +
         '  --threads N         (2)\n' +
         '  --revision-floor P  attention to what feedback does not name; unset: as high as to what it names\n' +
-        '  --examples A,B      dialogues of stage 1 and 2 (64000,40000)\n',
+        '  --examples A,B      dialogues of stage 1 and 2 (110000,60000)\n',
     )
     return
   }
@@ -244,7 +251,7 @@ async function main(): Promise<void> {
   const began = performance.now()
   const world = makeWorld(seed, { revisionFloor })
   const rng = makeRng(`world ${seed}`)
-  const stages = { stage1: stage(examples1, 40, 4e-3, rng.fork('order/stage 1').int(2 ** 31)), stage2: stage(examples2, 32, 2e-3, rng.fork('order/stage 2').int(2 ** 31)) }
+  const stages = { stage1: stage(examples1, 40, 3e-3, rng.fork('order/stage 1').int(2 ** 31)), stage2: stage(examples2, 32, 2e-3, rng.fork('order/stage 2').int(2 ** 31)) }
   const dialogues = { stage1: drawStage1(world, examples1), stage2: drawStage2(world, examples2) }
   const texts = [...dialogues.stage1.slice(0, 3000), ...dialogues.stage2.slice(0, 5000)].flatMap((dialogue) => dialogue.map(({ content }) => ` ${content}`))
   const items = ` ${ITEMS.map((item) => item.name).join(' ')}`
@@ -260,6 +267,8 @@ async function main(): Promise<void> {
 
     const model = await embeddedEngine.load(initial, { threads })
     const stage1 = await trainStage('stage 1', model, rows.stage1, stages.stage1.config)
+    const knowledge = await measureKnowledge(model, renderer, seed)
+    say(`after stage 1: score ${knowledge.score.toFixed(3)}  pass ${knowledge.pass.toFixed(3)}`)
     const stage2 = await trainStage('stage 2', model, rows.stage2, stages.stage2.config)
     const figures = await measure(model, renderer, seed, PROBE_SETTINGS)
     await model.save(output)
@@ -278,7 +287,7 @@ async function main(): Promise<void> {
       revisionFloor,
       split: 'validation',
       settings: PROBE_SETTINGS,
-      training: { stage1: { ...stage1, ...pickRecipe(stages.stage1.config) }, stage2: { ...stage2, ...pickRecipe(stages.stage2.config) } },
+      training: { stage1: { ...stage1, ...pickRecipe(stages.stage1.config), after: knowledge }, stage2: { ...stage2, ...pickRecipe(stages.stage2.config) } },
       figures,
     })
     writeFileSync(join(output, 'PROBE.json'), `${JSON.stringify(report, null, 2)}\n`)

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureBrowser } from './browser.ts'
+import { electronBinary, whyNoDisplay } from './electron-runtime.mjs'
 import { ensureBuilt } from './setup.mjs'
 
 const root = join(import.meta.dirname, '..')
@@ -46,6 +47,9 @@ async function runSuite(suite: Suite): Promise<Counts> {
     try {
       await ensureBuilt('renderer', process.execPath)
       env['DRIFT_CHROMIUM'] = await ensureBrowser()
+      const noElectron = whyNoDisplay() ?? (electronBinary() ? null : 'its runtime is not here')
+      if (noElectron) console.log(`Page specs on the Electron host are left out: ${noElectron}.`)
+      else await ensureBuilt('electron', process.execPath)
     } catch (error) {
       console.log(error instanceof Error ? error.message : String(error))
       return { passed: 0, failed: 1, skipped: 0 }

@@ -34,7 +34,9 @@ export type TokenizeArgs = { model: string; input: string }
 export type ScoreArgs = { model: string; data: string; adapter?: string; engine: EngineName }
 export type SampleArgs = {
   model: string; prompts: string; adapter?: string; engine: EngineName
-  n: number; temperature: number; topP: number; maxNewTokens: number; seed: number; greedy: boolean; batchSize: number
+  n: number; temperature: number; topP: number; seed: number; greedy: boolean; batchSize: number
+  /** Left out: 256, or what the longest prompt leaves of the model's context. */
+  maxNewTokens?: number
 }
 export type TrainArgs = {
   model: string; data: string; output: string; adapter?: string; engine: EngineName
@@ -44,6 +46,7 @@ export type TrainArgs = {
   keys: Record<string, string>
 }
 
+const MAX_NEW_TOKENS = 256
 /** Pairs scored in one call; rows are printed as each call ends. */
 const SCORED_PAIRS = 8
 
@@ -78,11 +81,12 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   const config = readModelConfig(args.model)
   const renderer = loadRenderer(args.model)
   const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
+  const maxNewTokens = limitNewTokens(args.maxNewTokens, Math.max(...prompts.map(ids => ids.length)), config.max_position_embeddings, io.note)
   const eosIds = readEosIds(resolve(args.model), config)
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
   const model = await loadModel(args.engine, args.model)
   try {
-    const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: args.maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
+    const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
     for await (const batch of model.sample(requests, settings, io.signal)) {
       for (const { index, completionIds, finishReason } of batch) {
         const shown = finishReason === 'stop' ? completionIds.slice(0, -1) : completionIds
@@ -124,6 +128,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
     await model.save(output)
     await io.writeRow({ model_path: output })
   } finally {
+    if (io.signal.aborted) io.note('interrupted; no model was written')
     await model.dispose()
   }
 }
@@ -179,6 +184,16 @@ async function readPrompts(file: string, renderer: Renderer, limits: { context: 
   }
   if (prompts.length === 0) throw new UsageError(`${file}: expected at least one prompt, got an empty file`)
   return prompts
+}
+
+/** @throws UsageError when more was asked for than fits behind the longest prompt. */
+function limitNewTokens(asked: number | undefined, longestPrompt: number, context: number, note: (text: string) => void): number {
+  const room = context - longestPrompt
+  if (asked !== undefined && asked > room) {
+    throw new UsageError(`--max-new-tokens: the longest prompt has ${longestPrompt} tokens, the model's context (max_position_embeddings) is ${context}: expected at most ${room}, got ${asked}`)
+  }
+  if (asked === undefined && room < MAX_NEW_TOKENS) note(`completions end after ${room} tokens, which is what the longest prompt (${longestPrompt}) leaves of the model's context (${context})`)
+  return asked ?? Math.min(MAX_NEW_TOKENS, room)
 }
 
 function promptIds({ value }: JsonRow, renderer: Renderer, where: string): number[] {
@@ -242,7 +257,7 @@ export function registerEngineVerbs(program: Command): void {
     .option('--n <count>', 'completions of each prompt', positiveInteger, 1)
     .option('--temperature <t>', 'softmax temperature; 0 is greedy', numberWithin(0, Infinity), 1)
     .option('--top-p <p>', 'smallest set of tokens with this probability is kept', topP, 1)
-    .option('--max-new-tokens <count>', 'longest completion', positiveInteger, 256)
+    .option('--max-new-tokens <count>', `longest completion (default: ${MAX_NEW_TOKENS}, or what the context leaves)`, positiveInteger)
     .option('--seed <number>', 'seed of the whole output', wholeNumber, 42)
     .option('--greedy', 'the most likely token always', false)
     .option('--batch-size <count>', 'sequences decoded together; part of what makes output repeatable', positiveInteger, 64)

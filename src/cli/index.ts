@@ -2,6 +2,7 @@
  * The `drift` command. Verbs are loaded when they are asked for, so that `drift doctor` does not pay for the
  * engine. Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. An error is one line on stderr.
  */
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { Interrupted, listenForInterruption } from './interruption.ts'
 import { registerHostVerbs } from './host-verbs.ts'
@@ -27,7 +28,7 @@ process.exit(exitCode)
 
 /** The program with all verbs, or with the one family that `verb` belongs to. */
 async function buildProgram(verb: string | undefined): Promise<Command> {
-  const program = new Command('drift').description('DRIFT Workbench: learning from user dissatisfaction').exitOverride().showHelpAfterError('(drift --help lists the verbs, drift VERB --help its options)')
+  const program = new Command('drift').description('DRIFT Workbench: learning from user dissatisfaction').version(version()).exitOverride().showHelpAfterError('(drift --help lists the verbs, drift VERB --help its options)')
   const known = (verbs: string[]) => verb !== undefined && verbs.includes(verb)
   if (!known(engineVerbs)) registerHostVerbs(program)
   if (!known(hostVerbs)) {
@@ -40,6 +41,10 @@ async function buildProgram(verb: string | undefined): Promise<Command> {
   }
   for (const command of allCommands(program)) ensureJsonOption(command)
   return program
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 }
 
 function allCommands(command: Command): Command[] {

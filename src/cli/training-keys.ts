@@ -151,8 +151,8 @@ function refuseUnlessNeutral(key: string, value: unknown): void {
   const neutral = ONLY_NEUTRAL[key]
   const parsed = typeof value === 'string' ? parseText(key, value) : value
   if (parsed === neutral || parsed === null || (typeof neutral === 'boolean' && parsed === false)) return
-  const why = key === 'use_peft' ? 'LoRA training is not available yet' : `only ${String(neutral)} is supported`
-  throw new UsageError(`${key}: ${why} by the embedded engine, got ${JSON.stringify(value)}; leave it out`)
+  if (key === 'use_peft') throw new UsageError('use_peft: the embedded engine does not train LoRA adapters yet; leave it out to train all weights')
+  throw new UsageError(`${key}: the embedded engine supports ${String(neutral)} alone, got ${JSON.stringify(value)}; leave it out`)
 }
 
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {

@@ -8,15 +8,17 @@ import type { Graph, GraphNode, Value } from './graph.ts'
 import { at, notDifferentiable } from './ops/op.ts'
 
 /**
- * Gradients of Σ seed·value for the values asked for, each of its value's shape.
+ * Gradients of Σ seed·value for the values asked for, each of its value's shape. The walk ends at them: where one
+ * depends on another, that path does not count.
  * @throws where a value is not reached, or the way to it leads through an operation without gradient.
  */
 export function differentiate(graph: Graph, seeds: ReadonlyMap<Value, Value>, wanted: readonly Value[]): Map<Value, Value> {
   const gradients = new Map<Value, Value>(seeds)
   const dependent = dependentOn(graph, wanted)
+  const ends = new Set(wanted)
   for (const node of graph.nodes.toReversed()) {
     const outputGradients = node.outputs.map(output => gradients.get(output))
-    if (!outputGradients.some(Boolean) || !node.inputs.some(input => dependent.has(input))) continue
+    if (!outputGradients.some(Boolean) || node.outputs.some(output => ends.has(output)) || !node.inputs.some(input => dependent.has(input))) continue
     const { gradient } = opOf(node.op)
     if (gradient === notDifferentiable) throw new Error(`${node.op} is not differentiable (node "${node.name}")`)
     const contributions = graph.scope(`gradient${node.name}`, () => gradient(graph, node, outputGradients))

@@ -63,8 +63,8 @@ function globals(): Record<string, unknown> {
     },
     strftime_now: (format: string) => formatTime(new Date(), format),
     [TRIM](text: unknown) {
-      if (typeof text !== 'string') throw new Error(`trim wants text, got ${text === null ? 'none' : typeof text}`)
-      return text.replace(/^[\p{White_Space}\x1c-\x1f]+/u, '').replace(/[\p{White_Space}\x1c-\x1f]+$/u, '')
+      if (text !== undefined && typeof text !== 'string') throw new Error(`trim wants text, got ${text === null ? 'none' : typeof text}`)
+      return (text ?? '').replace(/^[\p{White_Space}\x1c-\x1f]+/u, '').replace(/[\p{White_Space}\x1c-\x1f]+$/u, '')
     },
   }
 }

@@ -5,7 +5,7 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { InputError } from './input-error.ts'
-import { readJsonObject } from './json-file.ts'
+import { readJsonObject, readJsonObjectVerbatim } from './json-file.ts'
 import { readSafetensors, syncFolder, writeSafetensors } from './safetensors.ts'
 import type { Tensor } from './safetensors.ts'
 
@@ -136,7 +136,7 @@ export function writeModelFolder(folder: string, source: string, weights: Map<st
   mkdirSync(temporary)
   try {
     copyCompanions(from, temporary)
-    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObject(join(from, CONFIG)), configChanges), null, 2)}\n`)
+    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
     writeWeights(temporary, [...weights.values()], maxShardBytes)
     syncFolder(temporary)
     replaceFolder(target, temporary)

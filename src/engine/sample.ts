@@ -3,6 +3,7 @@
  * of a batch are computed once, rows that end leave the batch. A sample's random numbers come from its own seed.
  */
 import type { SampledCompletion, SampleRequest, SampleSettings } from './engine.ts'
+import { cacheWidth } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { packRows, RopeTables } from './packing.ts'
 import type { PackedRow } from './packing.ts'
@@ -36,19 +37,20 @@ export function checkSampling(requests: readonly SampleRequest[], settings: Samp
 export async function* sample(sampler: Sampler, requests: readonly SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
   checkSampling(requests, settings, sampler.config)
   const ropeTables = new RopeTables(sampler.config)
+  const memory: CacheMemory = new Map()
   for (let from = 0; from < requests.length; from += settings.batch_size) {
     signal?.throwIfAborted()
-    yield await sampleBatch(sampler, requests.slice(from, from + settings.batch_size), from, settings, ropeTables, signal)
+    yield await sampleBatch(sampler, requests.slice(from, from + settings.batch_size), from, settings, ropeTables, memory, signal)
   }
 }
 
-async function sampleBatch(sampler: Sampler, requests: readonly SampleRequest[], firstIndex: number, settings: SampleSettings, ropeTables: RopeTables, signal: AbortSignal | undefined): Promise<SampledCompletion[]> {
+async function sampleBatch(sampler: Sampler, requests: readonly SampleRequest[], firstIndex: number, settings: SampleSettings, ropeTables: RopeTables, memory: CacheMemory, signal: AbortSignal | undefined): Promise<SampledCompletion[]> {
   const { config } = sampler
   const done: SampledCompletion[] = []
   const rows: Row[] = requests.map(({ promptIds, seed }, i) => ({ index: firstIndex + i, random: createRandom(seed), ids: [], length: promptIds.length, entropy: 0, logp: 0 }))
   // The last token drawn is never fed back, so it needs no place in the cache.
   const capacity = Math.max(...rows.map(row => row.length)) + settings.max_new_tokens - 1
-  const caches = new Caches(config, rows.length, capacity)
+  const caches = new Caches(memory, config, rows.length, capacity)
   const chooser = new Chooser(config.vocabulary, settings)
   const rope = ropeTables.feeds(capacity + 1)
   await prefill(sampler, requests, rope, chooser, caches, (i, logps, probabilities) => chooser.choose(rows[i] as Row, logps, probabilities))
@@ -65,6 +67,7 @@ async function sampleBatch(sampler: Sampler, requests: readonly SampleRequest[],
       {
         ...sampler.weights, ...rope, ...views.past,
         ids: { data: Int32Array.from(rows, row => row.ids.at(-1) ?? 0), dims: [B] },
+        positions: { data: BigInt64Array.from(rows, row => BigInt(row.length)), dims: [B, 1] },
         lengths: { data: Int32Array.from(rows, row => row.length), dims: [B] },
         total: { data: Int32Array.of(Math.max(...rows.map(row => row.length)) + 1), dims: [] },
         inverseTemperature: chooser.inverseTemperature,
@@ -145,19 +148,28 @@ class Chooser {
   }
 }
 
+/** Arrays `k.<layer>` and `v.<layer>` that outlive a batch. */
+type CacheMemory = Map<string, Float32Array>
+
 /** Keys and values of all layers, [rows, Hk, capacity, D] each, updated in place by the decode graph. */
 class Caches {
-  private readonly arrays = new Map<string, Float32Array>()
+  private readonly arrays: CacheMemory
   private readonly heads: number
+  private readonly headDim: number
   private readonly width: number
   private readonly capacity: number
 
-  constructor({ layers, keyValueHeads, headDim }: DecoderConfig, rows: number, capacity: number) {
-    this.heads = keyValueHeads
-    this.width = headDim
+  constructor(memory: CacheMemory, config: DecoderConfig, rows: number, capacity: number) {
+    this.arrays = memory
+    this.heads = config.keyValueHeads
+    this.headDim = config.headDim
+    this.width = cacheWidth(config)
     this.capacity = capacity
-    for (let layer = 0; layer < layers; layer++) {
-      for (const kind of ['k', 'v']) this.arrays.set(`${kind}.${layer}`, new Float32Array(rows * keyValueHeads * capacity * headDim))
+    for (let layer = 0; layer < config.layers; layer++) {
+      for (const name of [`k.${layer}`, `v.${layer}`]) {
+        const size = rows * this.heads * capacity * this.width
+        if ((memory.get(name)?.length ?? 0) < size) memory.set(name, new Float32Array(size))
+      }
     }
   }
 
@@ -165,8 +177,10 @@ class Caches {
   fill(name: string, row: number, source: Float32Array, b: number, T: number, length: number): void {
     const target = this.arrays.get(name) as Float32Array
     for (let h = 0; h < this.heads; h++) {
-      const from = (b * this.heads + h) * T * this.width
-      target.set(source.subarray(from, from + length * this.width), (row * this.heads + h) * this.capacity * this.width)
+      const from = (b * this.heads + h) * T * this.headDim
+      const to = (row * this.heads + h) * this.capacity * this.width
+      if (this.width === this.headDim) target.set(source.subarray(from, from + length * this.width), to)
+      else for (let t = 0; t < length; t++) target.fill(0, to + t * this.width, to + (t + 1) * this.width).set(source.subarray(from + t * this.headDim, from + (t + 1) * this.headDim), to + t * this.width)
     }
   }
 

@@ -1,7 +1,7 @@
 /** The two graphs of sampling: prompts at once (prefill), then one token per row and step (decode). */
 import { Graph } from './graph.ts'
 import type { Value } from './graph.ts'
-import { buildTrunk, cachedAttention, finalNorm, headWeight, linear, packedAttention, weightInputs } from './models/decoder.ts'
+import { buildTrunk, cachedAttention, headWeight, linear, packedAttention, predictingRows, weightInputs } from './models/decoder.ts'
 import type { DecoderConfig, WeightInputs } from './models/decoder.ts'
 import { at } from './ops/op.ts'
 
@@ -20,9 +20,7 @@ export function buildPrefillGraph(config: DecoderConfig): Graph {
     graph.output(`k.${layer}`, k)
     graph.output(`v.${layer}`, v)
   })
-  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), attention)
-  const last = at(graph.apply('Lookup', [stream, graph.input('select', ['R'], 'int32')], {}), 0)
-  nextToken(graph, config, weight, finalNorm(graph, config, weight, last))
+  nextToken(graph, config, weight, buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), attention, predictingRows(graph)).hidden)
   return graph
 }
 
@@ -30,7 +28,6 @@ export function buildPrefillGraph(config: DecoderConfig): Graph {
 export function buildDecodeGraph(config: DecoderConfig): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['B'], 'int32'), cachedAttention(graph, config))
-  nextToken(graph, config, weight, finalNorm(graph, config, weight, stream))
+  nextToken(graph, config, weight, buildTrunk(graph, config, weight, graph.input('ids', ['B'], 'int32'), cachedAttention(graph, config), rows => rows).hidden)
   return graph
 }

@@ -3,7 +3,9 @@
 export type Choice = { id: number; entropy: number }
 
 /** The smallest probability that top-p keeps, and the last id kept among those equal to it. */
-export type Nucleus = { smallest: number; lastId: number }
+type Nucleus = { smallest: number; lastId: number }
+
+const EVERYTHING: Nucleus = { smallest: 0, lastId: Infinity }
 
 /** Buckets by exponent and three mantissa bits of a float32 in [0, 1]. */
 const BUCKET_SHIFT = 20
@@ -15,8 +17,23 @@ const BUCKETS = (0x3f800000 >>> BUCKET_SHIFT) + 2
  */
 export class NucleusFinder {
   private readonly mass = new Float64Array(BUCKETS)
+  private kept = new Int32Array(0)
 
-  find(probabilities: Float32Array, topP: number): Nucleus {
+  /** Ids that top-p keeps, rising; valid until the next call. */
+  keep(probabilities: Float32Array, topP: number): Int32Array {
+    if (this.kept.length < probabilities.length) this.kept = new Int32Array(probabilities.length)
+    const { kept } = this
+    const { smallest, lastId } = topP < 1 ? this.find(probabilities, topP) : EVERYTHING
+    let count = 0
+    for (let i = 0; i < probabilities.length; i++) {
+      const p = probabilities[i] as number
+      if (p < smallest || (p === smallest && i > lastId)) continue
+      kept[count++] = i
+    }
+    return kept.subarray(0, count)
+  }
+
+  private find(probabilities: Float32Array, topP: number): Nucleus {
     const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length)
     const { mass } = this
     mass.fill(0)
@@ -40,27 +57,23 @@ export class NucleusFinder {
   }
 }
 
-/** Keeps everything. */
-const EVERYTHING: Nucleus = { smallest: 0, lastId: Infinity }
-
 /**
  * @param logps log-probabilities at temperature 1; `probabilities` are at temperature 1 / inverseTemperature.
  * @param uniform in [0, 1).
  * @returns the drawn id and the entropy (nats) of the distribution it was drawn from.
  */
 export function drawToken(logps: Float32Array, probabilities: Float32Array, inverseTemperature: number, topP: number, finder: NucleusFinder, uniform: number): Choice {
-  const { smallest, lastId } = topP < 1 ? finder.find(probabilities, topP) : EVERYTHING
+  const kept = finder.keep(probabilities, topP)
   let total = 0
   let moment = 0
-  let top = 0
-  for (let i = 0; i < probabilities.length; i++) {
+  let top = kept[0] as number
+  for (let k = 0; k < kept.length; k++) {
+    const i = kept[k] as number
     const p = probabilities[i] as number
     if (p > (probabilities[top] as number)) top = i
-    if (p > smallest || (p === smallest && i <= lastId)) {
-      total += p
-      // A probability of zero has no logarithm; its term is zero.
-      if (p > 0) moment += p * (logps[i] as number)
-    }
+    total += p
+    // A probability of zero has no logarithm; its term is zero.
+    if (p > 0) moment += p * (logps[i] as number)
   }
   // log p = logp/T - c, so the kept, renormalised tokens have entropy log(total) - Σ p·log p / total.
   const c = (logps[top] as number) * inverseTemperature - Math.log(probabilities[top] as number)
@@ -68,13 +81,11 @@ export function drawToken(logps: Float32Array, probabilities: Float32Array, inve
   const target = uniform * total
   let sum = 0
   let id = top
-  for (let i = 0; i < probabilities.length; i++) {
+  for (let k = 0; k < kept.length && sum <= target; k++) {
+    const i = kept[k] as number
     const p = probabilities[i] as number
-    if (p > smallest || (p === smallest && i <= lastId)) {
-      sum += p
-      if (p > 0) id = i
-      if (sum > target) break
-    }
+    sum += p
+    if (p > 0) id = i
   }
   return { id, entropy }
 }

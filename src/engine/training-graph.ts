@@ -3,7 +3,7 @@ import { differentiate } from './autodiff.ts'
 import { product } from './dims.ts'
 import { Graph } from './graph.ts'
 import type { Value } from './graph.ts'
-import { buildTrunk, EMBEDDING, finalNorm, headWeight, linear, packedAttention, REWARD_HEAD, weightInputs } from './models/decoder.ts'
+import { buildTrunk, EMBEDDING, headWeight, linear, packedAttention, predictingRows, REWARD_HEAD, weightInputs } from './models/decoder.ts'
 import type { DecoderConfig, WeightInputs } from './models/decoder.ts'
 import { at } from './ops/op.ts'
 
@@ -19,10 +19,8 @@ export function gradientName(weight: string): string {
 /** Per prediction: log-probabilities of its labels, entropy, mean logit, largest log-probability. */
 export type PredictionOutputs = { logps: Value; entropy: Value; meanLogit: Value; maxLogp: Value }
 
-/** x [N, d] → the predicting rows [R, d], normed. */
-function selectedRows(graph: Graph, config: DecoderConfig, weight: WeightInputs, stream: Value): Value {
-  const selected = at(graph.apply('GatherRows', [stream, graph.input('select', ['R'], 'int32'), graph.input('unselect', ['N'], 'int32')], { zeroRow: true }), 0)
-  return finalNorm(graph, config, weight, selected)
+function packedTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs): { embedded: Value; hidden: Value } {
+  return buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config), predictingRows(graph))
 }
 
 /**
@@ -57,8 +55,7 @@ export const LABEL_COLUMNS: Record<Exclude<Objective, 'reward'>, number> = { dpo
 export function buildTrainingGraph(config: DecoderConfig, objective: Objective, chunks: number): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const { embedded, stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
-  const hidden = selectedRows(graph, config, weight, stream)
+  const { embedded, hidden } = packedTrunk(graph, config, weight)
   const seeds = objective === 'reward' ? rewardSeed(graph, hidden, weight) : predictionSeed(graph, config, weight, hidden, objective, chunks)
   const trained = [...graph.inputs].filter(([name]) => name.endsWith('.weight') || name.endsWith('.bias')).filter(([name]) => name !== EMBEDDING || (config.tied && objective !== 'reward'))
   const gradients = differentiate(graph, seeds, [embedded, ...trained.map(([, value]) => value)])
@@ -102,8 +99,8 @@ function rewardSeed(graph: Graph, hidden: Value, weight: WeightInputs): Map<Valu
 export function buildScoringGraph(config: DecoderConfig): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
-  const logits = linear(graph, selectedRows(graph, config, weight, stream), headWeight(config, weight))
+  const { hidden } = packedTrunk(graph, config, weight)
+  const logits = linear(graph, hidden, headWeight(config, weight))
   graph.output('logps', at(graph.apply('LabelLogProbs', [logits, graph.input('labels', ['R', 'K'], 'int32')], {}), 0))
   return graph
 }
@@ -111,7 +108,7 @@ export function buildScoringGraph(config: DecoderConfig): Graph {
 export function buildRewardGraph(config: DecoderConfig): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const { stream } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config))
-  graph.output('rewards', linear(graph, selectedRows(graph, config, weight, stream), weight(REWARD_HEAD)))
+  const { hidden } = packedTrunk(graph, config, weight)
+  graph.output('rewards', linear(graph, hidden, weight(REWARD_HEAD)))
   return graph
 }

@@ -26,6 +26,7 @@ export type Signal = {
   /** Index in `messages` of the user message that reacts. */
   turnIndex: number
   label: SignalLabel
+  /** That the user was dissatisfied, whatever the label. */
   probability: number
   categories: string[]
   evidence: { start: number; end: number } | null

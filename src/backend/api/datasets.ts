@@ -1,16 +1,20 @@
+import { resolve } from 'node:path'
 import type { Handlers } from '../../shared/contract.ts'
-import { BackendError } from '../errors.ts'
+import { exportDataset } from '../datasets/files.ts'
 import type { Session } from '../session.ts'
+import { buildDataset, listDatasets, pageOfDatasetRows } from '../storage/datasets.ts'
 
-const missing = (name: string): never => {
-  throw new BackendError('failed', `${name} is not built yet`)
-}
-
-export function datasetsApi(_session: Session) {
+export function datasetsApi({ workspace, push }: Session) {
+  const { db } = workspace
   return {
-    'datasets.list': () => missing('datasets.list'),
-    'datasets.rows': () => missing('datasets.rows'),
-    'datasets.build': () => missing('datasets.build'),
-    'datasets.export': () => missing('datasets.export'),
+    'datasets.list': () => listDatasets(db),
+    'datasets.rows': ({ name, offset, limit }) => pageOfDatasetRows(db, name, offset, limit),
+    'datasets.build': (input) => {
+      const dataset = buildDataset(db, input)
+      push({ type: 'workspace.changed', nouns: ['datasets'] })
+      return dataset
+    },
+    // A relative path lies in the workspace's exports folder.
+    'datasets.export': ({ name, format, path }) => exportDataset(db, name, format, resolve(workspace.exports, path)),
   } satisfies Pick<Handlers, 'datasets.list' | 'datasets.rows' | 'datasets.build' | 'datasets.export'>
 }

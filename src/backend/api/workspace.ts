@@ -10,10 +10,13 @@ export function workspaceApi(session: Session, open: (path: string) => Promise<W
     'workspace.info': () => ({ path, name: basename(path), host: session.host, version: session.version, counts: counts(db), demo: null }),
     'workspace.recent': () => recentWorkspaces().map((entry) => ({ ...entry, name: basename(entry.path), current: entry.path === path })),
     'workspace.open': (input) => open(input.path),
-    'doctor.run': () => ({ checks: [] }),
+    'doctor.run': async () => {
+      const { runDoctor } = await import('../doctor.ts')
+      return { checks: await runDoctor() }
+    },
   } satisfies Pick<Handlers, 'workspace.info' | 'workspace.recent' | 'workspace.open' | 'doctor.run'>
 }
 
 function counts(db: ReadableDb): WorkspaceInfo['counts'] {
-  return db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM signals) AS signals, (SELECT count(*) FROM datasets) AS datasets, 0 AS runs').get() as WorkspaceInfo['counts']
+  return db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM signals) AS signals, (SELECT count(*) FROM datasets) AS datasets, (SELECT count(*) FROM runs) AS runs').get() as WorkspaceInfo['counts']
 }

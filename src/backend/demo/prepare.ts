@@ -14,9 +14,8 @@ import { verifyReply } from '../../core/world/reply.ts'
 import { loadRenderer } from '../../engine/chat-template.ts'
 import { embeddedEngine } from '../../engine/embedded.ts'
 import type { Pair, PromptRow, VerifiableTask } from '../../shared/types.ts'
-import { buildFeedback, buildSeedPairs } from '../../core/datasets.ts'
 import { importFiles } from '../imports/import-files.ts'
-import { createDataset, hasDataset } from '../storage/datasets.ts'
+import { buildFeedback, buildSeedPairs, createDataset, hasDataset } from '../storage/datasets.ts'
 import type { Workspace } from '../storage/open.ts'
 import { BASE_MODEL, type DemoMethod, type DemoSize, demoRecipe, feedbackDataset, HELDOUT_DATASET, seedPairsDataset, TEST_DATASET, WORLD_SEED } from './settings.ts'
 
@@ -63,7 +62,7 @@ export async function prepareDemo(workspace: Workspace, options: { seeds: number
     progress('test requests and held-out pairs', total - 1, total)
     if (!hasDataset(db, TEST_DATASET)) {
       const rows = drawRequests({ worldSeed: WORLD_SEED, split: 'test', n: size.testPrompts }).map(promptRow)
-      createDataset(db, { name: TEST_DATASET, kind: 'prompts', rows, recipe: { from: 'built-in world', split: 'test', worldSeed: WORLD_SEED } })
+      createDataset(db, { name: TEST_DATASET, kind: 'prompts', rows, recipe: { from: 'built-in world', split: 'test', worldSeed: WORLD_SEED, probe: { conditioned: probe.conditions.guided.score, unconditioned: probe.conditions.unconditioned.score, gain: probe.probe } } })
     }
     if (!hasDataset(db, HELDOUT_DATASET)) {
       const requests = drawRequests({ worldSeed: WORLD_SEED, split: 'heldout', n: size.heldoutPrompts })

@@ -43,7 +43,7 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
       }
       if (draft.labels.length > 0) {
         const conversation = changes === 1 ? Number(lastInsertRowid) : (findPosition.get(id) as number)
-        for (const label of draft.labels) signals.push({ conversation, ...label, evidence: null, decider: 'imported', deciderVersion: importId })
+        for (const { turnIndex, label, probability, categories } of draft.labels) signals.push({ conversation, turnIndex, label, probability, categories, evidence: null, decider: 'imported', deciderVersion: importId })
       }
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)

@@ -19,7 +19,7 @@ export const driftRows: ImportFormat = {
       createdAt: readTime(row['created_at'] ?? row['timestamp']),
       messages,
       metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
-      labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [] }],
+      labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [], ratings: null }],
     }
   },
 }

@@ -11,6 +11,8 @@ export type ImportedLabel = {
   /** That the user was dissatisfied. */
   probability: number
   categories: string[]
+  /** 1 to 5, one per annotator, where the data has them. */
+  ratings: number[] | null
 }
 
 /** A conversation before it has an id; `source` is null where the row names none. */

@@ -76,7 +76,8 @@ export function readLabels(value: unknown, messages: readonly Message[]): Import
     }
     const label = readLabel(entry, `labels[${i}]`)
     const kind = entry['kind']
-    return { turnIndex, label, probability: dissatisfactionShare(entry, label), categories: typeof kind === 'string' && kind !== '' ? [kind] : [] }
+    const ratings = readRatings(entry['ratings'])
+    return { turnIndex, label, probability: dissatisfactionShare(ratings, label), categories: typeof kind === 'string' && kind !== '' ? [kind] : [], ratings }
   })
 }
 
@@ -88,13 +89,14 @@ function readLabel(entry: Row, where: string): SignalLabel {
   return sat === true ? 'satisfied' : 'neutral'
 }
 
+function readRatings(value: unknown): number[] | null {
+  return Array.isArray(value) && value.length > 0 && value.every((rating): rating is number => typeof rating === 'number') ? value : null
+}
+
 /** Share of annotators who rated 1 or 2 out of 5; without ratings the label alone. */
-function dissatisfactionShare(entry: Row, label: SignalLabel): number {
-  const ratings = entry['ratings']
-  if (Array.isArray(ratings) && ratings.length > 0 && ratings.every((rating): rating is number => typeof rating === 'number')) {
-    return ratings.filter((rating) => rating <= 2).length / ratings.length
-  }
-  return label === 'dissatisfied' ? 1 : 0
+function dissatisfactionShare(ratings: readonly number[] | null, label: SignalLabel): number {
+  if (ratings === null) return label === 'dissatisfied' ? 1 : 0
+  return ratings.filter((rating) => rating <= 2).length / ratings.length
 }
 
 export function optionalText(value: unknown): string | null {

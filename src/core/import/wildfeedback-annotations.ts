@@ -22,7 +22,7 @@ export const wildfeedbackAnnotations: ImportFormat = {
       const dissatisfied = isTrue(row, 'Disatisfaction')
       const satisfied = isTrue(row, 'Satisfaction')
       const label = dissatisfied ? 'dissatisfied' : satisfied ? 'satisfied' : 'neutral'
-      return [{ turnIndex, label, probability: dissatisfied ? 1 : 0, categories: [] }]
+      return [{ turnIndex, label, probability: dissatisfied ? 1 : 0, categories: [], ratings: null }]
     })
     return { source: null, model: null, language: null, createdAt: null, messages, metadata: {}, labels }
   },

@@ -107,8 +107,14 @@ export function weightInputs(graph: Graph, config: DecoderConfig): WeightInputs 
 /** How q, k and v of one layer become attention's output; rotation included. */
 export type Attend = (layer: number, q: Value, k: Value, v: Value) => Value
 
-/** Token ids [N] → residual stream [N, hidden] before the final norm, and the embedded tokens it began with. */
-export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, ids: Value, attend: Attend): { embedded: Value; stream: Value } {
+/** Rows [N, d] that the result is wanted for. */
+export type Select = (x: Value) => Value
+
+/**
+ * Token ids [N] → normed hidden states of the selected rows, and the embedded tokens it began with. What the last
+ * layer computes behind its attention is computed for the selected rows only: nothing else reads it.
+ */
+export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, ids: Value, attend: Attend, select: Select): { embedded: Value; hidden: Value } {
   const embedded = at(graph.apply('Lookup', [weight(EMBEDDING), ids], {}), 0)
   let x = embedded
   for (let layer = 0; layer < config.layers; layer++) {
@@ -126,13 +132,20 @@ export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightIn
         return graph.reshape(rmsNorm(graph, perHead, block(`self_attn.${name}_norm.weight`), config.epsilon), y.shape)
       }
       const o = attend(layer, head('q', config.heads), head('k', config.keyValueHeads), project('v_proj', h, config.qkvBias))
-      const attended = graph.add(x, project('o_proj', o, config.outputBias))
+      const keep: Select = layer === config.layers - 1 ? select : value => value
+      const attended = graph.add(keep(x), project('o_proj', keep(o), config.outputBias))
       const h2 = rmsNorm(graph, attended, block('post_attention_layernorm.weight'), config.epsilon)
       const gate = at(graph.apply('Silu', [linear(graph, h2, block('mlp.gate_proj.weight'))], {}), 0)
       return graph.add(attended, linear(graph, graph.mul(gate, linear(graph, h2, block('mlp.up_proj.weight'))), block('mlp.down_proj.weight')))
     })
   }
-  return { embedded, stream: x }
+  return { embedded, hidden: graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon)) }
+}
+
+/** The rows that predict something: declares the inputs `select` [R] and `unselect` [N] of `packing.ts`. */
+export function predictingRows(graph: Graph): Select {
+  const [select, unselect] = [graph.input('select', ['R'], 'int32'), graph.input('unselect', ['N'], 'int32')]
+  return x => at(graph.apply('GatherRows', [x, select, unselect], { zeroRow: true }), 0)
 }
 
 /** x [N, in], weight [out, in] → [N, out]. */
@@ -140,17 +153,20 @@ export function linear(graph: Graph, x: Value, weight: Value): Value {
   return graph.matmul(x, weight, { transB: true })
 }
 
-export function rmsNorm(graph: Graph, x: Value, weight: Value, epsilon: number): Value {
+function rmsNorm(graph: Graph, x: Value, weight: Value, epsilon: number): Value {
   return at(graph.apply('RmsNorm', [x, weight], { epsilon }), 0)
-}
-
-export function finalNorm(graph: Graph, config: DecoderConfig, weight: WeightInputs, x: Value): Value {
-  return graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon))
 }
 
 /** The weight that turns hidden states into logits. */
 export function headWeight(config: DecoderConfig, weight: WeightInputs): Value {
   return weight(config.tied ? EMBEDDING : LM_HEAD)
+}
+
+/** Rotates heads x [tokens, heads·D] → [tokens, 1, heads·D]. Declares `positions`, `cos` and `sin`. */
+function rotation(graph: Graph, { headDim }: DecoderConfig, tokens: string): (x: Value) => Value {
+  const positions = graph.input('positions', [tokens, 1], 'int64')
+  const [cos, sin] = [graph.input('cos', ['P', headDim / 2]), graph.input('sin', ['P', headDim / 2])]
+  return x => at(graph.apply('RotaryEmbedding', [graph.reshape(x, [at(x.shape, 0), 1, at(x.shape, 1)]), positions, cos, sin], {}), 0)
 }
 
 /**
@@ -161,16 +177,13 @@ export function headWeight(config: DecoderConfig, weight: WeightInputs): Value {
 export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValues?: (layer: number, k: Value, v: Value) => void): Attend {
   const { heads, keyValueHeads, headDim } = config
   const groups = heads / keyValueHeads
-  const half = headDim / 2
-  const positions = graph.input('positions', ['N', 1], 'int64')
-  const [cos, sin] = [graph.input('cos', ['P', half]), graph.input('sin', ['P', half])]
   const mask = graph.input('mask', ['B', 1, 'T', 'T'])
   const groupMask = groups === 1 ? mask : at(graph.apply('Concat', new Array<Value>(groups).fill(mask), { axis: 2, sized: false }), 0)
   const queryPad = graph.input('pad.q', ['B', keyValueHeads, product([groups, 'T'])], 'int32')
   const queryUnpad = graph.input('unpad.q', [product(['N', heads])], 'int32')
   const keyPad = groups === 1 ? queryPad : graph.input('pad.k', ['B', keyValueHeads, 'T'], 'int32')
   const keyUnpad = groups === 1 ? queryUnpad : graph.input('unpad.k', [product(['N', keyValueHeads])], 'int32')
-  const rotate = (x: Value): Value => at(graph.apply('RotaryEmbedding', [graph.reshape(x, [at(x.shape, 0), 1, at(x.shape, 1)]), positions, cos, sin], {}), 0)
+  const rotate = rotation(graph, config, 'N')
   const blocks = (x: Value, count: number, pad: Value, unpad: Value): Value =>
     at(graph.apply('GatherRows', [graph.reshape(x, [product(['N', count]), headDim]), pad, unpad], { zeroRow: false }), 0)
   return (layer, q, k, v) => {
@@ -182,23 +195,33 @@ export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValue
   }
 }
 
+/** Width of a head in the cache: CachedAttention wants multiples of 8, smaller heads are filled up with zeros. */
+export function cacheWidth({ headDim }: DecoderConfig): number {
+  return 8 * Math.ceil(headDim / 8)
+}
+
 /**
  * Attention of one new token per row against the caches `past.k.<layer>` and `past.v.<layer>` [B, Hk, S, D], which
- * the outputs `present.…` update in place. Declares `lengths`, `total`, `cos` and `sin`.
+ * the outputs `present.…` update in place. Declares `lengths`, `total`, `positions`, `cos` and `sin`.
  */
 export function cachedAttention(graph: Graph, config: DecoderConfig): Attend {
   const { heads, keyValueHeads, headDim } = config
   const lengths = graph.input('lengths', ['B'], 'int32')
   const total = graph.input('total', [], 'int32')
-  const [cos, sin] = [graph.input('cos', ['P', headDim / 2]), graph.input('sin', ['P', headDim / 2])]
-  const oneToken = (x: Value): Value => graph.reshape(x, [at(x.shape, 0), 1, at(x.shape, 1)])
+  const rotate = rotation(graph, config, 'B')
+  const width = cacheWidth(config)
+  // The identity with further zero columns: heads times it are filled up, times its transpose cut again.
+  const fill = width === headDim ? undefined : graph.constant(Array.from({ length: headDim * width }, (_, i) => Number(i % width === Math.floor(i / width))), [headDim, width])
+  const filled = (x: Value, count: number): Value =>
+    graph.reshape(fill ? graph.matmul(graph.reshape(x, [product(['B', count]), headDim]), fill) : x, ['B', 1, count * width])
   return (layer, q, k, v) => {
-    const cacheShape = ['B', keyValueHeads, 'S', headDim]
+    const cacheShape = ['B', keyValueHeads, 'S', width]
     const past = [graph.input(`past.k.${layer}`, cacheShape), graph.input(`past.v.${layer}`, cacheShape)]
-    const [o, presentK, presentV] = graph.apply('CachedAttention', [oneToken(q), oneToken(k), oneToken(v), ...past, lengths, total, cos, sin], { heads, keyValueHeads, scale: 1 / Math.sqrt(headDim) })
+    const [o, presentK, presentV] = graph.apply('CachedAttention', [filled(rotate(q), heads), filled(rotate(k), keyValueHeads), filled(v, keyValueHeads), ...past, lengths, total], { heads, keyValueHeads, scale: 1 / Math.sqrt(headDim) })
     if (!o || !presentK || !presentV) throw new Error('CachedAttention has three outputs')
     graph.output(`present.k.${layer}`, presentK)
     graph.output(`present.v.${layer}`, presentV)
-    return graph.reshape(o, ['B', heads * headDim])
+    const cut = fill ? graph.matmul(graph.reshape(o, [product(['B', heads]), width]), fill, { transB: true }) : o
+    return graph.reshape(cut, ['B', heads * headDim])
   }
 }

@@ -83,8 +83,8 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
   /**
    * One new token per row against a cache that is updated in place (bind the present outputs to the past inputs'
    * memory). q [B, 1, H·D], k and v [B, 1, Hk·D], past k and v [B, Hk, S, D], lengths int32 [B] (tokens in the
-   * cache), total int32 [1] (the longest row with its new token), cos, sin → o [B, 1, H·D], present k, present v.
-   * Rotates q and k itself; the cache holds rotated keys.
+   * cache), total int32 [] (the longest row with its new token) → o [B, 1, H·D], present k, present v. q, k and the
+   * cache are rotated already: the operator's own rotation wants head sizes that are multiples of 16.
    */
   CachedAttention: {
     results: inputs => {
@@ -92,7 +92,7 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
       return float32(q.shape, pastK.shape, pastV.shape)
     },
     emit: ({ inputs, outputs, attributes: { heads, keyValueHeads, scale } }, to) =>
-      to.node('GroupQueryAttention', inputs.map(to.name), outputs.map(to.name), { num_heads: { int: heads }, kv_num_heads: { int: keyValueHeads }, scale: { float: scale }, do_rotary: { int: 1 }, rotary_interleaved: { int: 0 } }, 'com.microsoft'),
+      to.node('GroupQueryAttention', inputs.map(to.name), outputs.map(to.name), { num_heads: { int: heads }, kv_num_heads: { int: keyValueHeads }, scale: { float: scale }, do_rotary: { int: 0 } }, 'com.microsoft'),
     gradient: notDifferentiable,
   },
 }

@@ -65,7 +65,7 @@ export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 't
   const vocabulary = readVocabulary(tokenizerJson, where)
   const specialTokens = readSpecialTokens(config)
   const addedTokens = readAddedTokens(tokenizerJson, config, specialTokens, vocabulary, where)
-  const library = construct({ ...tokenizerJson, added_tokens: addedTokens, pre_tokenizer: rewritePreTokenizer(tokenizerJson.pre_tokenizer) }, config, where)
+  const library = construct({ normalizer: null, post_processor: null, decoder: null, ...tokenizerJson, added_tokens: addedTokens, pre_tokenizer: rewritePreTokenizer(tokenizerJson.pre_tokenizer) }, config, where)
 
   const decodeTokens = makeDecoder(tokenizerJson.decoder, where)
   const tokenOf = new Map([...vocabulary].map(([token, id]) => [id, token]))

@@ -39,7 +39,7 @@ test('any text survives encoding and decoding', () => {
   const tokenizer = makeTokenizer(trainBpe(['the cat sat on the mat', 'don’t — naïve café 東京'], { vocabSize: 290, specialTokens }))
   fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 40 }), text => {
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
-  }), { seed: 1, numRuns: 300 })
+  }), { seed: 1, numRuns: 100 })
 })
 
 test('a vocabulary too small for all bytes is refused', () => {

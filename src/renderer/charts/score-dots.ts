@@ -15,7 +15,7 @@ export const ROW_HEIGHT = 30
 export function scoreDots(options: { measure: string; rows: DotRow[]; theme: ChartTheme; min?: number; max?: number; digits?: number }): Chart {
   const { measure, rows, theme, min, max, digits = 3 } = options
   const base = rows.find((row) => row.key === 'base')
-  const names = rows.map((row) => (isUpperBound(row.key) ? `${row.label}\n{bound|upper bound}` : row.label))
+  const names = rows.map((row) => (isUpperBound(row.key) ? `{name|${row.label}}\n{bound|upper bound}` : row.label))
   const left = Math.max(...rows.map((row) => row.label.length), 6) * 6.6 + 16
 
   const option: EChartsOption = {
@@ -23,11 +23,11 @@ export function scoreDots(options: { measure: string; rows: DotRow[]; theme: Cha
     grid: { left, right: 158, top: 4, bottom: 32 },
     xAxis: { ...xAxis(theme, { name: measure, min, max, format: (value) => String(Number(value.toFixed(digits))) }), scale: min === undefined, splitLine: { show: true, lineStyle: { color: theme.grid } } },
     yAxis: [
-      categories(names, 'left', { color: theme.text, fontSize: 12, rich: { bound: { color: theme.muted, fontSize: 10.5 } } }),
+      categories(names, 'left', { color: theme.text, fontSize: 12, rich: { name: { color: theme.text, fontSize: 12, lineHeight: 13, align: 'right' }, bound: { color: theme.muted, fontSize: 10.5, lineHeight: 12, align: 'right' } } }),
       categories(rows.map((row) => writeInterval(row.value, digits)), 'right', { color: theme.text, fontSize: 12, margin: 10 }),
     ],
     series: [
-      ...(base ? [{ type: 'line' as const, data: [], silent: true, markLine: { silent: true, symbol: 'none', label: { show: false }, lineStyle: { color: theme.method('base'), width: 1.25, type: [2, 3] }, data: [{ xAxis: base.value.estimate }] } }] : []),
+      ...(base ? [{ type: 'line' as const, data: [], silent: true, markLine: { silent: true, symbol: 'none', precision: 9, label: { show: false }, lineStyle: { color: theme.method('base'), width: 1.25, type: [2, 3] }, data: [{ xAxis: base.value.estimate }] } }] : []),
       ...rows.map((row, i) => whiskers({ along: 'horizontal', color: theme.method(row.key), width: 2, rows: [[i, row.value.low, row.value.high]] })),
       {
         type: 'scatter',

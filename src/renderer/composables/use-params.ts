@@ -8,10 +8,14 @@ import { useRoute, useRouter, type LocationQueryRaw } from 'vue-router'
 export type Param<Value> = {
   parse(text: string | undefined): Value
   print(value: Value): string | undefined
-  /** Changes replace the entry in the history instead of adding one (typing, stepping with j and k). */
-  quiet: boolean
+  quiet: Quiet
 }
-type Options = { quiet?: boolean }
+/**
+ * Whether a change replaces the entry in the history instead of adding one: always (typing), never, or only
+ * from one value to another (stepping with j and k: opening and closing stay in the history).
+ */
+type Quiet = boolean | 'stepping'
+type Options = { quiet?: Quiet }
 
 /** Text, empty by default. */
 export const text = ({ quiet = false }: Options = {}): Param<string> => ({ parse: (given) => given ?? '', print: (value) => value || undefined, quiet })
@@ -56,13 +60,13 @@ export function useParams<Shape extends Record<string, Param<never> | Param<stri
     return given ?? undefined
   }
 
-  function plan(key: string, value: string | undefined, quiet: boolean): void {
+  function plan(key: string, value: string | undefined, quiet: Quiet): void {
     if (planned === null) {
       planned = { query: {}, quiet: true }
       queueMicrotask(navigate)
     }
     planned.query[key] = value
-    planned.quiet &&= quiet
+    planned.quiet &&= quiet === 'stepping' ? value !== undefined && read(key) !== undefined : quiet
   }
 
   function navigate(): void {

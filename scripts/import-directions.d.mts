@@ -1,0 +1,2 @@
+export declare function whyForbidden(file: string, specifier: string): string | null
+export declare const importDirections: object

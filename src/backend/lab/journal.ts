@@ -1,0 +1,145 @@
+/**
+ * Durable execution by replay: a recipe runs again from its first line, and a stage that is finished answers from
+ * here. A stage is known by its key; its result stands for the hash of its inputs, so an equal stage that another
+ * run of the workspace has finished is taken over instead of computed.
+ */
+import { UsageError } from '../../shared/errors.ts'
+import type { RunStage } from '../../shared/types.ts'
+import { copyEvaluations } from '../storage/evaluations.ts'
+import { copyStageRows, deleteStage, findEqualStages, findStage, finishStage, insertStage, listStages, setStageSeconds, type StageCounts, type StoredStage } from '../storage/run-stages.ts'
+import { addLog, setProgress, writeAsOwner } from '../storage/runs.ts'
+import { hashOf, type LabContext, log } from './context.ts'
+
+export type StageSpec<Result> = {
+  key: string
+  kind: RunStage['kind']
+  round: number
+  startsFrom: string | null
+  /** Everything the result depends on but what computes it. */
+  inputs: unknown
+  /** Does what is not done yet. */
+  work(stage: RunningStage): Promise<StageOutcome<Result>>
+  /** Whether the files of a stored result are still there (true where it has none). */
+  isIntact?(result: Result): boolean
+  /** Brings another run's files here and returns the result as this run's own; null where they are gone. */
+  adopt?(result: Result): Result | null
+  /** Removes files of a half-done stage whose inputs are no longer the same. */
+  discard?(): void
+}
+
+export type StageOutcome<Result> = {
+  result: Result
+  counts?: Partial<StageCounts>
+  summary: RunStage['summary']
+  /** Further writes, in the transaction that finishes the stage. */
+  write?(): void
+}
+
+export type RunningStage = {
+  inputHash: string
+  /** Journals a finished unit of work in one transaction. */
+  commit(write: () => void): void
+  /** Tells how far the stage is; throws `Stopped` where the run is to pause. */
+  progress(done: number, total: number): void
+}
+
+export async function runStage<Result>(context: LabContext, spec: StageSpec<Result>): Promise<Result> {
+  const { workspace: { db }, lease: { runId } } = context
+  const { key } = spec
+  const inputHash = hashOf({ kind: spec.kind, inputs: spec.inputs })
+  context.signal.throwIfAborted()
+  const existing = findStage(db, runId, key)
+  if (existing?.status === 'done') {
+    if (existing.inputHash !== inputHash) throw new UsageError(`${key}: its inputs (base model, datasets or recipe) are no longer those it was run with, so this run cannot go on. Put them back, or start a new run`)
+    const result = existing.result as Result
+    if (spec.isIntact?.(result) ?? true) return result
+    log(context, 'warning', `${key}: its files are gone or were changed; done again`)
+  }
+  // A half-done stage goes on, unless what it was made from or with has changed.
+  let stage = existing
+  if (stage !== null && (stage.status === 'done' || stage.inputHash !== inputHash || stage.computedBy !== context.computedBy)) {
+    if (stage.status !== 'done') log(context, 'warning', `${key}: begun again, because ${stage.inputHash === inputHash ? `it was begun with ${stage.computedBy}, now it is ${context.computedBy}` : 'its inputs have changed'}`)
+    forget(context, spec)
+    stage = null
+  }
+  const spentBefore = stage?.seconds ?? 0
+  const started = context.now()
+  if (stage === null) {
+    const adopted = adopt(context, spec, inputHash)
+    if (adopted !== null) return adopted.result
+    writeAsOwner(db, context.lease, () => {
+      insertStage(db, { runId, key, kind: spec.kind, round: spec.round, startsFrom: spec.startsFrom, inputHash, computedBy: context.computedBy, startedAt: new Date(started).toISOString() })
+      setProgress(db, runId, { round: spec.round })
+    })
+  } else log(context, 'info', `${key}: continued`)
+  tellStage(context, key)
+
+  const seconds = (): number => spentBefore + (context.now() - started) / 1000
+  const outcome = await spec.work({
+    inputHash,
+    commit: (write) =>
+      writeAsOwner(db, context.lease, () => {
+        write()
+        setStageSeconds(db, runId, key, seconds())
+      }),
+    progress: makeProgress(context, key),
+  })
+  const finished = writeAsOwner(db, context.lease, () => {
+    outcome.write?.()
+    return finishStage(db, runId, key, { result: outcome.result, counts: outcome.counts ?? {}, summary: outcome.summary, seconds: seconds(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
+  })
+  context.tell({ type: 'stage', stage: finished })
+  return outcome.result
+}
+
+/** Takes over an equal stage of another run (or of this one, under another key): rows copied, files linked. */
+function adopt<Result>(context: LabContext, spec: StageSpec<Result>, inputHash: string): { result: Result } | null {
+  const { workspace: { db }, lease: { runId } } = context
+  for (const donor of findEqualStages(db, inputHash, context.computedBy)) {
+    const result = spec.adopt ? spec.adopt(donor.result as Result) : (donor.result as Result)
+    if (result === null) continue
+    const time = new Date(context.now()).toISOString()
+    const stage = writeAsOwner(db, context.lease, () => {
+      insertStage(db, { runId, key: spec.key, kind: spec.kind, round: spec.round, startsFrom: spec.startsFrom, inputHash, computedBy: context.computedBy, startedAt: time })
+      setProgress(db, runId, { round: spec.round })
+      copyRows(context, donor, spec)
+      addLog(db, runId, 'info', `${spec.key}: taken over from ${donor.runId} (${donor.key}), whose inputs were equal`, context.now())
+      // The ledger counts it as work of this run: another method must not look cheaper because it came second.
+      return finishStage(db, runId, spec.key, { result, counts: donor.counts, summary: donor.summary, seconds: donor.seconds ?? 0, endedAt: time, reusedFrom: donor.runId })
+    })
+    context.tell({ type: 'stage', stage })
+    return { result }
+  }
+  return null
+}
+
+function copyRows(context: LabContext, donor: StoredStage, spec: Pick<StageSpec<unknown>, 'key' | 'kind' | 'round'>): void {
+  const { workspace: { db }, lease: { runId } } = context
+  const from = { runId: donor.runId, key: donor.key, round: donor.round }
+  const to = { runId, key: spec.key, round: spec.round }
+  copyStageRows(db, from, to)
+  if (spec.kind === 'evaluate') copyEvaluations(db, from, to)
+}
+
+function forget(context: LabContext, spec: Pick<StageSpec<unknown>, 'key' | 'kind' | 'round' | 'discard'>): void {
+  const { workspace: { db }, lease } = context
+  spec.discard?.()
+  writeAsOwner(db, lease, () => deleteStage(db, lease.runId, spec.key, spec.kind === 'evaluate' ? { evaluated: spec.round } : null))
+}
+
+function tellStage(context: LabContext, key: string): void {
+  const stage = listStages(context.workspace.db, context.lease.runId).find((one) => one.key === key)
+  if (stage) context.tell({ type: 'stage', stage })
+}
+
+/** Rate and time left are those of the units done since the stage was entered. */
+function makeProgress(context: LabContext, stage: string): RunningStage['progress'] {
+  let first: { done: number; time: number } | null = null
+  return (done, total) => {
+    first ??= { done, time: context.now() }
+    const elapsed = (context.now() - first.time) / 1000
+    const perSecond = elapsed > 0 && done > first.done ? (done - first.done) / elapsed : null
+    context.tell({ type: 'progress', progress: { runId: context.lease.runId, stage, done, total, perSecond, etaSeconds: perSecond === null ? null : (total - done) / perSecond } })
+    context.signal.throwIfAborted()
+  }
+}

@@ -1,0 +1,48 @@
+/** Runs the rules detector over a workspace: one signal per answered turn, in batches of one transaction each. */
+import { setImmediate } from 'node:timers/promises'
+import { answeredTurns, judgeTurn, RULES_VERSION } from '../../core/signals.ts'
+import { eachConversation } from '../storage/conversations.ts'
+import type { WritableDb } from '../storage/open.ts'
+import { countSignals, writeSignals, type SignalWrite } from '../storage/signals.ts'
+
+export type SignalsReport = { detector: 'rules'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
+export type SignalsProgress = { done: number; total: number }
+
+const BATCH_CONVERSATIONS = 1000
+
+export async function runRules(db: WritableDb, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void } = {}): Promise<SignalsReport> {
+  const started = performance.now()
+  const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
+  const report: SignalsReport = { detector: 'rules', version: RULES_VERSION, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
+  let signals: SignalWrite[] = []
+  let positions: number[] = []
+  const flush = db.transaction(() => {
+    writeSignals(db, signals)
+    countSignals(db, positions)
+  })
+  const write = (): void => {
+    if (positions.length === 0) return
+    flush.immediate()
+    report.conversations += positions.length
+    signals = []
+    positions = []
+    options.onProgress?.({ done: report.conversations, total })
+  }
+  for (const { position, conversation } of eachConversation(db)) {
+    for (const turnIndex of answeredTurns(conversation.messages)) {
+      const judgement = judgeTurn(conversation.messages, turnIndex)
+      signals.push({ conversation: position, turnIndex, ...judgement, decider: 'rules', deciderVersion: RULES_VERSION })
+      report.turns += 1
+      report[judgement.label] += 1
+    }
+    positions.push(position)
+    if (positions.length < BATCH_CONVERSATIONS) continue
+    write()
+    // Lets calls in between be answered where this runs beside them.
+    await setImmediate()
+    options.signal?.throwIfAborted()
+  }
+  write()
+  report.seconds = (performance.now() - started) / 1000
+  return report
+}

@@ -1,0 +1,115 @@
+/** What a comparison needs to know of runs, as plain facts. */
+import { BASE_ROUND, type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
+import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
+import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
+import { requireDataset } from './datasets.ts'
+import type { ReadableDb } from './open.ts'
+import { ledgerOf } from './run-stages.ts'
+import { readRunFiles, requireRun } from './runs.ts'
+
+export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
+  return db.prepare('SELECT id FROM runs WHERE group_name = ? ORDER BY position').pluck().all(group) as string[]
+}
+
+/** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
+export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null }
+
+export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
+  const runs = ids.map((id) => ({ run: requireRun(db, id), recipe: readRunFiles(db, id).recipe }))
+  const config = runs.map(({ recipe }) => evaluationOf(recipe)).find((evaluation) => evaluation !== null) ?? null
+  if (config === null) return { runs: [], evaluation: null }
+  const same = runs.filter(({ recipe }) => evaluationOf(recipe)?.dataset === config.dataset && evaluationOf(recipe)?.k === config.k)
+  return {
+    runs: same.map(({ run, recipe }) => ({
+      id: run.id,
+      method: run.method,
+      seed: run.seed,
+      status: run.status,
+      rounds: recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds,
+      dataset: config.dataset,
+      k: config.k,
+      samples: samplesOf(db, run.id, config.dataset),
+      heldout: heldoutOf(db, run.id),
+      gradNorms: gradNormsOf(db, run.id),
+      trainingPairs: db.prepare('SELECT round, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
+      ledger: ledgerOf(db, run.id),
+    })),
+    evaluation: {
+      dataset: config.dataset,
+      prompts: requireDataset(db, config.dataset).rows,
+      temperatures: config.temperatures,
+      heldoutPairs: config.heldout_pairs === null ? null : requireDataset(db, config.heldout_pairs).rows,
+    },
+  }
+}
+
+const evaluationOf = (recipe: Recipe): EvaluationConfig | null => recipe.evaluation[0] ?? null
+
+function samplesOf(db: ReadableDb, runId: string, dataset: string): EvaluationSample[] {
+  const rows = db
+    .prepare('SELECT round, temperature, prompt_index, score, pass, items, solution_size, tokens, entropy FROM run_evaluations WHERE run_id = ? AND dataset = ? ORDER BY round, temperature, prompt_index, sample_index')
+    .all(runId, dataset) as { round: number; temperature: number; prompt_index: number; score: number; pass: number; items: string; solution_size: number | null; tokens: number; entropy: number }[]
+  return rows.map((row) => ({
+    run: runId,
+    round: row.round,
+    temperature: row.temperature,
+    promptIndex: row.prompt_index,
+    score: row.score,
+    pass: row.pass === 1,
+    items: JSON.parse(row.items) as string[],
+    solutionSize: row.solution_size,
+    tokens: row.tokens,
+    entropy: row.entropy,
+  }))
+}
+
+function heldoutOf(db: ReadableDb, runId: string): ComparedRun['heldout'] {
+  const rows = db.prepare('SELECT round, json_group_array(margin ORDER BY pair_index) AS margins FROM run_heldout WHERE run_id = ? GROUP BY round ORDER BY round').all(runId) as { round: number; margins: string }[]
+  return rows.map(({ round, margins }) => ({ round, margins: JSON.parse(margins) as number[] }))
+}
+
+function gradNormsOf(db: ReadableDb, runId: string): ComparedRun['gradNorms'] {
+  const rows = db
+    .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' GROUP BY s.round ORDER BY s.round")
+    .all(runId) as { round: number; norms: string }[]
+  return rows.map(({ round, norms }) => ({ round, values: JSON.parse(norms) as number[] }))
+}
+
+/** Per prompt of the evaluation, every method's answers of its final round (base and warm start once), best known method order left to the reader. */
+export function answersOf(db: ReadableDb, runs: readonly ComparedRun[], temperature: number): Map<number, PromptBoard['rows'][number]['cells']> {
+  const wanted = new Map<string, { run: string; method: string; round: number }>()
+  for (const run of runs) {
+    const rounds = new Set(run.samples.map((sample) => sample.round))
+    const want = (method: string, round: number): void => {
+      if (rounds.has(round) && !wanted.has(method)) wanted.set(method, { run: run.id, method, round })
+    }
+    want('base', BASE_ROUND)
+    want('warm-start', WARM_START_ROUND)
+    if (run.method !== 'warm-start') want(run.method, Math.max(...rounds))
+  }
+  const cells = new Map<number, PromptBoard['rows'][number]['cells']>()
+  const select = db.prepare('SELECT prompt_index, text, score, pass FROM run_evaluations WHERE run_id = ? AND round = ? AND temperature = ? ORDER BY prompt_index, sample_index')
+  for (const { run, method, round } of wanted.values()) {
+    const byPrompt = new Map<number, { text: string; score: number; pass: boolean }[]>()
+    for (const row of select.all(run, round, temperature) as { prompt_index: number; text: string; score: number; pass: number }[]) {
+      const answers = byPrompt.get(row.prompt_index) ?? []
+      answers.push({ text: row.text, score: row.score, pass: row.pass === 1 })
+      byPrompt.set(row.prompt_index, answers)
+    }
+    for (const [index, answers] of byPrompt) {
+      const cell = { method, round, temperature, score: answers.reduce((sum, answer) => sum + answer.score, 0) / answers.length, passes: answers.filter((answer) => answer.pass).length, n: answers.length, answers }
+      cells.set(index, [...(cells.get(index) ?? []), cell])
+    }
+  }
+  return cells
+}
+
+/** The probe measured when the evaluation's prompts were made, where one was. */
+export function probeOf(db: ReadableDb, dataset: string): Comparison['probe'] {
+  const { probe } = requireDataset(db, dataset).recipe as { probe?: Comparison['probe'] }
+  return probe ?? null
+}
+
+export function recipesOf(db: ReadableDb, ids: readonly string[]): { run: string; yaml: string }[] {
+  return ids.map((id) => ({ run: id, yaml: readRunFiles(db, id).yaml }))
+}

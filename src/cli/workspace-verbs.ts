@@ -1,0 +1,98 @@
+/** The verbs of a workspace's data: import, search, detect, detector eval, signals run, dataset. */
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { registerDemoVerbs } from './demo-verbs.ts'
+import { registerRunVerbs } from './run-verbs.ts'
+
+type Output = { json?: true }
+const where = 'folder of the workspace'
+
+export function registerWorkspaceVerbs(program: Command): void {
+  program
+    .command('import')
+    .description('conversations from files into a workspace; bad rows are set aside with their reason')
+    .argument('<file...>', 'JSONL or JSON, also .gz and .zst; the format is detected')
+    .requiredOption('--workspace <dir>', `${where} (made where there is none)`)
+    .option('--format <name>', 'read every row as this format')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (files: string[], options: Output & { workspace: string; format?: string }) => (await import('./data-verbs.ts')).runImport(files, options))
+
+  program
+    .command('search')
+    .description('turns that hold every word; "quoted words" as a phrase, word* as a beginning')
+    .argument('<query...>', 'words')
+    .requiredOption('--workspace <dir>', where)
+    .option('--limit <number>', 'hits shown; the total counts all', positiveNumber, 20)
+    .option('--json', 'one JSON object on stdout')
+    .action(async (words: string[], options: Output & { workspace: string; limit: number }) => (await import('./data-verbs.ts')).runSearch(words.join(' '), options))
+
+  program
+    .command('detect')
+    .description('who was dissatisfied: one JSONL row per user message that follows an assistant message')
+    .requiredOption('--input <file>', 'conversations in any format that import reads')
+    .requiredOption('--output <file>', 'JSONL, gzip where it ends in .gz')
+    .option('--detector <name>', 'rules', 'rules')
+    .option('--json', 'one JSON object on stdout when done')
+    .action(async (options: Output & { input: string; output: string; detector: string }) => (await import('./data-verbs.ts')).runDetect(options))
+
+  const detector = program.command('detector').description('detectors of dissatisfaction')
+  detector
+    .command('eval')
+    .description('average precision, ROC-AUC and F1 against labels that came with the data')
+    .requiredOption('--input <file>', 'conversations with labels: [{turn_index, dsat, ratings?}]')
+    .option('--detector <name>', 'rules', 'rules')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { input: string; detector: string }) => (await import('./data-verbs.ts')).runDetectorEval(options))
+
+  const signals = program.command('signals').description("what users thought of the replies they got")
+  signals
+    .command('run')
+    .description('judges every answered turn of a workspace')
+    .requiredOption('--workspace <dir>', where)
+    .option('--detector <name>', 'rules', 'rules')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { workspace: string; detector: string }) => (await import('./data-verbs.ts')).runSignals(options))
+
+  const dataset = program.command('dataset').description('immutable datasets of a workspace')
+  dataset
+    .command('build')
+    .description('freezes rows from the conversations and their signals')
+    .requiredOption('--workspace <dir>', where)
+    .requiredOption('--name <name>', 'name of the dataset')
+    .addOption(new Option('--kind <kind>', 'feedback: replies with what users thought; preference: pairs; prompts: requests').choices(['feedback', 'preference', 'prompts']).makeOptionMandatory())
+    .option('--source <source>', 'conversations of this source alone')
+    .option('--threshold <number>', 'probability from which a detector counts as dissatisfied', probability, 0.5)
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & DatasetBuildOptions) => (await import('./data-verbs.ts')).runDatasetBuild(options))
+  dataset
+    .command('list')
+    .description('the datasets of a workspace, newest first')
+    .requiredOption('--workspace <dir>', where)
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { workspace: string }) => (await import('./data-verbs.ts')).runDatasetList(options))
+  dataset
+    .command('export')
+    .description('writes a dataset for other tools')
+    .requiredOption('--workspace <dir>', where)
+    .requiredOption('--dataset <name>', 'name of the dataset')
+    .addOption(new Option('--format <format>', 'trl-jsonl: preference, unpaired or prompt rows; drift: feedback rows').choices(['trl-jsonl', 'drift']).default('trl-jsonl'))
+    .requiredOption('--output <path>', 'file to write, gzip where it ends in .gz')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { workspace: string; dataset: string; format: 'trl-jsonl' | 'drift'; output: string }) => (await import('./data-verbs.ts')).runDatasetExport(options))
+
+  registerRunVerbs(program)
+  registerDemoVerbs(program)
+}
+
+export type DatasetBuildOptions = { workspace: string; name: string; kind: 'feedback' | 'preference' | 'prompts'; source?: string; threshold: number }
+
+function positiveNumber(text: string): number {
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('expected a whole number from 1 on.')
+  return number
+}
+
+function probability(text: string): number {
+  const number = Number(text)
+  if (text.trim() === '' || !(number >= 0 && number <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1.')
+  return number
+}

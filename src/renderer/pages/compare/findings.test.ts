@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import type { Comparison, MethodComparison } from '../../../shared/comparison.ts'
+import { ledgerLines } from './figures.ts'
+import { gradientFinding, ranking, spreadFinding, trajectory } from './findings.ts'
+
+const value = (estimate: number) => ({ estimate, low: estimate, high: estimate })
+const series = (key: string, label: string, ...values: number[]) => ({ key, label, points: values.map((y, round) => ({ round, value: value(y) })) })
+const method = (key: string, over: Partial<MethodComparison> = {}): MethodComparison => ({
+  key, label: key, seeds: [1], runs: ['r'], upperBound: false, byTemperature: [], heldout: [], gradNorm: [], trainingPairs: [],
+  ledger: { signals: 100, uniquePrompts: 90, samplesDrawn: 512, rewardQueries: 0, generatedTokens: 6000, trainedTokens: 40000, optimizerSteps: 32, seconds: 9 }, ...over,
+})
+
+describe('trajectory', () => {
+  it('says who rises, who peaked and who fell', () => {
+    expect(trajectory([series('drift', 'DRIFT', 0.64, 0.75, 0.8, 0.79), series('spin', 'SPIN', 0.64, 0.66, 0.79), series('iterative-dpo', 'Iterative DPO', 0.64, 0.6)], '?')).toBe(
+      'DRIFT and SPIN are highest at round 2; Iterative DPO ends below the warm start',
+    )
+  })
+  it('asks the question while there is nothing to say', () => {
+    expect(trajectory([series('drift', 'DRIFT', 0.64)], 'How does it move?')).toBe('How does it move?')
+  })
+})
+
+it('ranking follows the verdicts of the paired differences, never the estimates', () => {
+  const difference = { temperature: 1, measure: 'score' as const, difference: value(0.1), p: 0, pAdjusted: null, primary: true, seeds: 1, prompts: 1 }
+  const comparison = { methods: [method('drift'), method('spin'), method('iterative-dpo')], differences: [{ ...difference, a: 'drift', b: 'spin', verdict: 'not distinguishable' }, { ...difference, a: 'drift', b: 'iterative-dpo', verdict: 'ahead' }] } as unknown as Comparison
+  expect(ranking(comparison, 1, 'score')).toBe('DRIFT is not distinguishable from SPIN and ahead of Iterative DPO')
+})
+
+it('gradientFinding names a norm that has halved', () => {
+  const norms = (...means: number[]) => means.map((mean, i) => ({ round: i + 1, mean, first: mean, last: mean }))
+  expect(gradientFinding([method('spin', { gradNorm: norms(0.6, 0.2) }), method('drift', { gradNorm: norms(0.6, 0.6) })])).toBe('Gradient norms of SPIN have more than halved since round 1')
+  expect(gradientFinding([method('drift', { gradNorm: norms(0.6, 0.54) })])).toBe('No gradient norm fades: the last round keeps 90 % or more of the first')
+})
+
+it('spreadFinding names who gave up most', () => {
+  expect(spreadFinding([series('drift', 'DRIFT', 3.26, 2.64), series('spin', 'SPIN', 3.26, 3.01)], 2, 'bits')).toBe('It falls most under DRIFT: 3.26 to 2.64 bits')
+})
+
+it('ledgerLines flags what differs by more than a tenth, per run', () => {
+  const greedy = method('iterative-dpo', { runs: ['a', 'b'], ledger: { ...method('x').ledger, samplesDrawn: 3280, rewardQueries: 3280 } })
+  const lines = ledgerLines([method('drift'), greedy])
+  const line = (label: string) => lines.find((one) => one.label === label)!
+  expect(line('samples drawn')).toMatchObject({ perRun: [512, 1640], unequal: true })
+  expect(line('reward queries')).toMatchObject({ ratio: null, unequal: true })
+  expect(ledgerLines([method('drift'), method('spin')]).some(({ unequal }) => unequal)).toBe(false)
+})

@@ -1,0 +1,56 @@
+/** The signals of the conversation being read: which turns have one, jumping between them, labelling by hand. */
+import { computed, type ComputedRef, type ShallowRef } from 'vue'
+import type { CallOutput } from '../../../shared/contract.ts'
+import type { Signal, SignalLabel } from '../../../shared/types.ts'
+import { useClient } from '../../client.ts'
+import { useToasts } from '../../stores/toasts.ts'
+
+type Answer = CallOutput<'conversations.get'> | null
+
+export function useTurnLabels(data: ShallowRef<Answer>, shown: ComputedRef<Answer>, params: { turn: number | null }) {
+  const client = useClient()
+  const toasts = useToasts()
+  const byTurn = computed(() => new Map((shown.value?.signals ?? []).map((signal) => [signal.turnIndex, signal])))
+  const signalAt = (turnIndex: number): Signal | null => byTurn.value.get(turnIndex) ?? null
+
+  /** Indices of the user messages that answer a reply: what can carry a signal. */
+  const answered = computed(() => {
+    const messages = shown.value?.conversation.messages ?? []
+    return new Set(messages.flatMap((message, index) => (message.role === 'user' && messages[index - 1]?.role === 'assistant' ? [index] : [])))
+  })
+  const stops = computed(() => (byTurn.value.size > 0 ? [...byTurn.value.keys()] : [...answered.value]).sort((a, b) => a - b))
+
+  function jump(by: 1 | -1): void {
+    const here = params.turn
+    const next = by > 0 ? stops.value.find((turn) => here === null || turn > here) : stops.value.findLast((turn) => here === null || turn < here)
+    if (next !== undefined) params.turn = next
+  }
+
+  /** Labels the chosen turn, or the first one; says so, with the way back. */
+  async function label(value: SignalLabel | null, turn = params.turn ?? stops.value[0] ?? [...answered.value][0]): Promise<void> {
+    const conversationId = shown.value?.conversation.id
+    if (conversationId === undefined || turn === undefined || !answered.value.has(turn)) return
+    const before = signalAt(turn)
+    params.turn = turn
+    if (!(await send(conversationId, turn, value))) return
+    const earlier = before?.decider === 'human' ? before.label : null
+    toasts.done(value === null ? `Your label of turn ${turn} is taken back` : `Turn ${turn} labelled ${value}`, { action: { label: 'Undo', run: () => void send(conversationId, turn, earlier) } })
+  }
+
+  async function send(conversationId: string, turnIndex: number, value: SignalLabel | null): Promise<boolean> {
+    try {
+      const { signal } = await client.call('signals.label', { conversationId, turnIndex, label: value })
+      if (shown.value?.conversation.id === conversationId) replace(turnIndex, signal)
+      return true
+    } catch (error) {
+      toasts.failed('The label was not saved', error)
+      return false
+    }
+  }
+  function replace(turnIndex: number, signal: Signal | null): void {
+    const now = shown.value
+    if (now) data.value = { ...now, signals: [...now.signals.filter((other) => other.turnIndex !== turnIndex), ...(signal ? [signal] : [])] }
+  }
+
+  return { signalAt, answered, jump, label }
+}

@@ -1,0 +1,107 @@
+/**
+ * The workbench as a user has it, for page specs: a real host on a workspace of its own, and a real page that is
+ * watched for errors and for requests to anywhere else. The same spec runs on every host in `hosts`.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { AxeBuilder } from '@axe-core/playwright'
+import { _electron, chromium, type Page } from 'playwright'
+import { installedBrowser } from '../../scripts/browser.ts'
+import { electronBinary, whyNoDisplay } from '../../scripts/electron-runtime.mjs'
+
+export type Host = 'server' | 'electron'
+
+/** The headless host always; Electron where its runtime and a display are here (`npm test` says when not). */
+export const hosts: Host[] = electronBinary() && whyNoDisplay() === null ? ['server', 'electron'] : ['server']
+
+export type Workbench = {
+  page: Page
+  workspace: string
+  /** What should not have happened so far: console errors, uncaught exceptions, requests that left the host. */
+  problems: string[]
+  close(): Promise<void>
+}
+
+type Opening = {
+  /** Fills the empty workspace folder before the host opens it. */
+  prepare?: (workspace: string) => Promise<void> | void
+  /** Window size; the interface is designed for 1440 x 900. */
+  viewport?: { width: number; height: number }
+}
+
+const root = join(import.meta.dirname, '..', '..')
+const chromiumFlags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+
+export async function openWorkbench(host: Host, { prepare, viewport = { width: 1440, height: 900 } }: Opening = {}): Promise<Workbench> {
+  const home = mkdtempSync(join(tmpdir(), 'drift-e2e-'))
+  const workspace = join(home, 'workspace')
+  await prepare?.(workspace)
+  const opened = host === 'server' ? await openInBrowser(workspace, home, viewport) : await openInElectron(workspace, home)
+  return {
+    ...opened,
+    workspace,
+    async close() {
+      await opened.close()
+      rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+async function openInBrowser(workspace: string, home: string, viewport: { width: number; height: number }) {
+  const executablePath = installedBrowser()
+  if (!executablePath) throw new Error('expected a Chromium, found none: run the page specs through npm test -- e2e, which fetches one')
+  const host = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), 'serve', '--workspace', workspace, '--json'], { env: { ...process.env, DRIFT_HOME: home }, stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise<void>((resolve) => host.on('close', () => resolve()))
+  const url = await firstLine(host.stdout).then((line) => (JSON.parse(line) as { url: string }).url)
+  const browser = await chromium.launch({ executablePath, args: chromiumFlags })
+  const page = await (await browser.newContext({ viewport })).newPage()
+  const problems = watch(page, new URL(url).host)
+  await page.goto(url)
+  return {
+    page,
+    problems,
+    async close() {
+      await browser.close()
+      host.kill('SIGTERM')
+      await ended
+    },
+  }
+}
+
+async function openInElectron(workspace: string, home: string) {
+  const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+  const app = await _electron.launch({
+    executablePath: electronBinary()!,
+    args: [...(isRoot ? ['--no-sandbox'] : []), `--user-data-dir=${join(home, 'electron')}`, root, `--workspace=${workspace}`],
+    env: { ...(process.env as Record<string, string>), DRIFT_HOME: home },
+  })
+  const page = await app.firstWindow()
+  return { page, problems: watch(page, 'drift'), close: () => app.close() }
+}
+
+function watch(page: Page, ownHost: string): string[] {
+  const problems: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`))
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url())
+    if (protocol !== 'data:' && protocol !== 'blob:' && host !== ownHost) problems.push(`foreign request: ${request.url()}`)
+  })
+  return problems
+}
+
+/** What axe finds on the page as it stands, a line per rule with the elements it names. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  return violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`)
+}
+
+async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
+  for await (const line of createInterface({ input: stream })) return line
+  throw new Error('expected the host to print its address, it ended without one (its reason stands above)')
+}

@@ -1,0 +1,189 @@
+/** The calls of workspace, imports, conversations, signals and datasets, answered from made-up conversations. */
+import { BackendError } from '../../src/backend/errors.ts'
+import type { CallName, ConversationRow, Handlers, ParsedInput, Push, SignalRow } from '../../src/shared/contract.ts'
+import type { Dataset, FeedbackRow, Job, Pair, Signal } from '../../src/shared/types.ts'
+import { makeConversations, type FakeConversation } from './fake-conversations.ts'
+
+type DataCall = Extract<CallName, `workspace.${string}` | 'doctor.run' | `imports.${string}` | `conversations.${string}` | `signals.${string}` | `datasets.${string}`>
+export type FakeDataOptions = { /** How many conversations the workspace claims to have; those beyond the made ones repeat. */ conversations: number; push(push: Push): void; runs(): number; demo(): { jobId: string; group: string; status: Job['status'] } | null }
+
+const notFound = (what: string): never => {
+  throw new BackendError('not-found', what)
+}
+
+export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
+  const made = options.conversations === 0 ? [] : makeConversations(Math.min(options.conversations, 900))
+  const repeats = made.length === 0 ? 0 : Math.max(1, options.conversations / made.length)
+  const byId = new Map(made.map((one) => [one.conversation.id, one]))
+  const find = (id: string): FakeConversation => byId.get(id.split('~')[0] ?? '') ?? notFound(`conversations.get: expected a conversation of this workspace, got "${id}"`)
+  const signals = (): Signal[] => made.flatMap((one) => one.signals)
+
+  function rowOf({ conversation, signals }: FakeConversation, repeat: number, query: string | undefined): ConversationRow {
+    const text = conversation.messages.map((message) => message.content).join(' \n ')
+    const at = query ? text.toLowerCase().indexOf(query.toLowerCase()) : -1
+    const snippet = at < 0 || !query ? (conversation.messages[0]?.content ?? '').slice(0, 220) : `${at > 60 ? '… ' : ''}${text.slice(Math.max(0, at - 60), at)}\uE000${text.slice(at, at + query.length)}\uE001${text.slice(at + query.length, at + 160)}`
+    return { id: repeat === 0 ? conversation.id : `${conversation.id}~${repeat}`, source: conversation.source, model: conversation.model, language: conversation.language, turns: conversation.messages.length, characters: text.length, snippet: snippet.replaceAll('\n', ' '), signals: signals.map(({ turnIndex, label }) => ({ turnIndex, label })) }
+  }
+
+  function matching(input: Omit<ParsedInput<'conversations.facets'>, never>): FakeConversation[] {
+    return made.filter(({ conversation, signals }) => {
+      const text = input.query ? conversation.messages.map((message) => message.content).join(' \n ').toLowerCase() : ''
+      return (!input.query || text.includes(input.query.toLowerCase())) && (!input.source || conversation.source === input.source) && (!input.model || conversation.model === input.model) && (!input.signal || signals.some((signal) => signal.label === input.signal)) && (!input.category || signals.some((signal) => signal.categories.includes(input.category ?? ''))) && (input.minTurns === undefined || conversation.messages.length >= input.minTurns) && (input.maxTurns === undefined || conversation.messages.length <= input.maxTurns)
+    })
+  }
+
+  const sorts: Record<ParsedInput<'conversations.list'>['sort'], (one: FakeConversation) => number> = {
+    imported: (one) => made.indexOf(one),
+    turns: ({ conversation }) => conversation.messages.length,
+    length: ({ conversation }) => conversation.messages.reduce((sum, message) => sum + message.content.length, 0),
+    dissatisfied: ({ signals }) => signals.filter((signal) => signal.label === 'dissatisfied').length,
+  }
+  const tally = (values: (string | null)[]): { value: string; count: number }[] => {
+    const counts = new Map<string, number>()
+    for (const value of values) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1)
+    return [...counts].map(([value, count]) => ({ value, count: Math.round(count * repeats) })).sort((a, b) => b.count - a.count)
+  }
+  const reply = (signal: Signal): { userText: string; replyText: string } => {
+    const { messages } = find(signal.conversationId).conversation
+    return { userText: messages[signal.turnIndex]?.content ?? '', replyText: messages[signal.turnIndex - 1]?.content ?? '' }
+  }
+
+  const feedback = (): FeedbackRow[] => signals().map((signal) => ({ prompt: find(signal.conversationId).conversation.messages.slice(0, signal.turnIndex - 1), reply: reply(signal).replyText, label: signal.label, userFeedback: reply(signal).userText, conversationId: signal.conversationId, turnIndex: signal.turnIndex, task: null }))
+  const pairs = (): Pair[] =>
+    feedback().flatMap((row) => {
+      const later = find(row.conversationId).conversation.messages[row.turnIndex + 1]
+      if (row.label !== 'dissatisfied' || !later) return []
+      return [{ prompt: row.prompt, chosen: later.content, rejected: row.reply, task: null, provenance: { conversationId: row.conversationId, turnIndex: row.turnIndex, userFeedback: row.userFeedback, round: 1, policy: 'drift/seed 1, round 1', seed: 1 } }]
+    })
+  const count = (label: string): number => signals().filter((signal) => signal.label === label).length
+  const datasets = (): Dataset[] =>
+    made.length === 0
+      ? []
+      : [
+          { name: 'feedback-1', kind: 'feedback', hash: '9c41f2a07be3', rows: signals().length, createdAt: '2026-08-02T10:21:00Z', recipe: { source: 'built-in world', threshold: 0.5, deciders: 'human > imported > rules 1' }, statistics: [{ label: 'dissatisfied', value: count('dissatisfied') }, { label: 'satisfied', value: count('satisfied') }, { label: 'neutral', value: count('neutral') }, { label: 'conversations', value: made.length }, { label: 'median reply, characters', value: 118 }, { label: 'distinct prompts', value: 871 }] },
+          { name: 'drift-round-1-pairs', kind: 'preference', hash: 'b07e55d1c2fa', rows: pairs().length, createdAt: '2026-08-02T10:48:00Z', recipe: { parent: 'feedback-1', chosen: 'sampled from drift/seed 1 at round 1', rejected: 'logged reply', temperature: 1 }, statistics: [{ label: 'pairs', value: pairs().length }, { label: 'chosen longer', value: '54 %' }, { label: 'identical pairs dropped', value: 3 }] },
+          { name: 'heldout-prompts', kind: 'prompts', hash: '55aa8fd10c77', rows: 240, createdAt: '2026-08-02T10:22:00Z', recipe: { split: 'held out', of: 'feedback-1', share: 0.1 }, statistics: [{ label: 'prompts', value: 240 }] },
+        ]
+  const rowsOf = (name: string): (FeedbackRow | Pair | { prompt: FeedbackRow['prompt']; task: null; conversationId: string })[] => {
+    if (name === 'feedback-1') return feedback()
+    if (name === 'drift-round-1-pairs') return pairs()
+    if (name === 'heldout-prompts') return feedback().slice(0, 240).map(({ prompt, conversationId }) => ({ prompt, task: null, conversationId }))
+    return notFound(`datasets.rows: expected a dataset of this workspace, got "${name}"`)
+  }
+
+  const info = (): ReturnType<Handlers['workspace.info']> => ({ path: '/home/ana/drift/support-logs', name: 'support-logs', host: 'server', version: '0.1.0', counts: { conversations: made.length === 0 ? 0 : options.conversations, signals: Math.round(signals().length * repeats), datasets: datasets().length, runs: options.runs() }, demo: options.demo() })
+
+  return {
+    'workspace.info': info,
+    'workspace.recent': () => ['support-logs', 'wildchat-slice', 'first-look'].map((name, index) => ({ path: `/home/ana/drift/${name}`, name, openedAt: `2026-08-0${5 - index}T09:00:00Z`, current: index === 0 })),
+    'workspace.open': info,
+    'doctor.run': () => ({
+      checks: [
+        { name: 'node', ok: true, detail: 'Node 24.9.0 on linux-x64' },
+        { name: 'sqlite', ok: true, detail: 'SQLite 3.50.4 with full-text search' },
+        { name: 'onnx', ok: true, detail: 'onnxruntime 1.30.0 runs; built with cpu, webgpu' },
+        { name: 'electron', ok: false, detail: 'the runtime is here, but there is no display: the workbench opens in a browser' },
+        { name: 'torch', ok: false, detail: 'Python 3.13.5 (python3) has no torch and no transformers; the torch engine is optional: set DRIFT_PYTHON to an interpreter that has them' },
+        { name: 'gpu', ok: false, detail: 'no NVIDIA GPU found (nvidia-smi: not found); the embedded engine runs on the CPU' },
+      ],
+    }),
+    'imports.list': () =>
+      made.length === 0
+        ? []
+        : [
+            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: 1.9 },
+            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1 },
+          ],
+    'imports.start': ({ files }) => {
+      const job: Job = { id: 'import-1', kind: 'import', title: `Import ${files.join(', ')}`, status: 'running', stage: 'reading', done: 4200, total: 12000, perSecond: 8123.4, etaSeconds: 1, runId: null, error: null }
+      options.push({ type: 'job', job })
+      setTimeout(() => {
+        options.push({ type: 'job', job: { ...job, status: 'done', done: 12000, etaSeconds: 0 } })
+        options.push({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals'] })
+      }, 2500)
+      return { jobId: job.id }
+    },
+    'imports.quarantine': () => ({
+      total: 3,
+      rows: [
+        { file: 'wildchat-2024.jsonl', row: 118, reason: 'conversation[2].role: expected user, assistant, system or tool, got "function"', raw: '{"conversation_id":"a1","conversation":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"function","content":"{}"}]}' },
+        { file: 'wildchat-2024.jsonl', row: 4031, reason: 'conversation: expected at least one user message, got none', raw: '{"conversation_id":"b2","conversation":[]}' },
+        { file: 'wildchat-2024.jsonl', row: 9977, reason: 'line is not JSON: unexpected end at column 812', raw: '{"conversation_id":"c3","conversation":[{"role":"user","content":"Tell me about' },
+      ],
+    }),
+    'conversations.list': (input) => {
+      const rows = matching(input)
+      if (input.sort !== 'imported') rows.sort((a, b) => sorts[input.sort](a) - sorts[input.sort](b))
+      if (input.descending) rows.reverse()
+      const total = Math.round(rows.length * repeats)
+      const seen: ConversationRow[] = []
+      for (let index = input.offset; index < Math.min(total, input.offset + input.limit); index++) {
+        const one = rows[index % rows.length]
+        if (one) seen.push(rowOf(one, Math.floor(index / rows.length), input.query))
+      }
+      return { total, rows: seen }
+    },
+    'conversations.facets': (input) => {
+      const rows = matching(input)
+      return [
+        { name: 'signal', values: tally(rows.flatMap(({ signals }) => [...new Set(signals.map((signal) => signal.label))])) },
+        { name: 'category', values: tally(rows.flatMap(({ signals }) => [...new Set(signals.flatMap((signal) => signal.categories))])) },
+        { name: 'source', values: tally(rows.map(({ conversation }) => conversation.source)) },
+        { name: 'model', values: tally(rows.map(({ conversation }) => conversation.model)) },
+        { name: 'language', values: tally(rows.map(({ conversation }) => conversation.language)) },
+        { name: 'turns', values: tally(rows.map(({ conversation }) => String(conversation.messages.length))).sort((a, b) => Number(a.value) - Number(b.value)) },
+      ]
+    },
+    'conversations.get': ({ id }) => {
+      const { conversation, signals } = find(id)
+      return { conversation: { ...conversation, id }, signals, usedIn: signals.length > 0 ? [{ dataset: 'feedback-1', run: 'drift/seed 1' }] : [] }
+    },
+    'signals.summary': () => {
+      const all = signals()
+      const categories = [...new Set(all.flatMap((signal) => signal.categories))]
+      return {
+        answeredTurns: Math.round(all.length * repeats),
+        labels: (['dissatisfied', 'satisfied', 'neutral'] as const).map((label) => ({ label, count: Math.round(all.filter((signal) => signal.label === label).length * repeats) })),
+        deciders: tally(all.map((signal) => `${signal.decider}\n${signal.deciderVersion}`)).map(({ value, count }) => ({ decider: value.split('\n')[0] ?? '', version: value.split('\n')[1] ?? '', count })),
+        categories: categories
+          .map((category) => {
+            const those = all.filter((signal) => signal.categories.includes(category))
+            return { category, count: Math.round(those.length * repeats), examples: those.slice(0, 3).map((signal) => ({ conversationId: signal.conversationId, turnIndex: signal.turnIndex, text: reply(signal).userText })) }
+          })
+          .sort((a, b) => b.count - a.count),
+        agreement: all.length === 0 ? null : { n: 188, precision: 0.871, recall: 0.742, f1: 0.801, against: 'imported labels' },
+      }
+    },
+    'signals.list': ({ label, category, decider, offset, limit }) => {
+      const all = signals().filter((signal) => (!label || signal.label === label) && (!category || signal.categories.includes(category)) && (!decider || signal.decider === decider))
+      const total = Math.round(all.length * repeats)
+      const rows: SignalRow[] = []
+      for (let index = offset; index < Math.min(total, offset + limit); index++) {
+        const signal = all[index % all.length]
+        if (signal) rows.push({ ...signal, ...reply(signal) })
+      }
+      return { total, rows }
+    },
+    'signals.run': () => {
+      const job: Job = { id: 'signals-1', kind: 'signals', title: 'Rules over every answered turn', status: 'running', stage: 'judging', done: 411, total: 1480, perSecond: 512, etaSeconds: 2, runId: null, error: null }
+      options.push({ type: 'job', job })
+      setTimeout(() => options.push({ type: 'job', job: { ...job, status: 'done', done: 1480 } }), 2000)
+      return { jobId: job.id }
+    },
+    'signals.label': ({ conversationId, turnIndex, label }) => {
+      const one = find(conversationId)
+      const before = one.signals.find((signal) => signal.turnIndex === turnIndex)
+      const signal: Signal | null = label === null ? null : { conversationId, turnIndex, label, probability: 1, categories: before?.categories ?? [], evidence: null, decider: 'human', deciderVersion: 'you' }
+      one.signals = [...one.signals.filter((other) => other.turnIndex !== turnIndex), ...(signal ? [signal] : [])].sort((a, b) => a.turnIndex - b.turnIndex)
+      options.push({ type: 'workspace.changed', nouns: ['signals'] })
+      return { signal }
+    },
+    'datasets.list': datasets,
+    'datasets.rows': ({ name, offset, limit }) => {
+      const rows = rowsOf(name)
+      return { total: rows.length, rows: rows.slice(offset, offset + limit) }
+    },
+    'datasets.build': ({ name, kind }) => ({ ...(datasets()[0] ?? notFound('datasets.build: no conversations')), name, kind }),
+    'datasets.export': ({ name, path }) => ({ path, rows: rowsOf(name).length }),
+  }
+}
