@@ -5,14 +5,11 @@
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { chooseStart } from '../backend/first-start.ts'
-import { type Backend, openBackend } from '../backend/index.ts'
-import type { Push } from '../shared/contract.ts'
-import type { Job } from '../shared/types.ts'
+import { openBackend } from '../backend/index.ts'
 import { serve } from '../server/index.ts'
-import { comparisonTable } from './comparison-table.ts'
+import { runFirstDemo } from './first-demo.ts'
 import { interfaceFolder } from './host-verbs.ts'
-import { Interrupted, interruption } from './interruption.ts'
-import { jobLine } from './job-line.ts'
+import { interruption } from './interruption.ts'
 import { aborted } from './serve.ts'
 
 type OpenOptions = { workspace?: string; port: number; demo: boolean; json?: true }
@@ -48,49 +45,13 @@ async function openHeadless(workspace: string, { port, json, runsDemo, headlessB
     if (json) console.log(JSON.stringify({ url: serving.url, workspace: backend.workspace.path, headlessBecause }))
     else console.log(`In the browser, because ${headlessBecause}: ${serving.url}`)
     openBrowser(serving.url)
-    if (runsDemo) await watchDemo(backend, interrupted, json === true)
+    if (runsDemo) await runFirstDemo(backend, { interrupted, notes: process.stderr, printResult: (text) => json || console.log(text) })
     await aborted(interrupted)
     await serving.close()
   } finally {
     await backend.close()
   }
 }
-
-/** Starts the quick experiment and shows it to its end. Throws `Interrupted` on Ctrl-C, after cancelling it. */
-async function watchDemo(backend: Backend, interrupted: AbortSignal, json: boolean): Promise<void> {
-  process.stderr.write('First start: running the quick built-in experiment (npm start -- --no-demo skips it, Ctrl-C stops it).\n')
-  const line = jobLine(process.stderr)
-  const job = await finishedDemo(backend, interrupted, line.show).finally(line.end)
-  if (interrupted.aborted) throw new Interrupted('interrupted')
-  if (job.status !== 'done') return void process.stderr.write(`The experiment ended as ${job.status}${job.error ? `: ${job.error}` : ''}. The workbench stays open; Ctrl-C ends it.\n`)
-  const { demo } = await backend.call('workspace.info', {})
-  if (demo && !json) console.log(`\n${comparisonTable(await backend.call('comparisons.get', { group: demo.group }))}\n`)
-  process.stderr.write('The workbench stays open; Ctrl-C ends it.\n')
-}
-
-async function finishedDemo(backend: Backend, interrupted: AbortSignal, show: (job: Job) => void): Promise<Job> {
-  let demoId: string | null = null
-  const { promise, resolve: finish } = Promise.withResolvers<Job>()
-  const onPush = (push: Push) => {
-    if (push.type !== 'job') return
-    // The experiment's runs are jobs too, and the ones worth watching.
-    if (push.job.status === 'running') show(push.job)
-    if (push.job.id === demoId && isOver(push.job)) finish(push.job)
-  }
-  const unsubscribe = backend.subscribe(onPush)
-  try {
-    demoId = (await backend.call('demo.start', { quick: true })).jobId
-    for (const job of await backend.call('jobs.list', {})) onPush({ type: 'job', job })
-    const cancel = () => void backend.call('jobs.cancel', { id: demoId! }).catch(() => {})
-    if (interrupted.aborted) cancel()
-    interrupted.addEventListener('abort', cancel, { once: true })
-    return await promise
-  } finally {
-    unsubscribe()
-  }
-}
-
-const isOver = (job: Job) => job.status !== 'queued' && job.status !== 'running'
 
 /** Only where a person would see it. */
 function openBrowser(url: string): void {

@@ -25,7 +25,6 @@ import { weightFeeds } from './training-step.ts'
 
 export const embeddedEngine: Engine = {
   name: 'embedded',
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous for engines that need it
   async load(folder, options = {}) {
     if (options.adapter !== undefined) throw new InputError(`expected a model without adapter, got ${options.adapter}: the embedded engine does not run adapters yet; merge it into the model first`)
     const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
@@ -150,7 +149,6 @@ class EmbeddedModel implements Model {
     }
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous for engines that need it
   async save(folder: string): Promise<void> {
     const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
     writeModelFolder(folder, this.folder, this.weights, changes)

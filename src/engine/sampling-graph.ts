@@ -16,9 +16,11 @@ function nextToken(graph: Graph, config: DecoderConfig, weight: WeightInputs, hi
 export function buildPrefillGraph(config: DecoderConfig): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const attention = packedAttention(graph, config, (layer, k, v) => {
-    graph.output(`k.${layer}`, k)
-    graph.output(`v.${layer}`, v)
+  const attention = packedAttention(graph, config, {
+    onKeysValues: (layer, k, v) => {
+      graph.output(`k.${layer}`, k)
+      graph.output(`v.${layer}`, v)
+    },
   })
   nextToken(graph, config, weight, buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), attention, predictingRows(graph)).hidden)
   return graph

@@ -9,7 +9,7 @@ import type { Tensor } from './safetensors.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
-import { headChunks, packTrainingRows, TrainingStep } from './training-step.ts'
+import { memoryPlan, packTrainingRows, TrainingStep } from './training-step.ts'
 
 export type Trainee = { config: DecoderConfig; weights: Map<string, Tensor>; threads: number }
 /** A task with the session it holds. */
@@ -33,7 +33,7 @@ export async function runDpoBatch(step: TrainingStep, config: DecoderConfig, pai
 
 export async function dpoStep({ config, weights, threads }: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<TrainingStep> {
   checkPairs(pairs, reference)
-  return TrainingStep.create(config, 'dpo', weights, threads, chunksFor(config, pairs.map(pair => pair.chosenIds.length + pair.rejectedIds.length - 1), batchSize))
+  return TrainingStep.create(config, 'dpo', weights, threads, memoryPlan(config.vocabulary, pairs.map(pair => sizeOf(dpoRow(pair))), batchSize))
 }
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
@@ -60,7 +60,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
     return row
   })
   const predictions = rows.map(row => row.predictions.length)
-  const step = await TrainingStep.create(trainee.config, 'language-model', trainee.weights, trainee.threads, chunksFor(trainee.config, predictions, config.per_device_train_batch_size))
+  const step = await TrainingStep.create(trainee.config, 'language-model', trainee.weights, trainee.threads, memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
   const lengths = rows.map(row => row.ids.length)
   return {
     ...common(trainee, step, 'sequences'),
@@ -82,7 +82,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
 /** Binary cross-entropy of the scalar at each sequence's last token. */
 export async function rewardTask(trainee: Trainee, examples: RewardRow[], config: TrainConfig): Promise<OpenTask> {
   const rows = examples.map(({ ids }) => rewardRow(ids))
-  const step = await TrainingStep.create(trainee.config, 'reward', trainee.weights, trainee.threads, 1)
+  const step = await TrainingStep.create(trainee.config, 'reward', trainee.weights, trainee.threads, { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
   return {
     ...common(trainee, step, 'sequences'),
@@ -119,10 +119,8 @@ function common({ weights }: Trainee, step: TrainingStep, noun: string): Pick<Op
   return { parameters: step.parameters, weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
 }
 
-/** The largest batch may hold the longest examples, the smallest just the shortest. */
-function chunksFor(config: DecoderConfig, predictions: number[], batchSize: number): number {
-  const sorted = predictions.toSorted((a, b) => b - a)
-  return headChunks(config.vocabulary, sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0), sorted.at(-1) ?? 1)
+function sizeOf(row: PackedRow): { tokens: number; predictions: number } {
+  return { tokens: row.ids.length, predictions: row.predictions.length }
 }
 
 function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {

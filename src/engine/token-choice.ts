@@ -5,8 +5,6 @@ export type Choice = { id: number; entropy: number }
 /** The smallest probability that top-p keeps, and the last id kept among those equal to it. */
 type Nucleus = { smallest: number; lastId: number }
 
-const EVERYTHING: Nucleus = { smallest: 0, lastId: Infinity }
-
 /** Buckets by exponent and three mantissa bits of a float32 in [0, 1]. */
 const BUCKET_SHIFT = 20
 const BUCKETS = (0x3f800000 >>> BUCKET_SHIFT) + 2
@@ -17,27 +15,33 @@ const BUCKETS = (0x3f800000 >>> BUCKET_SHIFT) + 2
  */
 export class NucleusFinder {
   private readonly mass = new Float64Array(BUCKETS)
-  private kept = new Int32Array(0)
+  private ids = new Int32Array(0)
 
   /** Ids that top-p keeps, rising; valid until the next call. */
   keep(probabilities: Float32Array, topP: number): Int32Array {
-    if (this.kept.length < probabilities.length) this.kept = new Int32Array(probabilities.length)
-    const { kept } = this
-    const { smallest, lastId } = topP < 1 ? this.find(probabilities, topP) : EVERYTHING
+    if (this.ids.length < probabilities.length) this.ids = new Int32Array(probabilities.length)
+    const { ids } = this
+    // All tokens below (1 - top_p) / V together cannot reach 1 - top_p: the nucleus lies above (0.99: rounding).
+    const floor = topP < 1 ? (0.99 * (1 - topP)) / probabilities.length : 0
+    let candidates = 0
+    for (let i = 0; i < probabilities.length; i++) if ((probabilities[i] as number) >= floor) ids[candidates++] = i
+    if (topP >= 1) return ids.subarray(0, candidates)
+    const { smallest, lastId } = this.find(probabilities, ids.subarray(0, candidates), topP)
     let count = 0
-    for (let i = 0; i < probabilities.length; i++) {
+    for (let k = 0; k < candidates; k++) {
+      const i = ids[k] as number
       const p = probabilities[i] as number
-      if (p < smallest || (p === smallest && i > lastId)) continue
-      kept[count++] = i
+      if (p > smallest || (p === smallest && i <= lastId)) ids[count++] = i
     }
-    return kept.subarray(0, count)
+    return ids.subarray(0, count)
   }
 
-  private find(probabilities: Float32Array, topP: number): Nucleus {
+  private find(probabilities: Float32Array, candidates: Int32Array, topP: number): Nucleus {
     const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length)
     const { mass } = this
     mass.fill(0)
-    for (let i = 0; i < bits.length; i++) {
+    for (let k = 0; k < candidates.length; k++) {
+      const i = candidates[k] as number
       const bucket = (bits[i] as number) >>> BUCKET_SHIFT
       mass[bucket] = (mass[bucket] as number) + (probabilities[i] as number)
     }
@@ -45,7 +49,10 @@ export class NucleusFinder {
     let above = 0
     while (bucket > 0 && above + (mass[bucket] as number) < topP) above += mass[bucket--] as number
     const crossing: number[] = []
-    for (let i = 0; i < bits.length; i++) if ((bits[i] as number) >>> BUCKET_SHIFT === bucket) crossing.push(i)
+    for (let k = 0; k < candidates.length; k++) {
+      const i = candidates[k] as number
+      if ((bits[i] as number) >>> BUCKET_SHIFT === bucket) crossing.push(i)
+    }
     crossing.sort((a, b) => (probabilities[b] as number) - (probabilities[a] as number) || a - b)
     let last = crossing[0] ?? 0
     for (const id of crossing) {

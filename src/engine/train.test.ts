@@ -11,7 +11,7 @@ import { decoderConfig } from './models/index.ts'
 import { createRandom } from './rng.ts'
 import { runDpoBatch } from './tasks.ts'
 import { lengthGroupedBatches, shuffledBatches, totalSteps } from './train.ts'
-import { headChunks, TrainingStep } from './training-step.ts'
+import { memoryPlan, TrainingStep } from './training-step.ts'
 
 const folders: string[] = []
 let folder = ''
@@ -110,26 +110,27 @@ describe('the next-token loss', () => {
   })
 })
 
-describe('a head in chunks', () => {
-  it('gives the gradients of one piece', async () => {
+describe('saving memory', () => {
+  it.each([['a head in chunks', { chunks: 3, lean: false }], ['attention computed again', { chunks: 1, lean: true }]])('%s gives the same gradients', async (_, plan) => {
     const { config, weights } = readModelFolder(folder)
     const decoder = decoderConfig(config)
-    const gradients = await Promise.all([1, 3].map(async chunks => {
-      const step = await TrainingStep.create(decoder, 'dpo', weights, 1, chunks)
+    const [plain, saving] = await Promise.all([{ chunks: 1, lean: false }, plan].map(async memory => {
+      const step = await TrainingStep.create(decoder, 'dpo', weights, 1, memory)
       await runDpoBatch(step, decoder, pairs, { chosen: new Float64Array(10).fill(-9), rejected: new Float64Array(10).fill(-14) }, [0, 1, 2, 5], { ...DPO, loss_type: ['sigmoid', 'sft'] }, 1, true)
       await step.release()
       return step.parameters
     }))
-    gradients[0]?.forEach(({ name, gradient }, i) => {
+    plain?.forEach(({ name, gradient }, i) => {
       const largest = gradient.reduce((top, value) => Math.max(top, Math.abs(value)), 0)
-      gradient.forEach((value, j) => expect(Math.abs(value - (gradients[1]?.[i]?.gradient[j] ?? NaN)), name).toBeLessThan(1e-5 * largest))
+      gradient.forEach((value, j) => expect(Math.abs(value - (saving?.[i]?.gradient[j] ?? NaN)), name).toBeLessThan(1e-5 * largest))
     })
   })
 
-  it('is cut by the size of the logits, never into more pieces than rows', () => {
-    expect(headChunks(49152, 768, 100)).toBe(3)
-    expect(headChunks(49152, 768, 2)).toBe(2)
-    expect(headChunks(1024, 500, 9)).toBe(1)
+  it('is planned by the largest batch, with no empty piece in the smallest', () => {
+    const rows = (count: number, predictions: number, least: number): { tokens: number; predictions: number }[] => [...Array.from({ length: count }, () => ({ tokens: 300, predictions })), { tokens: 300, predictions: least }]
+    expect(memoryPlan(49152, rows(8, 192, 100), 4)).toEqual({ chunks: 3, lean: false })
+    expect(memoryPlan(49152, rows(8, 192, 2), 4)).toEqual({ chunks: 2, lean: false })
+    expect(memoryPlan(1024, [{ tokens: 600, predictions: 500 }], 1)).toEqual({ chunks: 1, lean: true })
   })
 })
 

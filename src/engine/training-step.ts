@@ -8,14 +8,25 @@ import type { Tensor } from './safetensors.ts'
 import { GraphSession } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
-import type { Objective } from './training-graph.ts'
+import type { MemoryPlan, Objective } from './training-graph.ts'
 
 /** Largest number of logits that exist at once: 64 MiB. */
 const MAX_LOGITS = 2 ** 24
 
-/** Into how many pieces the head's rows are cut, given the predictions of the largest and of the smallest batch. */
-export function headChunks(vocabulary: number, largestBatch: number, smallestBatch: number): number {
-  return Math.max(1, Math.min(Math.ceil((largestBatch * vocabulary) / MAX_LOGITS), smallestBatch))
+/** From this length on a row's attention probabilities outweigh its other activations. */
+const LEAN_ROW_TOKENS = 512
+
+/**
+ * @param rows all that will be trained on: the largest batch may hold those that predict most, the smallest just the
+ *   one that predicts least (no piece of the head may be empty).
+ */
+export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; predictions: number }[], batchSize: number): MemoryPlan {
+  const sorted = rows.map(({ predictions }) => predictions).toSorted((a, b) => b - a)
+  const largest = sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0)
+  return {
+    chunks: Math.max(1, Math.min(Math.ceil((largest * vocabulary) / MAX_LOGITS), sorted.at(-1) ?? 1)),
+    lean: rows.some(({ tokens }) => tokens >= LEAN_ROW_TOKENS),
+  }
 }
 
 export class TrainingStep {
@@ -45,9 +56,9 @@ export class TrainingStep {
     }
   }
 
-  static async create(config: DecoderConfig, objective: Objective, weights: ReadonlyMap<string, Tensor>, threads: number, chunks: number): Promise<TrainingStep> {
-    const graph = buildTrainingGraph(config, objective, chunks)
-    return new TrainingStep(await GraphSession.create(graph, threads), config, weights, new Set(graph.outputs.keys()), chunks)
+  static async create(config: DecoderConfig, objective: Objective, weights: ReadonlyMap<string, Tensor>, threads: number, plan: MemoryPlan): Promise<TrainingStep> {
+    const graph = buildTrainingGraph(config, objective, plan)
+    return new TrainingStep(await GraphSession.create(graph, threads), config, weights, new Set(graph.outputs.keys()), plan.chunks)
   }
 
   /**

@@ -18,7 +18,7 @@ async function receive(message: ToBackend, ports: Electron.MessagePortMain[]): P
       if (backend && ports[0]) connectPort(backend, ports[0])
       return
     case 'open-workspace':
-      await backend?.call('workspace.open', { path: message.path }).catch((error: unknown) => console.error(error instanceof Error ? error.message : error))
+      await backend?.call('workspace.open', { path: message.path }).catch((error: unknown) => console.error(reason(error)))
       return
     case 'close':
       await backend?.close()
@@ -29,9 +29,12 @@ async function receive(message: ToBackend, ports: Electron.MessagePortMain[]): P
 async function open({ workspace, runsDemo }: Extract<ToBackend, { type: 'open' }>): Promise<void> {
   try {
     backend = await openBackend({ workspace, host: 'electron' })
-    if (runsDemo) await backend.call('demo.start', { quick: true })
     tell({ type: 'ready' })
   } catch (error) {
-    tell({ type: 'failed', message: error instanceof Error ? error.message : String(error) })
+    return tell({ type: 'failed', message: reason(error) })
   }
+  // The page shows it; an experiment that cannot start is no reason not to open.
+  if (runsDemo) await backend.call('demo.start', { quick: true }).catch((error: unknown) => console.error(`the built-in experiment could not start: ${reason(error)}`))
 }
+
+const reason = (error: unknown) => (error instanceof Error ? error.message : String(error))

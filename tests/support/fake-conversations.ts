@@ -100,6 +100,6 @@ function signalsOf(conversation: Conversation, index: number): Signal[] {
   return answeredTurns(conversation.messages).map((turnIndex): Signal => {
     const { label, probability, categories, evidence } = judgeTurn(conversation.messages, turnIndex)
     const imported = index % 9 === 4
-    return { conversationId: conversation.id, turnIndex, label, probability: imported ? 1 : probability, categories, evidence: imported ? null : evidence, decider: imported ? 'imported' : 'rules', deciderVersion: imported ? 'wildchat' : RULES_VERSION }
+    return { conversationId: conversation.id, turnIndex, label, probability: imported ? Number(label === 'dissatisfied') : probability, categories, evidence: imported ? null : evidence, decider: imported ? 'imported' : 'rules', deciderVersion: imported ? 'wildchat' : RULES_VERSION }
   })
 }

@@ -131,7 +131,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         { name: 'source', values: tally(rows.map(({ conversation }) => conversation.source)) },
         { name: 'model', values: tally(rows.map(({ conversation }) => conversation.model)) },
         { name: 'language', values: tally(rows.map(({ conversation }) => conversation.language)) },
-        { name: 'turns', values: tally(rows.map(({ conversation }) => String(conversation.messages.length))).sort((a, b) => Number(a.value) - Number(b.value)) },
+        { name: 'turns', values: tally(rows.map(({ conversation: { messages } }) => (messages.length <= 2 ? '1-2' : messages.length <= 4 ? '3-4' : messages.length <= 8 ? '5-8' : '9-16'))).sort((a, b) => parseInt(a.value) - parseInt(b.value)) },
       ]
     },
     'conversations.get': ({ id }) => {
@@ -151,7 +151,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
             return { category, count: Math.round(those.length * repeats), examples: those.slice(0, 3).map((signal) => ({ conversationId: signal.conversationId, turnIndex: signal.turnIndex, text: reply(signal).userText })) }
           })
           .sort((a, b) => b.count - a.count),
-        agreement: all.length === 0 ? null : { n: 188, precision: 0.871, recall: 0.742, f1: 0.801, against: 'imported labels' },
+        agreement: all.length === 0 ? null : { n: 188, precision: 0.871, recall: 0.742, f1: 0.801, against: 'human and imported' },
       }
     },
     'signals.list': ({ label, category, decider, offset, limit }) => {

@@ -5,7 +5,6 @@
  */
 import { cpSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { hash32 } from '../../core/rng.ts'
 import { type ChatMessage, simulateLog } from '../../core/world/log.ts'
 import { PROBE_CONDITIONS, type ProbeCondition, type ProbeFigures, probeConversations, selectProbeCases, summarizeProbe } from '../../core/world/probe.ts'
@@ -17,9 +16,9 @@ import type { Pair, PromptRow, VerifiableTask } from '../../shared/types.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { buildFeedback, buildSeedPairs, createDataset, hasDataset } from '../storage/datasets.ts'
 import type { Workspace } from '../storage/open.ts'
+import { SHIPPED_BASE } from './base.ts'
 import { BASE_MODEL, type DemoMethod, type DemoSize, demoRecipe, feedbackDataset, HELDOUT_DATASET, seedPairsDataset, TEST_DATASET, WORLD_SEED } from './settings.ts'
 
-const SHIPPED_BASE = fileURLToPath(new URL('../../../resources/base-model', import.meta.url))
 const MAX_NEW_TOKENS = 48
 const BATCH_SIZE = 256
 const HELDOUT_SAMPLES = 16

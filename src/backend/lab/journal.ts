@@ -86,7 +86,7 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   })
   const finished = writeAsOwner(db, context.lease, () => {
     outcome.write?.()
-    return finishStage(db, runId, key, { result: outcome.result, counts: outcome.counts ?? {}, summary: outcome.summary, seconds: seconds(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
+    return finishStage(db, runId, key, { result: outcome.result, counts: { ...outcome.counts, ...context.usage.counts() }, summary: outcome.summary, seconds: seconds(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
   })
   context.tell({ type: 'stage', stage: finished })
   return outcome.result
@@ -105,7 +105,7 @@ function adopt<Result>(context: LabContext, spec: StageSpec<Result>, inputHash: 
       copyRows(context, donor, spec)
       addLog(db, runId, 'info', `${spec.key}: taken over from ${donor.runId} (${donor.key}), whose inputs were equal`, context.now())
       // The ledger counts it as work of this run: another method must not look cheaper because it came second.
-      return finishStage(db, runId, spec.key, { result, counts: donor.counts, summary: donor.summary, seconds: donor.seconds ?? 0, endedAt: time, reusedFrom: donor.runId })
+      return finishStage(db, runId, spec.key, { result, counts: { ...donor.counts, ...context.usage.counts() }, summary: donor.summary, seconds: donor.seconds ?? 0, endedAt: time, reusedFrom: donor.runId })
     })
     context.tell({ type: 'stage', stage })
     return { result }

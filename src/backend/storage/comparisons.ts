@@ -4,7 +4,7 @@ import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import { requireDataset } from './datasets.ts'
 import type { ReadableDb } from './open.ts'
-import { ledgerOf } from './run-stages.ts'
+import { readLedger } from './run-stages.ts'
 import { readRunFiles, requireRun } from './runs.ts'
 
 export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
@@ -32,7 +32,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: Co
       heldout: heldoutOf(db, run.id),
       gradNorms: gradNormsOf(db, run.id),
       trainingPairs: db.prepare('SELECT round, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
-      ledger: ledgerOf(db, run.id),
+      ledger: readLedger(db, run.id),
     })),
     evaluation: {
       dataset: config.dataset,

@@ -172,9 +172,10 @@ function rotation(graph: Graph, { headDim }: DecoderConfig, tokens: string): (x:
 /**
  * Attention over packed tokens: heads gathered into padded blocks [B, Hk, G·T, D], and back. Declares the inputs
  * `positions`, `cos`, `sin`, `mask` and the index arrays that `packing.ts` feeds.
+ * `lean` trades time for memory where rows are long and gradients are wanted.
  * @param onKeysValues sees rotated k and v of each layer as blocks [B, Hk, T, D].
  */
-export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValues?: (layer: number, k: Value, v: Value) => void): Attend {
+export function packedAttention(graph: Graph, config: DecoderConfig, { lean = false, onKeysValues }: { lean?: boolean; onKeysValues?: (layer: number, k: Value, v: Value) => void } = {}): Attend {
   const { heads, keyValueHeads, headDim } = config
   const groups = heads / keyValueHeads
   const mask = graph.input('mask', ['B', 1, 'T', 'T'])
@@ -190,7 +191,7 @@ export function packedAttention(graph: Graph, config: DecoderConfig, onKeysValue
     const queries = blocks(rotate(q), heads, queryPad, queryUnpad)
     const [keys, values] = [blocks(rotate(k), keyValueHeads, keyPad, keyUnpad), blocks(v, keyValueHeads, keyPad, keyUnpad)]
     onKeysValues?.(layer, keys, values)
-    const o = at(graph.apply('Attention', [queries, keys, values, groupMask], { scale: 1 / Math.sqrt(headDim) }), 0)
+    const o = at(graph.apply('Attention', [queries, keys, values, groupMask], { scale: 1 / Math.sqrt(headDim), lean }), 0)
     return graph.reshape(at(graph.apply('GatherRows', [o, queryUnpad, queryPad], { zeroRow: false }), 0), ['N', heads * headDim])
   }
 }

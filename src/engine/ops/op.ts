@@ -42,7 +42,8 @@ export type OpAttributes = {
   // network layers
   RmsNorm: { epsilon: number }
   RotaryEmbedding: None
-  Attention: { scale: number }
+  /** `lean` computes the probabilities again in the backward pass instead of keeping them. */
+  Attention: { scale: number; lean: boolean }
   CachedAttention: { heads: number; keyValueHeads: number; scale: number }
   Softmax: None
   LogSoftmax: None

@@ -1,5 +1,5 @@
 /**
- * The metric rows of one run, on one axis: global steps across stages, in the order stages appeared.
+ * The metric rows of one run, on one axis: global steps across stages, warm start first, then round by round.
  * Plain arrays outside Vue's reactivity; whoever draws asks for a series when told that rows came in.
  */
 import type { MetricRow } from '../../shared/types.ts'
@@ -25,7 +25,7 @@ export function createMetricLog(): MetricLog {
 
   const spans = (): StageSpan[] => {
     let start = 0
-    return [...stages].map(([stage, rows]) => {
+    return [...stages].sort(([a], [b]) => stageRank(a) - stageRank(b)).map(([stage, rows]) => {
       const span = { stage, start, steps: rows.at(-1)?.step ?? 0 }
       start += span.steps
       return span

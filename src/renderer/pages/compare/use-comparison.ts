@@ -4,6 +4,7 @@ import type { Run } from '../../../shared/types.ts'
 import { useCall, type Answer } from '../../composables/use-call.ts'
 import { choice, list, optional, useParams } from '../../composables/use-params.ts'
 import type { CallOutput } from '../../../shared/contract.ts'
+import { newestGroup } from '../runs/groups.ts'
 
 export const TABS = [
   { value: 'scores', label: 'Scores' },
@@ -41,8 +42,4 @@ export function useComparison(): {
       params.run = next.runs ?? []
     },
   }
-}
-
-export function newestGroup(runs: readonly Run[]): string | null {
-  return runs.filter((run) => run.group !== null).reduce<Run | null>((newest, run) => (newest && newest.createdAt >= run.createdAt ? newest : run), null)?.group ?? null
 }

@@ -12,6 +12,6 @@ describe('parseSearch', () => {
 
 describe('parseTurns', () => {
   it('reads one number, a range and an open end', () => {
-    expect([parseTurns('4'), parseTurns('2–3'), parseTurns('10+'), parseTurns('many')]).toEqual([[4, 4], [2, 3], [10, null], null])
+    expect([parseTurns('4'), parseTurns('2–3'), parseTurns('1-2'), parseTurns('10+'), parseTurns('17-'), parseTurns('many')]).toEqual([[4, 4], [2, 3], [1, 2], [10, null], [17, null], null])
   })
 })

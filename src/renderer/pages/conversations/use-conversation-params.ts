@@ -61,9 +61,9 @@ export function useConversationParams() {
   return { params, filter, chips, toggle, clear, clearAll, holds }
 }
 
-/** `4`, `2–3`, `10+` as least and most turns. */
+/** `4`, `2–3`, `10+` (or `10-`) as least and most turns. */
 export function parseTurns(value: string): [number | null, number | null] | null {
-  const [, least, range, plus] = /^(\d+)(?:\s*[–-]\s*(\d+)|(\+))?$/.exec(value.trim()) ?? []
+  const [, least, range, plus] = /^(\d+)(?:\s*[–-]\s*(\d+)|([+–-]))?$/.exec(value.trim()) ?? []
   if (least === undefined) return null
   return [Number(least), plus ? null : Number(range ?? least)]
 }

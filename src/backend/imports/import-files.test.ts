@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { openDatabase } from '../storage/open.ts'
+import { getConversation } from '../storage/conversations.ts'
+import { listImports, pageOfQuarantinedRows } from '../storage/imports.ts'
+import { summarizeSignals } from '../storage/signals.ts'
+import { importFiles } from './import-files.ts'
+
+const rows = (n: number, tag = ''): { id: string; messages: { role: string; content: string }[] }[] => Array.from({ length: n }, (_, i) => ({ id: `c${i}`, messages: turns(`question ${tag}${i}`, `answer ${i}`) }))
+const count = (db: ReturnType<typeof anEmptyDatabase>, table: string): number => db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number
+
+test('good rows are imported, bad ones set aside with file, row, reason and text', async () => {
+  const db = anEmptyDatabase()
+  const [first, second] = rows(2)
+  const file = aJsonlFile([first, '{"id": "broken", "messages": [{"role":"user"', 'null', { messages: 5 }, '\u0000\u0001', { messages: [{ role: 'user', content: { a: 1 } }] }, { hello: 1 }, second])
+  const report = await importFiles(db, [file])
+  expect(report).toMatchObject({ imported: 2, duplicates: 0, quarantined: 6, format: 'openai' })
+  const { total, rows: bad } = pageOfQuarantinedRows(db, { importId: report.id, offset: 0, limit: 10 })
+  expect(total).toBe(6)
+  expect(bad.map(({ row }) => row)).toEqual([2, 3, 4, 5, 6, 7])
+  expect(bad.every((row) => row.file === file)).toBe(true)
+  expect(bad.map(({ reason }) => reason)).toEqual([
+    expect.stringMatching(/^expected JSON: /), 'expected a JSON object, got null', 'messages: expected a list of messages, got 5',
+    expect.stringMatching(/^expected JSON: /), 'messages[0].content: expected text, got an object', expect.stringMatching(/^expected a row of a known format .*, got the keys hello$/),
+  ])
+  expect(listImports(db)).toMatchObject([{ id: report.id, files: [file], imported: 2, quarantined: 6, format: 'openai', seconds: report.seconds }])
+})
+
+test('importing again adds nothing; identity is the text, not the id, source or file', async () => {
+  const db = anEmptyDatabase()
+  const first = aJsonlFile(rows(3), 'a.jsonl')
+  await importFiles(db, [first])
+  expect(await importFiles(db, [first])).toMatchObject({ imported: 0, duplicates: 3 })
+  const renamed = aJsonlFile(rows(4).map((row) => ({ ...row, id: `other ${row.id}`, source: 'elsewhere', conversations: undefined })), 'b.jsonl')
+  expect(await importFiles(db, [renamed])).toMatchObject({ imported: 1, duplicates: 3 })
+  expect(count(db, 'conversations')).toBe(4)
+  expect(count(db, 'messages')).toBe(8)
+})
+
+test('one file may hold a conversation twice', async () => {
+  const db = anEmptyDatabase()
+  expect(await importFiles(db, [aJsonlFile([...rows(2), ...rows(2)])])).toMatchObject({ imported: 2, duplicates: 2 })
+})
+
+test('plain, gzip and zstd, JSON lines and a JSON array are the same conversations, whatever the name', async () => {
+  const db = anEmptyDatabase()
+  const folder = aFolder()
+  const lines = Buffer.from(rows(5).map((row) => JSON.stringify(row)).join('\n'))
+  const list = Buffer.from(JSON.stringify(rows(5), null, 1))
+  const contents = { 'a.jsonl': lines, 'a.jsonl.gz': gzipSync(lines), 'odd-name': zstdCompressSync(lines), 'a.json': list, 'b.json.gz': gzipSync(list) }
+  for (const [i, [name, bytes]] of Object.entries(contents).entries()) {
+    writeFileSync(join(folder, name), bytes)
+    expect(await importFiles(db, [join(folder, name)])).toMatchObject(i === 0 ? { imported: 5 } : { imported: 0, duplicates: 5, quarantined: 0 })
+  }
+})
+
+test('a gzip file that ends early gives the rows before its end, and says so', async () => {
+  const db = anEmptyDatabase()
+  const file = join(aFolder(), 'cut.jsonl.gz')
+  const whole = gzipSync(rows(20_000).map((row) => JSON.stringify(row)).join('\n'))
+  writeFileSync(file, whole.subarray(0, whole.length / 2))
+  const report = await importFiles(db, [file])
+  expect(report.imported).toBeGreaterThan(1000)
+  expect(pageOfQuarantinedRows(db, { offset: 0, limit: 5 }).rows.at(-1)?.reason).toMatch(/cannot be read to its end: unexpected end of file/)
+})
+
+test('a file that is not there does not stop the others', async () => {
+  const db = anEmptyDatabase()
+  expect(await importFiles(db, ['/nowhere/a.jsonl', aJsonlFile(rows(2))])).toMatchObject({ imported: 2, quarantined: 1 })
+})
+
+test('several formats in one import are all named, the most frequent first', async () => {
+  const db = anEmptyDatabase()
+  const sharegpt = { conversations: [{ from: 'human', value: 'a' }, { from: 'gpt', value: 'b' }] }
+  expect((await importFiles(db, [aJsonlFile([sharegpt, ...rows(2)])])).format).toBe('openai+sharegpt')
+})
+
+test('an unknown format name is refused with the names there are', async () => {
+  await expect(importFiles(anEmptyDatabase(), [aJsonlFile(rows(1))], { format: 'excel' })).rejects.toThrow(/format: expected one of drift, .*, got "excel"/)
+})
+
+test('labels become signals of the decider imported, also on conversations that are there already', async () => {
+  const db = anEmptyDatabase()
+  const messages = turns('two fruits', 'kiwi', 'only one?', 'kiwi, fig', 'thanks')
+  await importFiles(db, [aJsonlFile([{ messages }])])
+  expect(summarizeSignals(db)).toMatchObject({ answeredTurns: 2, labels: [] })
+  const labels = [{ turn_index: 2, dsat: true, kind: 'correction' }, { turn_index: 4, dsat: false, sat: true, kind: 'thanks' }]
+  expect(await importFiles(db, [aJsonlFile([{ messages, labels }])])).toMatchObject({ imported: 0, duplicates: 1 })
+  expect(summarizeSignals(db)).toMatchObject({ labels: [{ label: 'satisfied', count: 1 }, { label: 'dissatisfied', count: 1 }].sort((a, b) => a.label.localeCompare(b.label)), deciders: [{ decider: 'imported', count: 2 }] })
+  expect(db.prepare('SELECT dissatisfied_turns, satisfied_turns FROM conversations').get()).toEqual({ dissatisfied_turns: 1, satisfied_turns: 1 })
+})
+
+test('an import that is stopped keeps whole batches, and importing again adds the rest', async () => {
+  const db = anEmptyDatabase()
+  const file = aJsonlFile(rows(30_000))
+  const stop = new AbortController()
+  await expect(importFiles(db, [file], { batchSize: 100, signal: stop.signal, onProgress: ({ imported }) => imported > 0 && stop.abort() })).rejects.toThrow()
+  const kept = count(db, 'conversations')
+  expect(kept).toBeGreaterThan(0)
+  expect(kept % 100).toBe(0)
+  expect(listImports(db)).toMatchObject([{ imported: kept, seconds: null }])
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 30_000 - kept, duplicates: kept })
+})
+
+test('an import that is killed leaves figures, conversations and search in agreement', async () => {
+  const folder = aFolder()
+  const file = aJsonlFile(rows(40_000))
+  const script = `import { openDatabase } from ${JSON.stringify(new URL('../storage/open.ts', import.meta.url).href)}
+    import { importFiles } from ${JSON.stringify(new URL('./import-files.ts', import.meta.url).href)}
+    const db = openDatabase(${JSON.stringify(join(folder, 'w.db'))})
+    await importFiles(db, [${JSON.stringify(file)}], { batchSize: 500, onProgress: ({ imported }) => imported > 0 && process.kill(process.pid, 'SIGKILL') })`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+  expect(await new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)))).toBe('SIGKILL')
+  const db = openDatabase(join(folder, 'w.db'))
+  try {
+    const kept = count(db, 'conversations')
+    expect(kept).toBeGreaterThan(0)
+    expect(listImports(db)).toMatchObject([{ imported: kept, seconds: null }])
+    expect(count(db, 'messages')).toBe(2 * kept)
+    expect(db.prepare("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'question'").pluck().get()).toBe(kept)
+    expect(await importFiles(db, [file])).toMatchObject({ imported: 40_000 - kept, duplicates: kept })
+  } finally {
+    db.close()
+  }
+})
+
+test('what was written is what was read, for any text', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.record({ role: fc.constantFrom('user', 'assistant', 'system', 'tool'), content: fc.string({ unit: 'binary' }) }), { minLength: 1, maxLength: 5 }), async (messages) => {
+      const db = openDatabase(':memory:')
+      try {
+        const report = await importFiles(db, [aJsonlFile([{ messages }])])
+        expect(report).toMatchObject({ imported: 1, quarantined: 0 })
+        const id = db.prepare('SELECT id FROM conversations').pluck().get() as string
+        // SQLite holds UTF-8: a lone half of a surrogate pair is the replacement character from there on.
+        expect(getConversation(db, id)?.conversation.messages).toEqual(messages.map(({ role, content }) => ({ role, content: content.toWellFormed() })))
+      } finally {
+        db.close()
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('any bytes at all are imported or set aside', async () => {
+  const db = anEmptyDatabase()
+  const file = join(aFolder(), 'noise')
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+      writeFileSync(file, bytes)
+      const { imported } = await importFiles(db, [file])
+      expect(imported).toBe(0)
+    }),
+    { numRuns: 100 },
+  )
+})

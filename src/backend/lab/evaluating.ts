@@ -1,0 +1,111 @@
+/** The lab's `evaluate`: verified samples of a policy, margins on held-out pairs, and what the round trained on. */
+import { hash32 } from '../../core/rng.ts'
+import { verify } from '../../core/verifiers.ts'
+import type { SampleRequest } from '../../engine/engine.ts'
+import type { Policy } from '../../recipes/lab.ts'
+import { UsageError } from '../../shared/errors.ts'
+import type { EvaluationConfig } from '../../shared/recipe.ts'
+import type { Pair, PromptRow, VerifiableTask } from '../../shared/types.ts'
+import { countEvaluations, insertEvaluations, type PairStatistics, setHeldout, setPairStatistics, type StoredEvaluation } from '../storage/evaluations.ts'
+import { writeAsOwner } from '../storage/runs.ts'
+import { hashOf, type LabContext, log } from './context.ts'
+import { runStage } from './journal.ts'
+import { drawReplies, fitPrompts } from './sampling.ts'
+import { scorePairs } from './scores.ts'
+import { tokenizePairs } from './text.ts'
+
+/** What an evaluation of the recipe reads. */
+export type EvaluationData = { config: EvaluationConfig; prompts: PromptRow[]; heldout: Pair[] }
+
+export const BASE_ROUND = -1
+
+/** One series of samples: all prompts of a dataset at one temperature. */
+type Series = { config: EvaluationConfig; prompts: PromptRow[]; temperature: number; samples: number }
+
+/** The base itself has no margin against the base: `round` -1 is evaluated without held-out pairs. */
+export async function evaluateStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[]): Promise<void> {
+  if (evaluations.length === 0) return
+  const { workspace: { db }, lease: { runId }, recipe: { seed, training } } = context
+  const key = round === BASE_ROUND ? 'base/evaluate' : `round-${round}/evaluate`
+  const series = evaluations.flatMap(({ config, prompts }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k })))
+  const heldout = policy.hash === base.hash ? [] : evaluations.filter((evaluation) => evaluation.heldout.length > 0)
+  await runStage<null>(context, {
+    key,
+    kind: 'evaluate',
+    round,
+    startsFrom: policy.name,
+    inputs: {
+      policy: policy.hash,
+      seed,
+      series: evaluations.map(({ config: { heldout_pairs: _, ...config }, prompts }) => ({ config, prompts: hashOf(prompts) })),
+      heldout: heldout.map(({ config, heldout: pairs }) => ({ base: base.hash, dataset: config.heldout_pairs, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), beta: training.beta, maxLength: training.max_length })),
+    },
+    async work(stage) {
+      const pairs = heldout.reduce((sum, { heldout: rows }) => sum + rows.length, 0)
+      const total = series.reduce((sum, { prompts, samples }) => sum + prompts.length * samples, 0) + pairs
+      let before = 0
+      for (const one of series) {
+        await evaluateSeries(context, key, round, policy, one, (rows) => stage.commit(() => insertEvaluations(db, runId, rows)), (done) => stage.progress(before + done, total))
+        before += one.prompts.length * one.samples
+      }
+      for (const { config, heldout: rows } of heldout) {
+        const margins = await heldoutMargins(context, key, policy, base, rows, (done) => stage.progress(before + done, total))
+        stage.commit(() => setHeldout(db, runId, round, config.heldout_pairs ?? '', margins))
+        before += rows.length
+        stage.progress(before, total)
+      }
+      return { result: null, summary: { prompts: series[0]?.prompts.length ?? 0, samples: total - pairs, ...(pairs > 0 ? { 'held-out pairs': pairs } : {}) } }
+    },
+  })
+}
+
+async function evaluateSeries(context: LabContext, key: string, round: number, policy: Policy, { config, prompts, temperature, samples }: Series, commit: (rows: StoredEvaluation[]) => void, tell: (done: number) => void): Promise<void> {
+  const { workspace: { db }, lease: { runId }, recipe: { seed } } = context
+  const ids = fitPrompts(context, key, prompts.map(({ prompt }) => prompt), { max_prompt_tokens: Infinity, max_new_tokens: config.max_new_tokens })
+  // Neither method nor round is in the seed: common random numbers make differences less noisy.
+  const requests = ids.flatMap((promptIds, prompt) => Array.from({ length: samples }, (_, i): SampleRequest => ({ promptIds, seed: hash32(`${seed}/evaluate/${config.dataset}/${temperature}/${prompt}/${i}`) })))
+  let done = countEvaluations(db, runId, { round, dataset: config.dataset, temperature })
+  tell(done)
+  for await (const replies of drawReplies(context, policy.folder, requests, done, { temperature, top_p: 1, max_new_tokens: config.max_new_tokens, batch_size: config.batch_size })) {
+    const rows = replies.map(({ text, tokens, entropy, finishReason }, i): StoredEvaluation => {
+      const promptIndex = Math.floor((done + i) / samples)
+      const { taskScore: score, reward, pass, checks, items, solutionSize } = verify(taskOf(prompts[promptIndex], config.dataset, promptIndex), text)
+      return { round, dataset: config.dataset, temperature, promptIndex, sampleIndex: (done + i) % samples, seed, text, score, reward, pass, checks, items, solutionSize, tokens, entropy, finishReason }
+    })
+    commit(rows)
+    done += rows.length
+    tell(done)
+  }
+}
+
+function taskOf(row: PromptRow | undefined, dataset: string, index: number): VerifiableTask {
+  if (!row?.task) throw new UsageError(`evaluation dataset ${dataset}, row ${index}: expected a task that a program can verify, got none. Name a prompts dataset whose rows carry a task`)
+  return row.task
+}
+
+/** beta x (log-ratio of chosen to rejected under the policy minus that under the base), in the order of the pairs. */
+async function heldoutMargins(context: LabContext, key: string, policy: Policy, base: Policy, pairs: readonly Pair[], tell: (done: number) => void): Promise<number[]> {
+  const { beta, max_length: maxLength } = context.recipe.training
+  const { tokens, dropped } = tokenizePairs(context.text, pairs, maxLength)
+  if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} held-out pairs are left out, because their prompt alone fills max_length ${maxLength}`)
+  const own = await scorePairs(context, policy, tokens, tell)
+  const reference = await scorePairs(context, base, tokens, () => context.signal.throwIfAborted())
+  return tokens.map((_, i) => beta * ((own.chosen[i] ?? NaN) - (own.rejected[i] ?? NaN) - (reference.chosen[i] ?? NaN) + (reference.rejected[i] ?? NaN)))
+}
+
+/** How good the sides of a round's pairs are by the rows' own verifier; nothing where rows carry no task. */
+export function describePairs(context: LabContext, round: number, pairs: readonly Pair[]): void {
+  const { workspace: { db }, lease } = context
+  if (pairs.length === 0) return
+  const verdicts = pairs.flatMap(({ task, chosen, rejected }) => (task === null ? [] : [{ chosen: verify(task, chosen), rejected: verify(task, rejected) }]))
+  const mean = (values: readonly number[]): number | null => (values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length)
+  const different = verdicts.filter(({ chosen, rejected }) => chosen.reward !== rejected.reward)
+  const row: PairStatistics = {
+    round,
+    pairs: pairs.length,
+    chosenScore: mean(verdicts.map(({ chosen }) => chosen.taskScore)),
+    rejectedScore: mean(verdicts.map(({ rejected }) => rejected.taskScore)),
+    pairAccuracy: mean(different.map(({ chosen, rejected }) => (chosen.reward > rejected.reward ? 1 : 0))),
+  }
+  writeAsOwner(db, lease, () => setPairStatistics(db, lease.runId, row))
+}

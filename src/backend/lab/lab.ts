@@ -1,0 +1,77 @@
+/** `Lab` of the recipes, implemented on an engine and the workspace's journal. */
+import { makeRng } from '../../core/rng.ts'
+import { verify } from '../../core/verifiers.ts'
+import type { Lab, Policy, RewardModel } from '../../recipes/lab.ts'
+import { UsageError } from '../../shared/errors.ts'
+import { setSampleRewards } from '../storage/run-stages.ts'
+import { type LabContext, roundOf } from './context.ts'
+import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData } from './evaluating.ts'
+import { runStage } from './journal.ts'
+import { sampleStage } from './sampling.ts'
+import { scoreRewards } from './scores.ts'
+import { replyIds } from './text.ts'
+import { trainRewardStage, trainStage } from './training.ts'
+
+export function createLab(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Lab {
+  const { recipe, usage } = context
+  const rewardHashes = new Map<string, string>()
+  return {
+    base,
+
+    draw(stage, rows, n) {
+      if (n === null || rows.length === 0) return rows.slice(0, n ?? undefined)
+      const rng = makeRng(`${recipe.seed}/${stage}/draw`)
+      const drawn: typeof rows = []
+      while (drawn.length < n) drawn.push(...rng.shuffled(rows).slice(0, n - drawn.length))
+      return drawn
+    },
+
+    train(stage, start, reference, pairs, training) {
+      usage.addPairs(pairs)
+      return trainStage(context, stage, start, reference, pairs, training)
+    },
+
+    async sample(stage, policy, prompts, sampling) {
+      const replies = await sampleStage(context, stage, policy, prompts, sampling)
+      usage.addSamples(prompts, replies)
+      return replies
+    },
+
+    async trainReward(stage, start, satisfied, dissatisfied): Promise<RewardModel> {
+      if (recipe.reward === 'verifiable') return { verifier: true }
+      const { folder, hash } = await trainRewardStage(context, stage, start, satisfied, dissatisfied)
+      rewardHashes.set(folder, hash)
+      return { folder }
+    },
+
+    reward(stage, model, rows) {
+      const candidates = rows.map(({ row, reply }) => [row.prompt, reply, row.task])
+      return runStage<number[]>(context, {
+        key: stage,
+        kind: 'reward',
+        round: roundOf(stage),
+        startsFrom: null,
+        inputs: { model: 'verifier' in model ? 'verifier' : rewardHashes.get(model.folder), candidates },
+        async work({ progress }) {
+          progress(0, rows.length)
+          const rewards =
+            'verifier' in model
+              ? rows.map(({ row, reply }) => {
+                  if (row.task === null) throw new UsageError(`${stage}: expected rows with a task that a program can verify (reward: verifiable), got one of conversation ${row.conversationId} without; set reward: learned`)
+                  return verify(row.task, reply).reward
+                })
+              : [...(await scoreRewards(context, { folder: model.folder, hash: rewardHashes.get(model.folder) ?? '' }, rows.map(({ row, reply }) => replyIds(context.text, row.prompt, reply, recipe.training.max_length)), (done) => progress(done, rows.length)))]
+          // The candidates of a round are its samples, in their order.
+          const sampled = stage.replace(/\/reward$/, '/sample')
+          return { result: rewards, counts: { rewardQueries: rows.length }, summary: { queries: rows.length }, write: () => setSampleRewards(context.workspace.db, context.lease.runId, sampled, rewards) }
+        },
+      })
+    },
+
+    async evaluate(round, policy, pairs) {
+      describePairs(context, round, pairs)
+      if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, evaluations)
+      await evaluateStage(context, round, policy, base, evaluations)
+    },
+  }
+}

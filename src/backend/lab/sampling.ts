@@ -1,0 +1,92 @@
+/** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
+import { hash32 } from '../../core/rng.ts'
+import type { SampleRequest } from '../../engine/engine.ts'
+import type { Policy, SamplePrompt } from '../../recipes/lab.ts'
+import { UsageError } from '../../shared/errors.ts'
+import type { SamplingConfig } from '../../shared/recipe.ts'
+import type { Message } from '../../shared/types.ts'
+import { countSamples, insertSamples, readStoredSamples, type StoredSample, toSampleRow } from '../storage/run-stages.ts'
+import { type LabContext, log, roundOf } from './context.ts'
+import { runStage } from './journal.ts'
+import { fitPrompt, replyText } from './text.ts'
+
+export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; entropy: number; logp: number }
+export type DrawSettings = { temperature: number; top_p: number; max_new_tokens: number; batch_size: number }
+
+export async function sampleStage(context: LabContext, key: string, policy: Policy, prompts: readonly SamplePrompt[], sampling: SamplingConfig): Promise<string[][]> {
+  const { workspace: { db }, lease: { runId }, recipe: { seed } } = context
+  const total = prompts.length * sampling.n
+  await runStage<{ samples: number }>(context, {
+    key,
+    kind: 'sample',
+    round: roundOf(key),
+    startsFrom: policy.name,
+    inputs: { policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling, seed, stage: key },
+    async work(stage) {
+      if (prompts.length === 0) throw new UsageError(`${key}: expected logged rows to sample for, got none. The dataset holds no row of the kind this recipe learns from: look at its labels`)
+      const requests = fitPrompts(context, key, prompts.map(({ messages }) => messages), sampling).flatMap((promptIds, promptIndex) =>
+        Array.from({ length: sampling.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: hash32(`${seed}/${key}/${promptIndex}/${sampleIndex}`) })),
+      )
+      let done = countSamples(db, runId, key)
+      stage.progress(done, total)
+      for await (const replies of drawReplies(context, policy.folder, requests, done, sampling)) {
+        const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[Math.floor((done + i) / sampling.n)] as SamplePrompt, reply) }))
+        stage.commit(() => insertSamples(db, runId, key, samples))
+        done += samples.length
+        context.tell({ type: 'samples', rows: samples.map(({ index, sample }) => toSampleRow(key, index, sample, null)) })
+        stage.progress(done, total)
+      }
+      const stored = readStoredSamples(db, runId, key)
+      const tokens = stored.reduce((sum, sample) => sum + sample.tokens, 0)
+      const cutShort = stored.filter(({ finishReason }) => finishReason === 'length').length
+      const empty = stored.filter(({ text }) => text.trim() === '').length
+      if (cutShort > 0) log(context, 'warning', `${key}: ${cutShort} of ${total} replies were cut at max_new_tokens ${sampling.max_new_tokens}`)
+      if (empty > 0) log(context, 'warning', `${key}: ${empty} of ${total} replies are empty`)
+      return {
+        result: { samples: total },
+        counts: { samplesDrawn: total, generatedTokens: tokens },
+        summary: { samples: total, tokens, 'cut short': cutShort, entropy: stored.reduce((sum, sample) => sum + sample.entropy, 0) / total },
+      }
+    },
+  })
+  const texts = readStoredSamples(db, runId, key).map(({ text }) => text)
+  return prompts.map((_, i) => texts.slice(i * sampling.n, (i + 1) * sampling.n))
+}
+
+/** Ids of all prompts within the settings and the model's context; what had to be cut is logged. */
+export function fitPrompts(context: LabContext, key: string, prompts: readonly (readonly Message[])[], settings: { max_prompt_tokens: number; max_new_tokens: number }): number[][] {
+  const limit = Math.min(settings.max_prompt_tokens, context.text.context - settings.max_new_tokens)
+  if (limit < 1) throw new UsageError(`${key}: max_new_tokens ${settings.max_new_tokens} leaves no room for a prompt in the model's context of ${context.text.context} tokens; lower it`)
+  const fitted = prompts.map((messages) => fitPrompt(messages, limit, context.text.renderer))
+  const cut = fitted.filter((prompt) => prompt.cut > 0)
+  if (cut.length > 0) {
+    const dropped = cut.reduce((sum, prompt) => sum + prompt.dropped, 0)
+    log(context, 'warning', `${key}: ${cut.length} of ${prompts.length} prompts were longer than ${limit} tokens; their oldest ${cut.reduce((sum, prompt) => sum + prompt.cut, 0)} characters${dropped > 0 ? ` (${dropped} messages whole)` : ''} were left out, the last message's end was kept`)
+  }
+  return fitted.map(({ ids }) => ids)
+}
+
+/**
+ * Replies from request `done` on, batch by batch. A batch is `batch_size` consecutive requests whatever was
+ * interrupted, because sequences decoded together belong to what makes results repeatable.
+ */
+export async function* drawReplies(context: LabContext, folder: string, requests: readonly SampleRequest[], done: number, settings: DrawSettings): AsyncGenerator<DrawnReply[]> {
+  const { text } = context
+  for (let from = done; from < requests.length; from += settings.batch_size) {
+    const model = await context.models.use(folder)
+    const batch = requests.slice(from, from + settings.batch_size)
+    const replies: DrawnReply[] = []
+    for await (const completions of model.sample(batch, { ...settings, greedy: settings.temperature === 0, temperature: settings.temperature || 1, eosIds: text.eosIds })) {
+      for (const { completionIds, finishReason, entropy, logp } of completions) replies.push({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
+    }
+    if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
+    yield replies
+  }
+}
+
+/** The disliked reply is shown where the prompt shows it to the policy. */
+function toStoredSample({ messages, about }: SamplePrompt, reply: DrawnReply): StoredSample {
+  const isGuided = JSON.stringify(messages) !== JSON.stringify(about.prompt)
+  return { prompt: about.prompt, ...reply, rejected: isGuided ? about.reply : null, userFeedback: isGuided ? about.userFeedback : null, conversationId: about.conversationId, turnIndex: about.turnIndex }
+}
+

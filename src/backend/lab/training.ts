@@ -1,0 +1,151 @@
+/** The lab's `train` and `trainReward`: optimizer steps journaled as they end, checkpoints, the model at the end. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { hash32, makeRng } from '../../core/rng.ts'
+import type { Model, TrainConfig, TrainHooks } from '../../engine/engine.ts'
+import { totalSteps } from '../../engine/train.ts'
+import type { Policy } from '../../recipes/lab.ts'
+import { UsageError } from '../../shared/errors.ts'
+import type { TrainingConfig } from '../../shared/recipe.ts'
+import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.ts'
+import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
+import { setProgress } from '../storage/runs.ts'
+import { readLatestCheckpoint, writeCheckpoint } from './checkpoints.ts'
+import { type LabContext, log, roundOf, Stopped } from './context.ts'
+import { runStage } from './journal.ts'
+import { hashModel, isModelIntact, linkModel } from './models.ts'
+import { scorePairs } from './scores.ts'
+import { replyIds, tokenizePairs } from './text.ts'
+
+/** A model a stage has made; `folder` is relative to the workspace. */
+type TrainedModel = { name: string; folder: string; hash: string }
+type Prepared = { examples: number; config: TrainConfig; summary: RunStage['summary']; train(model: Model, hooks: TrainHooks): Promise<void> }
+
+const CHECKPOINT_STEPS = 16
+const CHECKPOINT_MS = 2_500
+/** A checkpoint's own time is to stay below this share of the work. */
+const CHECKPOINT_SHARE = 0.05
+
+export async function trainStage(context: LabContext, key: string, start: Policy, reference: Policy, pairs: readonly Pair[], training: TrainingConfig): Promise<Policy> {
+  const { recipe: { seed } } = context
+  const trained = await trainModel(context, key, start, {
+    inputs: { objective: 'dpo', start: start.hash, reference: reference.hash, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), training, seed, stage: key },
+    async prepare() {
+      const { tokens, dropped, cut } = tokenizePairs(context.text, pairs, training.max_length)
+      if (tokens.length === 0) throw new UsageError(`${key}: expected pairs to train on, got ${pairs.length === 0 ? 'none: no reply of this round differed, or the dataset holds none' : `${pairs.length} whose prompts alone fill training.max_length ${training.max_length}; raise it`}`)
+      if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} pairs are left out, because their prompt alone fills max_length ${training.max_length}`)
+      if (cut > 0) log(context, 'warning', `${key}: ${cut} of ${pairs.length} pairs were cut at max_length ${training.max_length}`)
+      const logps = await scorePairs(context, reference, tokens, () => context.signal.throwIfAborted())
+      const { max_length: _, ...config } = training
+      const dpo = { ...config, seed: hash32(`${seed}/${key}`) }
+      return { examples: tokens.length, config: dpo, summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
+    },
+  })
+  return { ...trained, folder: join(context.workspace.path, trained.folder) }
+}
+
+/** Scalar head on `start`: satisfied replies against as many dissatisfied ones. */
+export async function trainRewardStage(context: LabContext, key: string, start: Policy, satisfied: readonly FeedbackRow[], dissatisfied: readonly FeedbackRow[]): Promise<{ folder: string; hash: string }> {
+  const { recipe: { seed, reward_training: own, training } } = context
+  const perClass = Math.min(satisfied.length, dissatisfied.length)
+  const draw = (rows: readonly FeedbackRow[], name: string): FeedbackRow[] => makeRng(`${seed}/${key}/${name}`).shuffled(rows).slice(0, perClass)
+  const examples = [...draw(satisfied, 'satisfied').map((row) => ({ row, label: 1 as const })), ...draw(dissatisfied, 'dissatisfied').map((row) => ({ row, label: 0 as const }))]
+  context.usage.addLabels(examples.map(({ row }) => row))
+  const trained = await trainModel(context, key, start, {
+    inputs: { objective: 'reward', start: start.hash, rows: examples.map(({ row, label }) => [row.prompt, row.reply, label]), own, training, seed, stage: key },
+    // eslint-disable-next-line @typescript-eslint/require-await -- the other objective scores its reference first
+    async prepare() {
+      if (perClass === 0) throw new UsageError(`${key}: expected satisfied and dissatisfied replies to tell apart, got ${satisfied.length} and ${dissatisfied.length}. Label some of both, or set reward: verifiable where rows carry a task`)
+      const rows = examples.map(({ row, label }) => ({ ids: replyIds(context.text, row.prompt, row.reply, training.max_length), label }))
+      const config: TrainConfig = { ...training, ...own, gradient_accumulation_steps: 1, max_steps: -1, seed: hash32(`${seed}/${key}`) }
+      return { examples: rows.length, config, summary: { satisfied: perClass, dissatisfied: perClass }, train: (model, hooks) => model.trainReward(rows, config, hooks) }
+    },
+  })
+  return { folder: join(context.workspace.path, trained.folder), hash: trained.hash }
+}
+
+function trainModel(context: LabContext, key: string, start: Policy, objective: { inputs: unknown; prepare(): Promise<Prepared> }): Promise<TrainedModel> {
+  const { workspace, lease: { runId } } = context
+  const { db } = workspace
+  const name = key.replace(/\/train$/, '')
+  const place = `runs/${runId}/models/${name}`
+  const folder = join(workspace.path, place)
+  const checkpoints = join(workspace.runs, runId, 'checkpoints', key.replaceAll('/', '-'))
+  const removeCheckpoints = (): void => rmSync(checkpoints, { recursive: true, force: true })
+  const keep = (result: TrainedModel): void => {
+    if (name !== 'reward') setProgress(db, runId, { modelPath: result.folder })
+  }
+  return runStage<TrainedModel>(context, {
+    key,
+    kind: 'train',
+    round: roundOf(key),
+    startsFrom: start.name,
+    inputs: objective.inputs,
+    isIntact: (result) => isModelIntact(db, join(workspace.path, result.folder), result.hash),
+    adopt(result) {
+      const from = join(workspace.path, result.folder)
+      if (!isModelIntact(db, from, result.hash)) return null
+      linkModel(from, folder)
+      const own = { name, folder: place, hash: result.hash }
+      keep(own)
+      return own
+    },
+    discard: removeCheckpoints,
+    async work(stage) {
+      const prepared = await objective.prepare()
+      const steps = totalSteps(Math.ceil(prepared.examples / prepared.config.per_device_train_batch_size), prepared.config)
+      const resumeFrom = readLatestCheckpoint(checkpoints, stage.inputHash)
+      stage.commit(() => deleteMetricsAfter(db, runId, key, resumeFrom?.step ?? 0))
+      stage.progress(resumeFrom?.step ?? 0, steps)
+      const model = await context.models.take(start.folder)
+      let saved = performance.now()
+      let writingMs = 0
+      await prepared.train(model, {
+        signal: context.signal,
+        ...(resumeFrom === null ? {} : { resumeFrom }),
+        // Asked after each step; when a checkpoint is written has no influence on numbers.
+        get checkpointEvery() {
+          const sinceMs = performance.now() - saved
+          if (sinceMs * CHECKPOINT_SHARE < writingMs) return undefined
+          return sinceMs > CHECKPOINT_MS ? 1 : CHECKPOINT_STEPS
+        },
+        onStep(metrics, details) {
+          const row: MetricRow = { stage: key, ...metrics }
+          stage.commit(() => insertMetric(db, runId, row, details))
+          context.tell({ type: 'metrics', rows: [row] })
+          tellProgress(stage.progress, metrics.step, steps)
+        },
+        onCheckpoint(state) {
+          const began = performance.now()
+          writeCheckpoint(checkpoints, state, stage.inputHash, context.recipe.save_total_limit)
+          saved = performance.now()
+          writingMs = saved - began
+        },
+      })
+      await model.save(folder)
+      await context.models.put(folder, model)
+      const result = { name, folder: place, hash: hashModel(db, folder) }
+      const last = lastMetric(db, runId, key)
+      const figure = (metric: string): number | null => (typeof last?.[metric] === 'number' ? last[metric] : null)
+      const shown = ['loss', 'rewards/margins', 'rewards/accuracies', 'accuracy'].flatMap((metric) => (figure(metric) === null ? [] : [[metric, figure(metric)] as const]))
+      return {
+        result,
+        counts: { trainedTokens: figure('num_tokens') ?? 0, optimizerSteps: steps },
+        summary: { ...prepared.summary, steps, ...Object.fromEntries(shown) },
+        write: () => keep(result),
+      }
+    },
+  }).then((result) => {
+    removeCheckpoints()
+    return result
+  })
+}
+
+/** The training loop itself stops at the end of a step, with a checkpoint: an abort must not fly out of its hook. */
+function tellProgress(progress: (done: number, total: number) => void, done: number, total: number): void {
+  try {
+    progress(done, total)
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error
+  }
+}

@@ -1,0 +1,72 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { calls } from '../../shared/contract.ts'
+import { importFiles } from '../imports/import-files.ts'
+import { countFacets, pageOfConversations } from './browse.ts'
+import type { WritableDb } from './open.ts'
+import { MARK_END, MARK_START, matchExpression, searchTurns } from './search.ts'
+
+async function aLog(): Promise<WritableDb> {
+  const db = anEmptyDatabase()
+  await importFiles(db, [
+    aJsonlFile([
+      { source: 'shop', model: 'm1', language: 'English', messages: turns('red shoes please', 'No red shoes.', "that's not what i asked for", 'Here: red shoes.', 'perfect'), labels: [{ turn_index: 2, dsat: true, kind: 'complaint' }, { turn_index: 4, dsat: false, sat: true, kind: 'thanks' }] },
+      { source: 'shop', model: 'm2', language: 'English', messages: turns('blue shoes', 'Blue shoes.', 'and socks?'), labels: [{ turn_index: 2, dsat: false }] },
+      { source: 'travel', model: 'm1', language: 'French', messages: turns('un café à Paris, don’t be late', 'Le Procope.') },
+    ]),
+  ])
+  return db
+}
+
+const list = (db: WritableDb, input: Record<string, unknown> = {}) => pageOfConversations(db, calls['conversations.list'].input.parse(input))
+const facets = (db: WritableDb, input: Record<string, unknown> = {}) => Object.fromEntries(countFacets(db, input).map(({ name, values }) => [name, Object.fromEntries(values.map(({ value, count }) => [value, count]))]))
+
+test('search ANDs words within a turn and counts all turns, whatever the limit', async () => {
+  const db = await aLog()
+  expect(searchTurns(db, 'red shoes', 1)).toMatchObject({ total: 3, hits: [{ turn_index: expect.any(Number) as number }] })
+  expect(searchTurns(db, 'red socks', 10)).toEqual({ total: 0, hits: [] })
+  expect(searchTurns(db, '"shoes red"', 10).total).toBe(0)
+  expect(searchTurns(db, 'sho*', 10).total).toBe(5)
+  expect(searchTurns(db, 'cafe a paris', 10).total).toBe(1)
+  expect(searchTurns(db, "don't", 10).total).toBe(1)
+  expect(searchTurns(db, 'blue', 1).hits[0]?.snippet).toContain('blue'.replace(/^/, MARK_START).replace(/$/, MARK_END))
+})
+
+test('no query is a syntax error', () => {
+  const db = anEmptyDatabase()
+  for (const query of ['"', 'a AND', 'NEAR(', 'a:b', '*', '-', '', ' ', '()', 'x" OR "y', '"*"']) expect(searchTurns(db, query, 5).total).toBe(0)
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (query) => void searchTurns(db, query, 5)))
+  expect(matchExpression('???')).toBeNull()
+})
+
+test('lists filter, sort and page; totals ignore the page', async () => {
+  const db = await aLog()
+  expect(list(db).rows.map(({ turns: n }) => n)).toEqual([5, 3, 2])
+  expect(list(db, { limit: 1, offset: 1 })).toMatchObject({ total: 3, rows: [{ model: 'm2', snippet: 'blue shoes', signals: [{ turnIndex: 2, label: 'neutral' }] }] })
+  expect(list(db, { sort: 'turns' }).rows.map(({ turns: n }) => n)).toEqual([2, 3, 5])
+  expect(list(db, { sort: 'dissatisfied', descending: true }).rows[0]?.turns).toBe(5)
+  expect(list(db, { source: 'shop', model: 'm1' }).total).toBe(1)
+  expect(list(db, { signal: 'dissatisfied' }).rows).toMatchObject([{ signals: [{ turnIndex: 2, label: 'dissatisfied' }, { turnIndex: 4, label: 'satisfied' }] }])
+  expect(list(db, { category: 'thanks' }).total).toBe(1)
+  expect(list(db, { minTurns: 3, maxTurns: 4 }).total).toBe(1)
+})
+
+test('a query lists conversations once, with the words found marked', async () => {
+  const db = await aLog()
+  const { total, rows } = list(db, { query: 'red shoes' })
+  expect(total).toBe(1)
+  expect(rows[0]?.snippet).toBe(`${MARK_START}red${MARK_END} ${MARK_START}shoes${MARK_END} please`)
+  expect(list(db, { query: '???' }).total).toBe(0)
+  expect(list(db, { query: ' ' }).total).toBe(3)
+})
+
+test('facets count conversations under the other filters', async () => {
+  const db = await aLog()
+  expect(facets(db)).toEqual({
+    source: { shop: 2, travel: 1 }, model: { m1: 2, m2: 1 }, language: { English: 2, French: 1 },
+    signal: { dissatisfied: 1, neutral: 1, satisfied: 1 }, turns: { '1-2': 1, '3-4': 1, '5-8': 1 }, category: { complaint: 1, thanks: 1 },
+  })
+  expect(facets(db, { source: 'travel' })).toMatchObject({ source: { shop: 2, travel: 1 }, model: { m1: 1 }, signal: {} })
+  expect(facets(db, { query: 'blue' })).toMatchObject({ source: { shop: 1 }, turns: { '3-4': 1 } })
+})
