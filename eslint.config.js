@@ -27,6 +27,13 @@ export default tseslint.config(
       '@typescript-eslint/no-empty-function': 'off',
     },
   },
+  {
+    // A promise nobody waits for is a failure nobody hears of: worth the types where long work runs.
+    files: ['src/{backend,engine,server,cli,main,preload}/**/*.ts', 'scripts/*.ts'],
+    ignores: ['**/*.d.mts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: { '@typescript-eslint/no-floating-promises': 'error', '@typescript-eslint/no-misused-promises': 'error' },
+  },
   { files: ['**/*.vue'], rules: { 'vue/multi-word-component-names': 'off', 'vue/no-v-html': 'error', 'vue/block-lang': ['error', { script: { lang: 'ts' } }] } },
   { files: ['scripts/*.mjs'], languageOptions: { globals: node }, rules: { 'no-undef': 'error' } },
 )

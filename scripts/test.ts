@@ -45,11 +45,10 @@ async function runSuite(suite: Suite): Promise<Counts> {
   const env = { ...process.env }
   if (suite === 'e2e') {
     try {
-      await ensureBuilt('renderer', process.execPath)
+      for (const build of ['renderer', 'electron'] as const) await ensureBuilt(build, process.execPath)
       env['DRIFT_CHROMIUM'] = await ensureBrowser()
       const noElectron = whyNoDisplay() ?? (electronBinary() ? null : 'its runtime is not here')
       if (noElectron) console.log(`Page specs on the Electron host are left out: ${noElectron}.`)
-      else await ensureBuilt('electron', process.execPath)
     } catch (error) {
       console.log(error instanceof Error ? error.message : String(error))
       return { passed: 0, failed: 1, skipped: 0 }

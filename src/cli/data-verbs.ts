@@ -1,9 +1,4 @@
 /** What the data verbs do. Results go to stdout, in words or with --json as one object; progress goes to stderr. */
-import { createWriteStream, renameSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { exportDataset } from '../backend/datasets/files.ts'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
@@ -12,6 +7,7 @@ import { conversationId } from '../backend/storage/conversations.ts'
 import { buildDataset, listDatasets } from '../backend/storage/datasets.ts'
 import { explainStorageError, openWorkspace, type Workspace } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
+import { writeLines } from '../backend/write-lines.ts'
 import { scoreDetector, type ScoredTurn } from '../core/detector-score.ts'
 import type { ConversationDraft } from '../core/import/format.ts'
 import { answeredTurns, judgeTurn } from '../core/signals.ts'
@@ -54,8 +50,6 @@ export async function runSearch(query: string, options: Output & { workspace: st
 export async function runDetect(options: Output & { input: string; output: string; detector: string }): Promise<void> {
   requireRules(options.detector)
   const started = performance.now()
-  const output = resolve(options.output)
-  const draft = `${output}.${process.pid}.part`
   const signal = interruption()
   const counts = { conversations: 0, rows: 0, unreadable: 0 }
   let firstProblem = ''
@@ -81,15 +75,7 @@ export async function runDetect(options: Output & { input: string; output: strin
     }
     if (counts.conversations === 0) throw new UsageError(`detect: expected conversations, found none readable in ${options.input} (${firstProblem || 'the file is empty'})`)
   }
-  try {
-    const target = createWriteStream(draft)
-    await (output.endsWith('.gz') ? pipeline(Readable.from(lines()), createGzip(), target) : pipeline(Readable.from(lines()), target))
-    renameSync(draft, output)
-  } catch (error) {
-    rmSync(draft, { force: true })
-    if (error instanceof Error && 'path' in error && 'code' in error) throw new UsageError(`detect: ${output} cannot be written: ${error.message}`, { cause: error })
-    throw error
-  }
+  const output = await writeLines(options.output, lines())
   if (counts.unreadable > 0) console.error(`${counts.unreadable} rows of ${options.input} could not be read (${firstProblem})`)
   const seconds = (performance.now() - started) / 1000
   if (options.json) print({ detector: 'rules', ...counts, output, seconds })

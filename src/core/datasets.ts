@@ -20,17 +20,26 @@ export function labelAt(signal: Pick<Signal, 'label' | 'probability' | 'decider'
 }
 
 /**
+ * Which request a reply is held against. `turn`: everything said before it. `request`: a reply given after a
+ * complaint still answers the request that was complained about, so the exchange of complaints is left out of its
+ * prompt (as seed pairs do), and a policy learns to please at once.
+ */
+export type Attribution = 'turn' | 'request'
+
+/**
  * One row per reply that answers a user: judged ones with their label and the user's words, the others (the user
  * went on without a sign, or left) as neutral without words, so that every logged request is there.
  * A preference row of somebody's data set gives two: its rejected reply as dissatisfied and its chosen one as
  * satisfied, both without words.
  */
-export function feedbackRows(conversation: Conversation, signals: SignalsByTurn, threshold = 0.5): FeedbackRow[] {
+export function feedbackRows(conversation: Conversation, signals: SignalsByTurn, threshold = 0.5, attribution: Attribution = 'turn'): FeedbackRow[] {
   const { id: conversationId, messages } = conversation
   const chosen = betterReply(conversation)
+  let complaintsSince: number | null = null
   return loggedReplies(messages).flatMap((reply): FeedbackRow[] => {
-    const prompt = mergeRoles(messages.slice(0, reply.start))
-    const common = { prompt, conversationId, turnIndex: reply.turnIndex, task: taskAt(conversation, reply.start) }
+    const start = attribution === 'request' && complaintsSince !== null ? complaintsSince : reply.start
+    const prompt = mergeRoles(messages.slice(0, start))
+    const common = { prompt, conversationId, turnIndex: reply.turnIndex, task: taskAt(conversation, start) }
     if (chosen !== null && reply.turnIndex === messages.length) {
       return [
         { ...common, reply: reply.text, label: 'dissatisfied', userFeedback: null },
@@ -38,6 +47,7 @@ export function feedbackRows(conversation: Conversation, signals: SignalsByTurn,
       ]
     }
     const label = reply.feedback === null ? 'neutral' : labelAt(signals.get(reply.turnIndex), threshold)
+    complaintsSince = label === 'dissatisfied' ? start : null
     return [{ ...common, reply: reply.text, label, userFeedback: label === 'neutral' ? null : reply.feedback }]
   })
 }

@@ -61,7 +61,7 @@ export const DISSATISFIED_RULES: readonly Rule[] = [
   rule('too little detail', 3.0, "\\bmore (detail|details|detailed|specific|depth|in total|information|info)\\b|\\btoo (short|brief|vague|general|shallow)\\b|\\b(not|isn't) (long|detailed|specific|enough)\\b|\\b(elaborate|expand|be more specific|go deeper)\\b|^LEADonly \\w+ ?\\?|\\bi (wanted|want|need) more\\b|^LEAD(longer|more)\\b[^?]{0,12}$", answer),
   rule('style or format', 3.1, '\\b(too|so|less|more) (casual|formal|long|wordy|verbose|stiff|cold|robotic|friendly|professional|serious|polite|dry|chatty|warm|concise|natural|human)\\b|\\b(wrong|bad) (format|layout|style|tone|language)\\b|\\bfix the (layout|format\\w*|style)\\b|\\bless (talk|chatter|text|words?)\\b'),
   rule('style or format', 2.8, "\\b(please use|use|in|wanted|want|need|be) (a |an |the )?(bullets?|bullet points|numbers|numbered list|sentence|plain text|formal|professional|list|paragraphs?)\\b|\\b(a bit|a little|slightly|much) (\\w+er|more|less)\\b|\\bsound (\\w+er|more|less)\\b|\\b(felt|sounds?|feels?) (cold|stiff|off|weird|robotic|fake|like)\\b", { ...answer, within: 200 }),
-  rule('style or format', 2.8, "\\b(skip|drop|without|no|don't need|cut) (the |any |that )?(chatter|chit-?chat|intro\\w*|preamble|fluff|small talk|explanation|disclaimers?)\\b|\\bjust (the|give|\\w+) ?(answer|list|code|me the|please)\\b|\\b(shorter|shorten|longer|simpler|simplify|condense|more concise|warmer|nicer)\\b", { ...answer, within: 200 }),
+  rule('style or format', 2.8, "\\b(skip|drop|without|no|don't need|cut) (the |any |that )?(chatter|chit-?chat|intro\\w*|preamble|fluff|small talk|explanation|disclaimers?)\\b|\\bjust (the|give|\\w+) ?(answer|list|code|me the|please)\\b|^LEAD(shorter|shorten|longer|simpler|simplify|condense|more concise|warmer|nicer)\\b|\\b(shorter|longer|simpler|warmer|nicer) please\\b|\\b(make|be|sound|keep|write)( it| this| that| them)? (a bit |a little |much )?(shorter|longer|simpler|concise|warmer|nicer)\\b", { ...answer, within: 200 }),
   // Weak signs: not enough alone, they order what is left and add to others.
   rule('negative feedback', 2.1, '^\\s*(no|nope|nah)\\b', answer),
   rule('negative feedback', 0.7, "\\b(not|n't|never|nothing|none|cannot)\\b|n't\\b"),
@@ -69,8 +69,8 @@ export const DISSATISFIED_RULES: readonly Rule[] = [
 ]
 
 export const SATISFIED_RULES: readonly Rule[] = [
-  // At the end of a longer message thanks are a courtesy to what is asked there.
-  rule('gratitude', 3.0, '(?<!.{50})\\b(thanks?|thank you|thankyou|thx|tysm|ty|cheers|much appreciated|appreciate (it|that|this|you|the|your)|grateful)\\b'),
+  // After a question, a please or a longer text, thanks are a courtesy to what is asked there.
+  rule('gratitude', 3.0, '(?<!.{50}|\\?.*|\\bplease\\b.*)\\b(thanks?|thank you|thankyou|thx|tysm|ty|cheers|much appreciated|appreciate (it|that|this|you|the|your)|grateful)\\b'),
   rule('praise', 3.0, "(?<!not |n't |isn't |no |so )\\b(perfect(ly)?|awesome|excellent|amazing|wonderful|fantastic|brilliant|great|love (it|this|that|these|them)|well done|good (job|list|work|answer|one|idea|suggestions?)|nice|exactly (what|right|it)|(very |really |so )helpful|beautiful|impressive|cool)\\b"),
   rule('praise', 2.6, "\\b(that|this|it|which|these) (really |definitely |totally )?(helps?( a lot)?|helped|works?( (great|well|perfectly|for me))?|worked|is (good|right|correct|fine|perfect|great))\\b|\\b(sounds?|looks?) (good|great|perfect|fine|like a plan|nice)\\b"),
   rule('learned something', 2.2, "\\b(i see\\b|interesting|didn't know|good to know|i learned|now i (understand|get it|see)|makes (perfect |more |a lot of )?sense|that explains|fascinating|ah,? ok)"),

@@ -97,9 +97,10 @@ export function weightFeeds(weights: ReadonlyMap<string, Tensor>): Feeds {
 /** Packs rows for a training graph. @throws where a row is longer than the model's context. */
 export function packTrainingRows(rows: readonly PackedRow[], config: DecoderConfig, columns: number, nameOf: (row: number) => string): PackedBatch {
   rows.forEach((row, i) => {
-    const length = contextLength(row) + 1
+    // The last token of a completion is predicted, not computed, but belongs to the text.
+    const length = contextLength(row) + Number(row.branches.length > 0)
     if (length > config.maxPositions) throw new Error(`${nameOf(i)}: expected at most ${config.maxPositions} tokens (max_position_embeddings), got ${length}; shorten it or set max_length`)
-    const bad = row.ids.find(id => !Number.isInteger(id) || id < 0 || id >= config.vocabulary)
+    const bad = [...row.ids, ...row.predictions.flatMap(({ labels }) => labels)].find(id => !Number.isInteger(id) || id < 0 || id >= config.vocabulary)
     if (bad !== undefined) throw new Error(`${nameOf(i)}: expected token ids below ${config.vocabulary} (vocab_size), got ${bad}; is it the model's own tokenizer?`)
   })
   return packRows(rows, config, columns)

@@ -24,8 +24,9 @@ export function backendProcess(start: Start): BackendProcess {
     const child = utilityProcess.fork(join(import.meta.dirname, 'backend-entry.js'), [], { serviceName: 'DRIFT backend', stdio: 'inherit' })
     const { promise: ready, resolve, reject } = Promise.withResolvers<undefined>()
     child.on('message', (message: FromBackend) => {
-      if (message.type === 'ready') resolve(undefined)
-      else reject(new Error(message.message))
+      if (message.type === 'failed') return reject(new Error(message.message))
+      runsDemo = false
+      resolve(undefined)
     })
     child.on('exit', (code) => {
       if (running?.child === child) running = null
@@ -34,7 +35,6 @@ export function backendProcess(start: Start): BackendProcess {
     // A page waits for it below; without one the failure is told to the next that asks.
     ready.catch(() => child.kill())
     post(child, { type: 'open', workspace: start.workspace, runsDemo })
-    runsDemo = false
     return { child, ready }
   }
 

@@ -18,5 +18,5 @@ export function workspaceApi(session: Session, open: (path: string) => Promise<W
 }
 
 function counts(db: ReadableDb): WorkspaceInfo['counts'] {
-  return db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM signals) AS signals, (SELECT count(*) FROM datasets) AS datasets, (SELECT count(*) FROM runs) AS runs').get() as WorkspaceInfo['counts']
+  return db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT coalesce(sum(dissatisfied_turns + satisfied_turns + neutral_turns), 0) FROM conversations) AS signals, (SELECT count(*) FROM datasets) AS datasets, (SELECT count(*) FROM runs) AS runs').get() as WorkspaceInfo['counts']
 }

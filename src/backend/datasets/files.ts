@@ -1,9 +1,6 @@
 /** Datasets as files: reading one for a recipe or an evaluation, writing one for other tools. */
-import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { readFeedbackRow, readPair, readPromptRow, toDriftRow, toTrlPair, toTrlPrompt, toTrlUnpaired } from '../../core/dataset-rows.ts'
 import { describe, isRow, RowProblem, type Row } from '../../core/import/format.ts'
 import { UsageError } from '../../shared/errors.ts'
@@ -13,6 +10,7 @@ import { readRows } from '../imports/read-rows.ts'
 import { conversationId } from '../storage/conversations.ts'
 import { eachDatasetRow, requireDataset, type RowOf } from '../storage/datasets.ts'
 import type { ReadableDb } from '../storage/open.ts'
+import { writeLines } from '../write-lines.ts'
 
 /**
  * Reads a file as dataset rows of a kind: JSONL or a JSON array, plain or compressed. Unlike an import, one bad
@@ -55,8 +53,6 @@ export type ExportFormat = 'trl-jsonl' | 'drift'
 export async function exportDataset(db: ReadableDb, name: string, format: ExportFormat, path: string): Promise<{ path: string; rows: number }> {
   const dataset = requireDataset(db, name)
   if (format === 'drift' && dataset.kind !== 'feedback') throw new BackendError('bad-input', `export ${name}: format drift holds feedback, got a dataset of kind ${dataset.kind}. Use trl-jsonl`)
-  const file = resolve(path)
-  const draft = `${file}.${process.pid}.part`
   let rows = 0
   function* lines(): Generator<string> {
     for (const row of eachDatasetRow(db, name)) {
@@ -66,16 +62,7 @@ export async function exportDataset(db: ReadableDb, name: string, format: Export
       yield `${JSON.stringify(out)}\n`
     }
   }
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    const target = createWriteStream(draft)
-    await (file.endsWith('.gz') ? pipeline(Readable.from(lines()), createGzip(), target) : pipeline(Readable.from(lines()), target))
-    renameSync(draft, file)
-  } catch (error) {
-    rmSync(draft, { force: true })
-    if (error instanceof Error && 'code' in error) throw new BackendError('bad-input', `export ${name}: ${file} cannot be written: ${error.message}`, undefined, { cause: error })
-    throw error
-  }
+  const file = await writeLines(path, lines())
   return { path: file, rows }
 }
 

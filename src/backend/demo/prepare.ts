@@ -54,7 +54,7 @@ export async function prepareDemo(workspace: Workspace, options: { seeds: number
       mkdirSync(join(workspace.path, 'logs'), { recursive: true })
       writeFileSync(file, rows.map((row) => `${JSON.stringify({ ...row, source })}\n`).join(''))
       await importFiles(db, [file], signal ? { signal } : {})
-      createDataset(db, { name: feedbackDataset(seed), kind: 'feedback', rows: buildFeedback(db, { source }), recipe: { from: 'signals', source, decider: 'winning' } })
+      createDataset(db, { name: feedbackDataset(seed), kind: 'feedback', rows: buildFeedback(db, { source, attribution: 'request' }), recipe: { from: 'signals', source, decider: 'winning', attribution: 'request' } })
       createDataset(db, { name: seedPairsDataset(seed), kind: 'preference', rows: buildSeedPairs(db, { source }), recipe: { from: 'DSAT then SAT in one conversation', source } })
     }
 

@@ -91,7 +91,7 @@ test('labels become signals of the decider imported, also on conversations that 
   expect(summarizeSignals(db)).toMatchObject({ answeredTurns: 2, labels: [] })
   const labels = [{ turn_index: 2, dsat: true, kind: 'correction' }, { turn_index: 4, dsat: false, sat: true, kind: 'thanks' }]
   expect(await importFiles(db, [aJsonlFile([{ messages, labels }])])).toMatchObject({ imported: 0, duplicates: 1 })
-  expect(summarizeSignals(db)).toMatchObject({ labels: [{ label: 'satisfied', count: 1 }, { label: 'dissatisfied', count: 1 }].sort((a, b) => a.label.localeCompare(b.label)), deciders: [{ decider: 'imported', count: 2 }] })
+  expect(summarizeSignals(db)).toMatchObject({ labels: [{ label: 'dissatisfied', count: 1 }, { label: 'satisfied', count: 1 }], deciders: [{ decider: 'imported', count: 2 }] })
   expect(db.prepare('SELECT dissatisfied_turns, satisfied_turns FROM conversations').get()).toEqual({ dissatisfied_turns: 1, satisfied_turns: 1 })
 })
 

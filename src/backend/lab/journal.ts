@@ -23,6 +23,8 @@ export type StageSpec<Result> = {
   isIntact?(result: Result): boolean
   /** Brings another run's files here and returns the result as this run's own; null where they are gone. */
   adopt?(result: Result): Result | null
+  /** Further writes, in the transaction that finishes the stage. */
+  finish?(result: Result): void
   /** Removes files of a half-done stage whose inputs are no longer the same. */
   discard?(): void
 }
@@ -31,8 +33,6 @@ export type StageOutcome<Result> = {
   result: Result
   counts?: Partial<StageCounts>
   summary: RunStage['summary']
-  /** Further writes, in the transaction that finishes the stage. */
-  write?(): void
 }
 
 export type RunningStage = {
@@ -85,7 +85,7 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
     progress: makeProgress(context, key),
   })
   const finished = writeAsOwner(db, context.lease, () => {
-    outcome.write?.()
+    spec.finish?.(outcome.result)
     return finishStage(db, runId, key, { result: outcome.result, counts: { ...outcome.counts, ...context.usage.counts() }, summary: outcome.summary, seconds: seconds(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
   })
   context.tell({ type: 'stage', stage: finished })
@@ -103,6 +103,7 @@ function adopt<Result>(context: LabContext, spec: StageSpec<Result>, inputHash: 
       insertStage(db, { runId, key: spec.key, kind: spec.kind, round: spec.round, startsFrom: spec.startsFrom, inputHash, computedBy: context.computedBy, startedAt: time })
       setProgress(db, runId, { round: spec.round })
       copyRows(context, donor, spec)
+      spec.finish?.(result)
       addLog(db, runId, 'info', `${spec.key}: taken over from ${donor.runId} (${donor.key}), whose inputs were equal`, context.now())
       // The ledger counts it as work of this run: another method must not look cheaper because it came second.
       return finishStage(db, runId, spec.key, { result, counts: { ...donor.counts, ...context.usage.counts() }, summary: donor.summary, seconds: donor.seconds ?? 0, endedAt: time, reusedFrom: donor.runId })

@@ -61,10 +61,10 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
                   return verify(row.task, reply).reward
                 })
               : [...(await scoreRewards(context, { folder: model.folder, hash: rewardHashes.get(model.folder) ?? '' }, rows.map(({ row, reply }) => replyIds(context.text, row.prompt, reply, recipe.training.max_length)), (done) => progress(done, rows.length)))]
-          // The candidates of a round are its samples, in their order.
-          const sampled = stage.replace(/\/reward$/, '/sample')
-          return { result: rewards, counts: { rewardQueries: rows.length }, summary: { queries: rows.length }, write: () => setSampleRewards(context.workspace.db, context.lease.runId, sampled, rewards) }
+          return { result: rewards, counts: { rewardQueries: rows.length }, summary: { queries: rows.length } }
         },
+        // The candidates of a round are its samples, in their order.
+        finish: (rewards) => setSampleRewards(context.workspace.db, context.lease.runId, stage.replace(/\/reward$/, '/sample'), rewards),
       })
     },
 

@@ -72,9 +72,6 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
   const folder = join(workspace.path, place)
   const checkpoints = join(workspace.runs, runId, 'checkpoints', key.replaceAll('/', '-'))
   const removeCheckpoints = (): void => rmSync(checkpoints, { recursive: true, force: true })
-  const keep = (result: TrainedModel): void => {
-    if (name !== 'reward') setProgress(db, runId, { modelPath: result.folder })
-  }
   return runStage<TrainedModel>(context, {
     key,
     kind: 'train',
@@ -86,9 +83,10 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const from = join(workspace.path, result.folder)
       if (!isModelIntact(db, from, result.hash)) return null
       linkModel(from, folder)
-      const own = { name, folder: place, hash: result.hash }
-      keep(own)
-      return own
+      return { name, folder: place, hash: result.hash }
+    },
+    finish() {
+      if (name !== 'reward') setProgress(db, runId, { modelPath: place })
     },
     discard: removeCheckpoints,
     async work(stage) {
@@ -124,15 +122,13 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       })
       await model.save(folder)
       await context.models.put(folder, model)
-      const result = { name, folder: place, hash: hashModel(db, folder) }
       const last = lastMetric(db, runId, key)
       const figure = (metric: string): number | null => (typeof last?.[metric] === 'number' ? last[metric] : null)
       const shown = ['loss', 'rewards/margins', 'rewards/accuracies', 'accuracy'].flatMap((metric) => (figure(metric) === null ? [] : [[metric, figure(metric)] as const]))
       return {
-        result,
+        result: { name, folder: place, hash: hashModel(db, folder) },
         counts: { trainedTokens: figure('num_tokens') ?? 0, optimizerSteps: steps },
         summary: { ...prepared.summary, steps, ...Object.fromEntries(shown) },
-        write: () => keep(result),
       }
     },
   }).then((result) => {

@@ -1,17 +1,17 @@
 /** Datasets: immutable snapshots. Rows are JSON, their conversation is kept beside them for lineage. */
 import { createHash } from 'node:crypto'
-import { feedbackRows, importedPairs, promptRows, seedPairs, type SignalsByTurn } from '../../core/datasets.ts'
+import { type Attribution, feedbackRows, importedPairs, promptRows, seedPairs, type SignalsByTurn } from '../../core/datasets.ts'
 import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, PromptRow, Signal } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { eachConversation } from './conversations.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
-export type BuildFilter = { source?: string | undefined; threshold?: number | undefined }
+export type BuildFilter = { source?: string | undefined; threshold?: number | undefined; attribution?: Attribution | undefined }
 
 /** Every reply that answers a user, with its winning signal. */
 export function buildFeedback(db: ReadableDb, filter: BuildFilter = {}): FeedbackRow[] {
-  return buildRows(db, filter, (conversation, signals) => feedbackRows(conversation, signals, filter.threshold))
+  return buildRows(db, filter, (conversation, signals) => feedbackRows(conversation, signals, filter.threshold, filter.attribution))
 }
 
 /** Pairs of a disliked reply and the reply that then satisfied, within one conversation: the warm start's data. */

@@ -16,7 +16,8 @@ const SNIPPET_TOKENS = 24
  * beginnings. Null where nothing searchable was typed. Every part is quoted, so no input is a syntax error.
  */
 export function matchExpression(query: string): string | null {
-  const parts = query.match(/"[^"]*"?|[^\s"]+/g) ?? []
+  // FTS5 reads its expression as a C string: a NUL would end it.
+  const parts = query.replaceAll('\0', ' ').match(/"[^"]*"?|[^\s"]+/g) ?? []
   const terms = parts.flatMap((part) => {
     const words = part.replaceAll('"', ' ').trim()
     if (!/[\p{L}\p{N}\p{Co}]/u.test(words)) return []

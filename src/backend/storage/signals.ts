@@ -89,7 +89,7 @@ const EXAMPLES = 3
 const SHOWN_CATEGORIES = 30
 
 export function summarizeSignals(db: ReadableDb): SignalSummary {
-  const labels = db.prepare('SELECT label, count(*) AS count FROM winning_signals GROUP BY label ORDER BY count DESC').all() as SignalSummary['labels']
+  const labels = db.prepare('SELECT label, count(*) AS count FROM winning_signals GROUP BY label ORDER BY count DESC, label').all() as SignalSummary['labels']
   const deciders = db
     .prepare('SELECT decider, decider_version AS version, count(*) AS count FROM signals GROUP BY decider, decider_version ORDER BY count DESC')
     .all() as SignalSummary['deciders']

@@ -69,9 +69,14 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
       const [scores, masked] = [to.temporary(), to.temporary()]
       to.node('FusedMatMul', [input(0), input(1)], [scores], { transA: { int: 0 }, transB: { int: 1 }, alpha: { float: scale } }, 'com.microsoft')
       to.node('Add', [scores, input(3)], [masked])
-      to.node('Softmax', [masked], [probabilities], { axis: { int: -1 } })
+      if (lean) {
+        // Through the normaliser, so that it is computed here: onnxruntime would put it off, and keep the scores for it.
+        const [normaliser, shifted] = [to.name(at(outputs, 2)), to.temporary()]
+        to.node('ReduceLogSumExp', [masked, to.int64([3])], [normaliser], { keepdims: { int: 1 } })
+        to.node('Sub', [masked, normaliser], [shifted])
+        to.node('Exp', [shifted], [probabilities])
+      } else to.node('Softmax', [masked], [probabilities], { axis: { int: -1 } })
       to.node('MatMul', [probabilities, input(2)], [o])
-      if (lean) to.node('ReduceLogSumExp', [masked, to.int64([3])], [to.name(at(outputs, 2))], { keepdims: { int: 1 } })
     },
     // With P the probabilities: dS = P·(dP - rowsum(do·o)), rowsum(do·o) being rowsum(dP·P) in a cheaper form.
     gradient: (g, { inputs, outputs, attributes: { scale, lean } }, [d]) => {

@@ -1,0 +1,101 @@
+/** Works on one run, from its first unfinished unit to its end; everything it leaves behind is in the workspace. */
+import { isAbsolute, join } from 'node:path'
+import type { Engine } from '../../engine/engine.ts'
+import { recipes } from '../../recipes/index.ts'
+import type { Recipe } from '../../shared/recipe.ts'
+import { type LabContext, type LabReport, type LabWorkspace, Stopped } from '../lab/context.ts'
+import { createLab } from '../lab/lab.ts'
+import { readEvaluationData, readLogs } from '../lab/logs.ts'
+import { hashModel, ModelShelf } from '../lab/models.ts'
+import { loadText, type Text } from '../lab/text.ts'
+import { Usage } from '../lab/usage.ts'
+import { explainStorageError, type WritableDb } from '../storage/open.ts'
+import { addLog, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, type Requested, requireRun, startRunAs, writeAsOwner } from '../storage/runs.ts'
+import { thisOwner } from './owner.ts'
+
+export type ExecuteOptions = {
+  workspace: LabWorkspace
+  lease: Lease
+  engine: Engine
+  /** The app's. */
+  version: string
+  /** Stops the run between two units when the controller is aborted with a `Stopped`. */
+  stop?: AbortController
+  tell?(report: LabReport): void
+  loadText?(folder: string): Text
+  now?(): number
+}
+
+export const RENEW_MS = 1_000
+
+/**
+ * Resolves with how the run ended; a failure is a status of the run, not of this function.
+ * @throws LeaseLost where another process has taken the run over.
+ */
+export async function executeRun(options: ExecuteOptions): Promise<'done' | 'paused' | 'cancelled' | 'failed'> {
+  const { workspace, lease, now = Date.now } = options
+  const { db } = workspace
+  const stop = options.stop ?? new AbortController()
+  startRunAs(db, lease, thisOwner(), now())
+  const timer = setInterval(() => {
+    try {
+      const requested = renewLease(db, lease, now())
+      if (requested !== null) stop.abort(new Stopped(requested))
+    } catch (error) {
+      if (error instanceof LeaseLost) stop.abort(error)
+    }
+  }, RENEW_MS)
+  try {
+    const modelPath = await work(options, stop.signal)
+    releaseRun(db, lease, { status: 'done', error: null, modelPath }, now())
+    return 'done'
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error
+    if (error instanceof Stopped) return end(db, lease, error.requested, now())
+    const explained = explainStorageError(error, workspace.path)
+    const message = explained instanceof Error ? explained.message : String(explained)
+    releaseRun(db, lease, { status: 'failed', error: message }, now())
+    addLog(db, lease.runId, 'error', message, now())
+    return 'failed'
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+function end(db: WritableDb, lease: Lease, requested: Requested, now: number): 'paused' | 'cancelled' {
+  const status = requested === 'pause' ? 'paused' : 'cancelled'
+  releaseRun(db, lease, { status, error: null }, now)
+  addLog(db, lease.runId, 'info', status, now)
+  return status
+}
+
+/** @returns the final policy's folder, relative to the workspace. */
+async function work(options: ExecuteOptions, signal: AbortSignal): Promise<string> {
+  const { workspace, lease, engine, version, now = Date.now } = options
+  const { db } = workspace
+  const { recipe } = readRunFiles(db, lease.runId)
+  const threads = requireRun(db, lease.runId).threads ?? 1
+  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+  const folder = baseFolder(workspace.path, recipe)
+  const logs = await readLogs(workspace, recipe)
+  const evaluations = await readEvaluationData(workspace, recipe)
+  const models = new ModelShelf(engine, threads)
+  const context: LabContext = {
+    workspace, lease, recipe, engine, threads, computedBy, models, signal, now,
+    text: (options.loadText ?? loadText)(folder),
+    usage: new Usage(logs),
+    tell: (report) => options.tell?.(report),
+  }
+  const base = { name: 'base', folder, hash: hashModel(db, folder) }
+  writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
+  try {
+    const policy = await recipes[recipe.recipe](createLab(context, base, evaluations), logs, recipe)
+    return policy === base ? recipe.model_name_or_path : `runs/${lease.runId}/models/${policy.name}`
+  } finally {
+    await models.release()
+  }
+}
+
+export function baseFolder(workspace: string, { model_name_or_path: path }: Pick<Recipe, 'model_name_or_path'>): string {
+  return isAbsolute(path) ? path : join(workspace, path)
+}

@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
+
+type Ended = { code: number; out: unknown[]; stdout: string; stderr: string }
+
+/** `drift …` in a process of its own; `out` is stdout as JSON lines. */
+function drift(...words: string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [join(import.meta.dirname, 'index.ts'), ...words], (_, stdout, stderr) => {
+      const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
+      resolve({ code: child.exitCode ?? -1, out: lines.map((line): unknown => JSON.parse(line)), stdout, stderr })
+    })
+  })
+}
+
+const log = [
+  { id: 'a', source: 'log', messages: turns('two fruits', 'kiwi', "that's not two", 'kiwi, fig', 'thanks'), labels: [{ turn_index: 2, dsat: true, ratings: [1, 2, 2] }, { turn_index: 4, dsat: false, sat: true, ratings: [5, 4, 4] }] },
+  { id: 'b', messages: turns('a joke', 'no.') },
+]
+
+test('import, search, signals, datasets: one JSON object each', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  const file = aJsonlFile([...log, 'broken'])
+  const first = await drift('import', file, '--workspace', workspace, '--json')
+  expect(first).toMatchObject({ code: 0, stderr: '', out: [{ imported: 2, duplicates: 0, quarantined: 1, seconds: expect.any(Number) as number, format: 'openai' }] })
+  expect(Object.keys(first.out[0] as object)).toEqual(['imported', 'duplicates', 'quarantined', 'seconds', 'format'])
+  expect((await drift('import', file, '--workspace', workspace, '--json')).out).toMatchObject([{ imported: 0, duplicates: 2 }])
+
+  expect((await drift('search', 'kiwi', '--workspace', workspace, '--limit', '1', '--json')).out).toEqual([{ total: 2, hits: [{ conversation_id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, turn_index: 1, snippet: 'kiwi' }], milliseconds: expect.any(Number) as number }])
+  expect((await drift('signals', 'run', '--workspace', workspace, '--json')).out).toMatchObject([{ detector: 'rules', turns: 2, dissatisfied: 1, satisfied: 1, neutral: 0 }])
+  expect((await drift('dataset', 'build', '--workspace', workspace, '--name', 's', '--kind', 'preference', '--json')).out).toMatchObject([{ name: 's', rows: 1 }])
+  expect((await drift('dataset', 'list', '--workspace', workspace, '--json')).out).toMatchObject([{ datasets: [{ name: 's', kind: 'preference' }] }])
+  const output = join(workspace, 'out.jsonl.gz')
+  expect((await drift('dataset', 'export', '--workspace', workspace, '--dataset', 's', '--output', output, '--json')).out).toEqual([{ path: output, rows: 1 }])
+  expect(JSON.parse(gunzipSync(readFileSync(output)).toString())).toMatchObject({ chosen: [{ content: 'kiwi, fig' }], user_feedback: "that's not two" })
+})
+
+test('detect writes a row per reaction, detector eval scores them', { timeout: 60_000 }, async () => {
+  const output = join(aFolder(), 'scores.jsonl')
+  const file = aJsonlFile(log)
+  expect(await drift('detect', '--input', file, '--output', output, '--json')).toMatchObject({ code: 0, out: [{ rows: 2, conversations: 2, output }] })
+  expect(readFileSync(output, 'utf8').trim().split('\n').map((line): unknown => JSON.parse(line))).toMatchObject([
+    { id: 'a', turn_index: 2, dsat_probability: expect.any(Number) as number, label: 'dissatisfied', categories: ['instruction ignored'], evidence: { start: 0, end: 14 } },
+    { id: 'a', turn_index: 4, label: 'satisfied' },
+  ])
+  expect((await drift('detector', 'eval', '--input', file, '--json')).out).toEqual([{ average_precision: 1, roc_auc: 1, f1: expect.any(Number) as number, n: 2 }])
+})
+
+test('bad usage and bad input end with 2 and one line that says what to do', { timeout: 60_000 }, async () => {
+  const folder = aFolder()
+  const cases = await Promise.all([
+    drift('import', join(folder, 'none.jsonl'), '--workspace', join(folder, 'w'), '--json'),
+    drift('import', aJsonlFile(['broken', '[]']), '--workspace', join(folder, 'w2'), '--json'),
+    drift('search', 'x', '--workspace', join(folder, 'nowhere')),
+    drift('detect', '--input', aJsonlFile(log), '--output', join(folder, 'o'), '--detector', 'oracle'),
+    drift('dataset', 'build', '--workspace', folder, '--name', 'x', '--kind', 'odd'),
+    drift('search', 'x', '--workspace', folder, '--limit', 'many'),
+  ])
+  expect(cases.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2])
+  expect(cases.map(({ stdout }) => stdout)).toEqual(['', '', '', '', '', ''])
+  for (const { stderr } of cases) expect(stderr).not.toBe('')
+  expect(cases[0]?.stderr).toMatch(/none readable in .*none\.jsonl.*ENOENT/)
+  expect(existsSync(join(folder, 'nowhere'))).toBe(false)
+})

@@ -1,0 +1,23 @@
+/** The three kinds of rows, told apart and put into the words of the table. */
+import type { FeedbackRow, Message, Pair, PromptRow } from '../../../shared/types.ts'
+
+export type DatasetRow = FeedbackRow | Pair | PromptRow
+export const isPair = (row: DatasetRow): row is Pair => 'chosen' in row
+export const isFeedback = (row: DatasetRow): row is FeedbackRow => 'reply' in row
+
+/** What the user last asked. */
+export const lastRequest = (prompt: readonly Message[]): string => prompt.findLast((message) => message.role === 'user')?.content ?? prompt.at(-1)?.content ?? ''
+export const wordsOf = (row: DatasetRow): string | null => (isPair(row) ? row.provenance.userFeedback : isFeedback(row) ? row.userFeedback : null)
+
+/** Where the row comes from, if that is a conversation of the workspace. */
+export function originOf(row: DatasetRow): { id: string; turn: number | null } | null {
+  if (isPair(row)) return row.provenance.conversationId === null ? null : { id: row.provenance.conversationId, turn: row.provenance.turnIndex }
+  if (row.conversationId === null || row.conversationId === '') return null
+  return { id: row.conversationId, turn: isFeedback(row) ? row.turnIndex : null }
+}
+
+/** Where a pair's chosen reply comes from, in words. */
+export function sourceOfChosen({ provenance: { policy, round, seed } }: Pair): string {
+  if (policy === null && round === null) return 'from the log'
+  return ['sampled', policy === null ? null : `from ${policy}`, round === null ? null : `round ${round}`, seed === null ? null : `seed ${seed}`].filter(Boolean).join(', ').replace('sampled, from', 'sampled from')
+}

@@ -1,0 +1,10 @@
+import { choice, integer, optional, optionalChoice, useParams } from '../../composables/use-params.ts'
+
+/** Which dataset, which of its sides, which row; and the dialog that is open. */
+export const useDatasetParams = () =>
+  useParams({
+    name: optional({ quiet: 'stepping' }),
+    tab: choice(['rows', 'about']),
+    row: integer({ quiet: true }),
+    dialog: optionalChoice(['build', 'export'], { quiet: 'stepping' }),
+  })

@@ -1,0 +1,50 @@
+/**
+ * The recipe's text is the truth; the form reads fields out of it and writes them back, and comments, order and
+ * keys it does not know stay as they are.
+ */
+import { isNode, parseDocument, type Document } from 'yaml'
+
+export type FieldPath = readonly string[]
+export type FieldValue = string | number | boolean | null | (string | number)[]
+
+/** null where the text is not YAML, with the parser's words. */
+export function readRecipe(text: string): { document: Document; error: null } | { document: null; error: { message: string; line: number | null } } {
+  const document = parseDocument(text)
+  const first = document.errors[0]
+  if (first) return { document: null, error: { message: first.message.split('\n')[0] ?? 'not YAML', line: first.linePos?.[0].line ?? null } }
+  return { document, error: null }
+}
+
+/** undefined where the text leaves the field out: the default holds. */
+export function fieldOf(document: Document, path: FieldPath): FieldValue | undefined {
+  const value: unknown = document.getIn(path)
+  if (value === undefined) return undefined
+  const plain: unknown = isNode(value) ? value.toJSON() : value
+  if (plain === null || typeof plain === 'string' || typeof plain === 'number' || typeof plain === 'boolean') return plain
+  return Array.isArray(plain) && plain.every((part): part is string | number => typeof part === 'string' || typeof part === 'number') ? plain : undefined
+}
+
+/** The text with one field set; undefined takes it out, and its map with it when that is left empty. */
+export function withField(text: string, path: FieldPath, value: FieldValue | undefined): string {
+  const { document } = readRecipe(text)
+  if (!document) return text
+  if (value === undefined) {
+    document.deleteIn(path)
+    const parent = path.slice(0, -1)
+    const left: unknown = parent.length > 0 ? document.getIn(parent) : null
+    if (isNode(left) && 'items' in left && Array.isArray(left.items) && left.items.length === 0) document.deleteIn(parent)
+  } else document.setIn(path, Array.isArray(value) ? document.createNode(value, { flow: true }) : value)
+  return document.toString({ lineWidth: 0 })
+}
+
+/** 1-based line of a dotted path, or of the nearest of its parents that the text has. */
+export function lineOf(text: string, path: string): number | null {
+  const { document } = readRecipe(text)
+  if (!document || path === '') return null
+  const parts = path.split('.').map((part) => (/^\d+$/.test(part) ? Number(part) : part))
+  for (let length = parts.length; length > 0; length--) {
+    const node: unknown = document.getIn(parts.slice(0, length), true)
+    if (isNode(node) && node.range) return text.slice(0, node.range[0]).split('\n').length
+  }
+  return null
+}
