@@ -50,14 +50,14 @@ export async function ensureElectron(node) {
 
 function downloadHost() {
   const mirror = process.env.ELECTRON_MIRROR ?? process.env.npm_config_electron_mirror ?? 'https://github.com/electron/electron/releases/download/'
-  return new URL(mirror).origin
+  return new URL(mirror).host
 }
 
 /** Behind a proxy fetch would not ask the right machine: there the download itself finds out. */
 async function answers(host) {
   if (process.env.HTTPS_PROXY ?? process.env.https_proxy ?? process.env.ELECTRON_GET_USE_PROXY) return true
   try {
-    await fetch(host, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(probeMs) })
+    await fetch(`https://${host}`, { method: 'HEAD', redirect: 'manual', signal: AbortSignal.timeout(probeMs) })
     return true
   } catch {
     return false

@@ -28,6 +28,11 @@ if (!chosen) {
   process.exit(2)
 }
 
+if (!existsSync(join(root, chosen.run[0]))) {
+  say(`npm run ${verb} is not in this checkout: expected ${chosen.run[0]}`)
+  process.exit(1)
+}
+
 try {
   const node = await ensurePackages()
   const env = { ...process.env, PATH: dirname(node) + delimiter + (process.env.PATH ?? '') }

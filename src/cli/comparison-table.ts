@@ -3,7 +3,7 @@ import type { Comparison, RoundFigures } from '../shared/comparison.ts'
 import type { Interval } from '../shared/types.ts'
 
 export function comparisonTable(comparison: Comparison): string {
-  const temperature = comparison.evaluation.temperatures.at(-1)
+  const temperature = Math.max(...comparison.evaluation.temperatures)
   const header = ['method', 'round', 'score', 'pass', 'coverage', 'tokens/reply', 'samples', 'steps']
   const rows = comparison.methods.flatMap((method) => {
     const last = method.byTemperature.find((entry) => entry.temperature === temperature)?.rounds.at(-1)

@@ -43,7 +43,7 @@ async function openHeadless(workspace: string, { port, json, runsDemo, headlessB
   try {
     const serving = await serve({ backend, interfaceFolder, host: '127.0.0.1', port })
     if (json) console.log(JSON.stringify({ url: serving.url, workspace: backend.workspace.path, headlessBecause }))
-    else console.log(`In the browser, because ${headlessBecause}: ${serving.url}`)
+    else console.log(`DRIFT Workbench is ready: ${serving.url} (in a browser, because ${headlessBecause})`)
     openBrowser(serving.url)
     if (runsDemo) await runFirstDemo(backend, { interrupted, notes: process.stderr, printResult: (text) => json || console.log(text) })
     await aborted(interrupted)

@@ -4,7 +4,7 @@
  */
 import type { Message, SignalLabel } from '../shared/types.ts'
 import { isReaction } from './import/messages.ts'
-import { DISSATISFIED_RULES, FAILURE_RULES, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
+import { DISSATISFIED_RULES, FAILURE_RULES, OPENS_TASK, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
 
 export { RULES_VERSION } from './signal-rules.ts'
 
@@ -23,9 +23,10 @@ const PRIOR = -2.4
 const HEAD_CHARACTERS = 300
 const TAIL_CHARACTERS = 120
 const AFTER_QUESTION = 0.45
+const IN_A_NEW_TASK = 0.55
 const SATISFIED_FROM = 1.8
 const RESTATED_FROM = 0.55
-const RESTATED_WEIGHT = 3.4
+const RESTATED_WEIGHT = 3.7
 const RESTATED_SIGN: Sign = 'instruction ignored'
 
 /** Indices of the user messages that react to an assistant message. */
@@ -42,10 +43,11 @@ export function judgeTurn(messages: readonly Message[], turnIndex: number): Judg
   }
   const text = straightQuotes(user.content)
   const afterQuestion = reply.content.trimEnd().endsWith('?')
-  const against = findSigns(text, DISSATISFIED_RULES, afterQuestion)
+  const share = OPENS_TASK.test(text) ? IN_A_NEW_TASK : 1
+  const against = findSigns(text, DISSATISFIED_RULES, afterQuestion, share)
   const restated = restatement(messages, turnIndex)
   if (restated !== null) against.push({ sign: RESTATED_SIGN, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
-  const pleased = findSigns(text, SATISFIED_RULES, false)
+  const pleased = findSigns(text, SATISFIED_RULES, false, share)
 
   const failure = FAILURE_RULES.reduce((sum, { weight, pattern }) => sum + (pattern.test(reply.content) ? weight : 0), 0)
   const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
@@ -57,7 +59,7 @@ export function judgeTurn(messages: readonly Message[], turnIndex: number): Judg
 
 type Found = { sign: Sign; weight: number; start: number; end: number }
 
-function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean): Found[] {
+function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean, share: number): Found[] {
   const found: Found[] = []
   const short = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS
   const head = short ? text : text.slice(0, HEAD_CHARACTERS)
@@ -72,7 +74,7 @@ function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean)
       offset = tailStart
     }
     if (match === null) continue
-    found.push({ sign, weight: answer && afterQuestion ? weight * AFTER_QUESTION : weight, start: offset + match.index, end: offset + match.index + match[0].length })
+    found.push({ sign, weight: weight * share * (answer && afterQuestion ? AFTER_QUESTION : 1), start: offset + match.index, end: offset + match.index + match[0].length })
   }
   return found
 }

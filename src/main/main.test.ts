@@ -21,7 +21,7 @@ vi.mock('electron', async () => {
     protocol: { handle: (_scheme: string, handler: (request: Request) => Promise<Response>) => (electron.pageHandler = handler) },
     session: { defaultSession: { setPermissionRequestHandler: (handler: never) => (electron.permissions.request = handler), setPermissionCheckHandler: (handler: never) => (electron.permissions.check = handler) } },
     screen: {},
-    BrowserWindow: class {},
+    BrowserWindow: vi.fn(),
     MessageChannelMain: class {
       port1 = 'backend end'
       port2 = 'page end'

@@ -29,7 +29,7 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
   const key = round === BASE_ROUND ? 'base/evaluate' : `round-${round}/evaluate`
   const series = evaluations.flatMap(({ config, prompts }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k })))
   const heldout = policy.hash === base.hash ? [] : evaluations.filter((evaluation) => evaluation.heldout.length > 0)
-  await runStage<null>(context, {
+  await runStage<true>(context, {
     key,
     kind: 'evaluate',
     round,
@@ -54,7 +54,7 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
         before += rows.length
         stage.progress(before, total)
       }
-      return { result: null, summary: { prompts: series[0]?.prompts.length ?? 0, samples: total - pairs, ...(pairs > 0 ? { 'held-out pairs': pairs } : {}) } }
+      return { result: true, summary: { prompts: series[0]?.prompts.length ?? 0, samples: total - pairs, ...(pairs > 0 ? { 'held-out pairs': pairs } : {}) } }
     },
   })
 }

@@ -20,6 +20,8 @@ export type MetricCurveOptions = {
   max?: number
   /** Weight of the moving average, 0 to draw the figures as they are. */
   smoothing?: number
+  /** Name lines at their ends also when there is only one: others will join it. */
+  named?: boolean
   /** Most points drawn per line. */
   limit?: number
 }
@@ -31,7 +33,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     return { ...curve, line: decimate(smoothed, limit), raw: smoothing > 0 ? decimate(curve.points, limit) : [] }
   })
   const end = spans.reduce((last, span) => Math.max(last, span.start + span.steps), 1)
-  const direct = curves.length > 1
+  const direct = options.named || curves.length > 1
   const ends = drawn.flatMap((curve) => {
     const tip = curve.line.findLast(([, y]) => y !== null)
     return tip ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
@@ -39,7 +41,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
 
   const option: EChartsOption = {
     ...baseOption(theme),
-    grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 18, bottom: 34 },
+    grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
     xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
     yAxis: yAxis(theme, { zero, max, format: (value) => significant(value) }),
     series: [

@@ -55,5 +55,8 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
 
 export const KIND_NAMES: Record<RunStage['kind'], string> = { sample: 'sample', reward: 'reward', train: 'train', evaluate: 'evaluate' }
 
+/** Where lanes stand under one another and room is scarce. */
+export const SHORT_NAMES: Record<RunStage['kind'], string> = { sample: 'sample', reward: 'rank', train: 'train', evaluate: 'eval' }
+
 /** What runs now, if anything. */
 export const runningStage = (stages: readonly RunStage[]): RunStage | null => stages.findLast((stage) => stage.status === 'running') ?? null

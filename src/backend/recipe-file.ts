@@ -1,0 +1,191 @@
+/**
+ * Recipe files: YAML to a `Recipe`, with everything that is wrong said at once, each with its path. Keys that TRL
+ * removed are translated and reported; unknown ones name the nearest.
+ */
+import { existsSync } from 'node:fs'
+import { isAbsolute, join } from 'node:path'
+import { LineCounter, parseDocument } from 'yaml'
+import type { z } from 'zod'
+import { readModelConfig } from '../engine/model-folder.ts'
+import type { RecipeCheck } from '../shared/contract.ts'
+import { UsageError } from '../shared/errors.ts'
+import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
+import { type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
+import type { Dataset, DatasetKind } from '../shared/types.ts'
+import { getDataset, listDatasets, pageOfDatasetRows } from './storage/datasets.ts'
+import type { ReadableDb } from './storage/open.ts'
+
+export type RecipeIssue = RecipeCheck['issues'][number]
+export type ReadRecipe = { recipe: Recipe | null; issues: RecipeIssue[]; translated: RecipeCheck['translated'] }
+type Yaml = Record<string, unknown>
+
+/** Reads a recipe and checks that what it names is there. `recipe` is null where there are issues. */
+export function readRecipe(text: string, workspace: { path: string; db: ReadableDb }): ReadRecipe {
+  const read = parseRecipe(text)
+  if (read.recipe === null) return read
+  const issues = checkAgainstWorkspace(read.recipe, workspace)
+  return { ...read, recipe: issues.length === 0 ? read.recipe : null, issues }
+}
+
+/** @throws UsageError naming every issue, for callers that need a recipe. */
+export function requireRecipe(read: ReadRecipe): Recipe {
+  if (read.recipe !== null) return read.recipe
+  throw new UsageError(`recipe: ${read.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')}`)
+}
+
+/** The text alone, without a look at the workspace. */
+export function parseRecipe(text: string): ReadRecipe {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const [broken] = document.errors
+  if (broken) {
+    const { line, col } = lines.linePos(broken.pos[0])
+    return failed([{ path: '', message: `expected YAML, got text that is none at line ${line}, column ${col}: ${broken.message.split('\n')[0]}` }])
+  }
+  const value: unknown = document.toJS()
+  if (!isMap(value)) return failed([{ path: '', message: `expected "key: value" lines (recipe, model_name_or_path, dataset, …), got ${show(value)}` }])
+  const translated: RecipeCheck['translated'] = []
+  let given: Yaml
+  try {
+    given = translateKeys(value, translated)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    return failed([{ path: 'training', message: error.message }], translated)
+  }
+  const parsed = recipeSchema.safeParse(given)
+  if (!parsed.success) return failed(parsed.error.issues.flatMap((issue) => describeIssue(issue, given)), translated)
+  const issues = checkTogether(parsed.data)
+  return { recipe: issues.length === 0 ? parsed.data : null, issues, translated }
+}
+
+function failed(issues: RecipeIssue[], translated: RecipeCheck['translated'] = []): ReadRecipe {
+  return { recipe: null, issues, translated }
+}
+
+/** Prompts are cut where they are sampled; TRL, too, no longer cuts them when it trains. */
+const CUT_ELSEWHERE: Record<string, string> = {
+  max_prompt_length: 'was removed from TRL and is ignored: pairs are cut at training.max_length, sampled prompts at sampling.max_prompt_tokens',
+  max_completion_length: 'was removed from TRL and is ignored: pairs are cut at training.max_length, samples at sampling.max_new_tokens',
+}
+
+/** Removed keys by their present names. They may stand under `training`, or at the top as in alignment-handbook's files. */
+function translateKeys(recipe: Yaml, translated: RecipeCheck['translated']): Yaml {
+  const own = isMap(recipe['training']) ? recipe['training'] : {}
+  const isRemoved = (key: string): boolean => Object.hasOwn(CUT_ELSEWHERE, key) || key === 'rpo_alpha' || translateRemovedKeys({ [key]: null }).notes.length > 0
+  const moved = Object.entries(recipe).filter(([key]) => !Object.hasOwn(recipeSchema.shape, key) && isRemoved(key))
+  const where = (key: string): string => (Object.hasOwn(own, key) ? `training.${key}` : key)
+  const bag: Yaml = { ...Object.fromEntries(moved), ...own }
+  if (typeof bag['loss_type'] === 'string') bag['loss_type'] = bag['loss_type'].split(',').map((name) => name.trim())
+  for (const [key, note] of Object.entries(CUT_ELSEWHERE)) {
+    if (!Object.hasOwn(bag, key)) continue
+    translated.push({ from: where(key), to: '', note: `${key} ${note}` })
+    delete bag[key]
+  }
+  const { keys, notes } = translateRemovedKeys(bag)
+  for (const note of notes) {
+    const from = note.split(' ')[0] ?? ''
+    const to = /read as (\w+)/.exec(note)?.[1] ?? ''
+    const isKnown = to === '' || Object.hasOwn(trainingSchema.shape, to)
+    if (!isKnown && !Object.hasOwn(bag, to)) delete keys[to]
+    translated.push({ from: where(from), to: to !== '' && isKnown ? `training.${to}` : '', note: isKnown ? note : `${from} has no effect here and is ignored` })
+  }
+  // The default weights belong to the default losses.
+  if (keys['loss_type'] !== undefined && keys['loss_weights'] === undefined) keys['loss_weights'] = null
+  const rest = Object.fromEntries(Object.entries(recipe).filter(([key]) => !moved.some(([name]) => name === key)))
+  return Object.keys(keys).length > 0 || isMap(recipe['training']) ? { ...rest, training: keys } : rest
+}
+
+function describeIssue(issue: z.core.$ZodIssue, given: Yaml): RecipeIssue[] {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(path.filter((step) => !/^\d+$/.test(step)))
+    return issue.keys.map((key) => {
+      const elsewhere = path.length === 0 ? Object.keys(recipeSchema.shape).find((group) => keysAt([group]).includes(key)) : Object.hasOwn(recipeSchema.shape, key) ? '' : undefined
+      const hint = elsewhere === undefined ? `did you mean "${nearestKey(key, known) ?? ''}"?` : elsewhere === '' ? `it belongs at the top level` : `it belongs under ${elsewhere} (${elsewhere}.${key})`
+      return { path: [...path, key].join('.'), message: `unknown key "${key}"; ${hint}` }
+    })
+  }
+  const value = issue.path.reduce<unknown>((at, step) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined), given)
+  if (value === undefined) return [{ path: path.join('.'), message: `expected this key (${plain(issue.message)}), found none; add it` }]
+  return [{ path: path.join('.'), message: `${plain(issue.message)}, got ${show(value)}` }]
+}
+
+/** Keys of the schema's object at a path; none where there is no object. */
+function keysAt(path: readonly string[]): string[] {
+  let schema: unknown = recipeSchema
+  for (const step of path) schema = shapeOf(schema)?.[step]
+  return Object.keys(shapeOf(schema) ?? {})
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | null {
+  let at = schema as { shape?: Record<string, unknown>; def?: { innerType?: unknown; element?: unknown } } | undefined
+  while (at !== undefined && at.shape === undefined) at = (at.def?.innerType ?? at.def?.element) as typeof at
+  return at?.shape ?? null
+}
+
+const plain = (message: string): string => message.replace(/^Invalid (input|option): /, '').replace(/, received \w+$/, '').replace(/^E/, 'e').replace(/^T/, 't')
+
+/** What no key can tell alone. */
+function checkTogether(recipe: Recipe): RecipeIssue[] {
+  const issues: RecipeIssue[] = []
+  const add = (path: string, message: string): void => void issues.push({ path, message })
+  const { training: { loss_type: types, loss_weights: weights } } = recipe
+  if (weights !== null && weights.length !== types.length) add('training.loss_weights', `expected ${types.length} weights, one for each of ${types.join(', ')}, got ${weights.length}`)
+  if (recipe.engine === 'torch') add('engine', 'torch is not available yet; use embedded')
+  if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
+  recipe.evaluation.forEach(({ dataset, temperatures }, i) => {
+    if (recipe.evaluation.findIndex((other) => other.dataset === dataset) !== i) add(`evaluation.${i}.dataset`, `${dataset} is evaluated twice; put all temperatures into one item`)
+    if (new Set(temperatures).size !== temperatures.length) add(`evaluation.${i}.temperatures`, `expected different temperatures, got ${temperatures.join(', ')}`)
+  })
+  return issues
+}
+
+function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): RecipeIssue[] {
+  const issues: RecipeIssue[] = []
+  const add = (where: string, message: string): void => void issues.push({ path: where, message })
+  const inWorkspace = (name: string): string => (isAbsolute(name) ? name : join(path, name))
+
+  const model = recipe.model_name_or_path
+  try {
+    const { max_position_embeddings: context } = readModelConfig(inWorkspace(model))
+    const longest = Math.max(recipe.sampling.max_new_tokens, ...recipe.evaluation.map((evaluation) => evaluation.max_new_tokens))
+    if (longest >= context) add('sampling.max_new_tokens', `expected room for a prompt within the model's context of ${context} tokens, got ${longest}`)
+  } catch (error) {
+    const fromHub = !existsSync(inWorkspace(model)) && /^[\w.-]+\/[\w.-]+$/.test(model)
+    add('model_name_or_path', `${(error as Error).message}${fromHub ? `. Models of the Hub are not fetched yet: download ${model} and name its folder` : ''}`)
+  }
+
+  const dataset = (where: string, name: string, kind: DatasetKind): Dataset | null => {
+    const found = getDataset(db, name)
+    if (found !== null && found.kind !== kind) add(where, `expected a dataset of kind ${kind}, got ${name} of kind ${found.kind}`)
+    if (found !== null) return found
+    if (existsSync(inWorkspace(name))) return null
+    const names = listDatasets(db).map((one) => one.name)
+    add(where, `expected a dataset of the workspace or a file, got "${name}", which is neither. ${names.length === 0 ? 'The workspace has no datasets: make one with `drift dataset build`' : `Nearest dataset: "${nearestKey(name, names)}"`}`)
+    return null
+  }
+  const logs = dataset('dataset', recipe.dataset, recipe.recipe === 'dpo' ? 'preference' : 'feedback')
+  if (logs?.kind === 'feedback') {
+    for (const label of NEEDED_LABELS[recipe.recipe === 'iterative-dpo' && recipe.reward === 'learned' ? 'iterative-dpo, learned' : recipe.recipe] ?? []) {
+      if (logs.statistics.some((row) => row.label === label && row.value === 0)) add('dataset', `expected ${label} replies, which ${recipe.recipe} learns from; ${recipe.dataset} has none. Run the signals or label some, then build the dataset again`)
+    }
+  }
+  if (recipe.warm_start !== null && recipe.recipe !== 'dpo') dataset('warm_start.dataset', recipe.warm_start.dataset, 'preference')
+  recipe.evaluation.forEach((evaluation, i) => {
+    const prompts = dataset(`evaluation.${i}.dataset`, evaluation.dataset, 'prompts')
+    if (prompts?.kind === 'prompts' && !pageOfDatasetRows(db, prompts.name, 0, 1).rows[0]?.task) add(`evaluation.${i}.dataset`, `expected rows with a task that a program can verify (type: verifiable), ${evaluation.dataset} has none`)
+    if (evaluation.heldout_pairs !== null) dataset(`evaluation.${i}.heldout_pairs`, evaluation.heldout_pairs, 'preference')
+  })
+  return issues
+}
+
+const NEEDED_LABELS: Partial<Record<string, string[]>> = { drift: ['dissatisfied'], spin: ['satisfied'], 'iterative-dpo, learned': ['dissatisfied', 'satisfied'] }
+
+function isMap(value: unknown): value is Yaml {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing'
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
