@@ -6,7 +6,9 @@ import { expect, onTestFinished, test } from 'vitest'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
 import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
+import { importFiles } from './imports/import-files.ts'
 import { openBackend, type Backend } from './index.ts'
+import { openWorkspace } from './storage/open.ts'
 
 process.env['DRIFT_HOME'] = mkdtempSync(join(tmpdir(), 'drift-test-home-'))
 
@@ -82,6 +84,25 @@ test('another workspace opens in place of this one, is remembered, and a bad one
   await expect(backend.call('workspace.open', { path: file })).rejects.toMatchObject({ code: 'bad-input' })
   expect(backend.workspace.path).toBe(second)
   expect(await backend.call('conversations.list', {})).toEqual({ total: 0, rows: [] })
+})
+
+test('what another process does to the workspace is pushed', async () => {
+  const { backend, pushes } = await aBackend()
+  const other = openWorkspace(backend.workspace.path)
+  onTestFinished(() => other.close())
+  await importFiles(other.db, [aJsonlFile(log)])
+  for (let waited = 0; pushes.length === 0 && waited < 5000; waited += 50) await setTimeout(50)
+  expect(pushes).toEqual([{ type: 'workspace.changed', nouns: ['imports', 'conversations'] }])
+})
+
+test('an import can be cancelled, and is listed as that', async () => {
+  const { backend, pushes } = await aBackend()
+  const rows = Array.from({ length: 30_000 }, (_, i) => ({ messages: turns(`question ${i}`, 'answer') }))
+  const { jobId } = await backend.call('imports.start', { files: [aJsonlFile(rows)] })
+  expect(await backend.call('jobs.list', {})).toMatchObject([{ id: jobId, status: 'running' }])
+  expect(await backend.call('jobs.cancel', { id: jobId })).toMatchObject({ id: jobId, status: 'cancelled', error: null })
+  expect(await ended(pushes, jobId)).toMatchObject({ status: 'cancelled' })
+  expect(await backend.call('imports.list', {})).toMatchObject([{ seconds: null }])
 })
 
 test('closing while an import runs ends it, and what it wrote stays whole', async () => {

@@ -14,8 +14,10 @@ import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
 import { workspaceApi } from './api/workspace.ts'
 import { BackendError, toBackendError } from './errors.ts'
+import type { ForkWorker } from './jobs/messages.ts'
 import { rememberWorkspace } from './recent-workspaces.ts'
 import type { Session } from './session.ts'
+import { watchChanges } from './storage/changes.ts'
 import { explainStorageError, openWorkspace, type Workspace } from './storage/open.ts'
 
 export type BackendOptions = {
@@ -24,6 +26,8 @@ export type BackendOptions = {
   host: WorkspaceInfo['host']
   /** Make the workspace where there is none (default true). */
   create?: boolean
+  /** How a run's process is started, where it is no child of Node. */
+  fork?: ForkWorker
 }
 
 export type Backend = {
@@ -35,6 +39,9 @@ export type Backend = {
   subscribe(listener: (push: Push) => void): () => void
   close(): Promise<void>
 }
+
+/** Other processes write to an open workspace too: `drift import`, `drift run`. */
+const WATCH_EVERY_MS = 1000
 
 type OpenSession = { workspace: Workspace; handlers: Handlers; close: () => Promise<void> }
 
@@ -49,7 +56,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
     const workspace = openWorkspace(path, { create })
     if (options.host !== 'cli') rememberWorkspace(workspace.path)
     const releases: (() => void | Promise<void>)[] = []
-    const session: Session = { workspace, host: options.host, version, push, onClose: (release) => void releases.push(release) }
+    const session: Session = { workspace, host: options.host, version, push, onClose: (release) => void releases.push(release), ...(options.fork ? { fork: options.fork } : {}) }
     const handlers: Handlers = {
       ...workspaceApi(session, switchTo),
       ...importsApi(session),
@@ -61,7 +68,18 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...comparisonsApi(session),
       ...jobsApi(session),
     }
+    const changes = watchChanges(workspace.db)
+    const watch = setInterval(() => {
+      try {
+        const nouns = changes()
+        if (nouns.length > 0) push({ type: 'workspace.changed', nouns })
+      } catch {
+        // A failing disk is told by the next call; looking must not end the app.
+      }
+    }, WATCH_EVERY_MS)
+    watch.unref()
     const close = async (): Promise<void> => {
+      clearInterval(watch)
       for (const release of releases.reverse()) await release()
       workspace.close()
     }

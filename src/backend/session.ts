@@ -1,4 +1,5 @@
 import type { Push, WorkspaceInfo } from '../shared/contract.ts'
+import type { ForkWorker } from './jobs/messages.ts'
 import type { Workspace } from './storage/open.ts'
 
 /** An open workspace, as api files get it. `workspace.open` ends one session and starts another. */
@@ -6,6 +7,8 @@ export type Session = {
   readonly workspace: Workspace
   readonly host: WorkspaceInfo['host']
   readonly version: string
+  /** How a run's process is started; without it as a child of Node. Electron's main process has a way of its own. */
+  readonly fork?: ForkWorker
   /** Tells every connected interface. */
   push(push: Push): void
   /** Called before the database closes, last registered first: stop what still runs. */

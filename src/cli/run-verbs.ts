@@ -1,3 +1,38 @@
+/** `drift run`, `resume`, `stop` and `runs`. Declared here, done in ./runs.ts, which loads the backend. */
 import type { Command } from 'commander'
 
-export function registerRunVerbs(_program: Command): void {}
+export type RunOptions = { workspace: string; name?: string; group?: string; detach?: true; json?: true }
+export type WorkspaceOptions = { workspace: string; json?: true }
+
+export function registerRunVerbs(program: Command): void {
+  program
+    .command('run')
+    .description('start a run from a recipe and wait for its end; Ctrl-C pauses it')
+    .argument('<recipe>', 'YAML file')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--name <name>', 'name of the run (default: method and seed)')
+    .option('--group <name>', 'group of runs to compare')
+    .option('--detach', 'do not wait: the run goes on by itself')
+    .option('--json', 'one JSON object on stdout when it has ended')
+    .action(async (recipe: string, options: RunOptions) => (await import('./runs.ts')).runRecipe(recipe, options))
+  program
+    .command('resume')
+    .description('continue a paused, interrupted, failed or cancelled run where it was')
+    .argument('<run>', 'id of the run')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--json', 'one JSON object on stdout when it has ended')
+    .action(async (run: string, options: WorkspaceOptions) => (await import('./runs.ts')).resumeRun(run, options))
+  program
+    .command('stop')
+    .description('pause a run, whichever process works on it, after its present unit of work')
+    .argument('<run>', 'id of the run')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (run: string, options: WorkspaceOptions) => (await import('./runs.ts')).stopRun(run, options))
+  program
+    .command('runs')
+    .description('the runs of a workspace, newest first')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: WorkspaceOptions) => (await import('./runs.ts')).listRunsVerb(options))
+}

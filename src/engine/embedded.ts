@@ -16,7 +16,7 @@ import type { Tensor } from './safetensors.ts'
 import { sample } from './sample.ts'
 import { buildDecodeGraph, buildPrefillGraph } from './sampling-graph.ts'
 import { packScoringBatch, scoringBatches, scoringRows } from './score.ts'
-import { GraphSession } from './session.ts'
+import { emptyArrays, GraphSession } from './session.ts'
 import { dpoStep, dpoTask, languageModelTask, rewardRow, rewardTask, runDpoBatch } from './tasks.ts'
 import type { OpenTask } from './tasks.ts'
 import { train } from './train.ts'
@@ -87,12 +87,13 @@ class EmbeddedModel implements Model {
       signal?.throwIfAborted()
       const { packed, columns, positions } = packScoringBatch(batch.map(({ row }) => row), this.config)
       const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(positions) }
-      const logps = (await session.run(feeds, {}, ['logps'])).get('logps') ?? new Float32Array()
+      const { logps } = emptyArrays({ logps: [packed.predictions, columns] })
+      await session.run(feeds, { logps })
       batch.forEach(({ row, requests: indices }, b) => {
         indices.forEach((index, completion) => {
           const target = results[index] ?? new Float32Array()
           completionPlaces(row, completion, target.length).forEach(([prediction, label], t) => {
-            target[t] = logps[((packed.starts[b] ?? 0) + prediction) * columns + label] ?? NaN
+            target[t] = logps.data[((packed.starts[b] ?? 0) + prediction) * columns + label] ?? NaN
           })
         })
       })
@@ -132,8 +133,9 @@ class EmbeddedModel implements Model {
       signal?.throwIfAborted()
       const packed = packRows(batch.map(({ row }) => row), this.config, 0)
       const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(Math.max(...batch.map(({ row }) => contextLength(row)))) }
-      const results = (await session.run(feeds, {}, ['rewards'])).get('rewards') ?? new Float32Array()
-      batch.forEach(({ index }, b) => (rewards[index] = results[b] ?? NaN))
+      const results = emptyArrays({ rewards: [batch.length, 1] })
+      await session.run(feeds, results)
+      batch.forEach(({ index }, b) => (rewards[index] = results.rewards.data[b] ?? NaN))
     }
     return rewards
   }

@@ -20,6 +20,9 @@ export type GraphNode<K extends OpName = OpName> = {
   readonly outputs: readonly Value[]
 }
 
+/** The first output of every model, an empty list; `session.ts` says what for. */
+export const UNREADABLE_OUTPUT = 'unreadable'
+
 /** The entry of an operation; the one place that forgets which operation it is. */
 export function opOf(name: OpName): Op<OpName> {
   return OPS[name] as unknown as Op<OpName>
@@ -161,9 +164,9 @@ export class Graph {
     const used = new Set(emitted.flatMap(node => node.inputs))
     const constants = [...this.constants.values(), ...integers.values()].filter(initializer => used.has(initializer.name))
     return encodeModel({
-      nodes: leavesLast(emitted, used),
+      nodes: [{ op: 'SequenceEmpty', name: UNREADABLE_OUTPUT, inputs: [], outputs: [UNREADABLE_OUTPUT] }, ...leavesLast(emitted, used)],
       inputs: [...this.inputs].filter(([name]) => used.has(name)).map(([name, value]) => ({ name, type: value.type, shape: value.shape })),
-      outputs: [...this.outputs].map(([name, value]) => ({ name, type: value.type, shape: value.shape })),
+      outputs: [{ name: UNREADABLE_OUTPUT, type: 'float32', shape: 'sequence' }, ...[...this.outputs].map(([name, value]) => ({ name, type: value.type, shape: value.shape }))],
       initializers: constants,
     })
   }

@@ -12,7 +12,8 @@ export type OnnxNode = {
   outputs: readonly string[]
   attributes?: Readonly<Record<string, OnnxAttribute>>
 }
-export type OnnxValueInfo = { name: string; type: DataType; shape: readonly (number | string)[] }
+/** `sequence`: a list of tensors of that type and any shape. */
+export type OnnxValueInfo = { name: string; type: DataType; shape: readonly (number | string)[] | 'sequence' }
 export type OnnxInitializer = { name: string; type: DataType; shape: readonly number[]; data: Float32Array | Int32Array | BigInt64Array }
 export type OnnxModel = { nodes: readonly OnnxNode[]; inputs: readonly OnnxValueInfo[]; outputs: readonly OnnxValueInfo[]; initializers: readonly OnnxInitializer[] }
 
@@ -62,6 +63,10 @@ function encodeTensor({ name, type, shape, data }: OnnxInitializer): Message {
 }
 
 function encodeValueInfo({ name, type, shape }: OnnxValueInfo): Message {
+  if (shape === 'sequence') {
+    const element = new Message().message(1, new Message().int(1, ELEMENT_TYPE[type]))
+    return new Message().string(1, name).message(2, new Message().message(4, new Message().message(1, element)))
+  }
   const dims = new Message()
   for (const dim of shape) dims.message(1, typeof dim === 'string' ? new Message().string(2, dim) : new Message().int(1, dim))
   const tensorType = new Message().int(1, ELEMENT_TYPE[type]).message(2, dims)

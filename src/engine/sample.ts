@@ -9,6 +9,7 @@ import { packRows, RopeTables } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import { createRandom } from './rng.ts'
 import { scoringBatches } from './score.ts'
+import { emptyArrays } from './session.ts'
 import type { Array32, Feeds, GraphSession } from './session.ts'
 import { drawToken, greedyToken, NucleusFinder } from './token-choice.ts'
 
@@ -73,7 +74,6 @@ async function sampleBatch(sampler: Sampler, requests: readonly SampleRequest[],
         inverseTemperature: chooser.inverseTemperature,
       },
       { ...views.present, logps: { data: outputs.logps.subarray(0, size), dims }, probabilities: { data: outputs.probabilities.subarray(0, size), dims } },
-      [],
     )
     rows.forEach((row, r) => {
       row.length++
@@ -96,13 +96,14 @@ async function prefill(sampler: Sampler, requests: readonly SampleRequest[], rop
   const layers = Array.from({ length: config.layers }, (_, layer) => [`k.${layer}`, `v.${layer}`]).flat()
   for (const batch of scoringBatches([...byPrompt.values()], config)) {
     const { feeds } = packRows(batch.map(({ row }) => row), config, 0)
-    const results = await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature: chooser.inverseTemperature }, {}, ['logps', 'probabilities', ...layers])
     const longest = Math.max(...batch.map(({ row }) => row.ids.length))
-    const get = (name: string): Float32Array => results.get(name) ?? new Float32Array()
+    const { logps, probabilities } = emptyArrays({ logps: [batch.length, config.vocabulary], probabilities: [batch.length, config.vocabulary] })
+    const blocks = emptyArrays(Object.fromEntries(layers.map(name => [name, [batch.length, config.keyValueHeads, longest, config.headDim]])))
+    await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature: chooser.inverseTemperature }, { ...blocks, logps, probabilities })
     batch.forEach(({ row, requests: indices }, b) => {
       for (const i of indices) {
-        for (const name of layers) caches.fill(name, i, get(name), b, longest, row.ids.length)
-        onRow(i, rowOf(get('logps'), b, config.vocabulary), rowOf(get('probabilities'), b, config.vocabulary))
+        for (const [name, { data }] of Object.entries(blocks)) caches.fill(name, i, data, b, longest, row.ids.length)
+        onRow(i, rowOf(logps.data, b, config.vocabulary), rowOf(probabilities.data, b, config.vocabulary))
       }
     })
   }

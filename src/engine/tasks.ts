@@ -6,6 +6,7 @@ import type { DecoderConfig } from './models/decoder.ts'
 import { sequenceRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
+import { emptyArrays } from './session.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
@@ -15,7 +16,6 @@ export type Trainee = { config: DecoderConfig; weights: Map<string, Tensor>; thr
 /** A task with the session it holds. */
 export type OpenTask = TrainingTask & { release(): Promise<void> }
 
-const PREDICTION_OUTPUTS = ['logps', 'entropy', 'meanLogit', 'maxLogp'] as const
 const NO_DETAILS = { pairIndices: [], margins: [] }
 
 /** Forward and backward of one DPO batch; gradients are left in `step`. */
@@ -27,8 +27,9 @@ export async function runDpoBatch(step: TrainingStep, config: DecoderConfig, pai
     reference: { chosen: Float64Array.from(indices, i => reference.chosen[i] ?? NaN), rejected: Float64Array.from(indices, i => reference.rejected[i] ?? NaN) },
   }
   const packed = packTrainingRows(batch.rows, config, LABEL_COLUMNS.dpo, row => `pair ${indices[row]}`)
-  const results = await step.run(batch.rows, packed, dpoFeeds(batch, packed, dpo, share), isFirst, PREDICTION_OUTPUTS)
-  return dpoOutcome(batch, packed, dpo, predictionResults(results))
+  const results = predictionArrays(packed.predictions, LABEL_COLUMNS.dpo)
+  await step.run(batch.rows, packed, dpoFeeds(batch, packed, dpo, share), isFirst, results)
+  return dpoOutcome(batch, packed, dpo, dataOf(results))
 }
 
 export async function dpoStep({ config, weights, threads }: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<TrainingStep> {
@@ -72,7 +73,9 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
       const batchRows = indices.map(index => rows[index] as PackedRow)
       const packed = packTrainingRows(batchRows, trainee.config, LABEL_COLUMNS['language-model'], row => `sequence ${indices[row]}`)
       const seed = { data: new Float32Array(packed.predictions).fill(-1 / total), dims: [packed.predictions, 1] }
-      const { logps, entropy, maxLogp } = predictionResults(await step.run(batchRows, packed, { seed }, i === 0, PREDICTION_OUTPUTS))
+      const results = predictionArrays(packed.predictions, LABEL_COLUMNS['language-model'])
+      await step.run(batchRows, packed, { seed }, i === 0, results)
+      const { logps, entropy, maxLogp } = dataOf(results)
       const correct = logps.reduce((sum, logp, r) => sum + Number(logp >= (maxLogp[r] ?? NaN)), 0)
       return { loss: -sumOf(logps) / total, metrics: { entropy: sumOf(entropy) / total, mean_token_accuracy: correct / total }, details: NO_DETAILS }
     },
@@ -95,7 +98,9 @@ export async function rewardTask(trainee: Trainee, examples: RewardRow[], config
       const packed = packTrainingRows(batchRows, trainee.config, 0, row => `sequence ${indices[row]}`)
       const labels = indices.map(index => examples[index]?.label ?? 0)
       const feeds = { targets: { data: Float32Array.from(labels), dims: [labels.length, 1] }, rowScale: { data: Float32Array.of(1 / total), dims: [1] } }
-      const rewards = (await step.run(batchRows, packed, feeds, i === 0, ['rewards'])).get('rewards') ?? new Float32Array()
+      const results = emptyArrays({ rewards: [labels.length, 1] })
+      await step.run(batchRows, packed, feeds, i === 0, results)
+      const rewards = results.rewards.data
       let loss = 0
       let correct = 0
       rewards.forEach((reward, r) => {
@@ -132,9 +137,14 @@ function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {
   })
 }
 
-function predictionResults(results: Map<string, Float32Array>): PredictionResults {
-  const get = (name: string): Float32Array => results.get(name) ?? new Float32Array()
-  return { logps: get('logps'), entropy: get('entropy'), meanLogit: get('meanLogit'), maxLogp: get('maxLogp') }
+type PredictionArrays = Record<keyof PredictionResults, { data: Float32Array; dims: readonly number[] }>
+
+function predictionArrays(rows: number, columns: number): PredictionArrays {
+  return emptyArrays({ logps: [rows, columns], entropy: [rows, 1], meanLogit: [rows, 1], maxLogp: [rows, 1] })
+}
+
+function dataOf({ logps, entropy, meanLogit, maxLogp }: PredictionArrays): PredictionResults {
+  return { logps: logps.data, entropy: entropy.data, meanLogit: meanLogit.data, maxLogp: maxLogp.data }
 }
 
 function scaled(metrics: Record<string, number>, factor: number): Record<string, number> {

@@ -63,18 +63,17 @@ export class TrainingStep {
 
   /**
    * Runs a batch and adds its gradients to those of the step (or begins anew).
-   * @param fetch names of further graph outputs.
+   * @param results further graph outputs, written in place.
    */
-  async run(rows: readonly PackedRow[], batch: PackedBatch, feeds: Feeds, isFirst: boolean, fetch: readonly string[]): Promise<Map<string, Float32Array>> {
+  async run(rows: readonly PackedRow[], batch: PackedBatch, feeds: Feeds, isFirst: boolean, results: Feeds): Promise<void> {
     const into = isFirst ? this.inGraph : (this.scratch ??= new Map([...this.inGraph].map(([name, { data, dims }]) => [name, { data: new Float32Array(data.length), dims }])))
     const tokens = batch.ids.length
     const { hidden } = this.config
     if (this.embedded.length < tokens * hidden) this.embedded = new Float32Array(tokens * hidden)
     const embedded = this.embedded.subarray(0, tokens * hidden)
-    const results = await this.session.run(
+    await this.session.run(
       { ...this.weights, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
-      { ...Object.fromEntries(into), [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } },
-      fetch,
+      { ...Object.fromEntries(into), [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] }, ...results },
     )
     if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)
     const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
@@ -82,7 +81,6 @@ export class TrainingStep {
       if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
       addRows(embedding, batch.ids, embedded, hidden)
     }
-    return results
   }
 
   async release(): Promise<void> {

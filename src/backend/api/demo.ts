@@ -1,14 +1,120 @@
-import type { Handlers } from '../../shared/contract.ts'
+/** The built-in experiment as a job of the session: one at a time, cancelled by pausing its runs. */
+import { join } from 'node:path'
+import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
+import type { Job } from '../../shared/types.ts'
+import { type ExperimentPlan, planExperiment, runExperiment } from '../demo/experiment.ts'
+import { FULL, QUICK } from '../demo/settings.ts'
+import type { PrepareProgress } from '../demo/prepare.ts'
 import { BackendError } from '../errors.ts'
+import { forkNode } from '../jobs/fork.ts'
+import { addJobSource } from '../jobs/job-sources.ts'
+import { supervisorOf } from '../jobs/supervisor.ts'
 import type { Session } from '../session.ts'
 
-const missing = (name: string): never => {
-  throw new BackendError('failed', `${name} is not built yet`)
+type Experiment = { job: Job; plan: ExperimentPlan; stop: AbortController; ended: Promise<void> }
+const TOLD_EVERY_MS = 150
+
+/** Lane-seconds per run and round, measured on two cores of a 2025 server CPU (docs/log.md); a first guess elsewhere. */
+const SECONDS_PER_ROUND = { quick: 6, full: 12 }
+const SECONDS_PER_LOG = { quick: 8, full: 20 }
+
+const current = new WeakMap<Session, Experiment>()
+
+/** What `workspace.info` says of the experiment while there is one. */
+export function demoOf(session: Session): WorkspaceInfo['demo'] {
+  const experiment = current.get(session)
+  return experiment ? { jobId: experiment.job.id, group: experiment.plan.group, status: experiment.job.status } : null
 }
 
-export function demoApi(_session: Session) {
+export function demoApi(session: Session) {
+  const { workspace } = session
+
+  const start = (plan: ExperimentPlan): Job => {
+    const present = current.get(session)
+    if (present?.job.status === 'running') {
+      if (present.plan.group === plan.group) return present.job
+      throw new BackendError('bad-input', `demo.start: the experiment ${present.plan.group} is running. Wait for it or cancel it first.`)
+    }
+    const job: Job = { id: `demo-${plan.group}`, kind: 'demo', title: plan.quick ? 'Quick built-in experiment' : 'Built-in experiment', status: 'running', stage: 'starting', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }
+    const stop = new AbortController()
+    let toldAt = -Infinity
+    const tell = (): void => {
+      toldAt = performance.now()
+      session.push({ type: 'job', job: { ...job } })
+    }
+    const supervisor = supervisorOf(session)
+    const host = { workspace, prepare, start: supervisor.start, resume: supervisor.resume, pause: supervisor.pause }
+    const ended = runExperiment(host, plan, (progress) => {
+      const isNewStage = progress.stage !== job.stage
+      Object.assign(job, progress)
+      if (isNewStage || performance.now() - toldAt > TOLD_EVERY_MS) tell()
+    }, stop.signal)
+      .then(() => void (job.status = 'done'))
+      .catch((error: unknown) => {
+        job.status = stop.signal.aborted ? 'paused' : 'failed'
+        job.error = stop.signal.aborted ? null : error instanceof Error ? error.message : String(error)
+      })
+      .then(() => {
+        job.etaSeconds = null
+        tell()
+        session.push({ type: 'workspace.changed', nouns: ['workspace', 'imports', 'conversations', 'signals', 'datasets', 'runs', 'evaluations'] })
+      })
+    current.set(session, { job, plan, stop, ended })
+    tell()
+    session.push({ type: 'workspace.changed', nouns: ['workspace'] })
+    return job
+  }
+
+  /** In a process of its own: sampling would block every other call. */
+  const prepare = (plan: ExperimentPlan, onProgress: PrepareProgress, signal: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const child = (session.fork ?? forkNode)({ workspace: workspace.path, prepare: { quick: plan.quick, seed: plan.seeds[0] ?? 1, seeds: plan.seeds.length } }, join(workspace.runs, 'prepare.log'))
+      let failure: string | null = null
+      let stage = ''
+      child.onMessage((message) => {
+        if (message.type === 'failed') failure = message.message
+        if (message.type !== 'preparing') return
+        // A stage that follows another one has left rows behind.
+        if (stage !== message.stage) session.push({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals', 'datasets'] })
+        stage = message.stage
+        onProgress(message.stage, message.done, message.total)
+      })
+      const abort = (): void => child.kill()
+      signal.addEventListener('abort', abort, { once: true })
+      child.onExit((code, killedBy, error) => {
+        signal.removeEventListener('abort', abort)
+        if (code === 0 && failure === null) resolve()
+        else reject(signal.aborted ? signal.reason : new Error(failure ?? error ?? `preparing the built-in experiment ended with ${killedBy ?? `exit code ${code}`}; what it printed is in runs/prepare.log. Start it again to continue.`))
+      })
+    })
+
+  addJobSource(session, {
+    list: () => (current.has(session) ? [{ ...current.get(session)!.job }] : []),
+    has: (id) => current.get(session)?.job.id === id,
+    async cancel(id) {
+      const experiment = current.get(session)
+      if (experiment?.job.id !== id) throw new BackendError('not-found', `job: expected the id of the experiment, got "${id}"`)
+      experiment.stop.abort(new Error('cancelled'))
+      await experiment.ended
+      return { ...experiment.job }
+    },
+  })
+  session.onClose(async () => {
+    const experiment = current.get(session)
+    experiment?.stop.abort(new Error('the workspace was closed'))
+    await experiment?.ended
+  })
+
   return {
-    'demo.start': () => missing('demo.start'),
-    'demo.estimate': () => missing('demo.estimate'),
+    'demo.start': ({ quick, seed, seeds }) => ({ jobId: start(planExperiment({ quick, seed, seeds })).id }),
+    'demo.estimate': () => {
+      const minutes = (size: typeof FULL, kind: 'quick' | 'full'): number => {
+        const methods = size.oracle ? 4 : 3
+        const laneSeconds = size.seeds * methods * (size.iterations + 0.5) * SECONDS_PER_ROUND[kind]
+        return (laneSeconds / 2 + size.seeds * SECONDS_PER_LOG[kind]) / 60
+      }
+      return { quickMinutes: minutes(QUICK, 'quick'), fullMinutes: minutes(FULL, 'full'), measured: false }
+    },
   } satisfies Pick<Handlers, 'demo.start' | 'demo.estimate'>
 }

@@ -1,14 +1,10 @@
 import type { Handlers } from '../../shared/contract.ts'
-import { BackendError } from '../errors.ts'
+import { cancelJob, listJobs } from '../jobs/job-sources.ts'
 import type { Session } from '../session.ts'
 
-const missing = (name: string): never => {
-  throw new BackendError('failed', `${name} is not built yet`)
-}
-
-export function jobsApi(_session: Session) {
+export function jobsApi(session: Session) {
   return {
-    'jobs.list': () => missing('jobs.list'),
-    'jobs.cancel': () => missing('jobs.cancel'),
+    'jobs.list': () => listJobs(session),
+    'jobs.cancel': ({ id }) => cancelJob(session, id),
   } satisfies Pick<Handlers, 'jobs.list' | 'jobs.cancel'>
 }

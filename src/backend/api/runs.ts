@@ -1,23 +1,67 @@
-import type { Handlers } from '../../shared/contract.ts'
-import { BackendError } from '../errors.ts'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Handlers, RunDetail } from '../../shared/contract.ts'
+import { estimateRun } from '../estimate.ts'
+import { supervisorOf } from '../jobs/supervisor.ts'
+import { readRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
+import { readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
+import type { ReadableDb } from '../storage/open.ts'
+import { listStages, pageOfSamples, readLedger, readMetrics, readRoundSteps } from '../storage/run-stages.ts'
+import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 
-const missing = (name: string): never => {
-  throw new BackendError('failed', `${name} is not built yet`)
+export function runsApi(session: Session) {
+  const { workspace, push } = session
+  const { db } = workspace
+  const runs = supervisorOf(session)
+  return {
+    'runs.list': () => listRuns(db),
+    'runs.get': ({ id }): RunDetail => ({
+      run: requireRun(db, id),
+      yaml: readRunFiles(db, id).yaml,
+      stages: listStages(db, id),
+      ledger: readLedger(db, id),
+      evaluations: summarizeEvaluations(db, id),
+      gradientHealth: gradientHealth(db, id),
+      log: readLog(db, id),
+    }),
+    'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),
+    'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
+    'runs.validate': ({ yaml }) => {
+      const { recipe, issues, translated } = readRecipe(yaml, workspace)
+      return { ok: recipe !== null, issues, translated, estimate: recipe === null ? null : estimateRun(recipe, workspace) }
+    },
+    'runs.start': (input) => runs.start(input),
+    'runs.pause': ({ id }) => runs.pause(id),
+    'runs.resume': ({ id }) => runs.resume(id),
+    'runs.cancel': ({ id }) => runs.cancel(id),
+    'runs.note': ({ id, notes }) => {
+      const run = setNotes(db, id, notes)
+      push({ type: 'run', run })
+      return run
+    },
+    'runs.recipes': () =>
+      readdirSync(workspace.recipes)
+        .filter((name) => /\.ya?ml$/i.test(name))
+        .sort()
+        .map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes'>
 }
 
-export function runsApi(_session: Session) {
-  return {
-    'runs.list': () => missing('runs.list'),
-    'runs.get': () => missing('runs.get'),
-    'runs.metrics': () => missing('runs.metrics'),
-    'runs.samples': () => missing('runs.samples'),
-    'runs.validate': () => missing('runs.validate'),
-    'runs.start': () => missing('runs.start'),
-    'runs.pause': () => missing('runs.pause'),
-    'runs.resume': () => missing('runs.resume'),
-    'runs.cancel': () => missing('runs.cancel'),
-    'runs.note': () => missing('runs.note'),
-    'runs.recipes': () => missing('runs.recipes'),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes'>
+/** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */
+function gradientHealth(db: ReadableDb, id: string): RunDetail['gradientHealth'] {
+  const pairs = new Map(readPairStatistics(db, id).map((row) => [row.round, row]))
+  const rounds = new Map<number, { margins: number[]; norms: number[] }>()
+  for (const { round, gradNorm, details } of readRoundSteps(db, id)) {
+    const at = rounds.get(round) ?? { margins: [], norms: [] }
+    at.margins.push(...details.margins)
+    at.norms.push(gradNorm)
+    rounds.set(round, at)
+  }
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+  return [...rounds].map(([round, { margins, norms }]) => {
+    const quarter = Math.max(1, Math.round(norms.length / 4))
+    const { chosenScore = null, rejectedScore = null, pairAccuracy = null } = pairs.get(round) ?? {}
+    return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: mean(norms.slice(0, quarter)), gradNormLast: mean(norms.slice(-quarter)), chosenScore, rejectedScore, pairAccuracy }
+  })
 }

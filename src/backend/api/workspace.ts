@@ -2,12 +2,13 @@ import { basename } from 'node:path'
 import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
 import { recentWorkspaces } from '../recent-workspaces.ts'
 import type { Session } from '../session.ts'
+import { demoOf } from './demo.ts'
 import type { ReadableDb } from '../storage/open.ts'
 
 export function workspaceApi(session: Session, open: (path: string) => Promise<WorkspaceInfo>) {
   const { path, db } = session.workspace
   return {
-    'workspace.info': () => ({ path, name: basename(path), host: session.host, version: session.version, counts: counts(db), demo: null }),
+    'workspace.info': () => ({ path, name: basename(path), host: session.host, version: session.version, counts: counts(db), demo: demoOf(session) }),
     'workspace.recent': () => recentWorkspaces().map((entry) => ({ ...entry, name: basename(entry.path), current: entry.path === path })),
     'workspace.open': (input) => open(input.path),
     'doctor.run': async () => {

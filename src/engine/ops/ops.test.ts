@@ -7,7 +7,7 @@ import { differentiate } from '../autodiff.ts'
 import type { Shape } from '../dims.ts'
 import { Graph, opOf } from '../graph.ts'
 import { createRandom } from '../rng.ts'
-import { GraphSession } from '../session.ts'
+import { emptyArrays, GraphSession } from '../session.ts'
 import type { Array32 } from '../session.ts'
 import { OPS } from './index.ts'
 import { at, notDifferentiable } from './op.ts'
@@ -191,6 +191,7 @@ function expandHeads(mask: Nd): Nd {
 }
 
 async function run(graph: Graph, inputs: Nd[], specs: Input[]): Promise<Map<string, Float32Array>> {
+  const results = emptyArrays(Object.fromEntries([...graph.outputs].map(([name, { shape }]) => [name, shape.map(Number)])))
   const feeds: Record<string, Array32> = {}
   inputs.forEach(({ shape, data }, i) => {
     const type = specs[i]?.type
@@ -198,7 +199,8 @@ async function run(graph: Graph, inputs: Nd[], specs: Input[]): Promise<Map<stri
   })
   const session = await GraphSession.create(graph, 1)
   try {
-    return await session.run(feeds, {}, [...graph.outputs.keys()])
+    await session.run(feeds, results)
+    return new Map(Object.entries(results).map(([name, { data }]) => [name, data]))
   } finally {
     await session.release()
   }

@@ -8,6 +8,8 @@ const LINE_HEIGHT = 14
 const GAP = 9
 /** Labels that end this far apart in x do not meet. */
 const REACH = 130
+/** Ends this close in x are the same round, side by side. */
+const BESIDE = 40
 
 /**
  * Moves positions apart until neighbours are at least `gap` apart, keeping their order and staying as near to
@@ -42,8 +44,9 @@ export function endLabels(labels: readonly EndLabel[], theme: ChartTheme): Custo
     const end = ends[index]!
     const near = ends.flatMap((other, i) => (Math.abs(other.x - end.x) < REACH ? [i] : []))
     const y = spread(near.map((i) => ends[i]!.y), LINE_HEIGHT)[near.indexOf(index)]!
-    // One column for labels that stand together: none runs into a neighbour's last point.
-    const column = Math.max(...near.map((i) => ends[i]!.x)) + GAP
+    // One column for labels that stand together: none runs into a neighbour's last point or whisker.
+    const beside = near.filter((i) => Math.abs(ends[i]!.x - end.x) < BESIDE || Math.abs(ends[i]!.y - end.y) < 2 * LINE_HEIGHT)
+    const column = Math.max(...beside.map((i) => ends[i]!.x)) + GAP
     const moved = Math.abs(y - end.y) > 5 || column - end.x > 2 * GAP
     return {
       type: 'group',

@@ -27,8 +27,8 @@ export type PagedRows<Row> = {
   /** Nothing to show for more than 150 ms. */
   slow: ShallowRef<boolean>
   reload(): void
-  /** Writes over a row in place (an optimistic change). */
-  patch(index: number, row: Row): void
+  /** Index of a row among those that are here; null where it is not. */
+  find(matches: (row: Row) => boolean): number | null
 }
 
 const pageSize = 100
@@ -150,10 +150,12 @@ export function usePagedRows<Input, Row>(
     failure,
     slow,
     reload: () => restart(true),
-    patch(index, row) {
-      const page = Math.floor(index / pageSize)
-      const rows = pages.get(page)
-      if (rows) pages.set(page, rows.with(index % pageSize, row))
+    find(matches) {
+      for (const [page, rows] of pages) {
+        const index = rows.findIndex(matches)
+        if (index >= 0) return page * pageSize + index
+      }
+      return null
     },
   }
 }

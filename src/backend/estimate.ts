@@ -1,0 +1,70 @@
+/** What a run will take: memory and disk from the model's size, time from what runs of this workspace took. */
+import { existsSync } from 'node:fs'
+import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
+import type { RecipeCheck } from '../shared/contract.ts'
+import type { Recipe } from '../shared/recipe.ts'
+import { baseFolder } from './jobs/execute-run.ts'
+import { getDataset } from './storage/datasets.ts'
+import type { ReadableDb } from './storage/open.ts'
+
+const FLOAT_BYTES = 4
+/** Node, onnxruntime and the tokenizer. */
+const PROCESS_BYTES = 200e6
+/** Logits that exist at once in the embedded engine, with their gradients. */
+const MAX_LOGITS = 2 ** 24
+
+/** Weights of a decoder: embedding, per layer attention and gated MLP with their norms, final norm, head. */
+export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden_size' | 'num_hidden_layers' | 'num_attention_heads' | 'num_key_value_heads' | 'head_dim' | 'intermediate_size' | 'tie_word_embeddings'>): number {
+  const { vocab_size: vocabulary, hidden_size: hidden, head_dim: headDim } = config
+  const attention = 2 * hidden * headDim * (config.num_attention_heads + config.num_key_value_heads)
+  const layer = attention + 3 * hidden * config.intermediate_size + 2 * hidden
+  return vocabulary * hidden * (config.tie_word_embeddings ? 1 : 2) + config.num_hidden_layers * layer + hidden
+}
+
+/** Null figures where they cannot be known. */
+export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
+  const folder = baseFolder(path, recipe)
+  if (!existsSync(folder)) return { seconds: null, memoryBytes: null, diskBytes: null }
+  const config = readModelConfig(folder)
+  const parameters = countParameters(config)
+  const { training } = recipe
+  const optimizerArrays = training.optim === 'adamw_torch' ? 2 : 1
+  const tokens = training.per_device_train_batch_size * Math.min(training.max_length, config.max_position_embeddings, 1024)
+  // Kept for the backward pass, per token and layer: queries, keys, values, attention output, norms, gated MLP.
+  const activations = tokens * config.num_hidden_layers * (10 * config.hidden_size + 3 * config.intermediate_size)
+  const logits = 3 * Math.min(MAX_LOGITS, tokens * config.vocab_size)
+  const model = FLOAT_BYTES * parameters
+  return {
+    seconds: estimateSeconds(recipe, db),
+    memoryBytes: PROCESS_BYTES + model * (2 + optimizerArrays) + FLOAT_BYTES * (activations + logits),
+    diskBytes: model * (roundsOf(recipe) + Number(recipe.warm_start !== null) + Number(recipe.recipe === 'iterative-dpo' && recipe.reward === 'learned')) + model * (1 + optimizerArrays) * recipe.save_total_limit,
+  }
+}
+
+const roundsOf = (recipe: Recipe): number => (recipe.recipe === 'dpo' ? 1 : recipe.iterations)
+/** Requests the recipe samples for each pair it keeps, times samples of each. */
+const SAMPLES_PER_PAIR: Record<Recipe['recipe'], number> = { drift: 1, spin: 1, 'iterative-dpo': 3.2, dpo: 0 }
+
+/** From seconds per sample, per pair and epoch, and per verified sample, of earlier runs from the same base. */
+function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
+  const rate = (kind: string, unit: string): number | null =>
+    db
+      .prepare(
+        `SELECT sum(s.seconds) / sum(${unit}) FROM run_stages s JOIN runs r ON r.id = s.run_id
+         WHERE s.kind = ? AND s.status = 'done' AND s.reused_from IS NULL AND r.base_model = ? AND s.key NOT LIKE 'reward/%' AND coalesce(${unit}, 0) > 0`,
+      )
+      .pluck()
+      .get(kind, recipe.model_name_or_path) as number | null
+  const perSample = rate('sample', "json_extract(s.summary, '$.samples')")
+  const perPair = rate('train', "json_extract(s.summary, '$.steps') * json_extract(r.settings, '$.training.per_device_train_batch_size')")
+  const perVerified = rate('evaluate', "json_extract(s.summary, '$.samples')")
+  const rowsOf = (name: string): number => getDataset(db, name)?.rows ?? 0
+
+  const pairs = recipe.recipe === 'dpo' ? rowsOf(recipe.dataset) : (recipe.pairs_per_round ?? rowsOf(recipe.dataset))
+  const samples = roundsOf(recipe) * pairs * SAMPLES_PER_PAIR[recipe.recipe] * (recipe.recipe === 'iterative-dpo' ? 1 : recipe.sampling.n)
+  const warmPairs = recipe.warm_start === null || recipe.recipe === 'dpo' ? 0 : rowsOf(recipe.warm_start.dataset) * recipe.warm_start.num_train_epochs
+  const trained = warmPairs + roundsOf(recipe) * pairs * recipe.training.num_train_epochs
+  const verified = (roundsOf(recipe) + 2) * recipe.evaluation.reduce((sum, { dataset, k, temperatures }) => sum + rowsOf(dataset) * temperatures.reduce((count, temperature) => count + (temperature === 0 ? 1 : k), 0), 0)
+  if (perPair === null || (samples > 0 && perSample === null) || (verified > 0 && perVerified === null)) return null
+  return trained * perPair + samples * (perSample ?? 0) + verified * (perVerified ?? 0)
+}

@@ -1,0 +1,31 @@
+/** What other processes and threads did to the workspace since one last looked. */
+import type { Push } from '../../shared/contract.ts'
+import type { ReadableDb } from './open.ts'
+
+export type Noun = Extract<Push, { type: 'workspace.changed' }>['nouns'][number]
+type Marks = Partial<Record<Noun, unknown>>
+
+/** Returns a function that names what another connection changed since its last call; it costs next to nothing while nothing changed. */
+export function watchChanges(db: ReadableDb): () => Noun[] {
+  let version = db.pragma('data_version', { simple: true })
+  let marks = readMarks(db)
+  return () => {
+    const now = db.pragma('data_version', { simple: true })
+    if (now === version) return []
+    version = now
+    const before = marks
+    marks = readMarks(db)
+    return (Object.keys(marks) as Noun[]).filter((noun) => marks[noun] !== before[noun])
+  }
+}
+
+/** Cheap at any size: ends of tables, and the few rows of runs and imports. */
+function readMarks(db: ReadableDb): Marks {
+  const mark = (sql: string): unknown => db.prepare(sql).pluck().get()
+  return {
+    imports: mark('SELECT count(*) || total(imported) || total(quarantined) || total(seconds) FROM imports'),
+    conversations: mark('SELECT max(position) FROM conversations'),
+    datasets: mark('SELECT max(id) FROM datasets'),
+    runs: mark("SELECT group_concat(id || status || round || notes, ' ') FROM runs"),
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The process of one run (or of the built-in experiment's preparation): under Node a child with an IPC channel, under Electron a utility process. A native crash
+ * ends this process alone.
+ */
+import type { ToWorker, WorkerArgs } from './jobs/messages.ts'
+import { type Channel, runWorker } from './jobs/run-worker.ts'
+
+/** Electron's port to the parent (its types belong to the Electron host). */
+type ParentPort = { postMessage(message: unknown): void; on(event: 'message', listener: (event: { data: unknown }) => void): void; on(event: 'close', listener: () => void): void }
+
+const port = (process as unknown as { parentPort?: ParentPort }).parentPort
+const args = JSON.parse(process.argv.at(-1) ?? '') as WorkerArgs
+const channel = port ? portChannel(port) : processChannel()
+if ('prepare' in args) {
+  const { prepareWorker } = await import('./demo/prepare-worker.ts')
+  await prepareWorker(args, channel)
+} else {
+  const { embeddedEngine } = await import('../engine/embedded.ts')
+  await runWorker(args, channel, embeddedEngine)
+}
+// Native threads must not keep a finished process alive.
+process.exit()
+
+function processChannel(): Channel {
+  if (!process.connected) process.exit(1)
+  return {
+    send: (message) => new Promise((resolve) => (process.connected ? process.send?.(message, () => resolve()) : resolve())),
+    onMessage: (listener) => void process.on('message', (message) => listener(message as ToWorker)),
+    onClose: (listener) => void process.on('disconnect', listener),
+  }
+}
+
+function portChannel(parent: ParentPort): Channel {
+  return {
+    send: (message) => Promise.resolve(parent.postMessage(message)),
+    onMessage: (listener) => parent.on('message', ({ data }) => listener(data as ToWorker)),
+    onClose: (listener) => parent.on('close', listener),
+  }
+}

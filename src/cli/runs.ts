@@ -1,0 +1,152 @@
+/** What the run verbs do. They look after the run in this very process, with its worker as a child in the same group. */
+import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { BackendError } from '../backend/errors.ts'
+import { type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
+import type { Session } from '../backend/session.ts'
+import { openWorkspace, type Workspace } from '../backend/storage/open.ts'
+import { listRuns, requireRun } from '../backend/storage/runs.ts'
+import { appVersion } from '../backend/version.ts'
+import type { Push } from '../shared/contract.ts'
+import { UsageError } from '../shared/errors.ts'
+import type { Run } from '../shared/types.ts'
+import { Interrupted, interruption } from './interruption.ts'
+import { type JobLine, jobLine } from './job-line.ts'
+import type { RunOptions, WorkspaceOptions } from './run-verbs.ts'
+
+/** A killed owner may need a moment to be gone; a stopped run one to be taken up. */
+const PATIENCE_MS = 8_000
+const POLL_MS = 200
+const DETACHED = 'DRIFT_DETACHED'
+
+type Opened = { workspace: Workspace; supervisor: Supervisor; line: JobLine }
+
+export async function runRecipe(file: string, options: RunOptions): Promise<void> {
+  const yaml = readRecipeFile(file)
+  await withSupervisor(options.workspace, async (opened) => {
+    const input = { yaml, name: options.name, group: options.group }
+    if (options.detach) await detach(opened, opened.supervisor.record(input), options)
+    else await follow(opened, opened.supervisor.start(input), options)
+  })
+}
+
+export async function resumeRun(id: string, options: WorkspaceOptions): Promise<void> {
+  // A detached run outlives the terminal it was started from.
+  if (process.env[DETACHED] !== undefined) process.removeAllListeners('SIGHUP').on('SIGHUP', () => {})
+  await withSupervisor(options.workspace, async (opened) => follow(opened, await takeOver(opened.supervisor, id), options))
+}
+
+export async function stopRun(id: string, options: WorkspaceOptions): Promise<void> {
+  await withSupervisor(options.workspace, async ({ supervisor }) => {
+    supervisor.pause(id)
+    const interrupted = interruption()
+    const run = await Promise.race([supervisor.wait(id), new Promise<never>((_, reject) => interrupted.addEventListener('abort', () => reject(interrupted.reason as Error), { once: true }))])
+    if (options.json) console.log(JSON.stringify({ run: run.id, status: run.status }))
+    else console.log(`${run.id}: ${run.status}`)
+  })
+}
+
+export function listRunsVerb(options: WorkspaceOptions): void {
+  const workspace = openWorkspace(options.workspace, { create: false })
+  try {
+    const runs = listRuns(workspace.db)
+    if (options.json) console.log(JSON.stringify({ runs: runs.map((run) => ({ id: run.id, name: run.name, recipe: run.recipe, status: run.status, round: run.round, model_path: modelPath(workspace, run) })) }))
+    else if (runs.length === 0) console.log('no runs yet: drift run RECIPE.yaml starts one')
+    else for (const run of runs) console.log(`${run.id.padEnd(32)} ${run.status.padEnd(12)} round ${run.round} of ${run.rounds}  ${run.createdAt.slice(0, 16).replace('T', ' ')}${run.error ? `  ${run.error}` : ''}`)
+  } finally {
+    workspace.close()
+  }
+}
+
+async function withSupervisor(folder: string, work: (opened: Opened) => Promise<void>): Promise<void> {
+  const workspace = openWorkspace(folder, { create: false })
+  const releases: (() => void | Promise<void>)[] = []
+  const line = jobLine(process.stderr)
+  const push = (message: Push): void => {
+    if (message.type === 'job' && message.job.status === 'running') line.show(message.job)
+  }
+  const session: Session = { workspace, host: 'cli', version: appVersion, push, onClose: (release) => void releases.push(release) }
+  try {
+    await work({ workspace, supervisor: supervisorOf(session), line })
+  } finally {
+    line.end()
+    for (const release of releases.reverse()) await release()
+    workspace.close()
+  }
+}
+
+/** Waits to the end, pausing on Ctrl-C, and prints the last line. */
+async function follow({ workspace, supervisor, line }: Opened, started: Run, options: { json?: true }): Promise<void> {
+  const interrupted = interruption()
+  const pause = (): void => {
+    process.stderr.write('\npausing after the present unit of work …\n')
+    supervisor.pause(started.id)
+  }
+  if (interrupted.aborted) pause()
+  else interrupted.addEventListener('abort', pause, { once: true })
+  const run = await supervisor.wait(started.id)
+  interrupted.removeEventListener('abort', pause)
+  line.end()
+  const report = run.status === 'done' ? await writeReport(workspace, run) : null
+  if (options.json) console.log(JSON.stringify({ run: run.id, status: run.status, model_path: modelPath(workspace, run), report }))
+  else console.log([`${run.id}: ${run.status}`, `model ${modelPath(workspace, run) ?? 'none yet'}`, ...(report ? [`report ${report}`] : [])].join('\n'))
+  if (run.status === 'done') return
+  const resume = `\`drift resume ${run.id} --workspace ${workspace.path}\` continues it`
+  if (run.status === 'paused') throw new Interrupted(`paused; ${resume}`)
+  throw new Error(`run ${run.id} ended as ${run.status}${run.error ? `: ${run.error}` : ''} (${resume})`)
+}
+
+/** Resumes; an owner that was just killed is given a moment to be gone. */
+async function takeOver(supervisor: Supervisor, id: string): Promise<Run> {
+  const until = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      return supervisor.resume(id)
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.code !== 'bad-input' || Date.now() > until) throw error
+      await new Promise((done) => setTimeout(done, POLL_MS))
+    }
+  }
+}
+
+/** Hands the run to a process of its own, in the same group, and waits until that has it. */
+async function detach({ workspace }: Opened, run: Run, options: RunOptions): Promise<void> {
+  const folder = join(workspace.runs, run.id)
+  mkdirSync(folder, { recursive: true })
+  const log = openSync(join(folder, 'detached.log'), 'a')
+  const child = spawn(process.execPath, [fileURLToPath(new URL('./index.ts', import.meta.url)), 'resume', run.id, '--workspace', workspace.path], { stdio: ['ignore', log, log], env: { ...process.env, [DETACHED]: '1' } })
+  closeSync(log)
+  child.unref()
+  const until = Date.now() + PATIENCE_MS
+  let now = run
+  while (now.status === 'paused' && Date.now() < until) {
+    await new Promise((done) => setTimeout(done, POLL_MS))
+    now = requireRun(workspace.db, run.id)
+  }
+  if (now.status === 'paused') throw new Error(`run ${run.id} was recorded, but no process took it up; see ${join(folder, 'detached.log')}, or \`drift resume ${run.id} --workspace ${workspace.path}\``)
+  if (options.json) console.log(JSON.stringify({ run: now.id, status: now.status, model_path: modelPath(workspace, now), report: null }))
+  else console.log(`${now.id}: ${now.status}, by itself; \`drift runs --workspace ${workspace.path}\` shows how far it is`)
+}
+
+/** The offline report of a run with an evaluation; without one there is nothing to report. */
+async function writeReport(workspace: Workspace, run: Run): Promise<string | null> {
+  try {
+    const { writeReport: write } = await import('../backend/api/comparisons.ts')
+    return write(workspace, { runs: [run.id] }, appVersion)
+  } catch (error) {
+    process.stderr.write(`drift: no report: ${error instanceof Error ? error.message : String(error)}\n`)
+    return null
+  }
+}
+
+const modelPath = (workspace: Workspace, run: Run): string | null => (run.modelPath === null ? null : resolve(workspace.path, run.modelPath))
+
+function readRecipeFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`recipe: expected a YAML file, could not read ${resolve(file)} (${(error as NodeJS.ErrnoException).code ?? String(error)}). \`drift demo --prepare\` writes some into a workspace's recipes folder`)
+  }
+}
