@@ -1,7 +1,8 @@
 /**
  * Makes the built-in experiment's base model from a seed: world, data, tokenizer, initial weights, two
  * stages of training, probe. `npm run build:base-model -- [--seed N] [--output DIR]`. Everything but the
- * seconds in PROBE.json is a function of the options. Progress goes to stderr.
+ * seconds in PROBE.json is a function of the options; the number of threads is one, because sums in
+ * another order round differently. Progress goes to stderr.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

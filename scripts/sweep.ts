@@ -30,7 +30,7 @@ for (const reference of ['base', 'round-start'] as const) {
     for (const method of ['drift', 'spin', 'iterative-dpo'] satisfies DemoMethod[]) {
       const yaml = demoRecipe(method, SEED, size)
       const plain = recipeSchema.parse(parse(yaml))
-      const recipe = { ...plain, reference, training: { ...plain.training, learning_rate: learningRate }, warm_start: plain.warm_start && { ...plain.warm_start, learning_rate: 3e-4 }, evaluation: plain.evaluation.map((evaluation) => ({ ...evaluation, dataset: SWEEP_DATASET })) }
+      const recipe = { ...plain, reference, training: { ...plain.training, learning_rate: learningRate }, evaluation: plain.evaluation.map((evaluation) => ({ ...evaluation, dataset: SWEEP_DATASET })) }
       const { run, lease } = insertRun(workspace.db, { slug: `${method}-${reference}-${learningRate}`, name: method, method: methodOf(recipe), recipe, group: 'sweep', rounds: recipe.iterations, threads: 1, yaml }, thisOwner(), Date.now())
       const status = await executeRun({ workspace, lease, engine: embeddedEngine, version: 'sweep' })
       const { comparison } = readComparison(workspace.db, { runs: [run.id] })

@@ -71,7 +71,7 @@ export const DISSATISFIED_RULES: readonly Rule[] = [
 
 export const SATISFIED_RULES: readonly Rule[] = [
   // After a question, a please or a longer text, thanks are a courtesy to what is asked there.
-  rule('gratitude', 3.0, '(?<!.{50}|\\?.*|\\bplease\\b.*)\\b(thanks?|thank you|thankyou|thx|tysm|ty|cheers|much appreciated|appreciate (it|that|this|you|the|your)|grateful)\\b'),
+  rule('gratitude', 3.0, '\\b(?=th|ty|cheers|much|apprec|grateful)(?<!.{50}|\\?.*|\\bplease\\b.*)(thanks?|thank you|thankyou|thx|tysm|ty|cheers|much appreciated|appreciate (it|that|this|you|the|your)|grateful)\\b'),
   rule('praise', 3.0, "(?<!not |n't |isn't |no |so )\\b(perfect(ly)?|awesome|excellent|amazing|wonderful|fantastic|brilliant|great|love (it|this|that|these|them)|well done|good (job|list|work|answer|one|idea|suggestions?)|nice|exactly (what|right|it)|(very |really |so )helpful|beautiful|impressive|cool)\\b", brief),
   rule('praise', 2.6, "\\b(that|this|it|which|these) (really |definitely |totally )?(helps?( a lot)?|helped|works?( (great|well|perfectly|for me))?|worked|is (good|right|correct|fine|perfect|great))\\b|\\b(sounds?|looks?) (good|great|perfect|fine|like a plan|nice)\\b", brief),
   rule('learned something', 2.2, "\\b(i see\\b|interesting|didn't know|good to know|i learned|now i (understand|get it|see)|makes (perfect |more |a lot of )?sense|that explains|fascinating|ah,? ok)", brief),

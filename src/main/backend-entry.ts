@@ -1,9 +1,11 @@
 /** The utility process: opens the backend, then connects every page whose port it is handed. */
 import { type Backend, openBackend } from '../backend/index.ts'
+import { forkThroughMain } from './fork-worker.ts'
 import type { FromBackend, ToBackend } from './messages.ts'
 import { connectPort } from './port.ts'
 
 const tell = (message: FromBackend) => process.parentPort.postMessage(message)
+const workers = forkThroughMain(tell)
 let backend: Backend | null = null
 
 process.parentPort.on('message', (event) => {
@@ -22,13 +24,15 @@ async function receive(message: ToBackend, ports: Electron.MessagePortMain[]): P
       return
     case 'close':
       await backend?.close()
-      process.exit(0)
+      return process.exit(0)
+    default:
+      workers.receive(message)
   }
 }
 
 async function open({ workspace, runsDemo }: Extract<ToBackend, { type: 'open' }>): Promise<void> {
   try {
-    backend = await openBackend({ workspace, host: 'electron' })
+    backend = await openBackend({ workspace, host: 'electron', fork: workers.fork })
     tell({ type: 'ready' })
   } catch (error) {
     return tell({ type: 'failed', message: reason(error) })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { MessageChannelMain, utilityProcess, type UtilityProcess, type WebContents } from 'electron'
 import type { Start } from '../backend/first-start.ts'
 import type { FromBackend, ToBackend } from './messages.ts'
+import { workerProcesses } from './worker-processes.ts'
 
 const closeMs = 5_000
 
@@ -23,12 +24,15 @@ export function backendProcess(start: Start): BackendProcess {
   const launch = () => {
     const child = utilityProcess.fork(join(import.meta.dirname, 'backend-entry.js'), [], { serviceName: 'DRIFT backend', stdio: 'inherit' })
     const { promise: ready, resolve, reject } = Promise.withResolvers<undefined>()
+    const workers = workerProcesses((event) => post(child, event))
     child.on('message', (message: FromBackend) => {
       if (message.type === 'failed') return reject(new Error(message.message))
+      if (message.type !== 'ready') return workers.handle(message)
       runsDemo = false
       resolve(undefined)
     })
     child.on('exit', (code) => {
+      workers.killAll()
       if (running?.child === child) running = null
       reject(new Error(`the backend process ended with exit code ${code}`))
     })

@@ -2,15 +2,13 @@
  * The workbench as a user has it, for page specs: a real host on a workspace of its own, and a real page that is
  * watched for errors and for requests to anywhere else. The same spec runs on every host in `hosts`.
  */
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { AxeBuilder } from '@axe-core/playwright'
-import { _electron, chromium, type Page } from 'playwright'
-import { installedBrowser } from '../../scripts/browser.ts'
+import { _electron, type Page } from 'playwright'
 import { electronBinary, whyNoDisplay } from '../../scripts/electron-runtime.mjs'
+import { startBrowser, startHost } from '../support/headless-host.ts'
 
 export type Host = 'server' | 'electron'
 
@@ -33,7 +31,6 @@ type Opening = {
 }
 
 const root = join(import.meta.dirname, '..', '..')
-const chromiumFlags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 export async function openWorkbench(host: Host, { prepare, viewport = { width: 1440, height: 900 } }: Opening = {}): Promise<Workbench> {
   const home = mkdtempSync(join(tmpdir(), 'drift-e2e-'))
@@ -51,22 +48,17 @@ export async function openWorkbench(host: Host, { prepare, viewport = { width: 1
 }
 
 async function openInBrowser(workspace: string, home: string, viewport: { width: number; height: number }) {
-  const executablePath = installedBrowser()
-  if (!executablePath) throw new Error('expected a Chromium, found none: run the page specs through npm test -- e2e, which fetches one')
-  const host = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), 'serve', '--workspace', workspace, '--json'], { env: { ...process.env, DRIFT_HOME: home }, stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = new Promise<void>((resolve) => host.on('close', () => resolve()))
-  const url = await firstLine(host.stdout).then((line) => (JSON.parse(line) as { url: string }).url)
-  const browser = await chromium.launch({ executablePath, args: chromiumFlags })
+  const host = await startHost({ workspace, home })
+  const browser = await startBrowser()
   const page = await (await browser.newContext({ viewport })).newPage()
-  const problems = watch(page, new URL(url).host)
-  await page.goto(url)
+  const problems = watch(page, new URL(host.url).host)
+  await page.goto(host.url)
   return {
     page,
     problems,
     async close() {
       await browser.close()
-      host.kill('SIGTERM')
-      await ended
+      await host.stop()
     },
   }
 }
@@ -99,9 +91,4 @@ function watch(page: Page, ownHost: string): string[] {
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).analyze()
   return violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`)
-}
-
-async function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
-  for await (const line of createInterface({ input: stream })) return line
-  throw new Error('expected the host to print its address, it ended without one (its reason stands above)')
 }

@@ -35,16 +35,25 @@ export const IMPROVE_INSTRUCTION = 'please give an improved reply.'
 export type DemoMethod = 'warm-start' | 'drift' | 'iterative-dpo' | 'iterative-dpo-oracle' | 'spin'
 
 /**
- * One recipe file. All methods share everything but where pairs come from. Learning rate and the fixed base
- * reference come from the prototype's sweep on its own base, the same for every method (world.md section 5).
+ * Each method's best cell of one grid (learning rate x reference), the same grid for all, on requests and a log that
+ * no reported run uses (`scripts/sweep.ts`, docs/log.md). The oracle arm was not swept: it takes iterative DPO's.
  */
+const TUNED: Record<DemoMethod, { learning_rate: number; reference: 'base' | 'round-start' }> = {
+  'warm-start': { learning_rate: 3e-4, reference: 'base' },
+  drift: { learning_rate: 3e-4, reference: 'base' },
+  'iterative-dpo': { learning_rate: 3e-4, reference: 'round-start' },
+  'iterative-dpo-oracle': { learning_rate: 3e-4, reference: 'round-start' },
+  spin: { learning_rate: 8e-4, reference: 'base' },
+}
+
+/** One recipe file. All methods share everything but where pairs come from and what the sweep chose. */
 export function demoRecipe(method: DemoMethod, seed: number, size: DemoSize): string {
   const recipe = method === 'warm-start' ? 'dpo' : method === 'iterative-dpo-oracle' ? 'iterative-dpo' : method
   const training = {
     loss_type: ['sigmoid', 'sft'],
     loss_weights: [1, 0.001],
     beta: 0.1,
-    learning_rate: 3e-4,
+    learning_rate: TUNED[method].learning_rate,
     lr_scheduler_type: 'linear',
     min_lr_rate: 0.1,
     warmup_steps: 0.1,
@@ -61,8 +70,8 @@ export function demoRecipe(method: DemoMethod, seed: number, size: DemoSize): st
     dataset: method === 'warm-start' ? seedPairsDataset(seed) : feedbackDataset(seed),
     iterations: method === 'warm-start' ? 1 : size.iterations,
     seed,
-    reference: 'base',
-    ...(method === 'warm-start' ? {} : { warm_start: { dataset: seedPairsDataset(seed), num_train_epochs: 2 }, improve_instruction: IMPROVE_INSTRUCTION, pairs_per_round: size.pairsPerRound }),
+    reference: TUNED[method].reference,
+    ...(method === 'warm-start' ? {} : { warm_start: { dataset: seedPairsDataset(seed), num_train_epochs: 2, learning_rate: TUNED['warm-start'].learning_rate }, improve_instruction: IMPROVE_INSTRUCTION, pairs_per_round: size.pairsPerRound }),
     sampling: { temperature: 1, top_p: 1, max_new_tokens: 48, batch_size: 256 },
     training,
     ...(recipe === 'iterative-dpo' ? { reward: method === 'iterative-dpo-oracle' ? 'verifiable' : 'learned' } : {}),

@@ -22,23 +22,30 @@ function conditions(filter: ConversationFilter, except?: FacetName): { where: st
   }
   const match = filter.query === undefined || filter.query.trim() === '' ? undefined : matchExpression(filter.query)
   if (match === null) parts.push('0')
-  else add(null, 'match', match, 'c.position IN (SELECT m.conversation FROM messages_fts f JOIN messages m ON m.id = f.rowid WHERE f.content MATCH @match)')
+  else add(null, 'match', match, 'c.position IN (SELECT position FROM matched)')
   add('source', 'source', filter.source, 'c.source = @source')
   add('model', 'model', filter.model, 'c.model = @model')
   if (filter.signal !== undefined && except !== 'signal') parts.push(`c.${filter.signal}_turns > 0`)
-  add('category', 'category', filter.category, 'EXISTS (SELECT 1 FROM winning_signals w, json_each(w.categories) k WHERE w.conversation = c.position AND k.value = @category)')
+  add('category', 'category', filter.category, 'c.position IN (SELECT w.conversation FROM winning_signals w, json_each(w.categories) k WHERE k.value = @category)')
   add('turns', 'minTurns', filter.minTurns, 'c.turns >= @minTurns')
   add('turns', 'maxTurns', filter.maxTurns, 'c.turns <= @maxTurns')
   return { where: parts.length === 0 ? '1' : parts.join(' AND '), bound }
 }
 
+/** The conversations with a turn that holds every word of the query, found once per statement. */
+function withMatched({ query }: ConversationFilter): string {
+  if (query === undefined || matchExpression(query) === null) return ''
+  return 'WITH matched AS MATERIALIZED (SELECT DISTINCT m.conversation AS position FROM messages_fts f JOIN messages m ON m.id = f.rowid WHERE f.content MATCH @match)'
+}
+
 export function pageOfConversations(db: ReadableDb, filter: ParsedInput<'conversations.list'>): { total: number; rows: ConversationRow[] } {
   const { where, bound } = conditions(filter)
   const direction = filter.descending ? 'DESC' : 'ASC'
-  const total = db.prepare(`SELECT count(*) FROM conversations c WHERE ${where}`).pluck().get(bound) as number
+  const total = db.prepare(`${withMatched(filter)} SELECT count(*) FROM conversations c WHERE ${where}`).pluck().get(bound) as number
   const rows = db
     .prepare(
-      `SELECT c.position, c.id, c.source, c.model, c.language, c.turns, c.characters
+      `${withMatched(filter)}
+       SELECT c.position, c.id, c.source, c.model, c.language, c.turns, c.characters
        FROM (SELECT c.position FROM conversations c WHERE ${where} ORDER BY ${SORT_COLUMNS[filter.sort]} ${direction}, c.position ${direction} LIMIT @limit OFFSET @offset) p
        JOIN conversations c ON c.position = p.position
        ORDER BY ${SORT_COLUMNS[filter.sort]} ${direction}, c.position ${direction}`,
@@ -68,44 +75,35 @@ function openingOf(db: ReadableDb, position: number): string {
 }
 
 /** Ranges of message counts; a range's value is "first-last", the last one open. */
-const TURN_RANGES = "CASE WHEN turns <= 2 THEN '1-2' WHEN turns <= 4 THEN '3-4' WHEN turns <= 8 THEN '5-8' WHEN turns <= 16 THEN '9-16' ELSE '17-' END"
+const TURN_RANGE = "CASE WHEN c.turns <= 2 THEN '1-2' WHEN c.turns <= 4 THEN '3-4' WHEN c.turns <= 8 THEN '5-8' WHEN c.turns <= 16 THEN '9-16' ELSE '17-' END"
 
 export function countFacets(db: ReadableDb, filter: ConversationFilter): CallOutput<'conversations.facets'> {
-  const byColumn = (name: 'source' | 'model' | 'language'): { value: string; count: number }[] => {
-    const { where, bound } = conditions(filter, name)
-    return db
-      .prepare(`SELECT c.${name} AS value, count(*) AS count FROM conversations c WHERE ${where} AND c.${name} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${FACET_VALUES}`)
-      .all(bound) as { value: string; count: number }[]
+  let bound: Record<string, unknown> = {}
+  const under = (facet: FacetName): string => {
+    const own = conditions(filter, facet)
+    bound = { ...bound, ...own.bound }
+    return own.where
   }
-  const byTurns = (): { value: string; count: number }[] => {
-    const { where, bound } = conditions(filter, 'turns')
-    return db.prepare(`SELECT ${TURN_RANGES} AS value, count(*) AS count FROM conversations c WHERE ${where} GROUP BY 1 ORDER BY min(c.turns)`).all(bound) as { value: string; count: number }[]
-  }
-  const bySignal = (): { value: string; count: number }[] => {
-    const { where, bound } = conditions(filter, 'signal')
-    const counts = db
-      .prepare(
-        `SELECT coalesce(sum(c.dissatisfied_turns > 0), 0) AS dissatisfied, coalesce(sum(c.neutral_turns > 0), 0) AS neutral, coalesce(sum(c.satisfied_turns > 0), 0) AS satisfied
-         FROM conversations c WHERE ${where}`,
-      )
-      .get(bound) as Record<string, number>
-    return Object.entries(counts).flatMap(([value, count]) => (count > 0 ? [{ value, count }] : []))
-  }
-  const byCategory = (): { value: string; count: number }[] => {
-    const { where, bound } = conditions(filter, 'category')
-    return db
-      .prepare(
-        `SELECT k.value AS value, count(DISTINCT c.position) AS count FROM conversations c JOIN winning_signals w ON w.conversation = c.position, json_each(w.categories) k
-         WHERE ${where} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${FACET_VALUES}`,
-      )
-      .all(bound) as { value: string; count: number }[]
-  }
-  return [
-    { name: 'source', values: byColumn('source') },
-    { name: 'model', values: byColumn('model') },
-    { name: 'language', values: byColumn('language') },
-    { name: 'signal', values: bySignal() },
-    { name: 'turns', values: byTurns() },
-    { name: 'category', values: byCategory() },
-  ]
+  const byColumn = (name: 'source' | 'model' | 'language'): string =>
+    `SELECT * FROM (SELECT '${name}' AS facet, c.${name} AS value, count(*) AS count, 0 AS place FROM conversations c WHERE ${under(name)} AND c.${name} IS NOT NULL GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT ${FACET_VALUES})`
+  const bySignal = (['dissatisfied', 'neutral', 'satisfied'] as const).map(
+    (label, place) => `SELECT 'signal', '${label}', count(*) AS count, ${place} FROM conversations c WHERE ${under('signal')} AND c.${label}_turns > 0 HAVING count > 0`,
+  )
+  const rows = db
+    .prepare(
+      `${withMatched(filter)}
+       ${byColumn('source')} UNION ALL ${byColumn('model')} UNION ALL ${byColumn('language')} UNION ALL ${bySignal.join(' UNION ALL ')}
+       UNION ALL SELECT 'turns', ${TURN_RANGE}, count(*), min(c.turns) FROM conversations c WHERE ${under('turns')} GROUP BY 2
+       UNION ALL SELECT * FROM (
+         SELECT 'category', k.value, count(DISTINCT w.conversation), 0 FROM winning_signals w JOIN conversations c ON c.position = w.conversation, json_each(w.categories) k
+         WHERE ${under('category')} GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT ${FACET_VALUES})`,
+    )
+    .all(bound) as { facet: FacetName; value: string; count: number; place: number }[]
+  return (['source', 'model', 'language', 'signal', 'turns', 'category'] as const).map((name) => ({
+    name,
+    values: rows
+      .filter(({ facet }) => facet === name)
+      .sort((a, b) => a.place - b.place || (name === 'turns' || name === 'signal' ? 0 : b.count - a.count))
+      .map(({ value, count }) => ({ value, count })),
+  }))
 }

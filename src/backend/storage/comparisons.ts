@@ -68,9 +68,10 @@ function heldoutOf(db: ReadableDb, runId: string): ComparedRun['heldout'] {
   return rows.map(({ round, margins }) => ({ round, margins: JSON.parse(margins) as number[] }))
 }
 
+/** Of the policy's own steps: a learned reward's training is none of them. */
 function gradNormsOf(db: ReadableDb, runId: string): ComparedRun['gradNorms'] {
   const rows = db
-    .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' GROUP BY s.round ORDER BY s.round")
+    .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' AND m.stage NOT LIKE 'reward/%' GROUP BY s.round ORDER BY s.round")
     .all(runId) as { round: number; norms: string }[]
   return rows.map(({ round, norms }) => ({ round, values: JSON.parse(norms) as number[] }))
 }

@@ -21,14 +21,29 @@ export function writeSignals(db: WritableDb, signals: readonly SignalWrite[]): v
 
 /** Renews the figures of the winning signals on the conversations named; in the transaction that wrote signals. */
 export function countSignals(db: WritableDb, conversations: Iterable<number>): void {
-  const update = db.prepare(
-    `UPDATE conversations SET (dissatisfied_turns, satisfied_turns, neutral_turns) =
-       (SELECT count(*) FILTER (WHERE label = 'dissatisfied'), count(*) FILTER (WHERE label = 'satisfied'), count(*) FILTER (WHERE label = 'neutral')
-        FROM winning_signals WHERE conversation = @position)
-     WHERE position = @position`,
-  )
-  for (const position of conversations) update.run({ position })
+  const count = db.prepare('SELECT conversation, label, count(*) AS count FROM winning_signals WHERE conversation BETWEEN ? AND ? GROUP BY conversation, label')
+  const update = db.prepare('UPDATE conversations SET dissatisfied_turns = ?, satisfied_turns = ?, neutral_turns = ? WHERE position = ?')
+  for (const run of runsOfNeighbours(conversations)) {
+    const counts = new Map(run.map((position) => [position, { dissatisfied: 0, satisfied: 0, neutral: 0 }]))
+    for (const row of count.all(run[0], run.at(-1)) as { conversation: number; label: SignalLabel; count: number }[]) {
+      const own = counts.get(row.conversation)
+      if (own !== undefined) own[row.label] = row.count
+    }
+    for (const [position, { dissatisfied, satisfied, neutral }] of counts) update.run(dissatisfied, satisfied, neutral, position)
+  }
 }
+
+/** Positions as ascending runs with small gaps: one query a run instead of one a conversation. */
+function runsOfNeighbours(positions: Iterable<number>): number[][] {
+  const runs: number[][] = []
+  for (const position of [...positions].sort((a, b) => a - b)) {
+    const last = runs.at(-1)
+    if (last !== undefined && position - last.at(-1)! <= LARGEST_GAP) last.push(position)
+    else runs.push([position])
+  }
+  return runs
+}
+const LARGEST_GAP = 20
 
 export function deleteSignal(db: WritableDb, conversation: number, turnIndex: number, decider: Decider): void {
   db.prepare('DELETE FROM signals WHERE conversation = ? AND turn_index = ? AND decider = ?').run(conversation, turnIndex, decider)

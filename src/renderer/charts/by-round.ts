@@ -12,7 +12,8 @@ import { methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
 
-export type RoundSeries = { key: string; label: string; points: { round: number; value: Interval }[] }
+/** `quiet`: the lesser of two lines of one method, dashed and hollow. */
+export type RoundSeries = { key: string; label: string; points: { round: number; value: Interval }[]; quiet?: boolean }
 
 export type ByRoundOptions = {
   measure: string
@@ -65,10 +66,10 @@ export function byRound(options: ByRoundOptions): Chart {
             name: one.label,
             data: points.map(({ x, value }) => [x, Number.isFinite(value.estimate) ? value.estimate : null]),
             connectNulls: false,
-            ...markerOf(one.key, theme),
+            ...(one.quiet ? { symbol: 'circle', symbolSize: 8, itemStyle: { color: theme.surface, borderColor: color, borderWidth: 2 } } : markerOf(one.key, theme)),
             showSymbol: true,
             showAllSymbol: true as const,
-            lineStyle: { color, width: 2, type: style.dash ?? ('solid' as const) },
+            lineStyle: { color, width: one.quiet ? 1.5 : 2, type: one.quiet ? [4, 3] : (style.dash ?? ('solid' as const)) },
             emphasis: { focus: 'series' as const },
             z: 4,
           },

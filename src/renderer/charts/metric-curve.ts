@@ -45,7 +45,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
     yAxis: yAxis(theme, { zero, max, format: (value) => significant(value) }),
     series: [
-      { type: 'line', data: [], silent: true, markArea: stageAreas(spans, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
+      { type: 'line', data: [], silent: true, markArea: stageAreas(spans, end, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...drawn.flatMap((curve) => [
         ...(curve.raw.length > 0 ? [{ type: 'line' as const, data: curve.raw, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: curve.color, width: 1, opacity: 0.28 }, z: 2 }] : []),
         {
@@ -83,15 +83,21 @@ export function metricCurve(options: MetricCurveOptions): Chart {
 }
 
 /** Alternating bands, each named for its stage: where a round begins is where the policy's pairs change. */
-function stageAreas(spans: StageSpan[], theme: ChartTheme) {
+function stageAreas(spans: StageSpan[], end: number, theme: ChartTheme) {
   return {
     silent: true,
     label: { position: 'insideTopLeft' as const, offset: [-2, -16], distance: 0, color: theme.muted, fontSize: 10.5, fontFamily: theme.font },
     data: spans.filter((span) => span.steps > 0).map((span, i): [object, object] => [
-      { name: stageLabel(span.stage), xAxis: span.start, itemStyle: { color: i % 2 === 1 ? theme.shade : 'transparent' } },
+      { name: fitting(stageLabel(span.stage), span.steps / end), xAxis: span.start, itemStyle: { color: i % 2 === 1 ? theme.shade : 'transparent' } },
       { xAxis: span.start + span.steps },
     ]),
   }
+}
+
+/** A name as long as its band's share of the width allows. */
+function fitting(name: string, share: number): string {
+  if (share >= 0.26) return name
+  return share < 0.08 ? '' : (name.split(' ')[0] === 'round' && share < 0.14 ? name.replace('round ', '') : name.replace(' start', ''))
 }
 
 /** The x under the pointer, from ECharts' untyped tooltip parameters. */

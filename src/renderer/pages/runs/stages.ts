@@ -60,3 +60,6 @@ export const SHORT_NAMES: Record<RunStage['kind'], string> = { sample: 'sample',
 
 /** What runs now, if anything. */
 export const runningStage = (stages: readonly RunStage[]): RunStage | null => stages.findLast((stage) => stage.status === 'running') ?? null
+
+/** Width of each round's column: the base is only evaluated, a round has three or four stages. */
+export const laneTracks = (rounds: readonly number[]): string => rounds.map((round) => `minmax(0, ${round < 0 ? 0.42 : round === 0 ? 0.9 : 1.2}fr)`).join(' ')

@@ -11,14 +11,14 @@ import { runningStage } from '../runs/stages.ts'
 import { useLiveRuns, type LiveRuns } from '../runs/use-live-runs.ts'
 
 export type Lane = { run: Run; stages: RunStage[]; detail: RunDetail | null }
+/** A run at its running stage; `progress` is the share done of that stage, `done` of `total` its units. */
+export type Work = { run: Run; stage: RunStage; progress: number | null; done: number; total: number; perSecond: number | null }
 export type Experiment = {
   lanes: ComputedRef<Lane[]>
-  /** The run and stage that work right now. */
-  now: ComputedRef<{ run: Run; stage: RunStage } | null>
+  /** What works right now; on two cores two runs do. */
+  now: ComputedRef<Work[]>
   job: ComputedRef<Job | null>
   status: ComputedRef<Job['status']>
-  /** Share done of the running stage. */
-  progress: ComputedRef<number | null>
   comparison: ComputedRef<Comparison | null>
   failure: ComputedRef<Failure | null>
   live: LiveRuns
@@ -45,20 +45,18 @@ export function useExperiment(demo: () => NonNullable<WorkspaceInfo['demo']>): E
   live.onStageDone((_, stage) => void (stage.kind === 'evaluate' && comparison.reload()))
 
   const job = computed(() => jobs.jobs.find(({ id }) => id === demo().jobId) ?? null)
-  const now = computed(() => {
-    for (const { run, stages } of lanes.value) {
+  const now = computed(() =>
+    lanes.value.flatMap(({ run, stages }): Work[] => {
       const stage = run.status === 'running' ? runningStage(stages) : null
-      if (stage) return { run, stage }
-    }
-    return null
-  })
+      if (!stage) return []
+      const own = jobs.active.find((one) => one.kind === 'run' && one.runId === run.id) ?? (job.value?.runId === run.id ? job.value : null)
+      const [done, total] = [own?.done ?? 0, own?.total ?? 0]
+      return [{ run, stage, done, total, progress: total > 0 ? done / total : null, perSecond: own?.perSecond ?? null }]
+    }),
+  )
   return {
     lanes, now, job, live,
     status: computed(() => job.value?.status ?? demo().status),
-    progress: computed(() => {
-      const own = now.value && (jobs.active.find((one) => one.kind === 'run' && one.runId === now.value?.run.id) ?? (job.value?.runId === now.value.run.id ? job.value : null))
-      return own && own.total > 0 ? own.done / own.total : null
-    }),
     comparison: computed(() => comparison.data.value),
     // Before the first evaluation there is nothing to compare: that is no failure.
     failure: computed(() => listed.failure.value),
