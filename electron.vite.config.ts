@@ -11,7 +11,7 @@ export default defineConfig({
       outDir: 'out',
       emptyOutDir: false,
       rollupOptions: {
-        input: { 'main/index': 'src/main/index.ts', 'main/backend-entry': 'src/main/backend-entry.ts', 'backend/worker': 'src/backend/worker.ts' },
+        input: { 'main/index': 'src/main/index.ts', 'main/backend-entry': 'src/main/backend-entry.ts', 'backend/worker': 'src/backend/worker.ts', 'backend/data-worker': 'src/backend/data-worker.ts' },
         output: { format: 'es', preserveModules: true, preserveModulesRoot: 'src', entryFileNames: '[name].js' },
       },
     },

@@ -10,6 +10,8 @@ import type { DataJobInput, DataJobMessage, DataTask } from './data-worker.ts'
 import { BackendError } from './errors.ts'
 import type { Session } from './session.ts'
 
+/** Beside this file: as source, or as Electron's bundle has it. */
+const ENTRY = import.meta.url.endsWith('.ts') ? './data-worker.ts' : './data-worker.js'
 const TOLD_EVERY_MS = 200
 const KEPT_ENDED = 20
 
@@ -50,7 +52,7 @@ function makeDataJobs(session: Session): DataJobs {
       told = performance.now()
       session.push({ type: 'job', job: { ...job } })
     }
-    const worker = new Worker(new URL('./data-worker.ts', import.meta.url), { workerData: input })
+    const worker = new Worker(new URL(ENTRY, import.meta.url), { workerData: input })
     const running: Running = {
       job,
       worker,

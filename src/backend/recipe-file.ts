@@ -40,7 +40,7 @@ export function parseRecipe(text: string): ReadRecipe {
   const [broken] = document.errors
   if (broken) {
     const { line, col } = lines.linePos(broken.pos[0])
-    return failed([{ path: '', message: `expected YAML, got text that is none at line ${line}, column ${col}: ${broken.message.split('\n')[0]}` }])
+    return failed([{ path: '', message: `expected YAML, got text that is none at line ${line}, column ${col}: ${broken.message.split(/ at line |\n/)[0]}` }])
   }
   const value: unknown = document.toJS()
   if (!isMap(value)) return failed([{ path: '', message: `expected "key: value" lines (recipe, model_name_or_path, dataset, …), got ${show(value)}` }])
@@ -100,7 +100,7 @@ function describeIssue(issue: z.core.$ZodIssue, given: Yaml): RecipeIssue[] {
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(path.filter((step) => !/^\d+$/.test(step)))
     return issue.keys.map((key) => {
-      const elsewhere = path.length === 0 ? Object.keys(recipeSchema.shape).find((group) => keysAt([group]).includes(key)) : Object.hasOwn(recipeSchema.shape, key) ? '' : undefined
+      const elsewhere = path.length === 0 ? ['training', ...Object.keys(recipeSchema.shape)].find((group) => keysAt([group]).includes(key)) : Object.hasOwn(recipeSchema.shape, key) ? '' : undefined
       const hint = elsewhere === undefined ? `did you mean "${nearestKey(key, known) ?? ''}"?` : elsewhere === '' ? `it belongs at the top level` : `it belongs under ${elsewhere} (${elsewhere}.${key})`
       return { path: [...path, key].join('.'), message: `unknown key "${key}"; ${hint}` }
     })

@@ -27,7 +27,8 @@ export type FakeEngineOptions = {
 export const fakeText: Text = { renderer: fakeRenderer(), context: 4096, eosIds: [EOS] }
 
 function fakeRenderer(): Renderer {
-  const encode = (text: string): number[] => [...text].map((character) => (character === '\u0000' ? EOS : character.charCodeAt(0)))
+  // UTF-16 units, so that a cut can go wrong.
+  const encode = (text: string): number[] => text.split('').map((unit) => (unit === '\u0000' ? EOS : unit.charCodeAt(0)))
   const render = (messages: readonly Message[], generate: boolean): string => messages.map(({ role, content }) => `${role[0]}:${content}\u0000`).join('') + (generate ? 'a:' : '')
   const both = (text: string) => ({ text, ids: encode(text) })
   return {
@@ -50,7 +51,8 @@ function fakeRenderer(): Renderer {
 /** A model folder the fake engine loads; different salts are different models. */
 export function writeFakeModel(folder: string, salt = 1): void {
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'config.json'), '{"model_type":"fake"}\n')
+  // A family that exists, so that recipes naming the folder are accepted; nobody builds it.
+  writeFileSync(join(folder, 'config.json'), `${JSON.stringify({ model_type: 'llama', vocab_size: 256, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 1, intermediate_size: 8, max_position_embeddings: 4096 })}\n`)
   writeSafetensors(join(folder, 'model.safetensors'), [{ name: 'w', shape: [SIZE], data: Float32Array.from({ length: SIZE }, (_, i) => Math.sin(salt * 7 + i)) }])
 }
 

@@ -1,6 +1,7 @@
 /** A workspace in which the recipes can run on the fake engine: small logs of the built-in world, a base, recipes. */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { onTestFinished } from 'vitest'
@@ -17,7 +18,6 @@ import { FULL_ATTENTION, writeReply } from '../../src/core/world/writer.ts'
 import { methodOf } from '../../src/shared/recipe.ts'
 import type { FeedbackRow, Pair, PromptRow } from '../../src/shared/types.ts'
 import { fakeEngine, fakeText, writeFakeModel } from './fake-engine.ts'
-import { aFolder } from './workspace.ts'
 
 const world = makeWorld(1)
 const NONE = { count: 0.3, format: 0.3, tone: 0.3, must: 0.3, mustnt: 0.3, budget: 0.3 }
@@ -45,9 +45,12 @@ export const seedPairs: Pair[] = requests.slice(0, 5).map((request, i) => ({
 }))
 
 export function aLabWorkspace(): Workspace {
-  const workspace = openWorkspace(aFolder())
-  onTestFinished(() => workspace.close())
-  // Nothing here is to survive a power cut.
+  // Nothing here is to survive a power cut: in memory, where that can be, checkpoints cost nothing.
+  const workspace = openWorkspace(mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'drift-test-')))
+  onTestFinished(() => {
+    workspace.close()
+    rmSync(workspace.path, { recursive: true, force: true })
+  })
   workspace.db.pragma('synchronous = OFF')
   writeFakeModel(join(workspace.models, 'base'))
   createDataset(workspace.db, { name: 'feedback', kind: 'feedback', rows: feedback, recipe: {} })

@@ -1,34 +1,34 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
-import { listStages } from '../storage/run-stages.ts'
-import { requireRun } from '../storage/runs.ts'
+import { writeFakeModel } from '../../../tests/support/fake-engine.ts'
+import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { verify } from '../../core/verifiers.ts'
+import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
+import type { Workspace } from '../storage/open.ts'
+import { listStages, readLedger } from '../storage/run-stages.ts'
+import { readLog, requireRun } from '../storage/runs.ts'
+import { Stopped } from './context.ts'
 
+/** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
-  { name: 'drift', yaml: aRecipe('drift') },
-  { name: 'spin', yaml: aRecipe('spin') },
-  { name: 'iterative-dpo', yaml: aRecipe('iterative-dpo') },
-  { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }) },
-  { name: 'dpo', yaml: aRecipe('dpo') },
+  { name: 'drift', yaml: aRecipe('drift'), every: 13 },
+  { name: 'spin', yaml: aRecipe('spin'), every: 29 },
+  { name: 'iterative-dpo', yaml: aRecipe('iterative-dpo'), every: 29 },
+  { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }), every: 41 },
+  // 40 steps, so that checkpoints lie within a stage.
+  { name: 'dpo', yaml: aRecipe('dpo', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 8 } }), every: 11 },
 ]
 
-describe.each(arms)('a run of $name', ({ yaml }) => {
-  it('comes to its end, twice with the same numbers', async () => {
-    const workspace = aLabWorkspace()
-    const lease = queueRun(workspace, yaml)
-    expect(await execute(workspace, lease)).toMatchObject({ status: 'done' })
-    const first = leftBehind(workspace, lease.runId)
-    forgetRuns(workspace)
-    expect(await execute(workspace, queueRun(workspace, yaml))).toMatchObject({ status: 'done' })
-    expect(leftBehind(workspace, lease.runId)).toEqual(first)
-  })
-
+describe.each(arms)('a run of $name', ({ yaml, every }) => {
   it('killed at any boundary and continued leaves behind what an undisturbed one does', async () => {
     const workspace = aLabWorkspace()
     const calmLease = queueRun(workspace, yaml)
     const calm = await execute(workspace, calmLease)
+    expect(calm.status).toBe('done')
     const expected = leftBehind(workspace, calmLease.runId)
-    // Every boundary would be thousands of runs: each one once, in as many runs as there are ticks by every seventh.
-    for (let at = 1; at <= calm.ticks.length; at += 7) {
+    for (let at = 1; at <= calm.ticks.length; at += every) {
       forgetRuns(workspace)
       const lease = queueRun(workspace, yaml)
       expect((await execute(workspace, lease, { isFatal: (tick) => tick === at })).status).toBe('killed')
@@ -46,14 +46,116 @@ describe.each(arms)('a run of $name', ({ yaml }) => {
     let lease = queueRun(workspace, yaml)
     let kills = 0
     for (;;) {
-      const limit = 6 + kills
+      const limit = 9 + 2 * kills
       if ((await execute(workspace, lease, { isFatal: (tick) => tick === limit })).status === 'done') break
       lease = reclaim(workspace, lease.runId)
       kills++
     }
-    expect(kills).toBeGreaterThan(5)
+    expect(kills).toBeGreaterThan(2)
     expect(leftBehind(workspace, lease.runId)).toEqual(expected)
     expect(requireRun(workspace.db, lease.runId).status).toBe('done')
     expect(listStages(workspace.db, lease.runId).every(({ status }) => status === 'done')).toBe(true)
   })
 })
+
+describe('a run', () => {
+  it('of another seed has other numbers', async () => {
+    const workspace = aLabWorkspace()
+    const [one, other] = [queueRun(workspace, aRecipe('drift')), queueRun(workspace, aRecipe('drift', { seed: 6 }))]
+    await execute(workspace, one)
+    await execute(workspace, other)
+    expect(modelHash(workspace, one.runId)).not.toBe(modelHash(workspace, other.runId))
+  })
+
+  it('takes over what another method has done, with the numbers it would have computed', async () => {
+    const alone = aLabWorkspace()
+    const lonely = queueRun(alone, aRecipe('spin'))
+    await execute(alone, lonely)
+
+    const shared = aLabWorkspace()
+    await execute(shared, queueRun(shared, aRecipe('drift')))
+    const second = queueRun(shared, aRecipe('spin'))
+    await execute(shared, second)
+
+    expect(leftBehind(shared, second.runId)).toEqual(leftBehind(alone, lonely.runId))
+    const reused = listStages(shared.db, second.runId).filter(({ reusedFrom }) => reusedFrom !== null)
+    expect(reused.map(({ key, reusedFrom }) => [key, reusedFrom])).toEqual([['warm-start/train', 'drift-seed5'], ['base/evaluate', 'drift-seed5'], ['round-0/evaluate', 'drift-seed5']])
+    const inode = (run: string): number => statSync(join(shared.runs, run, 'models', 'warm-start', 'model.safetensors')).ino
+    expect(inode(second.runId)).toBe(inode('drift-seed5'))
+    // What was taken over counts as this run's work: who comes second is not cheaper.
+    expect(readLedger(shared.db, second.runId)).toMatchObject({ ...readLedger(alone.db, lonely.runId), seconds: expect.any(Number) as number })
+  })
+
+  it('draws equal samples for equal policies: the same request, seed and sample has the same random numbers', async () => {
+    const workspace = aLabWorkspace()
+    const [drift, spin] = [queueRun(workspace, aRecipe('drift')), queueRun(workspace, aRecipe('spin', { evaluation: [{ dataset: 'test', k: 2, max_new_tokens: 120, batch_size: 6, heldout_pairs: null }] }))]
+    await execute(workspace, drift)
+    await execute(workspace, spin)
+    const base = (run: string): string[] => readEvaluations(workspace.db, [run]).filter(({ round }) => round === -1).map(({ text }) => text)
+    expect(base(spin.runId)).toEqual(base(drift.runId))
+    expect(base(drift.runId)).toHaveLength(3 * (1 + 2))
+  })
+
+  it('pauses after a unit of work and goes on to the same end', async () => {
+    const workspace = aLabWorkspace()
+    const yaml = aRecipe('iterative-dpo')
+    const calm = queueRun(workspace, yaml)
+    await execute(workspace, calm)
+    const expected = leftBehind(workspace, calm.runId)
+    forgetRuns(workspace)
+    let lease = queueRun(workspace, yaml)
+    for (const what of ['told metrics', 'told samples', 'reward', 'score', 'told metrics', 'sample']) {
+      const stop = new AbortController()
+      const { status } = await execute(workspace, lease, { stop, isFatal: (_, happens) => { if (happens === what) stop.abort(new Stopped('pause')); return false } })
+      expect(status).toBe('paused')
+      expect(requireRun(workspace.db, lease.runId)).toMatchObject({ status: 'paused', error: null })
+      lease = reclaim(workspace, lease.runId)
+    }
+    expect((await execute(workspace, lease)).status).toBe('done')
+    expect(leftBehind(workspace, lease.runId)).toEqual(expected)
+  })
+
+  it('whose finished model was deleted makes it again', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    const calm = await execute(workspace, lease)
+    const expected = leftBehind(workspace, lease.runId)
+    forgetRuns(workspace)
+    const again = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, again, { isFatal: (tick) => tick === calm.ticks.length - 3 })
+    rmSync(join(workspace.runs, again.runId, 'models', 'round-1'), { recursive: true })
+    expect((await execute(workspace, reclaim(workspace, again.runId))).status).toBe('done')
+    expect(leftBehind(workspace, again.runId).files).toEqual(expected.files)
+    expect(readLog(workspace.db, again.runId).map(({ text }) => text).join()).toContain('round-1/train: its files are gone')
+  })
+
+  it('does not go on from another base than it began with', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, lease, { isFatal: (tick) => tick === 60 })
+    writeFakeModel(join(workspace.models, 'base'), 2)
+    expect((await execute(workspace, reclaim(workspace, lease.runId))).status).toBe('failed')
+    expect(requireRun(workspace.db, lease.runId).error).toContain('warm-start/train: its inputs (base model, datasets or recipe) are no longer those it was run with')
+  })
+
+  it('fails with what to do where the data cannot give pairs', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { training: { max_length: 3 } }))
+    expect((await execute(workspace, lease)).status).toBe('failed')
+    expect(requireRun(workspace.db, lease.runId).error).toMatch(/warm-start\/train: expected pairs to train on, got 5 whose prompts alone fill training.max_length 3; raise it/)
+  })
+
+  it('says how good the sides of its pairs are and what it has used of the logs', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { pairs_per_round: 3 }))
+    await execute(workspace, lease)
+    const [first] = readPairStatistics(workspace.db, lease.runId)
+    expect(first).toMatchObject({ round: 1, pairs: 3 })
+    const scores = feedback.filter(({ label }) => label === 'dissatisfied').map(({ task, reply }) => verify(task!, reply).taskScore)
+    expect(first?.rejectedScore).toBeCloseTo(scores.reduce((sum, score) => sum + score, 0) / 3, 12)
+    // Ten sides of five seed pairs, and three disliked replies; requests 0-4 of the seeds, 0, 3 and 6 of the rounds.
+    expect(readLedger(workspace.db, lease.runId)).toMatchObject({ signals: 13, uniquePrompts: 6, samplesDrawn: 6, rewardQueries: 0, optimizerSteps: 6 + 2 + 2 })
+  })
+})
+
+const modelHash = (workspace: Workspace, run: string): string => createHash('sha256').update(readFileSync(join(workspace.runs, run, 'models', 'round-2', 'model.safetensors'))).digest('hex')

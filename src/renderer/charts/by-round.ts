@@ -43,7 +43,8 @@ export function byRound(options: ByRoundOptions): Chart {
   const pad = (last - first) * 0.05
   const ends = series.flatMap((one, i) => {
     const end = one.points.findLast((point) => Number.isFinite(point.value.estimate))
-    return end ? [{ text: one.label, color: theme.method(one.key), x: end.round + dodge(i, end.round), y: end.value.estimate }] : []
+    // Who has not left the shared start while others have is named where it leaves.
+    return end && !(isShared(series, end.round) && rounds.some((round) => round > end.round)) ? [{ text: one.label, color: theme.method(one.key), x: end.round + dodge(i, end.round), y: end.value.estimate }] : []
   })
   if (reference) ends.push({ text: `${reference.label} ${fixed(reference.value.estimate, digits)}`, color: theme.method('base'), x: last + pad * 0.8, y: reference.value.estimate })
 

@@ -45,7 +45,7 @@ export function endLabels(labels: readonly EndLabel[], theme: ChartTheme): Custo
     const near = ends.flatMap((other, i) => (Math.abs(other.x - end.x) < REACH ? [i] : []))
     const y = spread(near.map((i) => ends[i]!.y), LINE_HEIGHT)[near.indexOf(index)]!
     // One column for labels that stand together: none runs into a neighbour's last point or whisker.
-    const beside = near.filter((i) => Math.abs(ends[i]!.x - end.x) < BESIDE || Math.abs(ends[i]!.y - end.y) < 2 * LINE_HEIGHT)
+    const beside = near.filter((i) => Math.abs(ends[i]!.x - end.x) < BESIDE || Math.abs(ends[i]!.y - end.y) < LINE_HEIGHT)
     const column = Math.max(...beside.map((i) => ends[i]!.x)) + GAP
     const moved = Math.abs(y - end.y) > 5 || column - end.x > 2 * GAP
     return {

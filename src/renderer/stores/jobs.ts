@@ -26,6 +26,7 @@ export const useJobs = defineStore('jobs', () => {
   client.on('job', ({ job }) => {
     const before = byId.value.get(job.id)
     byId.value = new Map(byId.value).set(job.id, job)
+    if (job.status === 'done' && before?.status === 'running' && job.kind === 'import') toasts.done(`${job.title}: done`, { message: job.stage })
     if (job.status === 'failed' && before?.status !== 'failed') toasts.failed(`${job.title} failed`, new Error(job.error ?? 'The job ended without saying why.'))
   })
 

@@ -47,7 +47,8 @@ export function ranking(comparison: Comparison, temperature: number, measure: Pa
 /** Whether any gradient norm fades from its first to its last round. */
 export function gradientFinding(methods: readonly MethodComparison[]): string {
   const moved = methods.flatMap((method) => {
-    const [first, last] = [method.gradNorm[0], method.gradNorm.at(-1)]
+    const rounds = method.gradNorm.filter(({ round }) => round > 0)
+    const [first, last] = [rounds[0], rounds.at(-1)]
     return first && last && first !== last && first.mean > 0 ? [{ label: labelOf(method), ratio: last.mean / first.mean }] : []
   })
   if (moved.length === 0) return 'Do gradients fade from round to round?'

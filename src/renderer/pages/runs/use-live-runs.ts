@@ -75,8 +75,7 @@ export function useLiveRuns(ids: () => readonly string[]): LiveRuns {
       if (open) failures.value = new Map(failures.value).set(id, toFailure(error))
     }
   }
-  async function load(id: string): Promise<void> {
-    await loadDetail(id)
+  async function loadRows(id: string): Promise<void> {
     const [metrics, latest] = await Promise.all([
       client.call('runs.metrics', { id, after: 0 }).catch(() => null),
       client.call('runs.samples', { id, newestFirst: true, limit: 60 }).catch(() => null),
@@ -84,6 +83,10 @@ export function useLiveRuns(ids: () => readonly string[]): LiveRuns {
     if (!open) return
     if (metrics) append(id, metrics.rows)
     if (latest) keep(id, latest.rows.toReversed())
+  }
+  const load = async (id: string): Promise<void> => {
+    await loadDetail(id)
+    await loadRows(id)
   }
   const reload = (): void => {
     for (const id of known) void load(id)
@@ -110,6 +113,8 @@ export function useLiveRuns(ids: () => readonly string[]): LiveRuns {
       if (stage.status !== 'done') return
       // Evaluations, gradient health and ledger are the backend's to sum up.
       void loadDetail(runId)
+      // What an equal stage of another run left behind was not told row by row.
+      if (stage.reusedFrom !== null) void loadRows(runId)
       for (const listener of stageListeners) listener(runId, stage)
     }),
   ]

@@ -49,7 +49,9 @@ export function useExperiment(demo: () => NonNullable<WorkspaceInfo['demo']>): E
     lanes.value.flatMap(({ run, stages }): Work[] => {
       const stage = run.status === 'running' ? runningStage(stages) : null
       if (!stage) return []
-      const own = jobs.active.find((one) => one.kind === 'run' && one.runId === run.id) ?? (job.value?.runId === run.id ? job.value : null)
+      const about = jobs.active.find((one) => one.kind === 'run' && one.runId === run.id) ?? (job.value?.runId === run.id ? job.value : null)
+      // A job may still tell of the stage before.
+      const own = about?.stage.endsWith(stage.key) ? about : null
       const [done, total] = [own?.done ?? 0, own?.total ?? 0]
       return [{ run, stage, done, total, progress: total > 0 ? done / total : null, perSecond: own?.perSecond ?? null }]
     }),

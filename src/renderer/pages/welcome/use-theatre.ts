@@ -2,7 +2,13 @@
 import { computed, onScopeDispose, shallowRef, watch, type ComputedRef, type ShallowRef } from 'vue'
 import type { SampleRow } from '../../../shared/types.ts'
 
-export type Scene = { row: SampleRow; method: string; runId: string }
+/** `log`: a conversation of the simulated users; what is written is the user's complaint. `sample`: what a policy writes. */
+export type Scene = { kind: 'log' | 'sample'; key: string; method: string; stage: string; request: string; reply: string | null; words: string | null; written: string; reward: number | null }
+
+export const sampleScene = (row: SampleRow, method: string, runId: string): Scene => ({
+  kind: 'sample', key: `${runId} ${row.stage} ${row.index}`, method, stage: `${runId} ${row.stage}`,
+  request: row.prompt.findLast((message) => message.role === 'user')?.content ?? '', reply: row.rejected?.trim() ?? null, words: row.userFeedback, written: row.text.trim(), reward: row.reward,
+})
 export type Theatre = {
   scene: Readonly<ShallowRef<Scene | null>>
   written: ComputedRef<string>
@@ -28,7 +34,7 @@ export function useTheatre(still: () => boolean): Theatre {
   let fresh: Scene[] = []
   let shown: Scene[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
-  const parts = computed(() => scene.value?.row.text.split(/(?<=\s)(?=\S)/) ?? [])
+  const parts = computed(() => scene.value?.written.split(/(?<=\s)(?=\S)/) ?? [])
 
   function put(next: Scene): void {
     scene.value = next
@@ -65,8 +71,12 @@ export function useTheatre(still: () => boolean): Theatre {
       const last = scenes.at(-1)
       if (!last) return
       // Another stage has begun: what waited from the one before is over.
-      fresh = [...fresh.filter((one) => one.runId === last.runId && one.row.stage === last.row.stage), ...scenes].slice(-kept)
-      if (!scene.value) next()
+      fresh = [...fresh.filter((one) => one.stage === last.stage), ...scenes].slice(-kept)
+      // Policies writing end the prologue.
+      if (!scene.value || (scene.value.kind === 'log' && last.kind === 'sample')) {
+        shown = shown.filter((one) => one.kind === last.kind)
+        next()
+      }
     },
   }
 }

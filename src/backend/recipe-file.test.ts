@@ -1,0 +1,120 @@
+import { cpSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { aLabWorkspace, aRecipe } from '../../tests/support/lab-workspace.ts'
+import { recipeSchema } from '../shared/recipe.ts'
+import { countParameters, estimateRun } from './estimate.ts'
+import { parseRecipe, readRecipe, requireRecipe } from './recipe-file.ts'
+
+const minimal = 'recipe: drift\nmodel_name_or_path: models/base\ndataset: feedback\n'
+const issuesOf = (yaml: string): string[] => parseRecipe(yaml).issues.map(({ path, message }) => `${path}: ${message}`)
+
+describe('a recipe file', () => {
+  it('needs three lines; everything else has the public values', () => {
+    const { recipe, issues, translated } = parseRecipe(minimal)
+    expect({ issues, translated }).toEqual({ issues: [], translated: [] })
+    expect(recipe?.training).toMatchObject({ loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.001], beta: 0.1, learning_rate: 5e-7, optim: 'rmsprop', warmup_steps: 0.1 })
+    expect(recipe?.sampling).toMatchObject({ temperature: 0.7, top_p: 0.9, max_new_tokens: 512, max_prompt_tokens: 2048, n: 1 })
+  })
+
+  it.each([
+    ['iterationz: 3', 'iterationz: unknown key "iterationz"; did you mean "iterations"?'],
+    ['training: { learnig_rate: 1.0e-6 }', 'training.learnig_rate: unknown key "learnig_rate"; did you mean "learning_rate"?'],
+    ['evaluation: [{ dataset: t, temperature: [1] }]', 'evaluation.0.temperature: unknown key "temperature"; did you mean "temperatures"?'],
+    ['learning_rate: 1.0e-6', 'learning_rate: unknown key "learning_rate"; it belongs under training (training.learning_rate)'],
+    ['sampling: { seed: 3 }', 'sampling.seed: unknown key "seed"; it belongs at the top level'],
+  ])('with an unknown key (%s) is told the nearest one', (line, message) => {
+    expect(issuesOf(`${minimal}${line}\n`)).toEqual([message])
+  })
+
+  it.each([
+    ['recipe: drft', 'recipe: expected one of "drift"|"iterative-dpo"|"spin"|"dpo", got "drft"'],
+    ['seed: seven', 'seed: expected number, got "seven"'],
+    ['iterations: 1.5', 'iterations: expected int, got 1.5'],
+    ['training: { loss_weights: [1, 2, 3] }', 'training.loss_weights: expected 2 weights, one for each of sigmoid, sft, got 3'],
+    ['engine: torch', 'engine: torch is not available yet; use embedded'],
+    ['pairs_per_round: 50\nholdout_pairs: 50', 'holdout_pairs: expected fewer than pairs_per_round 50, got 50; nothing would be left to train on'],
+    ['evaluation: [{ dataset: t }, { dataset: t }]', 'evaluation.1.dataset: t is evaluated twice; put all temperatures into one item'],
+  ])('with a wrong value (%s) says what was expected and what was found', (lines, message) => {
+    const own = lines.startsWith('recipe:') ? minimal.replace('recipe: drift\n', '') : minimal
+    expect(issuesOf(`${own}${lines}\n`)).toEqual([message])
+  })
+
+  it('tells everything that is wrong at once', () => {
+    expect(issuesOf('recipe: drift\nseed: x\niteration: 2\n')).toHaveLength(4)
+  })
+
+  it('that is no YAML is told the line', () => {
+    expect(issuesOf('recipe: drift\nsampling: { n: 1\n')[0]).toMatch(/expected YAML, got text that is none at line \d, column \d+: /)
+    expect(issuesOf('- a\n- b\n')[0]).toContain('expected "key: value" lines')
+  })
+})
+
+describe('a key that TRL removed', () => {
+  it('rpo_alpha becomes the loss it meant', () => {
+    const { recipe, translated } = parseRecipe(`${minimal}training: { loss_type: [sigmoid], rpo_alpha: 0.005 }\n`)
+    expect(recipe?.training).toMatchObject({ loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.005] })
+    expect(translated).toMatchObject([{ from: 'training.rpo_alpha', to: 'training.loss_type' }])
+  })
+
+  it('warmup_ratio becomes warmup_steps, max_prompt_length is left to where prompts are cut', () => {
+    const { recipe, translated } = parseRecipe(`${minimal}training: { warmup_ratio: 0.2, max_prompt_length: 1024 }\n`)
+    expect(recipe?.training.warmup_steps).toBe(0.2)
+    expect(translated.map(({ from, to }) => [from, to])).toEqual([['training.max_prompt_length', ''], ['training.warmup_ratio', 'training.warmup_steps']])
+  })
+
+  it('may stand at the top, as in alignment-handbook\'s files', () => {
+    const { recipe, translated } = parseRecipe(`${minimal}dataset_mixer: { a: 1.0 }\nrpo_alpha: 0.1\ntorch_dtype: bfloat16\n`)
+    expect(recipe?.training.loss_weights).toEqual([1, 0.1])
+    expect(translated.map(({ from }) => from).sort()).toEqual(['dataset_mixer', 'rpo_alpha', 'torch_dtype'])
+  })
+
+  it('does not bring default weights to a loss of one\'s own', () => {
+    expect(parseRecipe(`${minimal}training: { loss_type: sigmoid }\n`).recipe?.training).toMatchObject({ loss_type: ['sigmoid'], loss_weights: null })
+  })
+
+  it('with a wrong value is an issue, not a crash', () => {
+    expect(issuesOf(`${minimal}training: { rpo_alpha: much }\n`)).toEqual(['training: rpo_alpha: expected a number of at least 0, got "much"'])
+  })
+})
+
+describe('what a recipe names', () => {
+  const base = join(import.meta.dirname, '../../resources/base-model')
+  const aWorkspace = () => {
+    const workspace = aLabWorkspace()
+    cpSync(base, join(workspace.models, 'base'), { recursive: true })
+    return workspace
+  }
+
+  it.runIf(existsSync(base))('is looked for in the workspace', () => {
+    const workspace = aWorkspace()
+    expect(readRecipe(aRecipe('drift'), workspace).issues).toEqual([])
+    const { recipe, issues } = readRecipe(aRecipe('drift', { dataset: 'feedbak', model_name_or_path: 'models/bass', warm_start: { dataset: 'test' }, evaluation: [{ dataset: 'feedback' }] }), workspace)
+    expect(recipe).toBeNull()
+    expect(issues.map(({ path }) => path)).toEqual(['model_name_or_path', 'dataset', 'warm_start.dataset', 'evaluation.0.dataset'])
+    expect(issues[1]?.message).toBe('expected a dataset of the workspace or a file, got "feedbak", which is neither. Nearest dataset: "feedback"')
+    expect(issues[2]?.message).toBe('expected a dataset of kind preference, got test of kind prompts')
+    expect(() => requireRecipe({ recipe, issues, translated: [] })).toThrow(/^recipe: model_name_or_path: .*models\/bass/)
+  })
+
+  it.runIf(existsSync(base))('has its size estimated, and its time once something was measured', () => {
+    const workspace = aWorkspace()
+    const recipe = requireRecipe(readRecipe(aRecipe('drift'), workspace))
+    const estimate = estimateRun(recipe, workspace)
+    expect(estimate.seconds).toBeNull()
+    // 770,944 weights of 4 bytes: two rounds and the warm start, three checkpoints with AdamW's two arrays.
+    expect(estimate.diskBytes).toBe(4 * 770_944 * (3 + 3 * 3))
+    expect(estimate.memoryBytes).toBeGreaterThan(200e6)
+  })
+
+  it('counts the weights of published models', () => {
+    // Sums of the tensor sizes in Qwen2.5-0.5B (without its 3 x 24 biases of queries, keys and values) and SmolLM2-135M.
+    const smol = { vocab_size: 49_152, hidden_size: 576, num_hidden_layers: 30, num_attention_heads: 9, num_key_value_heads: 3, head_dim: 64, intermediate_size: 1536, tie_word_embeddings: true }
+    expect(countParameters(smol)).toBe(134_515_008)
+  })
+})
+
+it('the schema of a recipe survives being stored as JSON', () => {
+  const recipe = requireRecipe(parseRecipe(aRecipe('spin')))
+  expect(recipeSchema.parse(JSON.parse(JSON.stringify(recipe)))).toEqual(recipe)
+})
