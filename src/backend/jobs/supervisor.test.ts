@@ -128,7 +128,7 @@ describe('a run under the supervisor', () => {
       import { supervisorOf } from ${JSON.stringify(join(import.meta.dirname, 'supervisor.ts'))}
       const session = { workspace: openWorkspace(${JSON.stringify(path)}), host: 'cli', version: 'test', push() {}, onClose() {}, fork: (args, log) => forkModule(${JSON.stringify(worker)}, args, log) }
       supervisorOf(session).start({ yaml: ${JSON.stringify(aRecipe('drift'))} })`
-    const parent = spawn(process.execPath, ['--input-type=module', '-e', starter], { stdio: 'inherit', env: { ...process.env, DRIFT_FAKE_TICK_MS: '15' } })
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', starter], { stdio: 'inherit', env: { ...process.env, DRIFT_FAKE_TICK_MS: '40' } })
     const workspace = openWorkspace(path)
     onTestFinished(() => workspace.close())
     const pidOf = (): number => (workspace.db.prepare("SELECT owner_pid FROM runs WHERE status = 'running'").pluck().get() as number | undefined) ?? 0

@@ -52,6 +52,14 @@ export function log(context: LabContext, level: 'info' | 'warning' | 'error', te
   writeAsOwner(workspace.db, lease, () => addLog(workspace.db, lease.runId, level, text, context.now()))
 }
 
+/**
+ * Lets what waits outside in: a message to pause, the supervisor's end, the lease's timer. Engines may compute a whole
+ * stage without a turn of the event loop, so the lab takes one between two units of work.
+ */
+export function eventTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
 /** SHA-256 of a value's JSON with sorted keys. */
 export function hashOf(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('hex')

@@ -45,14 +45,14 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
       const total = series.reduce((sum, { prompts, samples }) => sum + prompts.length * samples, 0) + pairs
       let before = 0
       for (const one of series) {
-        await evaluateSeries(context, key, round, policy, one, (rows) => stage.commit(() => insertEvaluations(db, runId, rows)), (done) => stage.progress(before + done, total))
+        await evaluateSeries(context, key, round, policy, one, (rows) => stage.commit(() => insertEvaluations(db, runId, rows)), (done) => stage.tell(before + done, total))
         before += one.prompts.length * one.samples
       }
       for (const { config, heldout: rows } of heldout) {
-        const margins = await heldoutMargins(context, key, policy, base, rows, (done) => stage.progress(before + done, total))
+        const margins = await heldoutMargins(context, key, policy, base, rows, (done) => stage.tell(before + done, total))
         stage.commit(() => setHeldout(db, runId, round, config.heldout_pairs ?? '', margins))
         before += rows.length
-        stage.progress(before, total)
+        stage.tell(before, total)
       }
       return { result: true, summary: { prompts: series[0]?.prompts.length ?? 0, samples: total - pairs, ...(pairs > 0 ? { 'held-out pairs': pairs } : {}) } }
     },
@@ -89,7 +89,7 @@ async function heldoutMargins(context: LabContext, key: string, policy: Policy, 
   const { tokens, dropped } = tokenizePairs(context.text, pairs, maxLength)
   if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} held-out pairs are left out, because their prompt alone fills max_length ${maxLength}`)
   const own = await scorePairs(context, policy, tokens, tell)
-  const reference = await scorePairs(context, base, tokens, () => context.signal.throwIfAborted())
+  const reference = await scorePairs(context, base, tokens, () => {})
   return tokens.map((_, i) => beta * ((own.chosen[i] ?? NaN) - (own.rejected[i] ?? NaN) - (reference.chosen[i] ?? NaN) + (reference.rejected[i] ?? NaN)))
 }
 

@@ -39,8 +39,8 @@ export type RunningStage = {
   inputHash: string
   /** Journals a finished unit of work in one transaction. */
   commit(write: () => void): void
-  /** Tells how far the stage is; throws `Stopped` where the run is to pause. */
-  progress(done: number, total: number): void
+  /** Tells how far the stage is. */
+  tell(done: number, total: number): void
 }
 
 export async function runStage<Result>(context: LabContext, spec: StageSpec<Result>): Promise<Result> {
@@ -82,7 +82,7 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
         write()
         setStageSeconds(db, runId, key, seconds())
       }),
-    progress: makeProgress(context, key),
+    tell: progressOf(context, key),
   })
   const finished = writeAsOwner(db, context.lease, () => {
     spec.finish?.(outcome.result)
@@ -134,13 +134,12 @@ function tellStage(context: LabContext, key: string): void {
 }
 
 /** Rate and time left are those of the units done since the stage was entered. */
-function makeProgress(context: LabContext, stage: string): RunningStage['progress'] {
+function progressOf(context: LabContext, stage: string): RunningStage['tell'] {
   let first: { done: number; time: number } | null = null
   return (done, total) => {
     first ??= { done, time: context.now() }
     const elapsed = (context.now() - first.time) / 1000
     const perSecond = elapsed > 0 && done > first.done ? (done - first.done) / elapsed : null
     context.tell({ type: 'progress', progress: { runId: context.lease.runId, stage, done, total, perSecond, etaSeconds: perSecond === null ? null : (total - done) / perSecond } })
-    context.signal.throwIfAborted()
   }
 }

@@ -52,15 +52,15 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
         round: roundOf(stage),
         startsFrom: null,
         inputs: { model: 'verifier' in model ? 'verifier' : rewardHashes.get(model.folder), candidates },
-        async work({ progress }) {
-          progress(0, rows.length)
+        async work({ tell }) {
+          tell(0, rows.length)
           const rewards =
             'verifier' in model
               ? rows.map(({ row, reply }) => {
                   if (row.task === null) throw new UsageError(`${stage}: expected rows with a task that a program can verify (reward: verifiable), got one of conversation ${row.conversationId} without; set reward: learned`)
                   return verify(row.task, reply).reward
                 })
-              : [...(await scoreRewards(context, { folder: model.folder, hash: rewardHashes.get(model.folder) ?? '' }, rows.map(({ row, reply }) => replyIds(context.text, row.prompt, reply, recipe.training.max_length)), (done) => progress(done, rows.length)))]
+              : [...(await scoreRewards(context, { folder: model.folder, hash: rewardHashes.get(model.folder) ?? '' }, rows.map(({ row, reply }) => replyIds(context.text, row.prompt, reply, recipe.training.max_length)), (done) => tell(done, rows.length)))]
           return { result: rewards, counts: { rewardQueries: rows.length }, summary: { queries: rows.length } }
         },
         // The candidates of a round are its samples, in their order.

@@ -6,7 +6,7 @@ import { UsageError } from '../../shared/errors.ts'
 import type { SamplingConfig } from '../../shared/recipe.ts'
 import type { Message } from '../../shared/types.ts'
 import { countSamples, insertSamples, readStoredSamples, type StoredSample, toSampleRow } from '../storage/run-stages.ts'
-import { type LabContext, log, roundOf } from './context.ts'
+import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
 import { fitPrompt, replyText } from './text.ts'
 
@@ -28,13 +28,13 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
         Array.from({ length: sampling.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: hash32(`${seed}/${key}/${promptIndex}/${sampleIndex}`) })),
       )
       let done = countSamples(db, runId, key)
-      stage.progress(done, total)
+      stage.tell(done, total)
       for await (const replies of drawReplies(context, policy.folder, requests, done, sampling)) {
         const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[Math.floor((done + i) / sampling.n)] as SamplePrompt, reply) }))
         stage.commit(() => insertSamples(db, runId, key, samples))
         done += samples.length
         context.tell({ type: 'samples', rows: samples.map(({ index, sample }) => toSampleRow(key, index, sample, null)) })
-        stage.progress(done, total)
+        stage.tell(done, total)
       }
       const stored = readStoredSamples(db, runId, key)
       const tokens = stored.reduce((sum, sample) => sum + sample.tokens, 0)
@@ -81,6 +81,8 @@ export async function* drawReplies(context: LabContext, folder: string, requests
     }
     if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
     yield replies
+    await eventTurn()
+    context.signal.throwIfAborted()
   }
 }
 

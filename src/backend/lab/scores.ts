@@ -5,7 +5,7 @@
 import type { Model, TokenPair } from '../../engine/engine.ts'
 import { insertScoredChunk, readScoredChunk } from '../storage/run-stages.ts'
 import { writeAsOwner } from '../storage/runs.ts'
-import { hashOf, type LabContext } from './context.ts'
+import { eventTurn, hashOf, type LabContext } from './context.ts'
 
 const PAIRS_PER_CHUNK = 64
 const SEQUENCES_PER_CHUNK = 128
@@ -43,6 +43,8 @@ async function inChunks(context: LabContext, key: string, count: number, size: n
       writeAsOwner(db, lease, () => insertScoredChunk(db, key, start, fresh))
       part = fresh
       onChunk(end)
+      await eventTurn()
+      context.signal.throwIfAborted()
     }
     parts.push(part)
   }

@@ -11,7 +11,7 @@ import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.
 import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
 import { setProgress } from '../storage/runs.ts'
 import { readLatestCheckpoint, writeCheckpoint } from './checkpoints.ts'
-import { type LabContext, log, roundOf, Stopped } from './context.ts'
+import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
 import { hashModel, isModelIntact, linkModel } from './models.ts'
 import { scorePairs } from './scores.ts'
@@ -35,7 +35,7 @@ export async function trainStage(context: LabContext, key: string, start: Policy
       if (tokens.length === 0) throw new UsageError(`${key}: expected pairs to train on, got ${pairs.length === 0 ? 'none: no reply of this round differed, or the dataset holds none' : `${pairs.length} whose prompts alone fill training.max_length ${training.max_length}; raise it`}`)
       if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} pairs are left out, because their prompt alone fills max_length ${training.max_length}`)
       if (cut > 0) log(context, 'warning', `${key}: ${cut} of ${pairs.length} pairs were cut at max_length ${training.max_length}`)
-      const logps = await scorePairs(context, reference, tokens, () => context.signal.throwIfAborted())
+      const logps = await scorePairs(context, reference, tokens, () => {})
       const { max_length: _, ...config } = training
       const dpo = { ...config, seed: hash32(`${seed}/${key}`) }
       return { examples: tokens.length, config: dpo, summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
@@ -94,7 +94,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const steps = totalSteps(Math.ceil(prepared.examples / prepared.config.per_device_train_batch_size), prepared.config)
       const resumeFrom = readLatestCheckpoint(checkpoints, stage.inputHash)
       stage.commit(() => deleteMetricsAfter(db, runId, key, resumeFrom?.step ?? 0))
-      stage.progress(resumeFrom?.step ?? 0, steps)
+      stage.tell(resumeFrom?.step ?? 0, steps)
       const model = await context.models.take(start.folder)
       let saved = performance.now()
       let writingMs = 0
@@ -107,11 +107,13 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           if (sinceMs * CHECKPOINT_SHARE < writingMs) return undefined
           return sinceMs > CHECKPOINT_MS ? 1 : CHECKPOINT_STEPS
         },
-        onStep(metrics, details) {
+        async onStep(metrics, details) {
           const row: MetricRow = { stage: key, ...metrics }
           stage.commit(() => insertMetric(db, runId, row, details))
           context.tell({ type: 'metrics', rows: [row] })
-          tellProgress(stage.progress, metrics.step, steps)
+          stage.tell(metrics.step, steps)
+          // The training loop itself looks at the signal before the next step, and stops with a checkpoint.
+          await eventTurn()
         },
         onCheckpoint(state) {
           const began = performance.now()
@@ -135,13 +137,4 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
     removeCheckpoints()
     return result
   })
-}
-
-/** The training loop itself stops at the end of a step, with a checkpoint: an abort must not fly out of its hook. */
-function tellProgress(progress: (done: number, total: number) => void, done: number, total: number): void {
-  try {
-    progress(done, total)
-  } catch (error) {
-    if (!(error instanceof Stopped)) throw error
-  }
 }

@@ -34,9 +34,9 @@ export function withHeading(option: EChartsOption, { title, subtitle, note }: He
     backgroundColor: theme.surface,
     grid: lower(option.grid),
     title: [
-      { text: title, subtext: subtitle, left: 12, top: 8, padding: 0, itemGap: 3, textStyle: { color: theme.text, fontSize: 14, fontWeight: 600, fontFamily: theme.font }, subtextStyle: { color: theme.muted, fontSize: 11.5, fontFamily: theme.font } },
+      { text: title, subtext: subtitle, left: 12, top: 8, padding: 0, itemGap: 3, textAlign: 'left', textVerticalAlign: 'top', textStyle: { color: theme.text, fontSize: 14, fontWeight: 600, fontFamily: theme.font }, subtextStyle: { color: theme.muted, fontSize: 11.5, fontFamily: theme.font } },
       ...own.map(lower),
-      ...(note ? [{ text: note, left: 12, bottom: 6, padding: 0, textStyle: { color: theme.muted, fontSize: 10.5, fontWeight: 400 as const, fontFamily: theme.font } }] : []),
+      ...(note ? [{ text: note, left: 12, bottom: 6, padding: 0, textAlign: 'left' as const, textVerticalAlign: 'top' as const, textStyle: { color: theme.muted, fontSize: 10.5, fontWeight: 400 as const, fontFamily: theme.font } }] : []),
     ],
   }
 }

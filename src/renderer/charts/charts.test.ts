@@ -112,6 +112,12 @@ it('chosenRejected draws a panel per method', () => {
   expect(chart.table.rows[1]).toEqual(['DRIFT', 2, 0.84, null, null])
 })
 
+it('toSvg is well-formed whatever quotes the font names have', () => {
+  const quoted = themeFrom((token) => (token === '--font-sans' ? '"Inter Variable", sans-serif' : ''))
+  const svg = toSvg(scoreDots({ measure: 'm', theme: quoted, rows: [{ key: 'drift', label: 'DRIFT', value: interval(0.5, 0.1), n: '', round: '' }] }), { title: 'A "quoted" & <odd> title', subtitle: '', note: null }, quoted, { width: 400, height: 100 })
+  for (const tag of svg.replace(/<!\[CDATA\[[^]*?\]\]>/g, '').match(/<[^>]*>/g) ?? []) expect(tag).toMatch(/^<\/?[\w:]+(\s+[\w:-]+="[^"<]*")*\s*\/?>$/)
+})
+
 it('toCsv quotes where it must and keeps full precision', () => {
   expect(toCsv({ columns: [{ label: 'a,b', numeric: false }, { label: 'x', numeric: true }], rows: [['say "hi"', 0.1234567890123], [null, 1]] })).toBe('"a,b",x\r\n"say ""hi""",0.1234567890123\r\n,1\r\n')
 })

@@ -15,7 +15,7 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
 
   const option: EChartsOption = {
     ...baseOption(theme),
-    title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 4}%`, top: 0, padding: 0, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
+    title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 4}%`, top: 0, padding: 0, textAlign: 'left' as const, textVerticalAlign: 'top' as const, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
     grid: panels.map((_, i) => ({ left: `${i * width + 4}%`, width: `${width - 6}%`, top: panels.length > 1 ? 26 : 8, bottom: 26 })),
     xAxis: panels.map((_, i) => ({
       gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map((round, place) => (place === 0 ? roundLabel(round) : String(round))),

@@ -43,7 +43,8 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     ...baseOption(theme),
     grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
     xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
-    yAxis: yAxis(theme, { zero, max, format: (value) => significant(value) }),
+    // A share reads best in fifths.
+    yAxis: yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value) }),
     series: [
       { type: 'line', data: [], silent: true, markArea: stageAreas(spans, end, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...drawn.flatMap((curve) => [

@@ -21,7 +21,8 @@ export function themeFrom(read: (token: string) => string): ChartTheme {
   const token = (name: string, otherwise: string): string => read(name).trim() || otherwise
   const muted = token('--text-muted', '#5f6670')
   return {
-    font: token('--font-sans', 'system-ui, sans-serif'),
+    // Double quotes would end the attribute that an SVG keeps the font in.
+    font: token('--font-sans', 'system-ui, sans-serif').replaceAll('"', "'"),
     text: token('--text', '#1b1f24'),
     muted,
     grid: token('--chart-grid', '#e8eaed'),
