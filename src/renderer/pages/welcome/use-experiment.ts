@@ -1,5 +1,5 @@
-/** The experiment of one group as it happens: its runs, what runs now, its comparison so far. */
-import { computed, onScopeDispose, type ComputedRef } from 'vue'
+/** The experiment of one group as it happens: its runs, what runs now, and its comparison at the end. */
+import { computed, onScopeDispose, watch, type ComputedRef } from 'vue'
 import type { Comparison } from '../../../shared/comparison.ts'
 import type { RunDetail, WorkspaceInfo } from '../../../shared/contract.ts'
 import type { Job, Run, RunStage } from '../../../shared/types.ts'
@@ -41,8 +41,8 @@ export function useExperiment(demo: () => NonNullable<WorkspaceInfo['demo']>): E
     const detail = live.details.value.get(run.id) ?? null
     return { run, stages: detail?.stages ?? [], detail }
   }))
-  const comparison = useCall('comparisons.get', () => (runs.value.length > 0 ? { group: demo().group } : null), { reloadOn: ['runs', 'evaluations'] })
-  live.onStageDone((_, stage) => void (stage.kind === 'evaluate' && comparison.reload()))
+  // Once for the probe, again for the result: bootstraps over all samples are not for every moment of a live page.
+  const comparison = useCall('comparisons.get', () => (runs.value.length > 0 ? { group: demo().group } : null))
 
   const job = computed(() => jobs.jobs.find(({ id }) => id === demo().jobId) ?? null)
   const now = computed(() =>
@@ -56,9 +56,11 @@ export function useExperiment(demo: () => NonNullable<WorkspaceInfo['demo']>): E
       return [{ run, stage, done, total, progress: total > 0 ? done / total : null, perSecond: own?.perSecond ?? null }]
     }),
   )
+  const status = computed(() => job.value?.status ?? demo().status)
+  watch(status, () => comparison.reload())
   return {
     lanes, now, job, live,
-    status: computed(() => job.value?.status ?? demo().status),
+    status,
     comparison: computed(() => comparison.data.value),
     // Before the first evaluation there is nothing to compare: that is no failure.
     failure: computed(() => listed.failure.value),
