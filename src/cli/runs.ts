@@ -94,7 +94,10 @@ async function follow({ workspace, supervisor, line }: Opened, started: Run, opt
   else console.log([`${run.id}: ${run.status}`, `model ${modelPath(workspace, run) ?? 'none yet'}`, ...(report ? [`report ${report}`] : [])].join('\n'))
   if (run.status === 'done') return
   const resume = `\`drift resume ${run.id} --workspace ${workspace.path}\` continues it`
-  if (run.status === 'paused') throw new Interrupted(`paused; ${resume}`)
+  if (run.status === 'paused') {
+    process.stderr.write(`paused; ${resume}\n`)
+    throw new Interrupted('paused')
+  }
   throw new Error(`run ${run.id} ended as ${run.status}${run.error ? `: ${run.error}` : ''} (${resume})`)
 }
 

@@ -20,4 +20,7 @@ app.config.errorHandler = (error) => {
   console.error(error)
   useToasts().failed('Something on this page failed', error)
 }
-app.use(createPageRouter()).mount('#app')
+const router = createPageRouter()
+// A page's file may be gone after an update while the window stayed open.
+router.onError((error) => useToasts().failed('The page could not be opened; reload the window', error))
+app.use(router).mount('#app')

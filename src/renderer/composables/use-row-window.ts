@@ -1,41 +1,17 @@
-/** Which rows of a long list stand in its scroller. Rows share one height; lists taller than browsers allow are scaled. */
+/** The rows in sight of a scroller, as it scrolls and is resized. */
 import { computed, onBeforeUnmount, onMounted, shallowRef, type ComputedRef, type Ref } from 'vue'
+import { rowWindow, scrollTopFor, type RowWindow } from './row-window.ts'
 
-/** Browsers clamp elements at about 33 million px; a list beyond this scrolls proportionally faster. */
-const tallestPx = 16_000_000
-const spareRows = 8
-
-export type RowWindow = {
-  start: ComputedRef<number>
-  end: ComputedRef<number>
-  /** Height of the scrolled area, px. */
-  height: ComputedRef<number>
-  /** Top of the first drawn row, px. */
-  offset: ComputedRef<number>
-  /** Scrolls as little as needed to show the row whole. */
-  reveal(index: number): void
-  rowsPerView: ComputedRef<number>
-}
-
-export function useRowWindow(scroller: Ref<HTMLElement | null>, total: () => number, options: { headPx: number }): RowWindow {
+/** @param headPx height of what sticks to the top of the scroller */
+export function useRowWindow(scroller: Ref<HTMLElement | null>, total: () => number, { headPx }: { headPx: number }): { window: ComputedRef<RowWindow>; reveal: (index: number) => void; rowsPerView: () => number } {
   const top = shallowRef(0)
   const viewPx = shallowRef(600)
   const rowPx = shallowRef(28)
-
-  const fullPx = computed(() => total() * rowPx.value)
-  const height = computed(() => Math.min(fullPx.value, tallestPx))
-  const visiblePx = computed(() => Math.max(0, viewPx.value - options.headPx))
-  /** Full px per scrolled px. */
-  const scale = computed(() => (height.value <= visiblePx.value || fullPx.value <= tallestPx ? 1 : (fullPx.value - visiblePx.value) / (height.value - visiblePx.value)))
-  const fullTop = computed(() => top.value * scale.value)
-  const start = computed(() => Math.max(0, Math.floor(fullTop.value / rowPx.value) - spareRows))
-  const end = computed(() => Math.min(total(), Math.ceil((fullTop.value + visiblePx.value) / rowPx.value) + spareRows))
-  const offset = computed(() => top.value + start.value * rowPx.value - fullTop.value)
+  const window = computed(() => rowWindow({ total: total(), rowPx: rowPx.value, viewPx: viewPx.value, top: top.value }))
 
   function measure(): void {
-    const element = scroller.value
-    if (!element) return
-    viewPx.value = element.clientHeight
+    if (!scroller.value) return
+    viewPx.value = Math.max(0, scroller.value.clientHeight - headPx)
     rowPx.value = parseFloat(getComputedStyle(document.documentElement).fontSize) * 1.75
   }
   const onScroll = (): void => void (top.value = scroller.value?.scrollTop ?? 0)
@@ -52,17 +28,11 @@ export function useRowWindow(scroller: Ref<HTMLElement | null>, total: () => num
   })
 
   return {
-    start,
-    end,
-    height,
-    offset,
-    rowsPerView: computed(() => Math.max(1, Math.floor(visiblePx.value / rowPx.value) - 1)),
+    window,
     reveal(index) {
-      const element = scroller.value
-      if (!element) return
-      const [first, last] = [index * rowPx.value, (index + 1) * rowPx.value]
-      if (first < fullTop.value) element.scrollTop = first / scale.value
-      else if (last > fullTop.value + visiblePx.value) element.scrollTop = (last - visiblePx.value) / scale.value
+      const to = scrollTopFor(index, { rowPx: rowPx.value, viewPx: viewPx.value, top: top.value, scale: window.value.scale })
+      if (to !== null && scroller.value) scroller.value.scrollTop = to
     },
+    rowsPerView: () => Math.max(1, Math.floor(viewPx.value / rowPx.value) - 1),
   }
 }

@@ -18,16 +18,19 @@ export function useTurnLabels(data: ShallowRef<Answer>, shown: ComputedRef<Answe
     const messages = shown.value?.conversation.messages ?? []
     return new Set(messages.flatMap((message, index) => (message.role === 'user' && messages[index - 1]?.role === 'assistant' ? [index] : [])))
   })
-  const stops = computed(() => (byTurn.value.size > 0 ? [...byTurn.value.keys()] : [...answered.value]).sort((a, b) => a - b))
+  const reactions = computed(() => [...byTurn.value.values()].filter((signal) => signal.label !== 'neutral').map((signal) => signal.turnIndex))
+  const turns = computed(() => [...answered.value].sort((a, b) => a - b))
 
-  function jump(by: 1 | -1): void {
+  /** To the next signal that is not neutral; where there is none, or with `any`, to the next answered reply. */
+  function jump(by: 1 | -1, { any = false } = {}): void {
+    const stops = any || reactions.value.length === 0 ? turns.value : reactions.value.toSorted((a, b) => a - b)
     const here = params.turn
-    const next = by > 0 ? stops.value.find((turn) => here === null || turn > here) : stops.value.findLast((turn) => here === null || turn < here)
+    const next = by > 0 ? stops.find((turn) => here === null || turn > here) : stops.findLast((turn) => here === null || turn < here)
     if (next !== undefined) params.turn = next
   }
 
   /** Labels the chosen turn, or the first one; says so, with the way back. */
-  async function label(value: SignalLabel | null, turn = params.turn ?? stops.value[0] ?? [...answered.value][0]): Promise<void> {
+  async function label(value: SignalLabel | null, turn = params.turn ?? reactions.value[0] ?? turns.value[0]): Promise<void> {
     const conversationId = shown.value?.conversation.id
     if (conversationId === undefined || turn === undefined || !answered.value.has(turn)) return
     const before = signalAt(turn)
