@@ -148,8 +148,8 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
   const model = recipe.model_name_or_path
   try {
     const { max_position_embeddings: context } = readModelConfig(inWorkspace(model))
-    const longest = Math.max(recipe.sampling.max_new_tokens, ...recipe.evaluation.map((evaluation) => evaluation.max_new_tokens))
-    if (longest >= context) add('sampling.max_new_tokens', `expected room for a prompt within the model's context of ${context} tokens, got ${longest}`)
+    const samplings = [...(recipe.recipe === 'dpo' ? [] : [{ where: 'sampling', ...recipe.sampling }]), ...recipe.evaluation.map((evaluation, i) => ({ where: `evaluation.${i}`, ...evaluation }))]
+    for (const { where, max_new_tokens: length } of samplings) if (length >= context) add(`${where}.max_new_tokens`, `expected room for a prompt within the model's context of ${context} tokens, got ${length}`)
   } catch (error) {
     const fromHub = !existsSync(inWorkspace(model)) && /^[\w.-]+\/[\w.-]+$/.test(model)
     add('model_name_or_path', `${(error as Error).message}${fromHub ? `. Models of the Hub are not fetched yet: download ${model} and name its folder` : ''}`)

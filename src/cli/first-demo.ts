@@ -31,8 +31,8 @@ async function watchDemo(backend: Pick<Backend, 'call' | 'subscribe'>, interrupt
   const { promise, resolve } = Promise.withResolvers<Job>()
   let demoId: string | null = null
   const look = (job: Job) => {
-    // The experiment's runs are jobs too, and the ones worth watching.
-    if (job.status === 'running') show(job)
+    // Its runs are jobs of their own: the experiment's line names them.
+    if (job.kind === 'demo' && job.status === 'running') show(job)
     if (job.id === demoId && job.status !== 'queued' && job.status !== 'running') resolve(job)
   }
   const unsubscribe = backend.subscribe((push: Push) => {

@@ -31,7 +31,7 @@ export function forkThroughMain(ask: (request: WorkerRequest) => void): { fork: 
       if (event.type === 'worker-started') return listeners.started(event.pid)
       if (event.type === 'from-worker') return listeners.message(event.message)
       workers.delete(event.worker)
-      listeners.ended(event.code, null, event.error)
+      listeners.ended(event.code, null, null)
     },
   }
 }

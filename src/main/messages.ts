@@ -24,4 +24,4 @@ export type WorkerRequest =
 export type WorkerEvent =
   | { type: 'worker-started'; worker: number; pid: number | undefined }
   | { type: 'from-worker'; worker: number; message: FromWorker }
-  | { type: 'worker-ended'; worker: number; code: number | null; error: string | null }
+  | { type: 'worker-ended'; worker: number; code: number }

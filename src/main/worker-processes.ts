@@ -22,7 +22,7 @@ export function workerProcesses(tell: (event: WorkerEvent) => void): { handle(re
     child.on('exit', (code) => {
       running.delete(worker)
       log.end()
-      tell({ type: 'worker-ended', worker, code, error: null })
+      tell({ type: 'worker-ended', worker, code })
     })
   }
 

@@ -60,7 +60,7 @@ export function fakeEngine(options: FakeEngineOptions): Engine {
   const tick = options.tick ?? (() => {})
   return {
     name: 'embedded',
-    // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+     
     async load(folder, { threads = 1 } = {}) {
       tick('load')
       return new FakeModel(folder, threads, options.replies, tick)
@@ -83,13 +83,13 @@ class FakeModel implements Model {
     this.weights = new Map([...readSafetensors(join(folder, 'model.safetensors'))].map(([name, { data }]) => [name, data]))
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+   
   async score(rows: { promptIds: number[]; completionIds: number[] }[]): Promise<Float32Array[]> {
     this.tick('score')
     return rows.map(({ promptIds, completionIds }) => Float32Array.from(completionIds, (id, t) => -1 - Math.abs(Math.sin(id * this.at(t) + promptIds.length))))
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+   
   async *sample(requests: { promptIds: number[]; seed: number }[], settings: { temperature: number; greedy: boolean; max_new_tokens: number; batch_size: number }): AsyncGenerator<SampledCompletion[]> {
     const mark = this.mark()
     for (let from = 0; from < requests.length; from += settings.batch_size) {
@@ -121,7 +121,7 @@ class FakeModel implements Model {
     return this.train(rows.length, (i) => rows[i]?.ids.length ?? 0, (i) => ((rows[i]?.label ?? 0) - 0.5) * Math.cos(rows[i]?.ids.length ?? 0), config, hooks)
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+   
   async reward(rows: number[][]): Promise<Float64Array> {
     this.tick('reward')
     const head = this.weights.get('score.weight')?.[0] ?? NaN
@@ -132,7 +132,7 @@ class FakeModel implements Model {
     throw new Error('fake engine: no gradients')
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the interface is asynchronous
+   
   async save(folder: string): Promise<void> {
     this.tick('save')
     const draft = `${folder}.draft`

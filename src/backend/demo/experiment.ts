@@ -59,8 +59,8 @@ export async function runExperiment(host: ExperimentHost, plan: ExperimentPlan, 
       const failed = runs.find((run) => ['failed', 'cancelled', 'interrupted', 'paused'].includes(run.status))
       if (failed) throw new Error(`run ${failed.id} ended as ${failed.status}${failed.error ? `: ${failed.error}` : ''}. Its work is kept; resume it, or start the experiment again to continue.`)
       const finished = [...before, ...ids].map((id) => requireRun(db, id)).reduce((sum, run) => sum + (run.status === 'done' ? (run.method === 'warm-start' ? 1 : run.rounds + 1) : run.round), 0)
-      const current = runs.find((run) => run.status === 'running')
-      tell(current ? `${current.name}, round ${Math.min(current.round + 1, current.rounds)} of ${current.rounds}` : 'runs', total - runUnits + finished)
+      const going = runs.filter((run) => run.status === 'running').map((run) => (run.round < 1 ? `${run.name} warm start` : `${run.name} round ${run.round} of ${run.rounds}`))
+      if (going.length > 0) tell(going.join(', '), total - runUnits + finished)
       if (runs.every((run) => run.status === 'done')) break
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }

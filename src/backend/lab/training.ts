@@ -53,7 +53,7 @@ export async function trainRewardStage(context: LabContext, key: string, start: 
   context.usage.addLabels(examples.map(({ row }) => row))
   const trained = await trainModel(context, key, start, {
     inputs: { objective: 'reward', start: start.hash, rows: examples.map(({ row, label }) => [row.prompt, row.reply, label]), own, training, seed, stage: key },
-    // eslint-disable-next-line @typescript-eslint/require-await -- the other objective scores its reference first
+     
     async prepare() {
       if (perClass === 0) throw new UsageError(`${key}: expected satisfied and dissatisfied replies to tell apart, got ${satisfied.length} and ${dissatisfied.length}. Label some of both, or set reward: verifiable where rows carry a task`)
       const rows = examples.map(({ row, label }) => ({ ids: replyIds(context.text, row.prompt, row.reply, training.max_length), label }))

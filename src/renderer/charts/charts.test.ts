@@ -36,7 +36,13 @@ describe('metricCurve', () => {
 
   it('says when it draws fewer points than there are, smooths, or leaves figures out', () => {
     const chart = metricCurve({ metric: 'loss', curves: [{ ...curve, broken: 2 }], spans: log.spans(), theme, limit: 10, smoothing: 0.6 })
-    expect(chart.note).toBe('10 of 40 points drawn (largest triangles) · bold: moving average, weight 0.6 · 2 figures were not finite and are left out')
+    expect(chart.note).toBe('10 of 40 points drawn (largest triangles) · bold: moving average per round, weight 0.6 · 2 figures were not finite and are left out')
+  })
+
+  it('does not join the last step of a round with the first of the next: their pairs differ', () => {
+    const { option } = metricCurve({ metric: 'm', curves: [curve], spans: log.spans(), theme })
+    const line = [option.series].flat().find((series) => series?.name === 'DRIFT')
+    expect(Array.isArray(line?.data) && line.data.findIndex((point) => Array.isArray(point) && point[1] === null)).toBe(20)
   })
 
   it('names lines at their end when there are several', () => {

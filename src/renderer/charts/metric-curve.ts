@@ -29,14 +29,20 @@ export type MetricCurveOptions = {
 export function metricCurve(options: MetricCurveOptions): Chart {
   const { metric, curves, spans, theme, zero = false, max, smoothing = 0, limit = 600 } = options
   const drawn = curves.map((curve) => {
-    const smoothed = smooth(curve.points, smoothing)
-    return { ...curve, line: decimate(smoothed, limit), raw: smoothing > 0 ? decimate(curve.points, limit) : [] }
+    // A round trains on other pairs than the one before: its line begins anew, and so does its average.
+    const parts = spans.map((span) => curve.points.filter(([x]) => x > span.start && x <= span.start + span.steps)).filter((part) => part.length > 0)
+    const join = (of: (part: Point[]) => Point[]): Point[] => parts.flatMap((part, i) => [...(i > 0 ? [[part[0]![0], null] as Point] : []), ...decimate(of(part), Math.max(3, Math.round((limit * part.length) / curve.points.length)))])
+    return { ...curve, line: join((part) => smooth(part, smoothing)), raw: smoothing > 0 ? join((part) => part) : [] }
   })
   const end = spans.reduce((last, span) => Math.max(last, span.start + span.steps), 1)
   const direct = options.named || curves.length > 1
+  const begun = (spans[0]?.start ?? 0) + (spans[0]?.steps ?? 0)
+  const furthest = Math.max(0, ...curves.map((curve) => curve.points.at(-1)?.[0] ?? 0))
   const ends = drawn.flatMap((curve) => {
     const tip = curve.line.findLast(([, y]) => y !== null)
-    return tip ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
+    // Who is still at the shared beginning is named once it leaves it.
+    const waits = tip && direct && tip[0] <= begun && furthest > begun
+    return tip && !waits ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
   })
 
   const option: EChartsOption = {
@@ -80,7 +86,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     },
   }
   const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
-  return { option, table: metricTable(metric, curves, spans), note: describe(curves, drawn.map((curve) => curve.line.length), smoothing), readout }
+  return { option, table: metricTable(metric, curves, spans), note: describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), readout }
 }
 
 /** Alternating bands, each named for its stage: where a round begins is where the policy's pairs change. */
@@ -134,12 +140,12 @@ function metricTable(metric: string, curves: Curve[], spans: StageSpan[]) {
 }
 
 function describe(curves: Curve[], drawn: number[], smoothing: number): string | null {
-  const total = curves.reduce((sum, curve) => sum + curve.points.length, 0)
+  const total = curves.reduce((sum, curve) => sum + curve.points.filter(([, y]) => y !== null).length, 0)
   const kept = drawn.reduce((sum, n) => sum + n, 0)
   const broken = curves.reduce((sum, curve) => sum + (curve.broken ?? 0), 0)
   const notes = [
     kept < total ? `${count(kept)} of ${count(total)} points drawn (largest triangles)` : '',
-    smoothing > 0 ? `bold: moving average, weight ${smoothing}` : '',
+    smoothing > 0 ? `bold: moving average per round, weight ${smoothing}` : '',
     broken > 0 ? `${count(broken)} figures were not finite and are left out` : '',
   ].filter(Boolean)
   return notes.length > 0 ? notes.join(' · ') : null
