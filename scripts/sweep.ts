@@ -18,7 +18,7 @@ import { methodOf, recipeSchema } from '../src/shared/recipe.ts'
 
 const SEED = 101
 const SWEEP_DATASET = 'sweep-requests'
-const size = { ...QUICK, users: FULL.users / 2, iterations: FULL.iterations }
+const size = { ...FULL, testPrompts: QUICK.testPrompts, heldoutPrompts: QUICK.heldoutPrompts, k: QUICK.k }
 const workspace = openWorkspace(process.argv[2] ?? 'sweep')
 await prepareDemo(workspace, { seeds: [SEED], size, methods: [] })
 if (!hasDataset(workspace.db, SWEEP_DATASET)) {

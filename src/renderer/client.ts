@@ -5,6 +5,7 @@
  */
 import { readonly, shallowRef, type DeepReadonly, type ShallowRef } from 'vue'
 import type { CallError, CallInput, CallName, CallOutput, Push, RequestFrame, ResponseFrame } from '../shared/contract.ts'
+import { desktop } from './composables/desktop.ts'
 import { openPort, openSocket, type Pipe, type PipeEvents } from './pipes.ts'
 
 /** What went wrong with a call, as the backend said it. */
@@ -137,7 +138,7 @@ function parseFrame(text: string): ResponseFrame | null {
 /** The page's client; the pipe opens on first use, not on import. */
 let shared: Client | null = null
 export function useClient(): Client {
-  shared ??= createClient(navigator.userAgent.includes('Electron/') ? openPort : openSocket)
+  shared ??= createClient(desktop ? openPort : openSocket)
   return shared
 }
 

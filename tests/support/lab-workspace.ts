@@ -91,7 +91,7 @@ export class Killed extends Error {}
  * Works on a run; at the tick where `isFatal` says so the process "dies": it writes nothing more, and its lease is free.
  * @returns how it ended, and how many ticks there were.
  */
-export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController } = {}): Promise<{ status: string; ticks: string[] }> {
+export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController; version?: string } = {}): Promise<{ status: string; ticks: string[] }> {
   const ticks: string[] = []
   const tick = (what: string): void => {
     ticks.push(what)
@@ -101,7 +101,7 @@ export async function execute(workspace: Workspace, lease: Lease, options: { isF
   }
   try {
     const status = await executeRun({
-      workspace, lease, engine: fakeEngine({ replies: cannedReplies, tick }), version: 'test', loadText: () => fakeText,
+      workspace, lease, engine: fakeEngine({ replies: cannedReplies, tick }), version: options.version ?? 'test', loadText: () => fakeText,
       tell: ({ type }) => tick(`told ${type}`),
       ...(options.stop ? { stop: options.stop } : {}),
     })

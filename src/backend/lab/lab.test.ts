@@ -7,7 +7,7 @@ import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, queu
 import { verify } from '../../core/verifiers.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
 import type { Workspace } from '../storage/open.ts'
-import { listStages, readLedger } from '../storage/run-stages.ts'
+import { countSamples, listStages, readLedger } from '../storage/run-stages.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
 
@@ -136,6 +136,20 @@ describe('a run', () => {
     writeFakeModel(join(workspace.models, 'base'), 2)
     expect((await execute(workspace, reclaim(workspace, lease.runId))).status).toBe('failed')
     expect(requireRun(workspace.db, lease.runId).error).toContain('warm-start/train: its inputs (base model, datasets or recipe) are no longer those it was run with')
+  })
+
+  it('resumed by a newer version keeps what is finished and begins what is half done again', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    let batches = 0
+    await execute(workspace, lease, { isFatal: (_, what) => what === 'told samples' && ++batches === 2 })
+    expect(countSamples(workspace.db, lease.runId, 'round-1/sample')).toBe(4)
+    const { status, ticks } = await execute(workspace, reclaim(workspace, lease.runId), { version: 'newer' })
+    expect(status).toBe('done')
+    // Both batches of both rounds, none of the warm start.
+    expect(ticks.filter((what) => what === 'told samples')).toHaveLength(4)
+    expect(ticks.filter((what) => what === 'step')).toHaveLength(2 + 2)
+    expect(readLog(workspace.db, lease.runId).map(({ text }) => text).join()).toContain('round-1/sample: begun again, because it was begun with embedded test')
   })
 
   it('fails with what to do where the data cannot give pairs', async () => {

@@ -7,4 +7,4 @@ declare global {
   }
 }
 
-export const desktop: Desktop | null = window.driftDesktop ?? null
+export const desktop: Desktop | null = globalThis.window?.driftDesktop ?? null
