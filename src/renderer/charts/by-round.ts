@@ -52,7 +52,8 @@ export function byRound(options: ByRoundOptions): Chart {
     ...baseOption(theme),
     grid: { left: 40, right: labelWidth(ends.map((end) => end.text)), top: 10, bottom: 34 },
     xAxis: { ...xAxis(theme, { min: first - pad, max: last + pad }), ...roundTicks(first, last, theme) },
-    yAxis: yAxis(theme, { zero, min, max, format: (value) => String(Number(value.toFixed(digits))) }),
+    // A share from zero reads best in fifths.
+    yAxis: yAxis(theme, { zero, min: min ?? (zero && max === 1 ? 0 : undefined), max, ...(zero && max === 1 ? { ticks: 5 } : {}), format: (value) => String(Number(value.toFixed(digits))) }),
     series: [
       { type: 'line', data: [], silent: true, ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...(reference ? [referenceLine(reference, first - pad, last + pad, theme)] : []),

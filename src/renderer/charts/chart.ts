@@ -101,6 +101,6 @@ export function markerOf(method: string, theme: ChartTheme) {
   return {
     symbol: hollow ? marker.slice('empty'.length).toLowerCase() : marker,
     symbolSize: marker === 'triangle' || marker === 'diamond' ? 10 : 8,
-    itemStyle: { color: hollow ? theme.surface : color, borderColor: color, borderWidth: hollow ? 2 : 0 },
+    itemStyle: { color: hollow ? theme.surface : color, borderColor: color, borderWidth: hollow ? 2 : 0, opacity: 1 },
   }
 }

@@ -54,7 +54,7 @@ export function differenceForest(options: { measure: string; differences: Paired
         symbolSize: 9,
         data: differences.map((difference, i) => ({
           value: [difference.difference.estimate, i],
-          itemStyle: difference.verdict === 'not distinguishable' ? { color: theme.surface, borderColor: theme.muted, borderWidth: 2 } : { color: color(difference), borderColor: color(difference), borderWidth: 2 },
+          itemStyle: difference.verdict === 'not distinguishable' ? { color: theme.surface, borderColor: theme.muted, borderWidth: 2, opacity: 1 } : { color: color(difference), borderColor: color(difference), borderWidth: 2, opacity: 1 },
         })),
       },
     ],

@@ -30,11 +30,12 @@ it('ranking follows the verdicts of the paired differences, never the estimates'
 it('gradientFinding names a norm that has halved', () => {
   const norms = (...means: number[]) => means.map((mean, i) => ({ round: i + 1, mean, first: mean, last: mean }))
   expect(gradientFinding([method('spin', { gradNorm: norms(0.6, 0.2) }), method('drift', { gradNorm: norms(0.6, 0.6) })])).toBe('Gradient norms of SPIN have more than halved since round 1')
+  expect(gradientFinding([method('drift', { gradNorm: norms(0.6, 0.63) })])).toBe('No gradient norm fades: every last round is at or above its first')
   expect(gradientFinding([method('drift', { gradNorm: norms(0.6, 0.54) })])).toBe('No gradient norm fades: the last round keeps 90 % or more of the first')
 })
 
 it('spreadFinding names who gave up most', () => {
-  expect(spreadFinding([series('drift', 'DRIFT', 3.26, 2.64), series('spin', 'SPIN', 3.26, 3.01)], 2, 'bits')).toBe('It falls most under DRIFT: 3.26 to 2.64 bits')
+  expect(spreadFinding('Item entropy', [series('drift', 'DRIFT', 3.26, 2.64), series('spin', 'SPIN', 3.26, 3.01)], 2, 'bits')).toBe('Item entropy falls most under DRIFT: 3.26 to 2.64 bits')
 })
 
 it('ledgerLines flags what differs by more than a tenth, per run', () => {

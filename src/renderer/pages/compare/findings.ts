@@ -55,17 +55,17 @@ export function gradientFinding(methods: readonly MethodComparison[]): string {
   const faded = moved.filter(({ ratio }) => ratio < 0.5).map(({ label }) => label)
   if (faded.length > 0) return `Gradient norms of ${list(faded)} have more than halved since round 1`
   const low = Math.min(...moved.map(({ ratio }) => ratio))
-  return `No gradient norm fades: the last round keeps ${fixed(low * 100, 0)} % or more of the first`
+  return low >= 1 ? 'No gradient norm fades: every last round is at or above its first' : `No gradient norm fades: the last round keeps ${fixed(low * 100, 0)} % or more of the first`
 }
 
 /** Who gave up most spread, from warm start to the end. */
-export function spreadFinding(series: readonly RoundSeries[], digits: number, unit: string): string {
+export function spreadFinding(subject: string, series: readonly RoundSeries[], digits: number, unit: string): string {
   const moves = series.flatMap(({ label, points }) => {
     const [first, last] = [points[0]?.value.estimate, points.at(-1)?.value.estimate]
     return first !== undefined && last !== undefined && points.length > 1 ? [{ label, first, last, change: last - first }] : []
   })
   const most = moves.sort((a, b) => a.change - b.change)[0]
-  if (!most) return 'Does the policy keep its spread?'
-  if (most.change >= 0) return 'No method gives up spread'
-  return `It falls most under ${most.label}: ${fixed(most.first, digits)} to ${fixed(most.last, digits)} ${unit}`
+  if (!most) return `Does the policy keep its ${subject.toLowerCase()}?`
+  if (most.change >= 0) return `${subject} falls under no method`
+  return `${subject} falls most under ${most.label}: ${fixed(most.first, digits)} to ${fixed(most.last, digits)} ${unit}`
 }
