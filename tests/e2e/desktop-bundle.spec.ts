@@ -11,7 +11,7 @@ let folder: string
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'drift-bundle-'))))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Runs a module of one line in a process of its own; its last line on stdout is the answer. */
+/** Answers from a process of its own that has opened the bundled backend. */
 async function inBundle(body: string): Promise<unknown> {
   const script = `const { openBackend } = await import(${JSON.stringify(join(out, 'backend', 'index.js'))})
     const backend = await openBackend({ workspace: ${JSON.stringify(join(folder, 'workspace'))}, host: 'electron' })
@@ -20,7 +20,10 @@ async function inBundle(body: string): Promise<unknown> {
     await backend.close()
     console.log(JSON.stringify(answer))
     process.exit()`
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { env: { ...process.env, DRIFT_HOME: folder } })
+  // A file, because worker threads inherit --eval and its kind from the command line.
+  const file = join(folder, 'ask.mjs')
+  writeFileSync(file, script)
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { env: { ...process.env, DRIFT_HOME: folder } })
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? 'null')
 }
 

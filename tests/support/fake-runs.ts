@@ -2,7 +2,6 @@
  * The runs, comparisons, jobs and demo calls of the contract, answered from a made-up experiment. `play` lets it
  * happen before the interface's eyes; what has not happened yet is not answered either.
  */
-import { stringify } from 'yaml'
 import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
 import type { PromptBoard } from '../../src/shared/comparison.ts'
@@ -195,6 +194,3 @@ function board(experiment: FakeExperiment, runs: Live[], { seed, sort, offset, l
 }
 
 const fakeOfRun = (experiment: FakeExperiment, { run }: Live): FakeRun => experiment.runs.find((fake) => fake.run.id === run.id) ?? experiment.runs.at(-1)!
-
-/** For tests that need any valid recipe. */
-export const anyRecipe = (): string => stringify({ recipe: 'drift', model_name_or_path: 'models/base', dataset: 'feedback-1' })

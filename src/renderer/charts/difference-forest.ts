@@ -5,7 +5,7 @@
 import type { EChartsOption } from 'echarts'
 import type { PairedDifference } from '../../shared/comparison.ts'
 import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
-import { fixed, interval as writeInterval, pValue, signed } from './format.ts'
+import { interval as writeInterval, pValue, signed } from './format.ts'
 import { methodStyle } from './methods.ts'
 import { rowBands } from './row-bands.ts'
 import { categories, dataIndex } from './score-dots.ts'
@@ -111,6 +111,3 @@ function differenceTable(measure: string, differences: PairedDifference[]) {
     ]),
   }
 }
-
-/** Full text of a difference, for tables and screen readers. */
-export const differenceText = (d: PairedDifference): string => `${contrastLabel(d)}: ${writeInterval(d.difference, 3, signed)}, p ${fixed(d.p, 3)}, ${verdictOf(d)}`

@@ -2,13 +2,12 @@
 import { CustomChart, LineChart, ScatterChart } from 'echarts/charts'
 import { AxisPointerComponent, GridComponent, MarkAreaComponent, MarkLineComponent, TitleComponent, TooltipComponent } from 'echarts/components'
 import * as echarts from 'echarts/core'
-import { LabelLayout } from 'echarts/features'
 import { CanvasRenderer, SVGRenderer } from 'echarts/renderers'
 
 echarts.use([
   LineChart, ScatterChart, CustomChart,
   GridComponent, TooltipComponent, AxisPointerComponent, MarkLineComponent, MarkAreaComponent, TitleComponent,
-  LabelLayout, CanvasRenderer, SVGRenderer,
+  CanvasRenderer, SVGRenderer,
 ])
 
 export { echarts }

@@ -13,7 +13,6 @@ export type MetricLog = {
   spans(): StageSpan[]
   /** Global step against value; `on` places stages as `alignedSpans` says. Missing and non-finite figures are gaps. */
   series(metric: string, on?: readonly StageSpan[]): Point[]
-  metrics(): string[]
   /** How many figures of a metric were not finite (NaN or infinite). */
   broken(metric: string): number
   readonly size: number
@@ -59,7 +58,6 @@ export function createMetricLog(): MetricLog {
         }),
       )
     },
-    metrics: () => [...new Set([...stages.values()].flatMap((rows) => rows.slice(-1).flatMap((row) => Object.keys(row))))].filter((key) => key !== 'stage' && key !== 'step'),
     broken: (metric) => [...stages.values()].flat().filter((row) => metric in row && !Number.isFinite(row[metric])).length,
     get size() {
       return size

@@ -52,7 +52,7 @@ export function isTyping(target: EventTarget | null): boolean {
 
 const isControl = (target: EventTarget | null): boolean => target instanceof Element && target.closest('button, a, [role="button"], [role="tab"], summary') !== null
 
-/** Dialogs and menus keep their keys to themselves. */
+/** What lies over the page (dialogs, menus, lists of choices) keeps its keys to itself; a list that is part of the page does not. */
 function isInLayer(target: EventTarget | null): boolean {
-  return (target instanceof Element && target.closest('[role="dialog"], [role="menu"], [role="listbox"]') !== null) || document.querySelector('[role="dialog"][data-state="open"]') !== null
+  return (target instanceof Element && target.closest('main') === null && target.closest('[role="dialog"], [role="menu"], [role="listbox"]') !== null) || document.querySelector('[role="dialog"][data-state="open"]') !== null
 }
