@@ -21,7 +21,7 @@ export function electronBinary() {
 
 /** Why no window can be opened here, or null. */
 export function whyNoDisplay(env = process.env) {
-  if (process.platform === 'linux' && !env.DISPLAY && !env.WAYLAND_DISPLAY) return 'there is no display (DISPLAY and WAYLAND_DISPLAY are unset)'
+  if (process.platform === 'linux' && !env.DISPLAY && !env.WAYLAND_DISPLAY) return 'there is no display: DISPLAY and WAYLAND_DISPLAY are unset'
   return null
 }
 

@@ -7,7 +7,7 @@ export function comparisonTable(comparison: Comparison): string {
   const header = ['method', 'round', 'score', 'pass', 'coverage', 'tokens/reply', 'samples', 'steps']
   const rows = comparison.methods.flatMap((method) => {
     const last = method.byTemperature.find((entry) => entry.temperature === temperature)?.rounds.at(-1)
-    return last ? [[method.label, String(last.round), ...figures(last), String(method.ledger.samplesDrawn), String(method.ledger.optimizerSteps)]] : []
+    return last ? [[method.label, last.round < 0 ? '–' : String(last.round), ...figures(last), String(method.ledger.samplesDrawn), String(method.ledger.optimizerSteps)]] : []
   })
   const caption = `Last round at temperature ${temperature}, ${comparison.evaluation.prompts} prompts x ${comparison.evaluation.k} samples; [95 % intervals]`
   return [comparison.headline, '', ...align([header, ...rows]), '', caption, ...comparison.cautions.map((caution) => `Caution: ${caution}`)].join('\n')
