@@ -87,11 +87,23 @@ async function shootAll(browser: Browser, look: Look): Promise<void> {
     if (values.only !== '' && !name.startsWith(values.only)) continue
     if (!values.all && look.theme === 'dark' && !darkInDocs.includes(name)) continue
     const page = await open(browser, look, path)
-    await page.waitForLoadState('networkidle')
+    await settle(page)
     await act?.(page)
-    await page.waitForTimeout(700)
+    await settle(page)
     await save(page, name, look)
     await page.context().close()
+  }
+}
+
+/** Answers come over one socket that never rests: a page has settled when it has stopped changing. */
+async function settle(page: Page): Promise<void> {
+  let before = ''
+  for (let same = 0; same < 4; ) {
+    await page.waitForTimeout(250)
+    const now = await page.getByRole('main').innerHTML()
+    const waits = (await page.getByRole('status', { name: /^(Loading|Comparing|Counting)/ }).count()) > 0 || (await page.locator('.skeleton').count()) > 0
+    same = !waits && now === before && now.length > 1000 ? same + 1 : 0
+    before = now
   }
 }
 

@@ -111,14 +111,15 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     .sort((a, b) => order(a) - order(b))
 
   const methods = present.map((key): MethodComparison => {
-    const own = runs.filter((run) => run.method === key || (key === 'warm-start' && run.rounds >= 0) || key === 'base')
     const rounds = [...cells.keys()].filter((cell) => cell.startsWith(`${key}/`)).map((cell) => Number(cell.split('/')[1]))
     const uniqueRounds = [...new Set(rounds)].sort((a, b) => a - b)
-    const trained = key === 'base' ? [] : own.filter((run) => run.method === key)
+    const trained = runs.filter((run) => run.method === key)
+    // The base and the warm start are every run's.
+    const shared = key === 'base' || key === 'warm-start'
     return {
       key,
       label: labelOf(key),
-      seeds: [...new Set(own.map((run) => run.seed))].sort((a, b) => a - b),
+      seeds: [...new Set((shared ? runs : trained).map((run) => run.seed))].sort((a, b) => a - b),
       runs: trained.map((run) => run.id),
       upperBound: isUpperBound(key),
       byTemperature: temperatures.map((temperature) => ({

@@ -64,10 +64,29 @@ export function writeReport(workspace: { path: string; exports: string; db: Read
   return file
 }
 
+/** What a comparison is made from, in one cheap query: the same answer means the same comparison. */
+function stateOf(db: ReadableDb, ids: readonly string[]): string {
+  const marks = ids.map(() => '?').join(', ')
+  const runs = db.prepare(`SELECT group_concat(id || status || round, ' ') FROM runs WHERE id IN (${marks})`).pluck().get(...ids) as string | null
+  const rows = db.prepare(`SELECT count(*) FROM run_evaluations WHERE run_id IN (${marks})`).pluck().get(...ids) as number
+  return `${runs}/${rows}`
+}
+
+const KEPT_COMPARISONS = 8
+
 export function comparisonsApi(session: Session) {
   const { db } = session.workspace
+  // The bootstrap takes a second or so; pages ask again on every visit.
+  const kept = new Map<string, Comparison>()
   return {
-    'comparisons.get': (input) => readComparison(db, input).comparison,
+    'comparisons.get': (input) => {
+      const key = JSON.stringify([input.group, input.runs, stateOf(db, select(db, input).ids)])
+      const comparison = kept.get(key) ?? readComparison(db, input).comparison
+      kept.delete(key)
+      kept.set(key, comparison)
+      for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
+      return comparison
+    },
     'comparisons.prompts': (input) => readBoard(db, input),
     'comparisons.report': (input) => {
       const path = writeReport(session.workspace, input, session.version)
