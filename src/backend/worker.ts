@@ -2,11 +2,15 @@
  * The process of one run (or of the built-in experiment's preparation): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
+import { constants, setPriority } from 'node:os'
 import type { ToWorker, WorkerArgs } from './jobs/messages.ts'
 import { type Channel, runWorker } from './jobs/run-worker.ts'
 
 /** Electron's port to the parent (its types belong to the Electron host). */
 type ParentPort = { postMessage(message: unknown): void; on(event: 'message', listener: (event: { data: unknown }) => void): void; on(event: 'close', listener: () => void): void }
+
+// Training takes every core it gets; whoever looks at it must not have to wait for one.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 
 const port = (process as unknown as { parentPort?: ParentPort }).parentPort
 const args = JSON.parse(process.argv.at(-1) ?? '') as WorkerArgs

@@ -3,6 +3,9 @@ import type { Interval } from '../../shared/types.ts'
 
 export const MISSING = '–'
 
+/** Made once: `toLocaleString` makes one for every figure, and tables have thousands. */
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
 /** Fixed digits, real minus sign. */
 export function fixed(value: number | null | undefined, digits = 3): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return MISSING
@@ -21,7 +24,7 @@ export function significant(value: number | null | undefined, digits = 3): strin
   if (value === null || value === undefined || !Number.isFinite(value)) return MISSING
   if (value === 0) return '0'
   const size = Math.abs(value)
-  const text = size >= 1e5 || size < 1e-3 ? size.toExponential(digits - 1).replace('e+', 'e') : size >= 1000 ? Math.round(size).toLocaleString('en-US') : String(Number(size.toPrecision(digits)))
+  const text = size >= 1e5 || size < 1e-3 ? size.toExponential(digits - 1).replace('e+', 'e') : size >= 1000 ? grouped.format(size) : String(Number(size.toPrecision(digits)))
   return value < 0 ? `−${text}` : text
 }
 
@@ -47,7 +50,7 @@ export function duration(seconds: number | null | undefined): string {
 }
 
 export function count(value: number | null | undefined): string {
-  return value === null || value === undefined || !Number.isFinite(value) ? MISSING : Math.round(value).toLocaleString('en-US')
+  return value === null || value === undefined || !Number.isFinite(value) ? MISSING : grouped.format(Math.round(value))
 }
 
 export function percent(share: number | null | undefined, digits = 0): string {
