@@ -69,6 +69,8 @@ describe('a run under the supervisor', () => {
     await until(() => pushes.some((push) => push.type === 'run.metrics'))
     supervisor.pause(id)
     expect((await supervisor.wait(id)).status).toBe('paused')
+    // Another process is heard once a second: the rest of the run must last longer than that.
+    process.env['DRIFT_FAKE_TICK_MS'] = '100'
     expect(supervisor.resume(id).status).toBe('queued')
     await until(() => requireRun(workspace.db, id).status === 'running')
     requestOfRun(workspace.db, id, 'pause', Date.now())
