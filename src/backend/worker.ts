@@ -2,6 +2,7 @@
  * The process of one run (or of the built-in experiment's preparation): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import type { ToWorker, WorkerArgs } from './jobs/messages.ts'
 import { type Channel, runWorker } from './jobs/run-worker.ts'
@@ -9,8 +10,7 @@ import { type Channel, runWorker } from './jobs/run-worker.ts'
 /** Electron's port to the parent (its types belong to the Electron host). */
 type ParentPort = { postMessage(message: unknown): void; on(event: 'message', listener: (event: { data: unknown }) => void): void; on(event: 'close', listener: () => void): void }
 
-// Training takes every core it gets; whoever looks at it must not have to wait for one.
-setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+stepBack()
 
 const port = (process as unknown as { parentPort?: ParentPort }).parentPort
 const args = JSON.parse(process.argv.at(-1) ?? '') as WorkerArgs
@@ -24,6 +24,19 @@ if ('prepare' in args) {
 }
 // Native threads must not keep a finished process alive.
 process.exit()
+
+/** Training takes every core it gets; whoever looks at it must not have to wait for one. */
+function stepBack(): void {
+  setPriority(constants.priority.PRIORITY_LOW)
+  if (process.platform !== 'linux') return
+  try {
+    // Where Linux shares cores among sessions, the session has a niceness too; only one of our own is ours to set.
+    const session = Number(readFileSync('/proc/self/stat', 'utf8').split(') ').at(-1)?.split(' ')[3])
+    if (session === process.pid) writeFileSync('/proc/self/autogroup', String(constants.priority.PRIORITY_LOW))
+  } catch {
+    // A system without it shares cores among processes.
+  }
+}
 
 function processChannel(): Channel {
   if (!process.connected) process.exit(1)

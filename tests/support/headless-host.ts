@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type Browser, chromium } from 'playwright'
-import { installedBrowser } from '../../scripts/browser.ts'
+import { ensureBrowser } from '../../scripts/browser.ts'
+import { ensureBuilt } from '../../scripts/setup.mjs'
 
 export type HeadlessHost = { url: string; pid: number; stop(): Promise<void> }
 
@@ -12,6 +13,7 @@ const chromiumFlags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-
 
 /** Resolves when requests are answered. `home` keeps recent workspaces and samples out of the user's. */
 export async function startHost({ workspace, home }: { workspace: string; home: string }): Promise<HeadlessHost> {
+  await ensureBuilt('renderer', process.execPath)
   const host = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), 'serve', '--workspace', workspace, '--json'], { env: { ...process.env, DRIFT_HOME: home }, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = new Promise<void>((resolve) => host.on('close', () => resolve()))
   for await (const line of createInterface({ input: host.stdout })) {
@@ -28,7 +30,5 @@ export async function startHost({ workspace, home }: { workspace: string; home: 
 }
 
 export async function startBrowser(): Promise<Browser> {
-  const executablePath = installedBrowser()
-  if (!executablePath) throw new Error('expected a Chromium, found none: run `npm test -- e2e` once, which fetches one')
-  return chromium.launch({ executablePath, args: chromiumFlags })
+  return chromium.launch({ executablePath: await ensureBrowser(), args: chromiumFlags })
 }

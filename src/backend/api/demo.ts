@@ -6,7 +6,7 @@ import { type ExperimentPlan, planExperiment, runExperiment } from '../demo/expe
 import { FULL, QUICK } from '../demo/settings.ts'
 import type { PrepareProgress } from '../demo/prepare.ts'
 import { BackendError } from '../errors.ts'
-import { forkNode } from '../jobs/fork.ts'
+import { forkFor } from '../jobs/fork.ts'
 import { addJobSource } from '../jobs/job-sources.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import type { Session } from '../session.ts'
@@ -69,7 +69,7 @@ export function demoApi(session: Session) {
   const prepare = (plan: ExperimentPlan, onProgress: PrepareProgress, signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted()
-      const child = (session.fork ?? forkNode)({ workspace: workspace.path, prepare: { quick: plan.quick, seed: plan.seeds[0] ?? 1, seeds: plan.seeds.length } }, join(workspace.runs, 'prepare.log'))
+      const child = (session.fork ?? forkFor(session.host))({ workspace: workspace.path, prepare: { quick: plan.quick, seed: plan.seeds[0] ?? 1, seeds: plan.seeds.length } }, join(workspace.runs, 'prepare.log'))
       let failure: string | null = null
       let stage = ''
       child.onMessage((message) => {

@@ -1,17 +1,23 @@
-/** A run's process under Node. It stays in the caller's process group: who kills the group kills the run. */
+/** A run's process under Node. */
 import { fork } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { Session } from '../session.ts'
 import type { ForkWorker, FromWorker } from './messages.ts'
 
 const ENTRY = fileURLToPath(new URL('../worker.ts', import.meta.url))
 
-export const forkNode: ForkWorker = (args, logFile) => forkModule(ENTRY, args, logFile)
+/**
+ * Behind an interface a run gets a session of its own: Linux shares cores among sessions first and heeds niceness
+ * within one only (autogroup), so that a run beside its host would take as much as the browser that shows it.
+ * From the command line it stays in the caller's process group: who kills the group kills the run.
+ */
+export const forkFor = (host: Session['host']): ForkWorker => (args, logFile) => forkModule(ENTRY, args, logFile, host === 'server')
 
 /** @param entry a module that ends in `runWorker`; tests have one with another engine. */
-export function forkModule(entry: string, args: Parameters<ForkWorker>[0], logFile: string): ReturnType<ForkWorker> {
+export function forkModule(entry: string, args: Parameters<ForkWorker>[0], logFile: string, detached = false): ReturnType<ForkWorker> {
   const log = openSync(logFile, 'a')
-  const child = fork(entry, [JSON.stringify(args)], { execArgv: [], stdio: ['ignore', log, log, 'ipc'] })
+  const child = fork(entry, [JSON.stringify(args)], { execArgv: [], detached, stdio: ['ignore', log, log, 'ipc'] })
   closeSync(log)
   let ended = false
   return {

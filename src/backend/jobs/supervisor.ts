@@ -14,7 +14,7 @@ import { readRecipe, requireRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
 import { addLog, claimRun, insertRun, type Lease, LeaseLost, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
 import { baseFolder, RENEW_MS } from './execute-run.ts'
-import { forkNode } from './fork.ts'
+import { forkFor } from './fork.ts'
 import type { ForkWorker, FromWorker, WorkerProcess } from './messages.ts'
 import { thisOwner } from './owner.ts'
 
@@ -56,7 +56,7 @@ const bySession = new WeakMap<Session, Supervisor>()
 export function supervisorOf(session: Session): Supervisor {
   const present = bySession.get(session)
   if (present !== undefined) return present
-  const made = makeSupervisor(session, session.fork ?? forkNode)
+  const made = makeSupervisor(session, session.fork ?? forkFor(session.host))
   bySession.set(session, made)
   return made
 }

@@ -86,7 +86,8 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     },
   }
   const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
-  return { option, table: metricTable(metric, curves, spans), note: describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), readout }
+  // Live curves are built again with every step; hardly anybody looks at their table.
+  return { option, get table() { return metricTable(metric, curves, spans) }, note: describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), readout }
 }
 
 /** Alternating bands, each named for its stage: where a round begins is where the policy's pairs change. */

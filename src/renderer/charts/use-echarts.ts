@@ -1,9 +1,35 @@
-/** One ECharts instance on one element: made when it has a size, resized with it, redrawn at most once per frame. */
+/**
+ * One ECharts instance on one element: made when it has a size, resized with it. All charts of the page take turns,
+ * one at a time when nothing else is to do: six at once would keep a key waiting for more than a tenth of a second.
+ */
 import type { EChartsOption } from 'echarts'
 import { onBeforeUnmount, shallowRef, watch, type ShallowRef } from 'vue'
 import { echarts } from './echarts.ts'
 
 export type Drawing = ReturnType<typeof echarts.init>
+
+/** Whose turn comes, in order; asking again before it comes changes nothing. */
+const waiting = new Set<() => void>()
+let called = false
+/** WebKit has no idle callbacks. */
+const whenIdle: (run: () => void) => void = 'requestIdleCallback' in window ? (run) => void window.requestIdleCallback(run, { timeout: 200 }) : (run) => void setTimeout(run, 16)
+
+function takeTurn(draw: () => void): void {
+  waiting.add(draw)
+  call()
+}
+function call(): void {
+  if (!called) whenIdle(takeNext)
+  called = true
+}
+function takeNext(): void {
+  const [draw] = waiting
+  called = false
+  if (!draw) return
+  waiting.delete(draw)
+  if (waiting.size > 0) call()
+  draw()
+}
 
 /**
  * Draws `option()` on `element`. Options are replaced whole and never made reactive.
@@ -11,31 +37,24 @@ export type Drawing = ReturnType<typeof echarts.init>
  */
 export function useEcharts(element: Readonly<ShallowRef<HTMLElement | null>>, option: () => EChartsOption | null): Readonly<ShallowRef<Drawing | null>> {
   const drawing = shallowRef<Drawing | null>(null)
-  let frame = 0
 
   const draw = (): void => {
-    frame = 0
+    if (!element.value) return
+    drawing.value ??= echarts.init(element.value, null, { renderer: 'canvas' })
     const next = option()
-    if (!drawing.value || !next) return
+    if (!next) return
     // The tooltip is left alone, so that one that is being read survives a live redraw.
     drawing.value.setOption(next, { replaceMerge: ['series', 'grid', 'xAxis', 'yAxis', 'title'], lazyUpdate: false })
-  }
-  const schedule = (): void => {
-    frame ||= requestAnimationFrame(draw)
   }
   const resized = new ResizeObserver(([entry]) => {
     if (!entry || entry.contentRect.width === 0 || entry.contentRect.height === 0) return
     if (drawing.value) drawing.value.resize()
-    else if (element.value) {
-      drawing.value = echarts.init(element.value, null, { renderer: 'canvas' })
-      draw()
-    }
+    else takeTurn(draw)
   })
 
   const release = (): void => {
     resized.disconnect()
-    cancelAnimationFrame(frame)
-    frame = 0
+    waiting.delete(draw)
     drawing.value?.dispose()
     drawing.value = null
   }
@@ -43,7 +62,7 @@ export function useEcharts(element: Readonly<ShallowRef<HTMLElement | null>>, op
     release()
     if (now) resized.observe(now)
   }, { immediate: true, flush: 'post' })
-  watch(option, schedule, { flush: 'post' })
+  watch(option, () => void (drawing.value && takeTurn(draw)), { flush: 'post' })
   onBeforeUnmount(release)
   return drawing
 }
