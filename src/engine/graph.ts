@@ -2,6 +2,7 @@
  * Builds a computation as nodes with known shapes and types, and writes it as an ONNX model. Knows nothing of
  * networks; what an operation means is in `ops/`.
  */
+import type { Device } from './device.ts'
 import type { Shape } from './dims.ts'
 import { isSameShape, product, showShape } from './dims.ts'
 import { encodeModel } from './onnx-proto.ts'
@@ -131,8 +132,8 @@ export class Graph {
     return result
   }
 
-  /** ONNX bytes of everything the outputs need. */
-  encode(): Uint8Array {
+  /** ONNX bytes of everything the outputs need, in operators that are right on the device. */
+  encode(device: Device = 'cpu'): Uint8Array {
     const names = new Map<Value, string>()
     for (const [name, value] of this.inputs) names.set(value, name)
     const aliases: { from: Value; to: string }[] = []
@@ -142,19 +143,27 @@ export class Graph {
     }
     const nameOf = (value: Value): string => names.get(value) ?? this.constants.get(value)?.name ?? `v${value.id}`
     const live = this.liveNodes()
-    const integers = new Map<string, OnnxInitializer>()
+    const read = new Set([...live.flatMap(node => node.inputs), ...this.outputs.values()])
+    const written = new Map<string, OnnxInitializer>()
     const emitted: OnnxNode[] = []
     let temporaries = 0
     for (const node of live) {
       let part = 0
       opOf(node.op).emit(node, {
+        device,
         name: nameOf,
         temporary: () => `t${temporaries++}`,
         int64: values => {
           const name = `int64 ${showShape(values)}`
-          integers.set(name, { name, type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+          written.set(name, { name, type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
           return name
         },
+        scalar: value => {
+          const name = `float32 ${value}`
+          written.set(name, { name, type: 'float32', shape: [1], data: Float32Array.of(value) })
+          return name
+        },
+        isRead: value => read.has(value),
         node: (op, inputs, outputs, attributes, domain) => {
           emitted.push({ op, inputs, outputs, name: part++ === 0 ? node.name : `${node.name}.${part}`, ...(attributes && { attributes }), ...(domain && { domain }) })
         },
@@ -162,7 +171,7 @@ export class Graph {
     }
     for (const { from, to } of aliases) emitted.push({ op: 'Identity', inputs: [nameOf(from)], outputs: [to], name: `output ${to}` })
     const used = new Set(emitted.flatMap(node => node.inputs))
-    const constants = [...this.constants.values(), ...integers.values()].filter(initializer => used.has(initializer.name))
+    const constants = [...this.constants.values(), ...written.values()].filter(initializer => used.has(initializer.name))
     return encodeModel({
       nodes: [{ op: 'SequenceEmpty', name: UNREADABLE_OUTPUT, inputs: [], outputs: [UNREADABLE_OUTPUT] }, ...leavesLast(emitted, used)],
       inputs: [...this.inputs].filter(([name]) => used.has(name)).map(([name, value]) => ({ name, type: value.type, shape: value.shape })),

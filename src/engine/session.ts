@@ -3,6 +3,7 @@
  * read and written in place. `run` occupies the calling thread; put it in a process of its own.
  */
 import ort from 'onnxruntime-node'
+import type { Device } from './device.ts'
 import { showShape } from './dims.ts'
 import { UNREADABLE_OUTPUT } from './graph.ts'
 import type { Graph } from './graph.ts'
@@ -31,9 +32,9 @@ export class GraphSession {
     this.session = session
   }
 
-  static async create(graph: Graph, threads: number): Promise<GraphSession> {
-    const session = await ort.InferenceSession.create(graph.encode(), {
-      executionProviders: ['cpu'],
+  static async create(graph: Graph, threads: number, device: Device = 'cpu'): Promise<GraphSession> {
+    const session = await ort.InferenceSession.create(graph.encode(device), {
+      executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',

@@ -1,7 +1,7 @@
 import { isSameShape } from '../dims.ts'
 import type { Dim, Shape } from '../dims.ts'
 import { at, notDifferentiable } from './op.ts'
-import type { Ops, Result } from './op.ts'
+import type { Emitter, Ops, Result } from './op.ts'
 import type { Value } from '../graph.ts'
 
 /** [.., m, k] · [.., k, n] → [.., m, n], after transposing where asked. */
@@ -24,13 +24,33 @@ function float32(shape: Shape): Result[] {
   return [{ shape, type: 'float32' }]
 }
 
+/**
+ * Nodes for alpha · op(a) · op(b) of operands with that many dimensions. WebGPU has no FusedMatMul: there it would
+ * run on the CPU, with both operands copied.
+ */
+export function emitProduct(to: Emitter, [a, b]: readonly string[], product: string, rank: number, { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number }): void {
+  if (a === undefined || b === undefined) throw new Error('a product has two operands')
+  const flags = { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }
+  if (!transA && !transB && alpha === 1) return to.node('MatMul', [a, b], [product])
+  if (to.device === 'cpu') return to.node('FusedMatMul', [a, b], [product], flags, 'com.microsoft')
+  if (rank === 2) return to.node('Gemm', [a, b], [product], flags)
+  const transposed = (x: string, isTransposed: boolean): string => {
+    if (!isTransposed) return x
+    const result = to.temporary()
+    to.node('Transpose', [x], [result], { perm: { ints: [...Array.from({ length: rank - 2 }, (_, i) => i), rank - 1, rank - 2] } })
+    return result
+  }
+  const operands = [transposed(a, transA), transposed(b, transB)]
+  if (alpha === 1) return to.node('MatMul', operands, [product])
+  const unscaled = to.temporary()
+  to.node('MatMul', operands, [unscaled])
+  to.node('Mul', [unscaled, to.scalar(alpha)], [product])
+}
+
 export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
   MatMul: {
     results: (inputs, { transA, transB }) => float32(matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)),
-    emit: ({ inputs, outputs, attributes: { transA, transB, alpha } }, to) => {
-      if (!transA && !transB && alpha === 1) to.node('MatMul', inputs.map(to.name), outputs.map(to.name))
-      else to.node('FusedMatMul', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }, 'com.microsoft')
-    },
+    emit: ({ inputs, outputs, attributes }, to) => emitProduct(to, inputs.map(to.name), to.name(at(outputs, 0)), at(inputs, 0).shape.length, attributes),
     // y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too.
     gradient: (g, { inputs, attributes: { transA, transB, alpha } }, [d]) => {
       if (!d) return []

@@ -1,4 +1,5 @@
 import { product } from '../dims.ts'
+import { emitProduct } from './matmul.ts'
 import { at, notDifferentiable } from './op.ts'
 import type { Ops, Result } from './op.ts'
 import type { Shape } from '../dims.ts'
@@ -16,8 +17,19 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
       if (weight.shape.length !== 1 || weight.shape[0] !== x.shape.at(-1)) throw new Error('weight and last dimension differ')
       return float32(x.shape, x.shape.with(-1, 1))
     },
-    emit: ({ inputs, outputs, attributes: { epsilon } }, to) =>
-      to.node('SimplifiedLayerNormalization', inputs.map(to.name), outputs.map(to.name), { axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } }),
+    emit: ({ inputs, outputs, attributes: { epsilon } }, to) => {
+      const [x, y, r] = [at(inputs, 0), at(outputs, 0), at(outputs, 1)]
+      // WebGPU's operator declares the second result and never writes it: there it is computed apart, where wanted.
+      const own = to.device === 'cpu' ? outputs : [y]
+      to.node('SimplifiedLayerNormalization', inputs.map(to.name), own.map(to.name), { axis: { int: -1 }, epsilon: { float: epsilon }, stash_type: { int: 1 } })
+      if (own.includes(r) || !to.isRead(r)) return
+      const [squares, mean, shifted, root] = [to.temporary(), to.temporary(), to.temporary(), to.temporary()]
+      to.node('Mul', [to.name(x), to.name(x)], [squares])
+      to.node('ReduceMean', [squares, to.int64([x.shape.length - 1])], [mean], { keepdims: { int: 1 } })
+      to.node('Add', [mean, to.scalar(epsilon)], [shifted])
+      to.node('Sqrt', [shifted], [root])
+      to.node('Reciprocal', [root], [to.name(r)])
+    },
     // n = x·r: dw = Σ d·n, dx = r·(d·w - n·mean(d·w·n))
     gradient: (g, { inputs, outputs }, [d]) => {
       if (!d) return []
@@ -67,7 +79,7 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
       const input = (i: number): string => to.name(at(inputs, i))
       const [o, probabilities] = [to.name(at(outputs, 0)), to.name(at(outputs, 1))]
       const [scores, masked] = [to.temporary(), to.temporary()]
-      to.node('FusedMatMul', [input(0), input(1)], [scores], { transA: { int: 0 }, transB: { int: 1 }, alpha: { float: scale } }, 'com.microsoft')
+      emitProduct(to, [input(0), input(1)], scores, 4, { transA: false, transB: true, alpha: scale })
       to.node('Add', [scores, input(3)], [masked])
       if (lean) {
         // Through the normaliser, so that it is computed here: onnxruntime would put it off, and keep the scores for it.

@@ -2,6 +2,7 @@
  * What an operation is: its ONNX nodes, shape rule and gradient in one entry. `OpAttributes` is the closed
  * list of operations; `ops/index.ts` holds one entry for each, and an entry without `gradient` does not compile.
  */
+import type { Device } from '../device.ts'
 import type { Dim, Shape } from '../dims.ts'
 import type { Graph, GraphNode, Value } from '../graph.ts'
 import type { DataType, OnnxAttribute } from '../onnx-proto.ts'
@@ -57,10 +58,16 @@ export type Result = { shape: Shape; type: DataType }
 
 /** Writes ONNX nodes for one graph node. */
 export type Emitter = {
+  /** What will run the nodes: an operator that is wrong or missing there is written in others. */
+  readonly device: Device
   name(value: Value): string
   /** A name for a value between the nodes of one operation. */
   temporary(): string
   int64(values: readonly number[]): string
+  /** A float32 constant [1]. */
+  scalar(value: number): string
+  /** Whether another node or an output of the graph reads the value. */
+  isRead(value: Value): boolean
   node(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): void
 }
 

@@ -1,11 +1,28 @@
 import { at } from './op.ts'
-import type { Op, Ops } from './op.ts'
+import type { Emitter, Op, Ops } from './op.ts'
+
+/** Nodes for the log-softmax over the last of that many dimensions. WebGPU has no LogSoftmax. */
+function emitLogSoftmax(to: Emitter, x: string, y: string, rank: number): void {
+  if (to.device === 'cpu') return to.node('LogSoftmax', [x], [y], { axis: { int: -1 } })
+  const [axes, keep] = [to.int64([rank - 1]), { keepdims: { int: 1 } }]
+  const [top, shifted, exps, sum, normaliser] = [to.temporary(), to.temporary(), to.temporary(), to.temporary(), to.temporary()]
+  to.node('ReduceMax', [x, axes], [top], keep)
+  to.node('Sub', [x, top], [shifted])
+  to.node('Exp', [shifted], [exps])
+  to.node('ReduceSum', [exps, axes], [sum], keep)
+  to.node('Log', [sum], [normaliser])
+  to.node('Sub', [shifted, normaliser], [y])
+}
 
 /** Over the last dimension. */
 function overLast<K extends 'Softmax' | 'LogSoftmax'>(op: K, gradient: Op<K>['gradient']): Op<K> {
   return {
     results: inputs => [{ shape: at(inputs, 0).shape, type: 'float32' }],
-    emit: (node, to) => to.node(op, node.inputs.map(to.name), node.outputs.map(to.name), { axis: { int: -1 } }),
+    emit: ({ inputs, outputs }, to) => {
+      const [x, y] = [at(inputs, 0), to.name(at(outputs, 0))]
+      if (op === 'LogSoftmax') emitLogSoftmax(to, to.name(x), y, x.shape.length)
+      else to.node('Softmax', [to.name(x)], [y], { axis: { int: -1 } })
+    },
     gradient,
   }
 }
@@ -29,7 +46,7 @@ export const softmaxes: Ops<'Softmax' | 'LogSoftmax' | 'LabelLogProbs'> = {
     },
     emit: ({ inputs, outputs }, to) => {
       const [labelled, all] = [to.name(at(outputs, 0)), to.name(at(outputs, 1))]
-      to.node('LogSoftmax', [to.name(at(inputs, 0))], [all], { axis: { int: -1 } })
+      emitLogSoftmax(to, to.name(at(inputs, 0)), all, 2)
       to.node('GatherElements', [all, to.name(at(inputs, 1))], [labelled], { axis: { int: 1 } })
     },
     // dx = onehot(labels)·d - exp(y)·Σ d, without a dense d
