@@ -1,6 +1,10 @@
-/** The embedded engine: `Engine` on stock onnxruntime, CPU, float32. */
+/** The embedded engine: `Engine` on stock onnxruntime, float32, on the CPU or a WebGPU device. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { requireWebGpu } from './device-check.ts'
+import { DeviceMemory } from './device-memory.ts'
+import { DeviceWeights } from './device-step.ts'
+import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
 import type { DpoConfig, Engine, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
@@ -17,8 +21,9 @@ import { sample } from './sample.ts'
 import { buildDecodeGraph, buildPrefillGraph } from './sampling-graph.ts'
 import { packScoringBatch, scoringBatches, scoringRows } from './score.ts'
 import { emptyArrays, GraphSession } from './session.ts'
+import type { DeviceFeeds } from './session.ts'
 import { dpoStep, dpoTask, languageModelTask, rewardRow, rewardTask, runDpoBatch } from './tasks.ts'
-import type { OpenTask } from './tasks.ts'
+import type { OpenTask, Trainee } from './tasks.ts'
 import { train } from './train.ts'
 import { buildRewardGraph, buildScoringGraph } from './training-graph.ts'
 import { weightFeeds } from './training-step.ts'
@@ -27,10 +32,12 @@ export const embeddedEngine: Engine = {
   name: 'embedded',
   async load(folder, options = {}) {
     if (options.adapter !== undefined) throw new InputError(`expected a model without adapter, got ${options.adapter}: the embedded engine does not run adapters yet; merge it into the model first`)
+    const device = options.device ?? 'cpu'
+    if (device === 'webgpu') await requireWebGpu()
     const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
     const decoder = decoderConfig(config)
     const checked = checkWeights(decoder, weights, path)
-    return new EmbeddedModel(path, config, decoder, checked, options.threads ?? defaultThreads(checked))
+    return new EmbeddedModel(path, config, decoder, checked, options.threads ?? defaultThreads(checked), device)
   },
 }
 
@@ -63,13 +70,16 @@ const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: b
 class EmbeddedModel implements Model {
   readonly folder: string
   readonly threads: number
+  readonly device: Device
   private readonly modelConfig: ModelConfig
   private readonly config: DecoderConfig
   private readonly weights: Map<string, Tensor>
   private readonly sessions = new Map<SessionKind, Promise<GraphSession>>()
   private readonly ropeTables: RopeTables
+  private onDevice: Promise<DeviceWeights> | undefined
 
-  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number) {
+  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number, device: Device) {
+    this.device = device
     this.folder = folder
     this.modelConfig = modelConfig
     this.config = config
@@ -86,7 +96,7 @@ class EmbeddedModel implements Model {
     for (const batch of scoringBatches(rows, this.config)) {
       signal?.throwIfAborted()
       const { packed, columns, positions } = packScoringBatch(batch.map(({ row }) => row), this.config)
-      const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(positions) }
+      const feeds = { ...(await this.weightFeeds()), ...packed.feeds, ...this.ropeTables.feeds(positions) }
       const { logps } = emptyArrays({ logps: [packed.predictions, columns] })
       await session.run(feeds, { logps })
       batch.forEach(({ row, requests: indices }, b) => {
@@ -103,25 +113,26 @@ class EmbeddedModel implements Model {
 
   async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
     this.requireLanguageHead()
-    const sampler = { config: this.config, weights: weightFeeds(this.weights), prefill: await this.session('prefill'), decode: await this.session('decode') }
+    const sampler = { config: this.config, weights: await this.weightFeeds(), prefill: await this.session('prefill'), decode: await this.session('decode') }
     yield* sample(sampler, requests, settings, signal)
   }
 
   async trainDpo(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, hooks?: TrainHooks): Promise<void> {
     this.requireLanguageHead()
-    await this.train(() => dpoTask(this.trainee(), pairs, reference, config), config, hooks)
+    await this.train(async () => dpoTask(await this.trainee(), pairs, reference, config), config, hooks)
   }
 
   async trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
     this.requireLanguageHead()
-    await this.train(() => languageModelTask(this.trainee(), rows, config), config, hooks)
+    await this.train(async () => languageModelTask(await this.trainee(), rows, config), config, hooks)
   }
 
   async trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
     if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, this.newRewardHead(config.seed))
     // A reward model is a sequence classifier: it has no language-model head.
     this.weights.delete(LM_HEAD)
-    await this.train(() => rewardTask(this.trainee(), rows, config), config, hooks)
+    await this.leaveDevice()
+    await this.train(async () => rewardTask(await this.trainee(), rows, config), config, hooks)
   }
 
   async reward(sequences: number[][], signal?: AbortSignal): Promise<Float64Array> {
@@ -132,7 +143,7 @@ class EmbeddedModel implements Model {
     for (const batch of scoringBatches(rows, this.config)) {
       signal?.throwIfAborted()
       const packed = packRows(batch.map(({ row }) => row), this.config, 0)
-      const feeds = { ...weightFeeds(this.weights), ...packed.feeds, ...this.ropeTables.feeds(Math.max(...batch.map(({ row }) => contextLength(row)))) }
+      const feeds = { ...(await this.weightFeeds()), ...packed.feeds, ...this.ropeTables.feeds(Math.max(...batch.map(({ row }) => contextLength(row)))) }
       const results = emptyArrays({ rewards: [batch.length, 1] })
       await session.run(feeds, results)
       batch.forEach(({ index }, b) => (rewards[index] = results.rewards.data[b] ?? NaN))
@@ -142,10 +153,10 @@ class EmbeddedModel implements Model {
 
   async dpoGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
     this.requireLanguageHead()
-    const step = await dpoStep(this.trainee(), pairs, reference, pairs.length)
+    const step = await dpoStep(await this.trainee(), pairs, reference, pairs.length)
     try {
       const { loss } = await runDpoBatch(step, this.config, pairs, reference, pairs.map((_, i) => i), config, 1, true)
-      return { loss, gradients: new Map(step.parameters.map(({ name, gradient }) => [name, gradient])) }
+      return { loss, gradients: await step.readGradients() }
     } finally {
       await step.release()
     }
@@ -158,10 +169,26 @@ class EmbeddedModel implements Model {
 
   async dispose(): Promise<void> {
     await this.releaseSessions()
+    await this.leaveDevice()
   }
 
-  private trainee(): { config: DecoderConfig; weights: Map<string, Tensor>; threads: number } {
-    return { config: this.config, weights: this.weights, threads: this.threads }
+  private async trainee(): Promise<Trainee> {
+    return { config: this.config, weights: this.weights, threads: this.threads, ...(this.device !== 'cpu' && { onDevice: await this.deviceWeights() }) }
+  }
+
+  private async weightFeeds(): Promise<DeviceFeeds> {
+    return this.device === 'cpu' ? weightFeeds(this.weights) : (await this.deviceWeights()).feeds()
+  }
+
+  /** Sent to the device once; training there leaves them as it made them. */
+  private deviceWeights(): Promise<DeviceWeights> {
+    return (this.onDevice ??= DeviceWeights.upload(new DeviceMemory(), this.weights))
+  }
+
+  private async leaveDevice(): Promise<void> {
+    const weights = await this.onDevice
+    this.onDevice = undefined
+    await weights?.memory.release()
   }
 
   private async train(open: () => Promise<OpenTask>, config: TrainConfig, hooks: TrainHooks | undefined): Promise<void> {
@@ -178,7 +205,7 @@ class EmbeddedModel implements Model {
   private session(kind: SessionKind): Promise<GraphSession> {
     const existing = this.sessions.get(kind)
     if (existing) return existing
-    const created = GraphSession.create(GRAPHS[kind](this.config), this.threads)
+    const created = GraphSession.create(GRAPHS[kind](this.config), this.threads, this.device)
     this.sessions.set(kind, created)
     return created
   }

@@ -4,6 +4,8 @@
  * never conversations: whoever calls renders text to ids first (`chat-template.ts`, `tokenizer/`).
  */
 
+import type { Device } from './device.ts'
+
 /** One sequence whose completion is scored: log p(completion | prompt). */
 export type TokenRow = { promptIds: number[]; completionIds: number[] }
 
@@ -96,6 +98,8 @@ export type SampledCompletion = {
 export type Model = {
   readonly folder: string
   readonly threads: number
+  /** What computes: the device that was asked for. */
+  readonly device: Device
   /** Per-token natural-log probabilities of each completion, in row order. */
   score(rows: TokenRow[], signal?: AbortSignal): Promise<Float32Array[]>
   /** Completions in request order; each batch is yielded when it is done. */
@@ -116,5 +120,6 @@ export type Model = {
 
 export type Engine = {
   readonly name: 'embedded' | 'torch'
-  load(folder: string, options?: { threads?: number; adapter?: string }): Promise<Model>
+  /** @param options `device` is `cpu` unless set; one that is not here is an error, never replaced by another. */
+  load(folder: string, options?: { threads?: number; adapter?: string; device?: Device }): Promise<Model>
 }

@@ -62,8 +62,8 @@ function adamw({ weight, gradient }: Parameter, m: Float32Array, v: Float32Array
   }
 }
 
-const RMSPROP_ALPHA = 0.99
-const RMSPROP_EPSILON = 1e-8
+export const RMSPROP_ALPHA = 0.99
+export const RMSPROP_EPSILON = 1e-8
 
 /** torch.optim.RMSprop with its defaults (no momentum, not centred); decay is added to the gradient. */
 function rmsprop({ weight, gradient }: Parameter, squareAverage: Float32Array, learningRate: number, gradientScale: number, decay: number): void {

@@ -10,11 +10,11 @@ import type { PackedRow } from './packing.ts'
 import { createRandom } from './rng.ts'
 import { scoringBatches } from './score.ts'
 import { emptyArrays } from './session.ts'
-import type { Array32, Feeds, GraphSession } from './session.ts'
+import type { Array32, DeviceFeeds, Feeds, GraphSession } from './session.ts'
 import { drawToken, greedyToken, NucleusFinder } from './token-choice.ts'
 
 /** What sampling needs of a model. */
-export type Sampler = { config: DecoderConfig; weights: Feeds; prefill: GraphSession; decode: GraphSession }
+export type Sampler = { config: DecoderConfig; weights: DeviceFeeds; prefill: GraphSession; decode: GraphSession }
 
 /** One sequence being decoded; row r of the caches is `rows[r]`'s. */
 type Row = { index: number; random: () => number; ids: number[]; length: number; entropy: number; logp: number }

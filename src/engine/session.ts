@@ -9,7 +9,10 @@ import { UNREADABLE_OUTPUT } from './graph.ts'
 import type { Graph } from './graph.ts'
 
 export type Array32 = { data: Float32Array; dims: readonly number[] } | { data: Int32Array; dims: readonly number[] } | { data: BigInt64Array; dims: readonly number[] }
+/** An array in the memory of the device (`device-memory.ts`); its numbers are only seen by graphs. */
+export type DeviceArray = { tensor: ort.Tensor; dims: readonly number[] }
 export type Feeds = Readonly<Record<string, Array32>>
+export type DeviceFeeds = Readonly<Record<string, Array32 | DeviceArray>>
 
 /**
  * When a run has ended, the Node binding copies every output into a new array, also those that were handed in and
@@ -51,10 +54,11 @@ export class GraphSession {
 
   /**
    * @param feeds by input name; names the graph does not know are ignored.
-   * @param results by output name; written in place. An array may be fed and written in one run where its operation allows.
+   * @param results by output name; written in place. On the CPU an array may be fed and written in one run where its
+   *   operation allows; on a device a device array may not.
    * @throws with the shapes of all small inputs where onnxruntime fails.
    */
-  async run(feeds: Feeds, results: Feeds): Promise<void> {
+  async run(feeds: DeviceFeeds, results: DeviceFeeds): Promise<void> {
     const inputs: Record<string, ort.Tensor> = {}
     for (const name of this.session.inputNames) {
       const feed = feeds[name]
@@ -77,7 +81,9 @@ export class GraphSession {
   }
 }
 
-function tensor({ data, dims }: Array32): ort.Tensor {
+function tensor(array: Array32 | DeviceArray): ort.Tensor {
+  if ('tensor' in array) return array.tensor
+  const { data, dims } = array
   if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims)
   return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('int64', data, dims)
 }

@@ -1,4 +1,6 @@
 /** The three things a model can be trained on, as tasks of the training loop. */
+import { DeviceTrainingStep } from './device-step.ts'
+import type { DeviceWeights } from './device-step.ts'
 import { dpoFeeds, dpoOutcome, dpoRow, pairTokens } from './dpo-loss.ts'
 import type { DpoOutcome, PredictionResults, ReferenceLogps } from './dpo-loss.ts'
 import type { DpoConfig, RewardRow, TokenPair, TokenSequence, TrainConfig } from './engine.ts'
@@ -10,16 +12,28 @@ import { emptyArrays } from './session.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
+import type { MemoryPlan, Objective } from './training-graph.ts'
 import { memoryPlan, packTrainingRows, TrainingStep } from './training-step.ts'
+import type { Step } from './training-step.ts'
 
-export type Trainee = { config: DecoderConfig; weights: Map<string, Tensor>; threads: number }
+export type Trainee = {
+  config: DecoderConfig
+  weights: Map<string, Tensor>
+  threads: number
+  /** The weights in a device's memory, where it is to train. */
+  onDevice?: DeviceWeights
+}
 /** A task with the session it holds. */
 export type OpenTask = TrainingTask & { release(): Promise<void> }
+
+function openStep({ config, weights, threads, onDevice }: Trainee, objective: Objective, plan: MemoryPlan): Promise<Step> {
+  return onDevice ? DeviceTrainingStep.create(config, objective, weights, onDevice, plan) : TrainingStep.create(config, objective, weights, threads, plan)
+}
 
 const NO_DETAILS = { pairIndices: [], margins: [] }
 
 /** Forward and backward of one DPO batch; gradients are left in `step`. */
-export async function runDpoBatch(step: TrainingStep, config: DecoderConfig, pairs: TokenPair[], reference: ReferenceLogps, indices: readonly number[], dpo: DpoConfig, share: number, isFirst: boolean): Promise<DpoOutcome> {
+export async function runDpoBatch(step: Step, config: DecoderConfig, pairs: TokenPair[], reference: ReferenceLogps, indices: readonly number[], dpo: DpoConfig, share: number, isFirst: boolean): Promise<DpoOutcome> {
   const chosenPairs = indices.map(i => pairs[i] as TokenPair)
   const batch = {
     pairs: chosenPairs,
@@ -32,9 +46,9 @@ export async function runDpoBatch(step: TrainingStep, config: DecoderConfig, pai
   return dpoOutcome(batch, packed, dpo, dataOf(results))
 }
 
-export async function dpoStep({ config, weights, threads }: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<TrainingStep> {
+export async function dpoStep(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<Step> {
   checkPairs(pairs, reference)
-  return TrainingStep.create(config, 'dpo', weights, threads, memoryPlan(config.vocabulary, pairs.map(pair => sizeOf(dpoRow(pair))), batchSize))
+  return openStep(trainee, 'dpo', memoryPlan(trainee.config.vocabulary, pairs.map(pair => sizeOf(dpoRow(pair))), batchSize))
 }
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
@@ -61,7 +75,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
     return row
   })
   const predictions = rows.map(row => row.predictions.length)
-  const step = await TrainingStep.create(trainee.config, 'language-model', trainee.weights, trainee.threads, memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
+  const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
   const lengths = rows.map(row => row.ids.length)
   return {
     ...common(trainee, step, 'sequences'),
@@ -85,7 +99,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
 /** Binary cross-entropy of the scalar at each sequence's last token. */
 export async function rewardTask(trainee: Trainee, examples: RewardRow[], config: TrainConfig): Promise<OpenTask> {
   const rows = examples.map(({ ids }) => rewardRow(ids))
-  const step = await TrainingStep.create(trainee.config, 'reward', trainee.weights, trainee.threads, { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
+  const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
   return {
     ...common(trainee, step, 'sequences'),
@@ -120,8 +134,8 @@ export function rewardRow(ids: number[]): PackedRow {
   return { ids, trunk: ids.length, branches: [], predictions: [{ at: ids.length - 1, labels: [] }] }
 }
 
-function common({ weights }: Trainee, step: TrainingStep, noun: string): Pick<OpenTask, 'parameters' | 'weights' | 'noun' | 'release'> {
-  return { parameters: step.parameters, weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
+function common({ weights }: Trainee, step: Step, noun: string): Pick<OpenTask, 'updater' | 'weights' | 'noun' | 'release'> {
+  return { updater: (config, state) => step.updater(config, state), weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
 }
 
 function sizeOf(row: PackedRow): { tokens: number; predictions: number } {

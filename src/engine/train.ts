@@ -2,11 +2,11 @@
  * The training loop: which examples a step sees is a pure function of seed and step, so a continued run equals an
  * uninterrupted one bit for bit. Losses come as `TrainingTask`s.
  */
-import type { StepDetails, StepMetrics, TrainConfig, TrainHooks } from './engine.ts'
-import { clipFactor, createOptimizer, gradientNorm } from './optimizer.ts'
-import type { Parameter } from './optimizer.ts'
+import type { OptimizerConfig, StepDetails, StepMetrics, TrainConfig, TrainHooks } from './engine.ts'
+import { clipFactor } from './optimizer.ts'
 import { shuffledIndices } from './rng.ts'
 import { learningRate } from './schedule.ts'
+import type { Updater } from './updater.ts'
 
 /** Sums over a step's batches of what each contributes: loss and metrics are already weighted with the batch's share. */
 export type BatchOutcome = { loss: number; metrics: Record<string, number>; details: StepDetails }
@@ -16,10 +16,11 @@ export type TrainingTask = {
   batches(epoch: number): number[][]
   /** Tokens of a batch as `num_tokens` counts them. */
   tokens(indices: readonly number[]): number
-  parameters: Parameter[]
+  /** @param state of the optimizer, where a run goes on; the weights are in place by then. */
+  updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater>
   /** Every weight of the model, trained or not: what a checkpoint holds. */
   weights: Map<string, Float32Array>
-  /** Forward and backward of batch `i` of the step's batches; adds to the parameters' gradients. */
+  /** Forward and backward of batch `i` of the step's batches; adds to the step's gradients. */
   run(step: readonly number[][], i: number): Promise<BatchOutcome>
   /** What the examples are called in errors. */
   noun: string
@@ -59,11 +60,13 @@ export async function train(task: TrainingTask, config: TrainConfig, hooks: Trai
 
   const start = hooks.resumeFrom
   if (start) restoreWeights(task.weights, start.weights)
-  const optimizer = createOptimizer(config, new Map([...(start?.optimizer ?? [])].map(([name, values]) => [name, values.slice()])))
+  const updater = await task.updater(config, new Map([...(start?.optimizer ?? [])].map(([name, values]) => [name, values.slice()])))
   const firstStep = (start?.step ?? 0) + 1
   let tokens = 0
   for (let step = 1; step < firstStep; step++) tokens += countTokens(stepBatches(step).batches)
-  const checkpoint = async (step: number): Promise<void> => hooks.onCheckpoint?.({ step, weights: task.weights, optimizer: optimizer.state })
+  const checkpoint = async (step: number): Promise<void> => {
+    if (hooks.onCheckpoint) await hooks.onCheckpoint({ step, optimizer: await updater.read(), weights: task.weights })
+  }
   let saved = start?.step ?? 0
 
   for (let step = firstStep; step <= total; step++) {
@@ -73,10 +76,10 @@ export async function train(task: TrainingTask, config: TrainConfig, hooks: Trai
     }
     const { batches, epoch } = stepBatches(step)
     const outcome = await runBatches(task, batches, step)
-    const norm = gradientNorm(task.parameters.map(({ gradient }) => gradient))
+    const norm = await updater.norm()
     if (!Number.isFinite(norm)) throw new DivergedError(step, 'gradient', task.noun, batches.flat())
     const rate = learningRate(config, step, total)
-    optimizer.update(task.parameters, step, rate, clipFactor(norm, config.max_grad_norm))
+    await updater.update(step, rate, clipFactor(norm, config.max_grad_norm))
     tokens += countTokens(batches)
     const metrics: StepMetrics = { loss: outcome.loss, grad_norm: norm, learning_rate: rate, ...outcome.metrics, num_tokens: tokens, epoch, step }
     await hooks.onStep?.(metrics, outcome.details)

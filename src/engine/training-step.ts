@@ -1,6 +1,7 @@
 /** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
 import { EMBEDDING } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import type { OptimizerConfig } from './engine.ts'
 import type { Parameter } from './optimizer.ts'
 import { contextLength, packRows, RopeTables } from './packing.ts'
 import type { PackedBatch, PackedRow } from './packing.ts'
@@ -9,6 +10,8 @@ import { GraphSession } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
+import { hostUpdater } from './updater.ts'
+import type { Updater } from './updater.ts'
 
 /** Largest number of logits that exist at once: 64 MiB. */
 const MAX_LOGITS = 2 ** 24
@@ -29,7 +32,19 @@ export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; 
   }
 }
 
-export class TrainingStep {
+/** What a task needs of a training step, wherever it computes. */
+export type Step = {
+  readonly parameters: readonly { name: string; weight: Float32Array }[]
+  /** Runs a batch and adds its gradients to those of the step (or begins anew); `results` are written in place. */
+  run(rows: readonly PackedRow[], batch: PackedBatch, feeds: Feeds, isFirst: boolean, results: Feeds): Promise<void>
+  /** Gradients by weight name. */
+  readGradients(): Promise<Map<string, Float32Array>>
+  /** @param state continues a run. */
+  updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater>
+  release(): Promise<void>
+}
+
+export class TrainingStep implements Step {
   readonly parameters: Parameter[]
   private readonly session: GraphSession
   private readonly config: DecoderConfig
@@ -83,6 +98,14 @@ export class TrainingStep {
     }
   }
 
+  async readGradients(): Promise<Map<string, Float32Array>> {
+    return new Map(this.parameters.map(({ name, gradient }) => [name, gradient]))
+  }
+
+  async updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater> {
+    return hostUpdater(this.parameters, config, state)
+  }
+
   async release(): Promise<void> {
     await this.session.release()
   }
@@ -104,7 +127,7 @@ export function packTrainingRows(rows: readonly PackedRow[], config: DecoderConf
   return packRows(rows, config, columns)
 }
 
-function chunkFeeds(rows: number, chunks: number): Feeds {
+export function chunkFeeds(rows: number, chunks: number): Feeds {
   if (chunks === 1) return {}
   const sizes = Array.from({ length: chunks }, (_, i) => BigInt(Math.floor(((i + 1) * rows) / chunks) - Math.floor((i * rows) / chunks)))
   return { chunks: { data: BigInt64Array.from(sizes), dims: [chunks] } }

@@ -13,6 +13,7 @@ import { emptyArrays, GraphSession } from '../../src/engine/session.ts'
 import type { Array32 } from '../../src/engine/session.ts'
 
 export type Nd = { shape: number[]; data: number[] }
+/** Random numbers in float32 unless said otherwise; only float32 inputs have a gradient. */
 type Input = { shape: number[]; integers?: number[]; type?: 'int32' | 'int64' }
 type Example<K extends OpName> = {
   inputs: Input[]
@@ -114,15 +115,18 @@ const r = (shape: number[]): Input => ({ shape })
 const int32 = (shape: number[], integers: number[]): Input => ({ shape, integers, type: 'int32' })
 const int64 = (shape: number[], integers: number[]): Input => ({ shape, integers, type: 'int64' })
 const elementwise = <K extends 'Neg' | 'Exp' | 'Sigmoid' | 'Silu'>(f: (v: number) => number): Example<K> => ({ inputs: [r([2, 3])], attributes: {} as OpAttributes[K], reference: ([x]) => [map(x as Nd, f)] })
-const broadcasting = <K extends 'Add' | 'Sub' | 'Mul'>(f: (x: number, y: number) => number): Example<K> => ({ inputs: [r([2, 3, 4]), r([3, 1])], attributes: {} as OpAttributes[K], reference: ([a, b]) => [binary(a as Nd, b as Nd, f)] })
+const broadcasting = <K extends 'Add' | 'Sub' | 'Mul' | 'Div'>(f: (x: number, y: number) => number): Example<K> => ({ inputs: [r([2, 3, 4]), r([3, 1])], attributes: {} as OpAttributes[K], reference: ([a, b]) => [binary(a as Nd, b as Nd, f)] })
 
 const EXAMPLES: { [K in OpName]: Example<K>[] } = {
   Add: [broadcasting((x, y) => x + y), { ...broadcasting<'Add'>((x, y) => x + y), inputs: [r([4]), r([3, 4])] }],
   Sub: [broadcasting((x, y) => x - y)],
   Mul: [broadcasting((x, y) => x * y)],
+  // Whole divisors and radicands, far from 0, where differences say nothing.
+  Div: [{ ...broadcasting<'Div'>((x, y) => x / y), inputs: [r([2, 3, 4]), { shape: [3, 1], integers: [2, -3, 5] }] }, { inputs: [r([3, 2]), { shape: [1], integers: [3] }], attributes: {}, reference: ([a, b]) => [binary(a as Nd, b as Nd, (x, y) => x / y)] }],
   Neg: [elementwise(v => -v)],
   Exp: [elementwise(Math.exp)],
   Sigmoid: [elementwise(sigmoid)],
+  Sqrt: [{ inputs: [{ shape: [4], integers: [1, 2, 3, 10] }], attributes: {}, reference: ([x]) => [map(x as Nd, Math.sqrt)] }],
   Silu: [elementwise(v => v * sigmoid(v))],
   MatMul: [false, true].flatMap(transA => [false, true].flatMap(transB => [[], [2, 2]].map((lead): Example<'MatMul'> => ({
     inputs: [r([...lead, ...(transA ? [4, 3] : [3, 4])]), r([...lead, ...(transB ? [5, 4] : [4, 5])])],
@@ -222,7 +226,7 @@ export async function computeGradients({ op, example }: OpCase, device: Device):
   const outputs = graph.apply(op, values, example.attributes)
   const seedValues = new Map(seeds.map(({ shape }, i) => [at(outputs, i), graph.input(`x${values.length + i}`, shape)]))
   // Rotation tables and indices are data, not parameters.
-  const wanted = values.flatMap((v, i) => (example.inputs[i]?.integers || (op === 'RotaryEmbedding' && i > 0) || (op === 'Attention' && i > 2) ? [] : [{ v, i }]))
+  const wanted = values.flatMap((v, i) => (example.inputs[i]?.type || (op === 'RotaryEmbedding' && i > 0) || (op === 'Attention' && i > 2) ? [] : [{ v, i }]))
   const gradients = differentiate(graph, seedValues, wanted.map(({ v }) => v))
   for (const { v, i } of wanted) graph.output(`d${i}`, gradients.get(v) ?? v)
   const got = await run(graph, [...inputs, ...seeds], [...example.inputs, ...seeds], device)

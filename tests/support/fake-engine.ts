@@ -11,6 +11,7 @@ import type { Renderer } from '../../src/engine/chat-template.ts'
 import type { Engine, Model, SampledCompletion, TokenPair, TrainConfig, TrainHooks } from '../../src/engine/engine.ts'
 import { readSafetensors, writeSafetensors } from '../../src/engine/safetensors.ts'
 import { shuffledBatches, train, type TrainingTask } from '../../src/engine/train.ts'
+import { hostUpdater } from '../../src/engine/updater.ts'
 import type { Message } from '../../src/shared/types.ts'
 
 const EOS = 0
@@ -71,6 +72,7 @@ export function fakeEngine(options: FakeEngineOptions): Engine {
 class FakeModel implements Model {
   readonly folder: string
   readonly threads: number
+  readonly device = 'cpu'
   private readonly weights: Map<string, Float32Array>
   private readonly replies: readonly string[]
   private readonly tick: (what: string) => void
@@ -151,7 +153,7 @@ class FakeModel implements Model {
     const parameters = [...this.weights].map(([name, weight]) => ({ name, weight, gradient: new Float32Array(weight.length) }))
     const task: TrainingTask = {
       noun: 'examples',
-      parameters,
+      updater: async (config, state) => hostUpdater(parameters, config, state),
       weights: this.weights,
       batches: (epoch) => shuffledBatches(count, config.per_device_train_batch_size, config.seed, epoch),
       tokens: (indices) => indices.reduce((sum, i) => sum + tokensOf(i), 0),

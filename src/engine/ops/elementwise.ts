@@ -3,8 +3,8 @@ import { at, notDifferentiable } from './op.ts'
 import type { Op, OpName, Ops, Result } from './op.ts'
 import type { Value } from '../graph.ts'
 
-type Binary = 'Add' | 'Sub' | 'Mul'
-type Unary = 'Neg' | 'Exp' | 'Sigmoid'
+type Binary = 'Add' | 'Sub' | 'Mul' | 'Div'
+type Unary = 'Neg' | 'Exp' | 'Sigmoid' | 'Sqrt'
 
 function broadcastResult(inputs: readonly Value[]): Result[] {
   const [a, b] = [at(inputs, 0), at(inputs, 1)]
@@ -38,10 +38,18 @@ export const elementwise: Ops<Binary | Unary | 'Silu'> = {
       return isRecomputed(a.producer?.op) || isRecomputed(b.producer?.op) ? g.mul(g.saved(a), g.saved(b)) : at(outputs, 0)
     },
   },
+  // d(a/b) = da/b - a/b·db/b
+  Div: binary('Div', (g, { inputs, outputs }, [d]) => {
+    if (!d) return []
+    const da = at(g.apply('Div', [d, at(inputs, 1)], {}), 0)
+    return [da, at(g.apply('Neg', [g.mul(da, at(outputs, 0))], {}), 0)]
+  }),
   Neg: unary('Neg', (g, _, [d]) => [d && at(g.apply('Neg', [d], {}), 0)]),
   // d exp(x) = exp(x) dx
   Exp: unary('Exp', (g, { outputs }, [d]) => [d && g.mul(d, at(outputs, 0))]),
   Sigmoid: unary('Sigmoid', notDifferentiable),
+  // d sqrt(x) = dx / (2·sqrt(x))
+  Sqrt: unary('Sqrt', (g, { outputs }, [d]) => [d && at(g.apply('Div', [g.mul(d, g.scalar(0.5)), at(outputs, 0)], {}), 0)]),
   Silu: {
     results: sameResult,
     // QuickGelu with alpha 1 is x · sigmoid(x) in one pass, and unlike Sigmoid + Mul is not merged with the recomputation.

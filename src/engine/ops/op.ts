@@ -14,9 +14,11 @@ export type OpAttributes = {
   Add: None
   Sub: None
   Mul: None
+  Div: None
   Neg: None
   Exp: None
   Sigmoid: None
+  Sqrt: None
   /** x · sigmoid(x). */
   Silu: None
   // linear algebra
