@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
+import { probeWebGpu } from '../engine/device-check.ts'
 import { probeOnnx } from '../engine/probe.ts'
 import { probeSqlite } from './storage/probe.ts'
 
@@ -15,7 +16,7 @@ export const essentialChecks: readonly string[] = ['node', 'sqlite', 'onnx']
 const probeTimeoutMs = 10_000
 const run = promisify(execFile)
 
-/** Six checks in a fixed order; a failed one says why and what to do. Never rejects. */
+/** Seven checks in a fixed order; a failed one says why and what to do. Never rejects. */
 export async function runDoctor(env: NodeJS.ProcessEnv = process.env): Promise<Check[]> {
   return await Promise.all([
     check('node', () => checkNode()),
@@ -27,6 +28,7 @@ export async function runDoctor(env: NodeJS.ProcessEnv = process.env): Promise<C
     check('electron', () => checkElectron(env)),
     check('torch', () => checkTorch(env)),
     check('gpu', () => checkGpu()),
+    probeWebGpu().then((state) => ({ name: 'webgpu', ...state })),
   ])
 }
 
@@ -72,12 +74,12 @@ async function checkTorch(env: NodeJS.ProcessEnv): Promise<string> {
 }
 
 async function checkGpu(): Promise<string> {
-  if (process.platform === 'darwin') throw new Error('no NVIDIA GPU on macOS; the embedded engine runs on the CPU')
+  if (process.platform === 'darwin') throw new Error('no NVIDIA GPU on macOS; what the embedded engine can use is said under webgpu')
   const output = await probe('nvidia-smi', ['--query-gpu=name,memory.total', '--format=csv,noheader']).catch((error: unknown) => {
-    throw new Error(`no NVIDIA GPU found (nvidia-smi: ${firstLine(error)}); the embedded engine runs on the CPU`)
+    throw new Error(`no NVIDIA GPU found (nvidia-smi: ${firstLine(error)}); what the embedded engine can use is said under webgpu`)
   })
   const names = output.trim().split('\n')
-  if (names[0] === '') throw new Error('nvidia-smi lists no GPU; the embedded engine runs on the CPU')
+  if (names[0] === '') throw new Error('nvidia-smi lists no GPU; what the embedded engine can use is said under webgpu')
   return names.join('; ')
 }
 

@@ -10,6 +10,8 @@ import { parse as parseYaml } from 'yaml'
 import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
+import type { Device } from '../engine/device.ts'
+import { DEVICES } from '../engine/device.ts'
 import type { Engine, Model, SampleRequest } from '../engine/engine.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
@@ -31,15 +33,15 @@ export type VerbIo = {
 
 type EngineName = 'embedded' | 'torch'
 export type TokenizeArgs = { model: string; input: string }
-export type ScoreArgs = { model: string; data: string; adapter?: string; engine: EngineName }
+export type ScoreArgs = { model: string; data: string; adapter?: string; engine: EngineName; device?: Device }
 export type SampleArgs = {
-  model: string; prompts: string; adapter?: string; engine: EngineName
+  model: string; prompts: string; adapter?: string; engine: EngineName; device?: Device
   n: number; temperature: number; topP: number; seed: number; greedy: boolean; batchSize: number
   /** Left out: 256, or what the longest prompt leaves of the model's context. */
   maxNewTokens?: number
 }
 export type TrainArgs = {
-  model: string; data: string; output: string; adapter?: string; engine: EngineName
+  model: string; data: string; output: string; adapter?: string; engine: EngineName; device?: Device
   /** YAML file of training keys. */
   config?: string
   /** `--key value` of TRL, as text. */
@@ -65,7 +67,7 @@ export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
   refuseAdapter(args.adapter)
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args, io)
   try {
     for await (const { pair, chosen, rejected } of scorePairs(model, pairs, io.signal)) {
       await io.writeRow({ chosen: scoredSide(pair.chosenText, pair.promptIds, pair.chosenIds, chosen), rejected: scoredSide(pair.rejectedText, pair.promptIds, pair.rejectedIds, rejected) })
@@ -84,7 +86,7 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   const maxNewTokens = limitNewTokens(args.maxNewTokens, Math.max(...prompts.map(ids => ids.length)), config.max_position_embeddings, io.note)
   const eosIds = readEosIds(resolve(args.model), config)
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args, io)
   try {
     const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
     for await (const batch of model.sample(requests, settings, io.signal)) {
@@ -110,9 +112,9 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args, io)
   try {
-    if (args.engine === 'embedded') io.note('the embedded engine computes in float32')
+    if (args.engine === 'embedded') io.note(`the embedded engine computes in float32 on ${model.device}`)
     const steps = countSteps(pairs.length, keys)
     io.note(`${pairs.length} pairs, ${steps} steps; scoring the reference`)
     const reference = await scoreReference(model, pairs, io.signal)
@@ -225,8 +227,12 @@ function refuseAdapter(adapter: string | undefined): void {
   if (adapter !== undefined) throw new UsageError('--adapter: LoRA adapters are not available yet; merge the adapter into its model (PEFT: merge_and_unload) and name that folder as --model')
 }
 
-async function loadModel(name: EngineName, folder: string): Promise<Model> {
-  return (await loadEngine(name)).load(resolve(folder))
+async function loadModel({ engine, model: folder, device = 'cpu' }: { engine: EngineName; model: string; device?: Device }, io: VerbIo): Promise<Model> {
+  const loaded = await loadEngine(engine)
+  if (device === 'webgpu') io.note('webgpu: comparing a training step with the CPU\'s, where this has not been done on this machine')
+  const model = await loaded.load(resolve(folder), { device })
+  if (device === 'webgpu') io.note(`computing on ${model.device}`)
+  return model
 }
 
 async function loadEngine(name: EngineName): Promise<Engine> {
@@ -285,6 +291,7 @@ function withEngine(command: Command): Command {
     .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
     .option('--adapter <dir>', 'PEFT adapter on top of the model')
     .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
+    .option('--device <name>', 'cpu or webgpu (any graphics adapter with WebGPU); never replaced by the other', deviceName, 'cpu')
 }
 
 /** What commander does not know: `--key value`, `--key=value`, and `--key` alone for true. */
@@ -318,6 +325,12 @@ function describeRow(row: unknown): string {
 function engineName(text: string): EngineName {
   if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
   return text
+}
+
+function deviceName(text: string): Device {
+  const device = DEVICES.find(name => name === text)
+  if (!device) throw new InvalidArgumentError(`expected ${DEVICES.join(' or ')}.`)
+  return device
 }
 
 function wholeNumber(text: string): number {

@@ -15,7 +15,7 @@ describe('drift', () => {
   it('doctor finds what everything needs, as one JSON object', async () => {
     const { code, stdout } = await drift('doctor', '--json')
     const { checks } = JSON.parse(stdout) as { checks: { name: string; ok: boolean; detail: string }[] }
-    expect(checks.map(({ name }) => name)).toEqual(['node', 'sqlite', 'onnx', 'electron', 'torch', 'gpu'])
+    expect(checks.map(({ name }) => name)).toEqual(['node', 'sqlite', 'onnx', 'electron', 'torch', 'gpu', 'webgpu'])
     expect(checks.slice(0, 3).map(({ ok }) => ok)).toEqual([true, true, true])
     expect(code).toBe(0)
   })

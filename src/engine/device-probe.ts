@@ -2,7 +2,6 @@
  * A process of its own (`device-check.ts` starts it) in which a WebGPU device is tried: drivers may end a process.
  * `node device-probe.ts adapter | self-test`, one JSON line on stdout, errors too.
  */
-import { isMainThread } from 'node:worker_threads'
 import { Graph } from './graph.ts'
 import { runSelfTest } from './self-test.ts'
 import type { SelfTestResult } from './self-test.ts'
@@ -32,7 +31,5 @@ async function addOnDevice(): Promise<void> {
   if (y[0] !== 3 || y[1] !== -8) throw new Error(`expected [1.5, -4] doubled to be [3, -8], got [${y.join(', ')}]`)
 }
 
-if (isMainThread && import.meta.main) {
-  const line = JSON.stringify(await answer(process.argv[2]))
-  process.stdout.write(`${line}\n`, () => process.exit(0))
-}
+const line = JSON.stringify(await answer(process.argv[2]))
+process.stdout.write(`${line}\n`, () => process.exit(0))

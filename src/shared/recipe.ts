@@ -54,6 +54,8 @@ export const recipeSchema = z.strictObject({
   iterations: z.int().positive().default(2),
   seed: z.int().default(42),
   engine: z.enum(['embedded', 'torch']).default('embedded'),
+  /** What the embedded engine computes on; a run never changes to another by itself. */
+  device: z.enum(['cpu', 'webgpu']).default('cpu'),
   reference: z.enum(['round-start', 'base']).default('round-start'),
   warm_start: z.strictObject({ dataset: z.string(), num_train_epochs: z.number().positive().default(3), learning_rate: z.number().positive().optional() }).nullable().default(null),
   prompt_style: z.enum(['chat', 'paper']).default('chat'),

@@ -84,7 +84,8 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         { name: 'onnx', ok: true, detail: 'onnxruntime 1.30.0 runs; built with cpu, webgpu' },
         { name: 'electron', ok: false, detail: 'the runtime is here, but there is no display: the workbench opens in a browser' },
         { name: 'torch', ok: false, detail: 'Python 3.13.5 (python3) has no torch and no transformers; the torch engine is optional: set DRIFT_PYTHON to an interpreter that has them' },
-        { name: 'gpu', ok: false, detail: 'no NVIDIA GPU found (nvidia-smi: not found); the embedded engine runs on the CPU' },
+        { name: 'gpu', ok: false, detail: 'no NVIDIA GPU found (nvidia-smi: not found); what the embedded engine can use is said under webgpu' },
+        { name: 'webgpu', ok: false, detail: 'device webgpu: expected a graphics adapter that WebGPU can use, found none (Failed to get a WebGPU adapter: No supported adapters); install the Vulkan loader (libvulkan1) and the graphics driver’s Vulkan part, or choose device cpu' },
       ],
     }),
     'imports.list': () =>

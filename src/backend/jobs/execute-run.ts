@@ -75,11 +75,11 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   const { db } = workspace
   const { recipe } = readRunFiles(db, lease.runId)
   const threads = requireRun(db, lease.runId).threads ?? 1
-  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`
+  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'webgpu' ? ', webgpu' : ''}`
   const folder = baseFolder(workspace.path, recipe)
   const logs = await readLogs(workspace, recipe)
   const evaluations = await readEvaluationData(workspace, recipe)
-  const models = new ModelShelf(engine, threads)
+  const models = new ModelShelf(engine, threads, recipe.device)
   const context: LabContext = {
     workspace, lease, recipe, engine, threads, computedBy, models, signal, now,
     text: (options.loadText ?? loadText)(folder),

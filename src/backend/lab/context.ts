@@ -24,7 +24,7 @@ export type LabContext = {
   readonly recipe: Recipe
   readonly engine: Engine
   readonly threads: number
-  /** Engine, version, machine kind and threads: equal stages of equal makers have equal results. */
+  /** Engine, version, machine kind, threads and device: equal stages of equal makers have equal results. */
   readonly computedBy: string
   /** Tokenizer and template of the base, which all policies share. */
   readonly text: Text

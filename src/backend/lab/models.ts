@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import type { Device } from '../../engine/device.ts'
 import type { Engine, Model } from '../../engine/engine.ts'
 import { syncFolder } from '../../engine/safetensors.ts'
 import { findFileHash, setFileHash } from '../storage/run-stages.ts'
@@ -11,17 +12,19 @@ import type { WritableDb } from '../storage/open.ts'
 export class ModelShelf {
   private readonly engine: Engine
   private readonly threads: number
+  private readonly device: Device
   private held: { folder: string; model: Model } | null = null
 
-  constructor(engine: Engine, threads: number) {
+  constructor(engine: Engine, threads: number, device: Device) {
     this.engine = engine
     this.threads = threads
+    this.device = device
   }
 
   async use(folder: string): Promise<Model> {
     if (this.held?.folder === folder) return this.held.model
     await this.release()
-    const model = await this.engine.load(folder, { threads: this.threads })
+    const model = await this.engine.load(folder, { threads: this.threads, device: this.device })
     this.held = { folder, model }
     return model
   }
