@@ -1,7 +1,10 @@
 import { defineConfig } from 'vitest/config'
 import { swiftshaderEnvironment } from './tests/support/swiftshader.ts'
 
-/** `golden` checks numbers against reference fixtures, `e2e` drives a browser; everything else is `unit`. */
+/**
+ * `golden` checks numbers against reference fixtures, `e2e` drives a browser, `webgpu` computes on a software adapter;
+ * everything else is `unit`.
+ */
 export default defineConfig({
   test: {
     // Native modules (SQLite, onnxruntime) are loaded by a process of their own.

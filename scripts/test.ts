@@ -1,5 +1,5 @@
 /**
- * npm test [unit|golden|e2e …] [name filter …]: the chosen suites (default all) one after the other, then one
+ * npm test [unit|golden|e2e|webgpu …] [name filter …]: the chosen suites (default all) one after the other, then one
  * plain line over everything. A suite that cannot run counts as a failure.
  */
 import { spawn } from 'node:child_process'
@@ -11,7 +11,7 @@ import { electronBinary, whyNoDisplay } from './electron-runtime.mjs'
 import { ensureBuilt } from './setup.mjs'
 
 const root = join(import.meta.dirname, '..')
-const suites = ['unit', 'golden', 'e2e'] as const
+const suites = ['unit', 'golden', 'e2e', 'webgpu'] as const
 type Suite = (typeof suites)[number]
 type Counts = { passed: number; failed: number; skipped: number }
 
@@ -53,6 +53,11 @@ async function runSuite(suite: Suite): Promise<Counts> {
       console.log(error instanceof Error ? error.message : String(error))
       return { passed: 0, failed: 1, skipped: 0 }
     }
+  }
+  if (suite === 'webgpu') {
+    // Chromium brings the software adapter; where none can be had the tests say so and are skipped.
+    const browser = await ensureBrowser().catch((error: unknown) => void console.log(error instanceof Error ? error.message : String(error)))
+    if (browser) env['DRIFT_CHROMIUM'] = browser
   }
   const report = join(scratch, `${suite}.json`)
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', suite, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters]

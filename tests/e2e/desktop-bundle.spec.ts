@@ -42,7 +42,9 @@ it('imports conversations through its worker thread', async () => {
 })
 
 it('finds its engine, database and the shipped base model', async () => {
-  const { checks, estimate } = (await inBundle("return { ...(await call('doctor.run')), estimate: await call('demo.estimate') }")) as { checks: { name: string; ok: boolean }[]; estimate: { quickMinutes: number } }
+  const { checks, estimate } = (await inBundle("return { ...(await call('doctor.run')), estimate: await call('demo.estimate') }")) as { checks: { name: string; ok: boolean; detail: string }[]; estimate: { quickMinutes: number } }
   expect(checks.filter(({ ok }) => ok).map(({ name }) => name)).toEqual(expect.arrayContaining(['node', 'sqlite', 'onnx']))
+  // The probe's own process was found and answered, whatever it found.
+  expect(checks.find(({ name }) => name === 'webgpu')?.detail).toMatch(/an adapter is here|expected a graphics adapter/)
   expect(estimate.quickMinutes).toBeGreaterThan(0)
 })
