@@ -182,7 +182,12 @@ class EmbeddedModel implements Model {
 
   /** Sent to the device once; training there leaves them as it made them. */
   private deviceWeights(): Promise<DeviceWeights> {
-    return (this.onDevice ??= DeviceWeights.upload(new DeviceMemory(), this.weights))
+    const memory = new DeviceMemory()
+    return (this.onDevice ??= DeviceWeights.upload(memory, this.weights).catch(async (error: unknown) => {
+      this.onDevice = undefined
+      await memory.release()
+      throw error
+    }))
   }
 
   private async leaveDevice(): Promise<void> {
