@@ -65,7 +65,7 @@ export const calls = {
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
 
   'demo.start': call<{ jobId: string }>()({ quick: z.boolean().default(true), seed: z.int().default(1), seeds: z.int().positive().optional() }),
-  'demo.estimate': call<{ quickMinutes: number; fullMinutes: number; measured: boolean }>()({}),
+  'demo.estimate': call<{ quickMinutes: number; fullMinutes: number }>()({}),
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),

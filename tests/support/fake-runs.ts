@@ -89,7 +89,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       void play(4)
       return { jobId: job.id }
     },
-    'demo.estimate': () => ({ quickMinutes: 1.4, fullMinutes: 24, measured: true }),
+    'demo.estimate': () => ({ quickMinutes: 1.4, fullMinutes: 24 }),
     'comparisons.get': (input) => {
       const runs = chosen(input)
       if (runs.length === 0) throw new Error(`comparisons.get: expected runs of this workspace, got ${JSON.stringify(input)}`)
