@@ -10,7 +10,8 @@ import { parse as parseYaml } from 'yaml'
 import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
-import type { Engine, Model, SampleRequest } from '../engine/engine.ts'
+import { checkAdapterFolder } from '../engine/adapter-folder.ts'
+import type { Engine, LoadOptions, Model, SampleRequest } from '../engine/engine.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -19,7 +20,7 @@ import { describe, readJsonRows } from './json-rows.ts'
 import type { JsonRow } from './json-rows.ts'
 import { countSteps, metricWindow } from './metric-window.ts'
 import { checkText, isBadInput, readPairs } from './pair-rows.ts'
-import { readTrainingKeys, toDpoConfig } from './training-keys.ts'
+import { readTrainingKeys, toDpoConfig, toLoraSettings } from './training-keys.ts'
 
 export type VerbIo = {
   /** One JSON line on stdout; resolves when more may be written. */
@@ -62,10 +63,10 @@ export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void>
 
 /** Log-probabilities of both sides of every pair. */
 export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args.engine, args.model, options)
   try {
     for await (const { pair, chosen, rejected } of scorePairs(model, pairs, io.signal)) {
       await io.writeRow({ chosen: scoredSide(pair.chosenText, pair.promptIds, pair.chosenIds, chosen), rejected: scoredSide(pair.rejectedText, pair.promptIds, pair.rejectedIds, rejected) })
@@ -77,14 +78,14 @@ export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
 
 /** `n` completions of every prompt, ordered by prompt, then sample. */
 export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
   const config = readModelConfig(args.model)
   const renderer = loadRenderer(args.model)
   const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
   const maxNewTokens = limitNewTokens(args.maxNewTokens, Math.max(...prompts.map(ids => ids.length)), config.max_position_embeddings, io.note)
   const eosIds = readEosIds(resolve(args.model), config)
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args.engine, args.model, options)
   try {
     const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
     for await (const batch of model.sample(requests, settings, io.signal)) {
@@ -101,16 +102,18 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   }
 }
 
-/** DPO as TRL's DPOTrainer; the reference is the model as it was loaded. */
+/** DPO as TRL's DPOTrainer; the reference is the model as it was loaded, with its adapter if it has one (a new one adds nothing yet). */
 export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
   const { keys, notes } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys)
   for (const text of notes) io.note(text)
+  const newAdapter = toLoraSettings(keys)
+  if (newAdapter && args.adapter !== undefined) throw new UsageError('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
   checkModelTarget(args.output)
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
-  const model = await loadModel(args.engine, args.model)
+  const model = await loadModel(args.engine, args.model, newAdapter ? { newAdapter } : options)
   try {
     if (args.engine === 'embedded') io.note('the embedded engine computes in float32')
     const steps = countSteps(pairs.length, keys)
@@ -221,12 +224,13 @@ function readYamlKeys(file: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function refuseAdapter(adapter: string | undefined): void {
-  if (adapter !== undefined) throw new UsageError('--adapter: LoRA adapters are not available yet; merge the adapter into its model (PEFT: merge_and_unload) and name that folder as --model')
+/** An adapter folder that is none is refused before anything is read or computed. */
+function adapterOption(adapter: string | undefined): LoadOptions {
+  return adapter === undefined ? {} : { adapter: checkAdapterFolder(adapter) }
 }
 
-async function loadModel(name: EngineName, folder: string): Promise<Model> {
-  return (await loadEngine(name)).load(resolve(folder))
+async function loadModel(name: EngineName, folder: string, options: LoadOptions): Promise<Model> {
+  return (await loadEngine(name)).load(resolve(folder), options)
 }
 
 async function loadEngine(name: EngineName): Promise<Engine> {
@@ -268,12 +272,12 @@ export function registerEngineVerbs(program: Command): void {
     .description('direct preference optimization; any key of TRL 1.16\'s DPOConfig as --key value')
     .usage('--model <dir> --data <file> --output <dir> [--config file.yaml] [--key value …]')
     .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
-    .requiredOption('--output <dir>', 'where the trained model folder is written (float32)')
+    .requiredOption('--output <dir>', 'where the trained model folder is written (float32), or the adapter folder')
     .option('--config <file>', 'YAML file of the same keys; --key value wins')
     .option('--json', 'metric rows as JSON lines on stdout')
     .allowUnknownOption()
     .allowExcessArguments()
-    .addHelpText('after', '\nKeys, with TRL\'s defaults: learning_rate 1e-6, beta 0.1, loss_type sigmoid, optim adamw_torch, lr_scheduler_type linear, warmup_steps 0,\n  per_device_train_batch_size 8, gradient_accumulation_steps 1, num_train_epochs 3, max_steps -1, max_length 1024, max_grad_norm 1, logging_steps 10, seed 42, …\nLists are comma-separated, booleans true|false.')
+    .addHelpText('after', '\nKeys, with TRL\'s defaults: learning_rate 1e-6, beta 0.1, loss_type sigmoid, optim adamw_torch, lr_scheduler_type linear, warmup_steps 0,\n  per_device_train_batch_size 8, gradient_accumulation_steps 1, num_train_epochs 3, max_steps -1, max_length 1024, max_grad_norm 1, logging_steps 10, seed 42, …\nLosses: sigmoid, hinge, ipo, sigmoid_norm, robust, sft, combined by loss_weights. LoRA: use_peft true starts an adapter (lora_r 16, lora_alpha 32,\n  lora_target_modules q_proj,v_proj or all-linear, use_rslora), --adapter continues one; the output is then a PEFT adapter folder.\nLists are comma-separated, booleans true|false.')
     .action(async (options: Omit<TrainArgs, 'keys'> & { json?: true }, command: Command) => {
       const keys = parseKeyArguments(command.args)
       await runTrain({ ...options, keys }, verbIo(options.json ? JSON.stringify : describeRow))
@@ -283,7 +287,7 @@ export function registerEngineVerbs(program: Command): void {
 function withEngine(command: Command): Command {
   return command
     .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
-    .option('--adapter <dir>', 'PEFT adapter on top of the model')
+    .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
     .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
 }
 

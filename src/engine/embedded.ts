@@ -1,8 +1,10 @@
 /** The embedded engine: `Engine` on stock onnxruntime, CPU, float32. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-folder.ts'
+import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
 import { readModelFolder, writeModelFolder } from './model-folder.ts'
@@ -26,12 +28,19 @@ import { weightFeeds } from './training-step.ts'
 export const embeddedEngine: Engine = {
   name: 'embedded',
   async load(folder, options = {}) {
-    if (options.adapter !== undefined) throw new InputError(`expected a model without adapter, got ${options.adapter}: the embedded engine does not run adapters yet; merge it into the model first`)
     const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
     const decoder = decoderConfig(config)
     const checked = checkWeights(decoder, weights, path)
-    return new EmbeddedModel(path, config, decoder, checked, options.threads ?? defaultThreads(checked))
+    const adapter = openAdapter(options, { folder: path, modelType: config.model_type, decoder })
+    for (const [name, tensor] of adapter?.tensors ?? []) checked.set(name, tensor)
+    return new EmbeddedModel(path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, checked, options.threads ?? defaultThreads(checked), adapter)
   },
+}
+
+function openAdapter({ adapter, newAdapter }: LoadOptions, base: AdapterBase): Adapter | undefined {
+  if (adapter !== undefined && newAdapter) throw new Error(`expected an adapter to continue or a new one, got both (${adapter})`)
+  if (adapter !== undefined) return readAdapterFolder(adapter, base)
+  return newAdapter && createAdapter(newAdapter, base)
 }
 
 /** Below this many parameters a second thread costs more than it brings. */
@@ -68,8 +77,10 @@ class EmbeddedModel implements Model {
   private readonly weights: Map<string, Tensor>
   private readonly sessions = new Map<SessionKind, Promise<GraphSession>>()
   private readonly ropeTables: RopeTables
+  private readonly adapter: Adapter | undefined
 
-  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number) {
+  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number, adapter: Adapter | undefined) {
+    this.adapter = adapter
     this.folder = folder
     this.modelConfig = modelConfig
     this.config = config
@@ -118,6 +129,7 @@ class EmbeddedModel implements Model {
   }
 
   async trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
+    if (this.adapter) throw new InputError(`${this.folder}: expected a model without adapter, a reward model is trained as a whole; load it without one`)
     if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, this.newRewardHead(config.seed))
     // A reward model is a sequence classifier: it has no language-model head.
     this.weights.delete(LM_HEAD)
@@ -152,6 +164,7 @@ class EmbeddedModel implements Model {
   }
 
   async save(folder: string): Promise<void> {
+    if (this.adapter) return writeAdapterFolder(folder, this.adapter)
     const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
     writeModelFolder(folder, this.folder, this.weights, changes)
   }

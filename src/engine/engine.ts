@@ -42,13 +42,34 @@ export type TrainConfig = OptimizerConfig & {
   seed: number
 }
 
-export type DpoLossName = 'sigmoid' | 'sft'
+/** TRL's names. `label_smoothing` counts in robust alone, as in TRL 1.16. */
+export type DpoLossName = 'sigmoid' | 'hinge' | 'ipo' | 'sigmoid_norm' | 'robust' | 'sft'
 
 export type DpoConfig = TrainConfig & {
   beta: number
   loss_type: DpoLossName[]
   loss_weights: number[] | null
   label_smoothing: number
+}
+
+/** A new LoRA adapter, PEFT's names. B starts at zero, so the model with it equals the model without. */
+export type LoraSettings = {
+  r: number
+  lora_alpha: number
+  /** Ends of layer names (`q_proj`, `mlp.up_proj`); null takes PEFT's choice for the model's family. */
+  target_modules: string[] | 'all-linear' | null
+  /** Scale alpha / sqrt(r) instead of alpha / r. */
+  use_rslora: boolean
+  /** Of A's first values. */
+  seed: number
+}
+
+export type LoadOptions = {
+  threads?: number
+  /** Folder of a PEFT adapter to run and train; the model itself then stays as it is. */
+  adapter?: string
+  /** Starts an adapter instead. */
+  newAdapter?: LoraSettings
 }
 
 /** One optimizer step under TRL's metric names; a step is reported as it ends. */
@@ -109,12 +130,12 @@ export type Model = {
   reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
   /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
   dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
-  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically. */
+  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with adapter a PEFT adapter folder. */
   save(folder: string): Promise<void>
   dispose(): Promise<void>
 }
 
 export type Engine = {
   readonly name: 'embedded' | 'torch'
-  load(folder: string, options?: { threads?: number; adapter?: string }): Promise<Model>
+  load(folder: string, options?: LoadOptions): Promise<Model>
 }

@@ -42,6 +42,7 @@ export type ModelFolder = {
 }
 
 const CONFIG = 'config.json'
+export const ADAPTER_CONFIG = 'adapter_config.json'
 const WEIGHTS = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
 const GENERATION_CONFIG = 'generation_config.json'
@@ -126,8 +127,20 @@ export function parseModelConfig(raw: Record<string, unknown>, where: string): M
  * @throws InputError when `folder` holds something that is no model.
  */
 export function writeModelFolder(folder: string, source: string, weights: Map<string, Tensor>, configChanges: Record<string, unknown> = {}, maxShardBytes = MAX_SHARD_BYTES): void {
-  const target = resolve(folder)
   const from = resolve(source)
+  writeFolder(folder, temporary => {
+    copyCompanions(from, temporary)
+    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
+    writeWeights(temporary, [...weights.values()], maxShardBytes)
+  })
+}
+
+/**
+ * Fills a folder beside its place and moves it there: it is whole or absent. A model, adapter or empty folder is replaced.
+ * @throws InputError when `folder` holds something else.
+ */
+export function writeFolder(folder: string, fill: (temporary: string) => void): void {
+  const target = resolve(folder)
   checkModelTarget(target)
   const parent = dirname(target)
   mkdirSync(parent, { recursive: true })
@@ -135,9 +148,7 @@ export function writeModelFolder(folder: string, source: string, weights: Map<st
   const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`)
   mkdirSync(temporary)
   try {
-    copyCompanions(from, temporary)
-    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
-    writeWeights(temporary, [...weights.values()], maxShardBytes)
+    fill(temporary)
     syncFolder(temporary)
     replaceFolder(target, temporary)
   } catch (error) {
@@ -153,7 +164,7 @@ export function checkModelTarget(folder: string): void {
   if (!existsSync(target)) return
   if (!statSync(target).isDirectory()) throw new InputError(`expected a folder to write the model to, got a file: ${target}; choose another --output`)
   const inside = readdirSync(target)
-  if (inside.length > 0 && !inside.includes(CONFIG) && !inside.includes('adapter_config.json')) {
+  if (inside.length > 0 && !inside.includes(CONFIG) && !inside.includes(ADAPTER_CONFIG)) {
     throw new InputError(`expected an absent or empty folder, or a model to replace, but ${target} holds other files (${inside.slice(0, 3).join(', ')}${inside.length > 3 ? ', …' : ''}); choose another --output`)
   }
 }
@@ -299,7 +310,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function writeDurably(file: string, content: string | Uint8Array): void {
+export function writeDurably(file: string, content: string | Uint8Array): void {
   writeFileSync(file, content)
   const descriptor = openSync(file, 'r+')
   try {

@@ -120,8 +120,10 @@ export function rewardRow(ids: number[]): PackedRow {
   return { ids, trunk: ids.length, branches: [], predictions: [{ at: ids.length - 1, labels: [] }] }
 }
 
-function common({ weights }: Trainee, step: TrainingStep, noun: string): Pick<OpenTask, 'parameters' | 'weights' | 'noun' | 'release'> {
-  return { parameters: step.parameters, weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
+function common({ config, weights }: Trainee, step: TrainingStep, noun: string): Pick<OpenTask, 'parameters' | 'weights' | 'noun' | 'release'> {
+  // A checkpoint of an adapter holds the adapter: the model under it does not change.
+  const held = config.adapter ? step.parameters.map(({ name, weight }) => [name, weight] as const) : [...weights.values()].map(({ name, data }) => [name, data] as const)
+  return { parameters: step.parameters, weights: new Map(held), noun, release: () => step.release() }
 }
 
 function sizeOf(row: PackedRow): { tokens: number; predictions: number } {

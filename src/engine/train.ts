@@ -17,7 +17,7 @@ export type TrainingTask = {
   /** Tokens of a batch as `num_tokens` counts them. */
   tokens(indices: readonly number[]): number
   parameters: Parameter[]
-  /** Every weight of the model, trained or not: what a checkpoint holds. */
+  /** What a checkpoint holds: every weight of the model, trained or not, or those of its adapter. */
   weights: Map<string, Float32Array>
   /** Forward and backward of batch `i` of the step's batches; adds to the parameters' gradients. */
   run(step: readonly number[][], i: number): Promise<BatchOutcome>

@@ -49,7 +49,7 @@ export class TrainingStep {
     this.inGraph = new Map()
     this.parameters = []
     for (const { name, shape, data } of weights.values()) {
-      if (!trained.has(gradientName(name)) && name !== EMBEDDING) continue
+      if (!trained.has(gradientName(name)) && !(name === EMBEDDING && trained.has(EMBEDDED_GRADIENT))) continue
       const gradient = new Float32Array(data.length)
       this.parameters.push({ name, weight: data, gradient })
       if (trained.has(gradientName(name))) this.inGraph.set(gradientName(name), { data: gradient, dims: shape })
@@ -71,12 +71,12 @@ export class TrainingStep {
     const { hidden } = this.config
     if (this.embedded.length < tokens * hidden) this.embedded = new Float32Array(tokens * hidden)
     const embedded = this.embedded.subarray(0, tokens * hidden)
+    const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
     await this.session.run(
       { ...this.weights, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
-      { ...Object.fromEntries(into), [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] }, ...results },
+      { ...Object.fromEntries(into), ...(embedding && { [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } }), ...results },
     )
     if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)
-    const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
     if (embedding) {
       if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
       addRows(embedding, batch.ids, embedded, hidden)

@@ -27,7 +27,7 @@ function unary<K extends Unary>(op: K, gradient: Op<K>['gradient']): Op<K> {
   return { results: sameResult, emit: (node, to) => to.node(op, node.inputs.map(to.name), node.outputs.map(to.name)), gradient }
 }
 
-export const elementwise: Ops<Binary | Unary | 'Silu'> = {
+export const elementwise: Ops<Binary | Unary | 'Silu' | 'Step'> = {
   Add: binary('Add', (_, __, [d]) => [d, d]),
   Sub: binary('Sub', (g, _, [d]) => [d, d && at(g.apply('Neg', [d], {}), 0)]),
   Mul: {
@@ -42,6 +42,16 @@ export const elementwise: Ops<Binary | Unary | 'Silu'> = {
   // d exp(x) = exp(x) dx
   Exp: unary('Exp', (g, { outputs }, [d]) => [d && g.mul(d, at(outputs, 0))]),
   Sigmoid: unary('Sigmoid', notDifferentiable),
+  Step: {
+    results: sameResult,
+    emit: (node, to) => {
+      const sign = to.temporary()
+      to.node('Sign', node.inputs.map(to.name), [sign])
+      to.node('Relu', [sign], node.outputs.map(to.name))
+    },
+    // Stands in gradients only.
+    gradient: notDifferentiable,
+  },
   Silu: {
     results: sameResult,
     // QuickGelu with alpha 1 is x · sigmoid(x) in one pass, and unlike Sigmoid + Mul is not merged with the recomputation.

@@ -1,8 +1,8 @@
 import { isSameShape } from '../dims.ts'
 import type { Dim, Shape } from '../dims.ts'
-import { at, notDifferentiable } from './op.ts'
+import { at } from './op.ts'
 import type { Ops, Result } from './op.ts'
-import type { Value } from '../graph.ts'
+import type { Graph, Value } from '../graph.ts'
 
 /** [.., m, k] · [.., k, n] → [.., m, n], after transposing where asked. */
 function matmulShape(a: Value, b: Value, transA: boolean, transB: boolean): Shape {
@@ -24,6 +24,15 @@ function float32(shape: Shape): Result[] {
   return [{ shape, type: 'float32' }]
 }
 
+/** y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too. */
+function productGradient(g: Graph, inputs: readonly Value[], { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number }, d: Value): [Value, Value] {
+  const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
+  return [
+    transA ? g.matmul(b, d, { transA: transB, transB: true, alpha }) : g.matmul(d, b, { transB: !transB, alpha }),
+    transB ? g.matmul(d, a, { transA: true, transB: transA, alpha }) : g.matmul(a, d, { transA: !transA, alpha }),
+  ]
+}
+
 export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
   MatMul: {
     results: (inputs, { transA, transB }) => float32(matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)),
@@ -31,15 +40,7 @@ export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
       if (!transA && !transB && alpha === 1) to.node('MatMul', inputs.map(to.name), outputs.map(to.name))
       else to.node('FusedMatMul', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) }, alpha: { float: alpha } }, 'com.microsoft')
     },
-    // y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too.
-    gradient: (g, { inputs, attributes: { transA, transB, alpha } }, [d]) => {
-      if (!d) return []
-      const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
-      return [
-        transA ? g.matmul(b, d, { transA: transB, transB: true, alpha }) : g.matmul(d, b, { transB: !transB, alpha }),
-        transB ? g.matmul(d, a, { transA: true, transB: transA, alpha }) : g.matmul(a, d, { transA: !transA, alpha }),
-      ]
-    },
+    gradient: (g, { inputs, attributes }, [d]) => (d ? productGradient(g, inputs, attributes, d) : []),
   },
   Gemm: {
     results: (inputs, { transA, transB }) => {
@@ -49,7 +50,6 @@ export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
     },
     emit: ({ inputs, outputs, attributes: { transA, transB } }, to) =>
       to.node('Gemm', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) } }),
-    // Only written by autodiff, where gradients of products add up.
-    gradient: notDifferentiable,
+    gradient: (g, { inputs, attributes }, [d]) => (d ? [...productGradient(g, inputs, { ...attributes, alpha: 1 }, d), d] : []),
   },
 }

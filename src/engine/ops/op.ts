@@ -16,6 +16,8 @@ export type OpAttributes = {
   Neg: None
   Exp: None
   Sigmoid: None
+  /** 1 where x > 0, else 0: the derivative of max(x, 0) as PyTorch has it. */
+  Step: None
   /** x · sigmoid(x). */
   Silu: None
   // linear algebra
