@@ -12,6 +12,7 @@ import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
 import { checkAdapterFolder } from '../engine/adapter-folder.ts'
 import type { Engine, LoadOptions, Model, SampleRequest } from '../engine/engine.ts'
+import { gigabytes } from '../engine/memory.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -122,6 +123,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
     const report = metricWindow(keys, steps)
     await model.trainDpo(pairs, reference, toDpoConfig(keys), {
       signal: io.signal,
+      onStart: ({ memory, threads }) => io.note(`about ${gigabytes(memory.total)} of memory (weights ${gigabytes(memory.weights)}, gradients ${gigabytes(memory.gradients)}, optimizer ${gigabytes(memory.optimizer)}, activations ${gigabytes(memory.activations)}), ${threads} thread${threads === 1 ? '' : 's'}`),
       async onStep(metrics) {
         const row = report(metrics)
         if (row) await io.writeRow(row)

@@ -7,6 +7,7 @@ import type { ReferenceLogps } from './dpo-loss.ts'
 import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
+import { requireMemory } from './memory.ts'
 import { readModelFolder, writeModelFolder } from './model-folder.ts'
 import type { ModelConfig } from './model-folder.ts'
 import { checkWeights, EMBEDDING, LM_HEAD, REWARD_HEAD } from './models/decoder.ts'
@@ -182,6 +183,8 @@ class EmbeddedModel implements Model {
     await this.releaseSessions()
     const task = await open()
     try {
+      requireMemory(task.memory, process.memoryUsage.rss(), process.availableMemory(), { batch: config.per_device_train_batch_size, longest: task.longest, isAdapter: this.adapter !== undefined })
+      await hooks?.onStart?.({ memory: task.memory, threads: this.threads })
       await train(task, config, hooks)
     } finally {
       await task.release()

@@ -4,6 +4,8 @@
  * never conversations: whoever calls renders text to ids first (`chat-template.ts`, `tokenizer/`).
  */
 
+import type { TrainingMemory } from './memory.ts'
+
 /** One sequence whose completion is scored: log p(completion | prompt). */
 export type TokenRow = { promptIds: number[]; completionIds: number[] }
 
@@ -79,6 +81,8 @@ export type StepMetrics = { step: number; epoch: number; loss: number; grad_norm
 export type TrainerState = { step: number; weights: Map<string, Float32Array>; optimizer: Map<string, Float32Array> }
 
 export type TrainHooks = {
+  /** Before the first step: bytes to expect and the threads it runs on. */
+  onStart?: (plan: { memory: TrainingMemory; threads: number }) => void | Promise<void>
   onStep?: (metrics: StepMetrics, details: StepDetails) => void | Promise<void>
   /** Called every `checkpointEvery` steps and once after the last; must have stored the state when it resolves. */
   onCheckpoint?: (state: TrainerState) => void | Promise<void>

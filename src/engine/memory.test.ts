@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Graph } from './graph.ts'
-import { peakBytes } from './memory.ts'
+import { peakBytes, requireMemory, trainingMemory } from './memory.ts'
 import { at } from './ops/op.ts'
 
 describe('the memory of a graph', () => {
@@ -48,5 +48,21 @@ describe('the memory of a graph', () => {
     const graph = new Graph()
     graph.output('y', graph.sum(graph.matmul(graph.input('x', ['N', 4]), graph.input('w', [4, 8])), [1], true))
     expect(() => peakBytes(graph, {})).toThrow('expected the size of dimension "N", got none')
+  })
+})
+
+describe('training that will not fit', () => {
+  const memory = trainingMemory({ weights: 2e9, gradients: 2e9, optimizer: 4e9, activations: 6e9 })
+
+  it('is refused with its parts and what to change', () => {
+    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 4, longest: 900, isAdapter: false })).toThrow(
+      'training: expected to need at most 9.0 GB of memory, which is what is free, got an estimate of 14 GB (weights 2.0 GB, gradients 2.0 GB, optimizer 4.0 GB, activations 6.0 GB); choose a smaller per_device_train_batch_size (now 4; with gradient_accumulation_steps raised the step stays the same), or a smaller max_length (the longest example has 900 tokens), or a LoRA adapter (use_peft: true), or optim: rmsprop instead of AdamW',
+    )
+    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 1, longest: 900, isAdapter: true })).toThrow(/choose a smaller max_length \(the longest example has 900 tokens\)$/)
+  })
+
+  it('starts where it fits, or where nobody knows', () => {
+    requireMemory(memory, 2e9, 13e9, { batch: 4, longest: 900, isAdapter: false })
+    requireMemory(memory, 2e9, 0, { batch: 4, longest: 900, isAdapter: false })
   })
 })

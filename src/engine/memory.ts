@@ -1,9 +1,10 @@
 /**
- * How much memory a graph's run takes, from the graph alone: its values live from the node that makes them to the
+ * How much memory training takes. A graph's run, from the graph alone: its values live from the node that makes them to the
  * last that reads them, as onnxruntime frees them. Inputs and outputs are the caller's arrays and not counted.
  */
 import { sizeOf } from './dims.ts'
 import type { Graph, GraphNode, Value } from './graph.ts'
+import { InputError } from './input-error.ts'
 import type { OpName } from './ops/op.ts'
 
 export type Sizes = Readonly<Record<string, number>>
@@ -61,3 +62,31 @@ export function peakBytes(graph: Graph, sizes: Sizes): number {
   }
   return peak
 }
+
+/** What a training takes, in bytes; `total` is the largest resident size to expect of its process. */
+export type TrainingMemory = { weights: number; gradients: number; optimizer: number; activations: number; total: number }
+
+/** Node, onnxruntime's library, the tokenizer. */
+const PROCESS_BYTES = 170e6
+
+export function trainingMemory(parts: Omit<TrainingMemory, 'total'>): TrainingMemory {
+  return { ...parts, total: PROCESS_BYTES + parts.weights + parts.gradients + parts.optimizer + parts.activations }
+}
+
+/**
+ * @param free bytes this process may still take; 0 where the system does not say.
+ * @param held bytes it holds already.
+ * @throws InputError with what to change where the training will not fit.
+ */
+export function requireMemory(memory: TrainingMemory, held: number, free: number, { batch, longest, isAdapter }: { batch: number; longest: number; isAdapter: boolean }): void {
+  if (free === 0 || memory.total <= held + free) return
+  const { weights, gradients, optimizer, activations, total } = memory
+  const advice = [
+    ...(batch > 1 ? [`a smaller per_device_train_batch_size (now ${batch}; with gradient_accumulation_steps raised the step stays the same)`] : []),
+    `a smaller max_length (the longest example has ${longest} tokens)`,
+    ...(isAdapter ? [] : ['a LoRA adapter (use_peft: true)', 'optim: rmsprop instead of AdamW']),
+  ]
+  throw new InputError(`training: expected to need at most ${gigabytes(held + free)} of memory, which is what is free, got an estimate of ${gigabytes(total)} (weights ${gigabytes(weights)}, gradients ${gigabytes(gradients)}, optimizer ${gigabytes(optimizer)}, activations ${gigabytes(activations)}); choose ${advice.join(', or ')}`)
+}
+
+export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toPrecision(2)} GB`

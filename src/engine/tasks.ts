@@ -7,6 +7,7 @@ import { sequenceRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { emptyArrays } from './session.ts'
+import type { TrainingMemory } from './memory.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
@@ -14,7 +15,7 @@ import { memoryPlan, packTrainingRows, TrainingStep } from './training-step.ts'
 
 export type Trainee = { config: DecoderConfig; weights: Map<string, Tensor>; threads: number }
 /** A task with the session it holds. */
-export type OpenTask = TrainingTask & { release(): Promise<void> }
+export type OpenTask = TrainingTask & { memory: TrainingMemory; /** Tokens of the longest example. */ longest: number; release(): Promise<void> }
 
 const NO_DETAILS = { pairIndices: [], margins: [] }
 
@@ -39,13 +40,15 @@ export async function dpoStep({ config, weights, threads }: Trainee, pairs: Toke
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
   const step = await dpoStep(trainee, pairs, reference, config.per_device_train_batch_size)
+  const batches = (epoch: number): number[][] => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'pairs'),
-    batches: epoch => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, pairs.map(pair => sizeOf(dpoRow(pair))), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + pairTokens(pairs[i] as TokenPair), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const share = 1 / batches.length
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const share = 1 / batchesOfStep.length
       const { loss, metrics, margins } = await runDpoBatch(step, trainee.config, pairs, reference, indices, config, share, i === 0)
       return { loss: loss * share, metrics: scaled(metrics, share), details: { pairIndices: [...indices], margins } }
     },
@@ -63,13 +66,15 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
   const predictions = rows.map(row => row.predictions.length)
   const step = await TrainingStep.create(trainee.config, 'language-model', trainee.weights, trainee.threads, memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
   const lengths = rows.map(row => row.ids.length)
+  const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, rows.map(sizeOf), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const total = batches.flat().reduce((sum, index) => sum + (predictions[index] ?? 0), 0)
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const total = batchesOfStep.flat().reduce((sum, index) => sum + (predictions[index] ?? 0), 0)
       const batchRows = indices.map(index => rows[index] as PackedRow)
       const packed = packTrainingRows(batchRows, trainee.config, LABEL_COLUMNS['language-model'], row => `sequence ${indices[row]}`)
       const seed = { data: new Float32Array(packed.predictions).fill(-1 / total), dims: [packed.predictions, 1] }
@@ -87,13 +92,15 @@ export async function rewardTask(trainee: Trainee, examples: RewardRow[], config
   const rows = examples.map(({ ids }) => rewardRow(ids))
   const step = await TrainingStep.create(trainee.config, 'reward', trainee.weights, trainee.threads, { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
+  const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, rows.map(sizeOf), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const total = batches.flat().length
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const total = batchesOfStep.flat().length
       const batchRows = indices.map(index => rows[index] as PackedRow)
       const packed = packTrainingRows(batchRows, trainee.config, 0, row => `sequence ${indices[row]}`)
       const labels = indices.map(index => examples[index]?.label ?? 0)
@@ -124,6 +131,15 @@ function common({ config, weights }: Trainee, step: TrainingStep, noun: string):
   // A checkpoint of an adapter holds the adapter: the model under it does not change.
   const held = config.adapter ? step.parameters.map(({ name, weight }) => [name, weight] as const) : [...weights.values()].map(({ name, data }) => [name, data] as const)
   return { parameters: step.parameters, weights: new Map(held), noun, release: () => step.release() }
+}
+
+/** What training on these examples takes: the batches of later epochs differ little from those of the first. */
+function need(step: TrainingStep, sizes: readonly { tokens: number; predictions: number }[], batches: readonly number[][], config: TrainConfig): Pick<OpenTask, 'memory' | 'longest'> {
+  const packed = batches.map(indices => {
+    const rows = indices.map(i => sizes[i] as { tokens: number; predictions: number })
+    return { tokens: rows.reduce((sum, row) => sum + row.tokens, 0), rows: rows.length, longest: Math.max(...rows.map(row => row.tokens)), predictions: rows.reduce((sum, row) => sum + row.predictions, 0) }
+  })
+  return { memory: step.memory(packed, config.optim, config.gradient_accumulation_steps > 1), longest: sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0) }
 }
 
 function sizeOf(row: PackedRow): { tokens: number; predictions: number } {

@@ -1,12 +1,16 @@
 /** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
 import { EMBEDDING } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import { ARENA_OVERHEAD, peakBytes, trainingMemory } from './memory.ts'
+import type { TrainingMemory } from './memory.ts'
+import type { OptimizerConfig } from './engine.ts'
 import type { Parameter } from './optimizer.ts'
 import { contextLength, packRows, RopeTables } from './packing.ts'
 import type { PackedBatch, PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { GraphSession } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
+import type { Graph } from './graph.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
 
@@ -29,9 +33,13 @@ export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; 
   }
 }
 
+/** What decides a batch's memory: packed tokens, rows, tokens of the longest row, predictions. */
+export type BatchSize = { tokens: number; rows: number; longest: number; predictions: number }
+
 export class TrainingStep {
   readonly parameters: Parameter[]
   private readonly session: GraphSession
+  private readonly graph: Graph
   private readonly config: DecoderConfig
   private readonly weights: Feeds
   private readonly inGraph: Map<string, Array32>
@@ -40,8 +48,10 @@ export class TrainingStep {
   private scratch: Map<string, Array32> | undefined
   private embedded = new Float32Array(0)
 
-  private constructor(session: GraphSession, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, trained: ReadonlySet<string>, chunks: number) {
+  private constructor(session: GraphSession, graph: Graph, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, chunks: number) {
+    const trained = new Set(graph.outputs.keys())
     this.session = session
+    this.graph = graph
     this.config = config
     this.chunks = chunks
     this.ropeTables = new RopeTables(config)
@@ -58,7 +68,7 @@ export class TrainingStep {
 
   static async create(config: DecoderConfig, objective: Objective, weights: ReadonlyMap<string, Tensor>, threads: number, plan: MemoryPlan): Promise<TrainingStep> {
     const graph = buildTrainingGraph(config, objective, plan)
-    return new TrainingStep(await GraphSession.create(graph, threads), config, weights, new Set(graph.outputs.keys()), plan.chunks)
+    return new TrainingStep(await GraphSession.create(graph, threads), graph, config, weights, plan.chunks)
   }
 
   /**
@@ -81,6 +91,29 @@ export class TrainingStep {
       if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
       addRows(embedding, batch.ids, embedded, hidden)
     }
+  }
+
+  /** @param batches sizes of the batches to come; accumulated gradients are held twice. */
+  memory(batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory {
+    const bytes = (arrays: Iterable<Array32>): number => [...arrays].reduce((sum, { data }) => sum + data.byteLength, 0)
+    const gradients = this.parameters.reduce((sum, { gradient }) => sum + gradient.byteLength, 0)
+    // The largest batch is the one with most tokens, most attention or most logits.
+    const largest = (measure: (batch: BatchSize) => number): BatchSize | undefined => batches.toSorted((a, b) => measure(b) - measure(a))[0]
+    const candidates = new Set([largest(({ tokens }) => tokens), largest(({ rows, longest }) => rows * longest ** 2), largest(({ predictions }) => predictions)])
+    const activations = [...candidates].map(batch => (batch ? this.activationBytes(batch) : 0))
+    return trainingMemory({
+      weights: bytes(Object.values(this.weights)),
+      gradients: gradients * (accumulates ? 2 : 1),
+      optimizer: gradients * (optim === 'rmsprop' ? 1 : 2),
+      activations: Math.max(...activations),
+    })
+  }
+
+  /** Values of the run, the mask it is fed and the embedded tokens. */
+  private activationBytes({ tokens, rows, longest, predictions }: BatchSize): number {
+    const pieces = Object.fromEntries(Array.from({ length: this.chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / this.chunks)]))
+    const run = peakBytes(this.graph, { N: tokens, B: rows, T: longest, R: predictions, P: longest, ...pieces })
+    return ARENA_OVERHEAD * run + 4 * (rows * longest ** 2 + 2 * tokens * this.config.hidden)
   }
 
   async release(): Promise<void> {
