@@ -1,9 +1,9 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { writeRandomModel } from '../../tests/reference/random-model.ts'
 import { goldenSets } from '../../tests/support/golden-sets.ts'
+import { putRandomModel } from '../../tests/support/real-models.ts'
 import { embeddedEngine } from '../engine/embedded.ts'
 import type { InspectedPair } from '../engine/inspect.ts'
 import { runScore } from './engine-verbs.ts'
@@ -24,11 +24,11 @@ let random: string
 let pairs: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'inspect-verb-'))
-  random = writeRandomModel(JSON.parse(readFileSync(join(BASE, 'config.json'), 'utf8')) as Record<string, unknown>, 3, 0.1)
-  for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) copyFileSync(join(BASE, file), join(random, file))
+  random = join(folder, 'random')
+  putRandomModel(random, 3)
   pairs = write('pairs.jsonl', Array.from({ length: 11 }, (_, i) => pair(`${i} games for a café 🎲`, `- coup\n${'- uno\n'.repeat(i)}`, `- chess ${'x'.repeat(i)}`)))
 })
-afterAll(() => [folder, random].forEach(path => rmSync(path, { recursive: true, force: true })))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const pair = (prompt: string, chosen: string, rejected: string) => ({ prompt: [{ role: 'user', content: prompt }], chosen: [{ role: 'assistant', content: chosen }], rejected: [{ role: 'assistant', content: rejected }] })
 function write(name: string, rows: unknown[]): string {
