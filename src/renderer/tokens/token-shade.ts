@@ -44,6 +44,13 @@ export function tokenGlyph(text: string): string {
 }
 const GLYPHS: Record<string, string> = { '\n': '↵', '\r': '␍', '\t': '⇥' }
 
+/** What a screen reader says of a token that shows no letters; undefined where its text will do. */
+export function tokenName(text: string): string | undefined {
+  if (text === '') return 'part of a character'
+  if (text.trim() !== '') return undefined
+  return text.includes('\n') ? 'line end' : text.includes('\t') ? 'tab' : 'space'
+}
+
 /** A token's text in quotes, as the card shows it. */
 export const quoted = (text: string): string => (text === '' ? 'part of a character' : JSON.stringify(text))
 
