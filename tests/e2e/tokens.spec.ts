@@ -69,15 +69,15 @@ describe('a pair of a dataset', () => {
     await card.getByText('" coup"').waitFor()
     await page.keyboard.press('ArrowRight')
     await card.getByText('"\\n"').waitFor()
-    expect(query('token')).toBe('chosen.2')
+    expect(query('at')).toBe('chosen.2')
     const shown = await card.innerText()
     const [, policy, reference, ratio] = (/policy\s+(\S+)\s[\s\S]*reference\s+(\S+)\s[\s\S]*log-ratio\s+(\S+)/.exec(shown) ?? []).map((figure) => Number(figure.replace('−', '-')))
     expect((policy ?? NaN) - (reference ?? NaN)).toBeCloseTo(ratio ?? NaN, 3)
     await page.keyboard.press('Home')
     await page.keyboard.press('ArrowLeft')
-    await eventually(() => query('token')).toBe('rejected.2')
+    await eventually(() => query('at')).toBe('rejected.2')
     await page.keyboard.press('ArrowUp')
-    await eventually(() => query('token')).toMatch(/^prompt\./)
+    await eventually(() => query('at')).toMatch(/^prompt\./)
     await page.reload()
     await tokens('prompt').getByRole('option', { selected: true }).waitFor()
   })
@@ -133,7 +133,7 @@ describe('a pair of a run', () => {
 describe.each([['light', undefined], ['dark', ['color-contrast']]] as const)('in the %s theme', (theme, rules) => {
   it('has no accessibility problem that axe can see', async () => {
     await page.emulateMedia({ colorScheme: theme })
-    for (const path of ['/datasets?name=pairs&row=0&view=tokens&token=chosen.1', `/runs/${run}?tab=samples&pair=1&shade=logp`]) {
+    for (const path of ['/datasets?name=pairs&row=0&view=tokens&at=chosen.1', `/runs/${run}?tab=samples&pair=1&shade=logp`]) {
       await go(path)
       await tokens('chosen reply').getByRole('option').first().waitFor()
       expect(await accessibilityProblems(page, rules && [...rules]), path).toEqual([])

@@ -194,7 +194,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       const pair = rowsOf(name)[row]
       if (!pair || !('chosen' in pair)) return notFound(`dataset ${name}: expected a pair at ${row}`)
       // The second row is as long as replies get.
-      const times = row === 1 ? 90 : 1
+      const times = row === 1 ? 15 : 1
       return fakeInspection(pair.prompt, Array.from({ length: times }, () => pair.chosen).join('\n'), Array.from({ length: times }, () => pair.rejected).join('\n\n'), { policy, reference })
     },
     'datasets.export': ({ name, path }) => ({ path, rows: rowsOf(name).length }),

@@ -20,13 +20,13 @@ function anApi(workspace: Workspace): { api: ReturnType<typeof inspectionsApi>; 
   const started: Started[] = []
   const fork: Session['fork'] = (args, logFile) => {
     const child = forkFor('cli')(args, logFile)
-    const exit = Promise.withResolvers<void>()
-    started.push({ kill: () => child.kill(), ended: exit.promise })
+    let told: () => void = () => {}
+    started.push({ kill: () => child.kill(), ended: new Promise((resolve) => (told = resolve)) })
     return {
       ...child,
       onExit: (listener) => child.onExit((...how) => {
         listener(...how)
-        exit.resolve()
+        told()
       }),
     }
   }

@@ -7,6 +7,6 @@ export const useDatasetParams = () =>
     tab: choice(['rows', 'about']),
     row: integer({ quiet: true }),
     view: choice(['text', 'tokens'], { quiet: true }),
-    token: optional({ quiet: true }),
+    at: optional({ quiet: true }),
     dialog: optionalChoice(['build', 'export'], { quiet: 'stepping' }),
   })
