@@ -41,6 +41,7 @@ export async function runInspect(args: InspectArgs, engine: Engine, io: VerbIo):
       checkContext(layout, context)
       if (referenceRenderer) checkSameTokens(renderer, referenceRenderer, row, args.reference ?? '')
       if (layout.dropped !== null) io.note(`${where}: training leaves the pair out, because ${layout.dropped}`)
+      if (layout.lostPromptEnd !== '') io.note(`${where}: the prompt renders differently with its completion; its end ${JSON.stringify(layout.lostPromptEnd)} is left out, as TRL does`)
       return layout
     } catch (error) {
       throw isBadInput(error) ? new UsageError(`${where}: ${error.message}`) : error
