@@ -1,5 +1,5 @@
 /**
- * The verbs that use an engine on files, without a workspace: tokenize, score, sample, train. JSON lines on
+ * The verbs that use an engine on files, without a workspace: tokenize, score, inspect, sample, train. JSON lines on
  * stdout, everything else on stderr. Each verb is a function of its arguments and its outside world (`VerbIo`).
  */
 import { readFileSync } from 'node:fs'
@@ -9,13 +9,14 @@ import type { Command } from 'commander'
 import { parse as parseYaml } from 'yaml'
 import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
-import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
+import type { RenderedPair, Renderer, TruncationMode } from '../engine/chat-template.ts'
 import { checkAdapterFolder } from '../engine/adapter-folder.ts'
 import type { Engine, LoadOptions, Model, SampleRequest } from '../engine/engine.ts'
 import { gigabytes } from '../engine/memory.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
+import { registerInspectVerb } from './inspect-verb.ts'
 import { interruption } from './interruption.ts'
 import { describe, readJsonRows } from './json-rows.ts'
 import type { JsonRow } from './json-rows.ts'
@@ -241,7 +242,7 @@ async function loadEngine(name: EngineName): Promise<Engine> {
   return embeddedEngine
 }
 
-/** Adds tokenize, score, sample and train. */
+/** Adds tokenize, score, inspect, sample and train. */
 export function registerEngineVerbs(program: Command): void {
   program
     .command('tokenize')
@@ -256,6 +257,8 @@ export function registerEngineVerbs(program: Command): void {
     .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: ScoreArgs) => runScore(options, verbIo()))
+
+  registerInspectVerb(program, { wholeNumber, positiveInteger, beta: numberWithin(0, Infinity), truncationMode }, verbIo)
 
   withEngine(program.command('sample'))
     .description('completions of prompts, ordered by prompt, then sample; the same seed gives the same output')
@@ -323,6 +326,11 @@ function describeRow(row: unknown): string {
 
 function engineName(text: string): EngineName {
   if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
+  return text
+}
+
+function truncationMode(text: string): TruncationMode {
+  if (text !== 'keep_start' && text !== 'keep_end') throw new InvalidArgumentError('expected keep_start or keep_end.')
   return text
 }
 
