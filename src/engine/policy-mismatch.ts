@@ -1,8 +1,8 @@
 /** KL divergence between the model in float32 and what decoding drew from, where the two differ (int8 weights). */
 import type { PolicyMismatch, SampledCompletion, SampleRequest } from './engine.ts'
-import { nextTokenArrays } from './prefill.ts'
 import { packRows, RopeTables } from './packing.ts'
 import type { PackedRow } from './packing.ts'
+import { nextTokenArrays } from './prefill.ts'
 import type { Sampler } from './sampler.ts'
 import { scoringBatches } from './score.ts'
 
@@ -14,15 +14,13 @@ export class MismatchMeter {
   private readonly vocabulary: number
   private readonly every: number
   private readonly kept = new Map<number, Float32Array[]>()
+  private room: number
 
   constructor(vocabulary: number, requests: number, maxNewTokens: number) {
     this.vocabulary = vocabulary
-    const tokens = Math.max(1, Math.floor(MAX_KEPT / vocabulary))
-    this.every = Math.ceil((requests * maxNewTokens) / tokens)
-    this.room = tokens
+    this.room = Math.max(1, Math.floor(MAX_KEPT / vocabulary))
+    this.every = Math.ceil((requests * maxNewTokens) / this.room)
   }
-
-  private room: number
 
   /** @param logps at temperature 1; copied. Tokens of a request in their order, without the first: that one is drawn in float32. */
   record(index: number, logps: Float32Array): void {

@@ -1,9 +1,9 @@
 /** Reads prompts: each different one once, and the beginning that neighbours share once for all of them. */
+import { cacheNames } from './key-value-cache.ts'
+import type { KeyValueCache, Piece } from './key-value-cache.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { packRows } from './packing.ts'
 import type { PackedRow } from './packing.ts'
-import { cacheNames } from './key-value-cache.ts'
-import type { KeyValueCache, Piece } from './key-value-cache.ts'
 import type { Sampler } from './sampler.ts'
 import { scoringBatches } from './score.ts'
 import { emptyArrays } from './session.ts'

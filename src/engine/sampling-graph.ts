@@ -1,9 +1,8 @@
 /** The two graphs of sampling: prompts at once (prefill), then one token per row and step (decode). */
 import { Graph } from './graph.ts'
 import type { Value } from './graph.ts'
-import { buildTrunk, cachedAttention, headWeight, linear, packedAttention, predictingRows, trunkWeights, weightInputs } from './models/decoder.ts'
+import { buildTrunk, cachedAttention, EMBEDDING, headWeight, linear, LM_HEAD, packedAttention, predictingRows, trunkWeights, weightInputs } from './models/decoder.ts'
 import type { DecoderConfig, WeightInputs } from './models/decoder.ts'
-import { EMBEDDING, LM_HEAD } from './models/decoder.ts'
 import { at } from './ops/op.ts'
 import { codesName, QUANTIZED_BLOCK, scalesName } from './quantize.ts'
 

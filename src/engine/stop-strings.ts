@@ -13,8 +13,8 @@ export function createStopCheck(decode: (ids: readonly number[]) => string, stop
       const isAll = count >= ids.length
       const text = decode(isAll ? ids : ids.slice(-count))
       if (stops.some(stop => text.includes(stop))) return true
-      // The first character may be the rest of one that was cut in two.
-      if (isAll || text.length > longest) return false
+      // It may begin with the rest of a character that was cut in two: such a rest says nothing.
+      if (isAll || text.replace(/^\ufffd+/, '').length > longest) return false
     }
   }
 }

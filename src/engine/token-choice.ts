@@ -131,10 +131,8 @@ function bitsOf(values: Float32Array): Uint32Array {
 function smallestFloatFrom(x: number): number {
   const near = Math.fround(x)
   if (near >= x) return near
-  const one = Float32Array.of(near)
-  const word = bitsOf(one)
-  word[0] = (word[0] as number) + 1
-  return one[0] as number
+  oneWord[0] = wordOf(near) + 1
+  return oneFloat[0] as number
 }
 
 /** Ids that a cut keeps, rising. */
@@ -145,48 +143,75 @@ export function idsOf(probabilities: Float32Array, { smallest, lastId }: Cut): n
 /** Tokens whose kept mass is added up before the next block's: the draw skips whole blocks. */
 const BLOCK = 512
 let blocks = new Float64Array(0)
+const kept = new Float32Array(BLOCK)
+const keptBits = bitsOf(kept)
 
 /**
- * @param scores logits or log-probabilities: `probabilities` are proportional to exp(scores · inverseTemperature).
+ * @param scores logits or log-probabilities, finite: `probabilities` are proportional to exp(scores · inverseTemperature).
  * @param uniform in [0, 1).
- * @returns the drawn id and the entropy (nats) of the distribution it was drawn from.
+ * @returns the drawn id and the entropy (nats) of the distribution it was drawn from; NaN where numbers are not finite.
  */
 export function drawToken(scores: Float32Array, probabilities: Float32Array, inverseTemperature: number, filter: Filter, tokenFilter: TokenFilter, uniform: number): Choice {
-  const { smallest, lastId } = tokenFilter.cut(probabilities, filter)
+  const cut = tokenFilter.cut(probabilities, filter)
+  const bits = bitsOf(probabilities)
   const V = probabilities.length
   if (blocks.length * BLOCK < V) blocks = new Float64Array(Math.ceil(V / BLOCK))
   let [total, moment] = [0, 0]
   for (let from = 0, block = 0; from < V; from += BLOCK, block++) {
-    const end = Math.min(from + BLOCK, V)
-    let sum = 0
-    for (let i = from; i < end; i++) {
-      const p = probabilities[i] as number
-      // A probability of zero may have a score of minus infinity; its term is zero.
-      if (p < smallest || (p === smallest && i > lastId) || p === 0) continue
-      sum += p
-      moment += p * (scores[i] as number)
+    const size = keepBlock(bits, from, cut)
+    let [sumA, sumB, momentA, momentB] = [0, 0, 0, 0]
+    for (let i = 0; i + 1 < size; i += 2) {
+      sumA += kept[i] as number
+      sumB += kept[i + 1] as number
+      momentA += (kept[i] as number) * (scores[from + i] as number)
+      momentB += (kept[i + 1] as number) * (scores[from + i + 1] as number)
     }
-    blocks[block] = sum
-    total += sum
+    if (size % 2 === 1) {
+      sumA += kept[size - 1] as number
+      momentA += (kept[size - 1] as number) * (scores[from + size - 1] as number)
+    }
+    blocks[block] = sumA + sumB
+    total += sumA + sumB
+    moment += momentA + momentB
   }
   // Where rounding leaves a rest behind the last block, its last token is drawn.
   let rest = uniform * total
   let block = 0
   while ((block + 1) * BLOCK < V && rest >= (blocks[block] as number)) rest -= blocks[block++] as number
   while (block > 0 && blocks[block] === 0) block--
+  const size = keepBlock(bits, block * BLOCK, cut)
   let id = -1
   let sum = 0
-  for (let i = block * BLOCK; i < Math.min((block + 1) * BLOCK, V) && sum <= rest; i++) {
-    const p = probabilities[i] as number
-    if (p < smallest || (p === smallest && i > lastId) || p === 0) continue
-    sum += p
-    id = i
+  for (let i = 0; i < size && sum <= rest; i++) {
+    if (kept[i] === 0) continue
+    sum += kept[i] as number
+    id = block * BLOCK + i
   }
   if (id < 0) return { id: 0, entropy: NaN }
   // log p = score/T - c, so the kept, renormalised tokens have entropy log(total) - Σ p·log p / total.
   const top = anchor(probabilities, id)
   const c = (scores[top] as number) * inverseTemperature - Math.log(probabilities[top] as number)
   return { id, entropy: Math.max(0, Math.log(total) - (moment * inverseTemperature) / total + c) }
+}
+
+/** Writes a block's kept probabilities and zeros to `kept`. By the sign of a difference: a branch would often be guessed wrong. */
+function keepBlock(bits: Uint32Array, from: number, { smallest, lastId }: Cut): number {
+  const smallestWord = wordOf(smallest)
+  const size = Math.min(BLOCK, bits.length - from)
+  for (let i = 0; i < size; i++) {
+    const word = bits[from + i] as number
+    keptBits[i] = word & ~((word - smallestWord) >> 31)
+    if (word === smallestWord && from + i > lastId) keptBits[i] = 0
+  }
+  return size
+}
+
+const oneFloat = new Float32Array(1)
+const oneWord = bitsOf(oneFloat)
+
+function wordOf(x: number): number {
+  oneFloat[0] = x
+  return oneWord[0] as number
 }
 
 /** The drawn token, unless its probability is so small that float32 keeps few of its digits: then the likeliest. */
