@@ -76,8 +76,8 @@ class Decoding {
   private readonly rope: Feeds
   private readonly next: ReturnType<typeof nextTokenArrays>
   private readonly keys: string[]
-  /** Prompts read already that requests about to come have too. */
-  private readonly kept = new Map<string, { row: SavedRow; next: NextToken }>()
+  /** The prompt of the next waiting request, where it has been read already: several samples of it are spread over refills. */
+  private kept: { key: string; row: SavedRow; next: NextToken } | undefined
   private readonly meter: MismatchMeter | undefined
   private admitted = 0
 
@@ -111,21 +111,20 @@ class Decoding {
       const { promptIds, seed } = this.requests[index] as SampleRequest
       const key = this.keys[index] as string
       const r = this.rows.push({ index, random: createRandom(seed), ids: [], length: promptIds.length, entropy: 0, logp: 0, seen: (this.settings.repetition_penalty ?? 1) === 1 ? undefined : new Set(promptIds), isStopped: false }) - 1
-      const known = this.kept.get(key)
       const same = unread.get(key)
-      if (known) {
-        this.cache.restore(r, known.row)
-        this.chooser.choose(this.rows[r] as Row, known.next)
+      if (this.kept?.key === key) {
+        this.cache.restore(r, this.kept.row)
+        this.chooser.choose(this.rows[r] as Row, this.kept.next)
       } else if (same) same.rows.push(r)
       else unread.set(key, { ids: promptIds, key, rows: [r] })
     }
-    const coming = new Set(this.keys.slice(this.admitted, this.admitted + this.slots))
-    for (const key of this.kept.keys()) if (!coming.has(key)) this.kept.delete(key)
+    const coming = this.keys[this.admitted]
+    if (this.kept?.key !== coming) this.kept = undefined
     const prompts = [...unread.values()]
     await prefill(this.sampler, prompts, this.rope, this.chooser.inverseTemperature, this.cache, (p, next) => {
       const { rows, ids, key } = prompts[p] as (typeof prompts)[number]
       for (const r of rows) this.chooser.choose(this.rows[r] as Row, next)
-      if (coming.has(key)) this.kept.set(key, { row: this.cache.save(rows[0] ?? 0, ids.length), next: { logits: next.logits.slice(), logps: next.logps.slice(), probabilities: next.probabilities.slice() } })
+      if (key === coming) this.kept = { key, row: this.cache.save(rows[0] ?? 0, ids.length), next: { logits: next.logits.slice(), logps: next.logps.slice(), probabilities: next.probabilities.slice() } }
     })
   }
 
