@@ -15,6 +15,9 @@ const FROZEN_PARAMETERS = 5_000_000
 /** Share of the machine's memory that the copy may take. */
 const FROZEN_MEMORY = 1 / 4
 
+/** A step is some hundred products of 20 to 100 microseconds: with threads that sleep in between a second one brings nothing at one row. */
+const SPIN_US = 50
+
 /**
  * Frozen weights decode up to twice as fast (one row: 9 ms a token against 21 at 135 million parameters), and are in
  * memory twice. Depends on model and machine alone, never on what is free just now: the ways differ in the last digits.
@@ -35,5 +38,5 @@ export async function openDecodeSession(config: DecoderConfig, weights: Readonly
       frozen.set(codesName(input), codes).set(scalesName(input), scales)
     } else frozen.set(input, data)
   }
-  return GraphSession.create(buildDecodeGraph(config, mode), threads, frozen)
+  return GraphSession.create(buildDecodeGraph(config, mode), threads, { frozen, spinUs: mode === 'shared' ? 0 : SPIN_US })
 }

@@ -31,8 +31,12 @@ export class GraphSession {
     this.session = session
   }
 
-  /** @param frozen data of inputs that never change; copied. `run` must not be given them. */
-  static async create(graph: Graph, threads: number, frozen: ReadonlyMap<string, Float32Array | Uint8Array> = new Map()): Promise<GraphSession> {
+  /**
+   * @param frozen data of inputs that never change; copied. `run` must not be given them.
+   * @param spinUs how long a thread without work looks for more before it sleeps. 0 unless operations follow each other
+   *   within microseconds and waking is what takes the time: spinning threads cost more than they bring where others work too.
+   */
+  static async create(graph: Graph, threads: number, { frozen = new Map(), spinUs = 0 }: { frozen?: ReadonlyMap<string, Float32Array | Uint8Array>; spinUs?: number } = {}): Promise<GraphSession> {
     const session = await ort.InferenceSession.create(graph.encode(new Set(frozen.keys())), {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
@@ -44,8 +48,7 @@ export class GraphSession {
       // Errors are thrown with what was fed; printing them too would only soil stderr.
       logSeverityLevel: 4,
       ...(frozen.size > 0 && { externalData: [...frozen].map(([path, data]) => ({ path, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })) }),
-      // Spinning threads cost more than they bring as soon as the machine is shared.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: { session: { intra_op: spinUs > 0 ? { allow_spinning: '1', spin_duration_us: String(spinUs) } : { allow_spinning: '0' } } },
     })
     return new GraphSession(session)
   }

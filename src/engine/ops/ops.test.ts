@@ -272,7 +272,7 @@ describe('every operation', () => {
     const graph = new Graph()
     const quantized = at(graph.apply('QuantizedWeight', [graph.input('codes', [out, 2, QUANTIZED_BLOCK], 'uint8'), graph.input('scales', [out * 2])], { block: QUANTIZED_BLOCK }), 0)
     graph.output('y', graph.matmul(graph.input('x', [rows, width]), quantized, { transB: true }))
-    const session = await GraphSession.create(graph, 1, new Map<string, Float32Array | Uint8Array>([['codes', codes], ['scales', scales]]))
+    const session = await GraphSession.create(graph, 1, { frozen: new Map<string, Float32Array | Uint8Array>([['codes', codes], ['scales', scales]]) })
     const { y } = emptyArrays({ y: [rows, out] })
     await session.run({ x: { data: x, dims: [rows, width] } }, { y })
     await session.release()
