@@ -96,6 +96,32 @@ describe('sample', () => {
     }
   })
 
+  test('a stop text ends the completion wherever tokens part it, and is not shown', async () => {
+    const file = write('prompts.jsonl', prompts.slice(0, 1))
+    const [free, stopped] = [outside(), outside()]
+    await runSample(sampleArgs(file, { n: 4, maxNewTokens: 40 }), free)
+    // Two characters out of the middle of what is drawn.
+    const texts = free.rows.map(row => row.text as string)
+    const stop = texts[0]?.slice(10, 12) ?? ''
+    await runSample(sampleArgs(file, { n: 4, maxNewTokens: 40, stop: [stop] }), stopped)
+    expect(stopped.rows.map(row => row.text)).toEqual(texts.map(text => (text.includes(stop) ? text.slice(0, text.indexOf(stop)) : text)))
+    expect(stopped.rows[0]?.finish_reason).toBe('stop')
+    expect((stopped.rows[0]?.completion_ids as number[]).length).toBeLessThan((free.rows[0]?.completion_ids as number[]).length)
+  })
+
+  test('filters reach the engine, which says what it cannot use', async () => {
+    const file = write('prompts.jsonl', prompts)
+    const [greedy, first] = [outside(), outside()]
+    await runSample(sampleArgs(file, { greedy: true }), greedy)
+    await runSample(sampleArgs(file, { topK: 1 }), first)
+    expect(first.rows).toEqual(greedy.rows)
+    const penalised = outside()
+    await runSample(sampleArgs(file, { greedy: true, repetitionPenalty: 1e6 }), penalised)
+    for (const row of penalised.rows) expect(new Set(row.completion_ids as number[]).size).toBe((row.completion_ids as number[]).length)
+    await expect(runSample(sampleArgs(file, { minP: 2 }), outside())).rejects.toThrow('min_p: expected a number from 0 to 1, got 2')
+    await expect(runSample(sampleArgs(file, { int8: true }), outside())).rejects.toThrow('int8 weights: expected rows of a multiple of 32 numbers')
+  })
+
   test('seeds belong to samples', () => {
     const seeds = new Set(Array.from({ length: 1000 }, (_, i) => sampleSeed(42, i % 50, Math.floor(i / 50))))
     expect(seeds.size).toBe(1000)

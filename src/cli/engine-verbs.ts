@@ -11,9 +11,10 @@ import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer, TruncationMode } from '../engine/chat-template.ts'
 import { checkAdapterFolder } from '../engine/adapter-folder.ts'
-import type { Engine, LoadOptions, Model, SampleRequest } from '../engine/engine.ts'
+import type { Engine, LoadOptions, Model, PolicyMismatch, SampleRequest, SampleSettings } from '../engine/engine.ts'
 import { gigabytes } from '../engine/memory.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
+import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
 import { registerInspectVerb } from './inspect-verb.ts'
@@ -40,6 +41,10 @@ export type SampleArgs = {
   n: number; temperature: number; topP: number; seed: number; greedy: boolean; batchSize: number
   /** Left out: 256, or what the longest prompt leaves of the model's context. */
   maxNewTokens?: number
+  topK?: number; minP?: number; repetitionPenalty?: number
+  /** Texts that end a completion; the text that is shown ends before them. */
+  stop?: string[]
+  int8?: boolean
 }
 export type TrainArgs = {
   model: string; data: string; output: string; adapter?: string; engine: EngineName
@@ -89,13 +94,20 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
   const model = await loadModel(args.engine, args.model, options)
   try {
-    const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
-    for await (const batch of model.sample(requests, settings, io.signal)) {
+    const decode = (ids: readonly number[]): string => renderer.tokenizer.decode([...ids], { skipSpecial: true })
+    const stops = args.stop ?? []
+    const settings: SampleSettings = {
+      temperature: args.temperature, top_p: args.topP, top_k: args.topK ?? 0, min_p: args.minP ?? 0, repetition_penalty: args.repetitionPenalty ?? 1,
+      max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds,
+      ...(stops.length > 0 && { stop: createStopCheck(decode, stops) }), ...(args.int8 && { weights: 'int8' }),
+    }
+    const onPolicyMismatch = ({ klPerToken, tokens }: PolicyMismatch): void => io.note(tokens === 0 ? 'int8: no token was drawn with 8-bit weights' : `int8: KL(float32 || int8) is ${klPerToken.toPrecision(3)} nats per token over ${tokens} tokens of these completions`)
+    for await (const batch of model.sample(requests, settings, io.signal, { onPolicyMismatch })) {
       for (const { index, completionIds, finishReason } of batch) {
-        const shown = finishReason === 'stop' ? completionIds.slice(0, -1) : completionIds
+        const shown = eosIds.includes(completionIds.at(-1) ?? -1) ? completionIds.slice(0, -1) : completionIds
         await io.writeRow({
           prompt_index: Math.floor(index / args.n), sample_index: index % args.n,
-          completion_ids: completionIds, text: renderer.tokenizer.decode(shown, { skipSpecial: true }), finish_reason: finishReason,
+          completion_ids: completionIds, text: cutAtStop(decode(shown), stops), finish_reason: finishReason,
         })
       }
     }
@@ -266,10 +278,15 @@ export function registerEngineVerbs(program: Command): void {
     .option('--n <count>', 'completions of each prompt', positiveInteger, 1)
     .option('--temperature <t>', 'softmax temperature; 0 is greedy', numberWithin(0, Infinity), 1)
     .option('--top-p <p>', 'smallest set of tokens with this probability is kept', topP, 1)
+    .option('--top-k <count>', 'only this many of the likeliest tokens; 0 is all', wholeNumber, 0)
+    .option('--min-p <share>', 'only tokens at least this share as likely as the likeliest', numberWithin(0, 1), 0)
+    .option('--repetition-penalty <factor>', 'divides the logits of tokens that prompt or completion hold; 1 changes nothing', aboveZero, 1)
+    .option('--stop <text>', 'ends a completion, text shown ends before it; may be given several times', stopText)
     .option('--max-new-tokens <count>', `longest completion (default: ${MAX_NEW_TOKENS}, or what the context leaves)`, positiveInteger)
     .option('--seed <number>', 'seed of the whole output', wholeNumber, 42)
     .option('--greedy', 'the most likely token always', false)
     .option('--batch-size <count>', 'sequences decoded together; part of what makes output repeatable', positiveInteger, 64)
+    .option('--int8', 'decode with 8-bit weights; how far that is from float32 is measured and told', false)
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: SampleArgs) => runSample(options, verbIo()))
 
@@ -352,6 +369,17 @@ function numberWithin(least: number, most: number): (text: string) => number {
     if (text.trim() === '' || !(value >= least && value <= most) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number of at least ${least}${most < Infinity ? ` and at most ${most}` : ''}.`)
     return value
   }
+}
+
+function aboveZero(text: string): number {
+  const value = numberWithin(0, Infinity)(text)
+  if (value === 0) throw new InvalidArgumentError('expected a number above 0.')
+  return value
+}
+
+function stopText(text: string, earlier: string[] = []): string[] {
+  if (text === '') throw new InvalidArgumentError('expected a text of at least one character.')
+  return [...earlier, text]
 }
 
 function topP(text: string): number {

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-folder.ts'
 import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
 import { requireMemory } from './memory.ts'
@@ -17,7 +17,9 @@ import { completionPlaces, contextLength, packRows, RopeTables } from './packing
 import { createRandom } from './rng.ts'
 import type { Tensor } from './safetensors.ts'
 import { sample } from './sample.ts'
-import { buildDecodeGraph, buildPrefillGraph } from './sampling-graph.ts'
+import { decodeWeights, openDecodeSession } from './sampler.ts'
+import { buildPrefillGraph } from './sampling-graph.ts'
+import type { DecodeWeights } from './sampling-graph.ts'
 import { packScoringBatch, scoringBatches, scoringRows } from './score.ts'
 import { emptyArrays, GraphSession } from './session.ts'
 import { dpoStep, dpoTask, languageModelTask, rewardRow, rewardTask, runDpoBatch } from './tasks.ts'
@@ -66,9 +68,9 @@ function physicalCores(): number {
   }
 }
 
-type SessionKind = 'score' | 'reward' | 'prefill' | 'decode'
+type SessionKind = 'score' | 'reward' | 'prefill'
 
-const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: buildScoringGraph, reward: buildRewardGraph, prefill: buildPrefillGraph, decode: buildDecodeGraph }
+const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: buildScoringGraph, reward: buildRewardGraph, prefill: buildPrefillGraph }
 
 class EmbeddedModel implements Model {
   readonly folder: string
@@ -76,7 +78,7 @@ class EmbeddedModel implements Model {
   private readonly modelConfig: ModelConfig
   private readonly config: DecoderConfig
   private readonly weights: Map<string, Tensor>
-  private readonly sessions = new Map<SessionKind, Promise<GraphSession>>()
+  private readonly sessions = new Map<SessionKind | DecodeWeights, Promise<GraphSession>>()
   private readonly ropeTables: RopeTables
   private readonly adapter: Adapter | undefined
 
@@ -113,10 +115,12 @@ class EmbeddedModel implements Model {
     return results
   }
 
-  async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
+  async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]> {
     this.requireLanguageHead()
-    const sampler = { config: this.config, weights: weightFeeds(this.weights), prefill: await this.session('prefill'), decode: await this.session('decode') }
-    yield* sample(sampler, requests, settings, signal)
+    const mode = settings.weights === 'int8' ? 'int8' : decodeWeights(this.weights)
+    const decode = await this.open(mode, () => openDecodeSession(this.config, this.weights, mode, this.threads))
+    const sampler = { config: this.config, weights: weightFeeds(this.weights), prefill: await this.session('prefill'), decode, mode }
+    yield* sample(sampler, requests, settings, signal, hooks)
   }
 
   async trainDpo(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, hooks?: TrainHooks): Promise<void> {
@@ -192,10 +196,16 @@ class EmbeddedModel implements Model {
   }
 
   private session(kind: SessionKind): Promise<GraphSession> {
+    return this.open(kind, () => GraphSession.create(GRAPHS[kind](this.config), this.threads))
+  }
+
+  private open(kind: SessionKind | DecodeWeights, create: () => Promise<GraphSession>): Promise<GraphSession> {
     const existing = this.sessions.get(kind)
     if (existing) return existing
-    const created = GraphSession.create(GRAPHS[kind](this.config), this.threads)
+    const created = create()
     this.sessions.set(kind, created)
+    // A session that could not be made is not remembered.
+    created.catch(() => this.sessions.delete(kind))
     return created
   }
 

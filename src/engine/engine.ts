@@ -97,12 +97,36 @@ export type StepDetails = { pairIndices: number[]; margins: number[] }
 export type SampleSettings = {
   temperature: number
   top_p: number
+  /** Only the k likeliest tokens (and those equal to the last of them); left out or 0: all. */
+  top_k?: number
+  /** Only tokens at least this share as likely as the likeliest; left out or 0: all. */
+  min_p?: number
+  /** Logits of tokens in prompt and completion are divided (below 0: multiplied) by it; left out or 1: not at all. */
+  repetition_penalty?: number
   max_new_tokens: number
   greedy: boolean
   /** Sequences decoded together; part of the plan that makes results repeatable. */
   batch_size: number
   /** Ids that end a completion (eos of generation_config / config). */
   eosIds: number[]
+  /** Asked after every token that did not end the completion; true ends it there (`stop-strings.ts`). */
+  stop?: (completionIds: readonly number[]) => boolean
+  /** What decoding multiplies with; prompts are read in float32 either way. Left out: float32. */
+  weights?: 'float32' | 'int8'
+}
+
+/** How far the policy that drew is from the model in float32. */
+export type PolicyMismatch = {
+  /** Mean KL(float32 || int8) in nats per token at temperature 1, over tokens of the completions that were drawn. */
+  klPerToken: number
+  tokens: number
+}
+
+export type SampleHooks = {
+  /** Each token as it is drawn: of one request in their order, requests of a batch interleaved. */
+  onToken?: (index: number, id: number) => void
+  /** Once, after the last completion, where `weights` is int8. */
+  onPolicyMismatch?: (mismatch: PolicyMismatch) => void
 }
 
 /** One completion to draw. The seed belongs to the sample, not to the batch. */
@@ -123,8 +147,11 @@ export type Model = {
   readonly threads: number
   /** Per-token natural-log probabilities of each completion, in row order. */
   score(rows: TokenRow[], signal?: AbortSignal): Promise<Float32Array[]>
-  /** Completions in request order; each batch is yielded when it is done. */
-  sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]>
+  /**
+   * Completions in request order, yielded as soon as all before them are done. A call is one unit of work: a sequence
+   * that ends makes room for the next request, so whoever journals repeats whole calls.
+   */
+  sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]>
   /** Reference log-probabilities are sums over completion tokens, one per pair and side. */
   trainDpo(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, hooks?: TrainHooks): Promise<void>
   trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void>

@@ -31,8 +31,13 @@ export class GraphSession {
     this.session = session
   }
 
-  static async create(graph: Graph, threads: number): Promise<GraphSession> {
-    const session = await ort.InferenceSession.create(graph.encode(), {
+  /**
+   * @param frozen data of inputs that never change; copied. `run` must not be given them.
+   * @param spinUs how long a thread without work looks for more before it sleeps. 0 unless operations follow each other
+   *   within microseconds and waking is what takes the time: spinning threads cost more than they bring where others work too.
+   */
+  static async create(graph: Graph, threads: number, { frozen = new Map(), spinUs = 0 }: { frozen?: ReadonlyMap<string, Float32Array | Uint8Array>; spinUs?: number } = {}): Promise<GraphSession> {
+    const session = await ort.InferenceSession.create(graph.encode(new Set(frozen.keys())), {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -42,8 +47,8 @@ export class GraphSession {
       enableMemPattern: false,
       // Errors are thrown with what was fed; printing them too would only soil stderr.
       logSeverityLevel: 4,
-      // Spinning threads cost more than they bring as soon as the machine is shared.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      ...(frozen.size > 0 && { externalData: [...frozen].map(([path, data]) => ({ path, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })) }),
+      extra: { session: { intra_op: spinUs > 0 ? { allow_spinning: '1', spin_duration_us: String(spinUs) } : { allow_spinning: '0' } } },
     })
     return new GraphSession(session)
   }
@@ -76,7 +81,14 @@ export class GraphSession {
   }
 }
 
-function tensor({ data, dims }: Array32): ort.Tensor {
-  if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims)
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('int64', data, dims)
+/** A feed handed in again keeps its tensor: making some hundred of them is felt in a step of ten milliseconds. */
+const tensors = new WeakMap<Array32, { tensor: ort.Tensor; data: Array32['data']; dims: readonly number[] }>()
+
+function tensor(feed: Array32): ort.Tensor {
+  const known = tensors.get(feed)
+  if (known && known.data === feed.data && known.dims === feed.dims) return known.tensor
+  const { data, dims } = feed
+  const made = data instanceof Float32Array ? new ort.Tensor('float32', data, dims) : data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('int64', data, dims)
+  tensors.set(feed, { tensor: made, data, dims })
+  return made
 }

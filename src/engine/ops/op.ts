@@ -23,6 +23,8 @@ export type OpAttributes = {
   // linear algebra
   /** alpha · op(a) · op(b) over the last two dimensions; leading dimensions must agree. */
   MatMul: { transA: boolean; transB: boolean; alpha: number }
+  /** codes uint8 [out, in / block, block] (128 is zero), scales [out · in / block] → a weight [out, in], only for MatMul's transB. */
+  QuantizedWeight: { block: number }
   /** op(a) · op(b) + c, 2-D. */
   Gemm: { transA: boolean; transB: boolean }
   // layout

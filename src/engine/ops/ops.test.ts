@@ -11,6 +11,7 @@ import { emptyArrays, GraphSession } from '../session.ts'
 import type { Array32 } from '../session.ts'
 import { OPS } from './index.ts'
 import { at, notDifferentiable } from './op.ts'
+import { QUANTIZED_BLOCK, quantize } from '../quantize.ts'
 import type { OpAttributes, OpName } from './op.ts'
 
 type Nd = { shape: number[]; data: number[] }
@@ -137,6 +138,8 @@ const EXAMPLES: { [K in OpName]: Example<K>[] } = {
     attributes: { transA, transB },
     reference: ([a, b, c]) => [binary(matmul(transA ? transpose(a as Nd) : a as Nd, transB ? transpose(b as Nd) : b as Nd), c as Nd, (x, y) => x + y)],
   }))),
+  // It has no nodes of its own; the test below multiplies with it.
+  QuantizedWeight: [],
   Reshape: [{ inputs: [r([2, 6])], attributes: { shape: [3, 4] }, reference: ([x]) => [{ shape: [3, 4], data: (x as Nd).data }] }],
   Concat: [{ inputs: [r([2, 3]), r([1, 3]), int64([2], [2, 1])], attributes: { axis: 0, sized: true }, reference: ([a, b]) => [{ shape: [3, 3], data: [...(a as Nd).data, ...(b as Nd).data] }] }],
   Split: [{ inputs: [r([3, 2]), int64([2], [1, 2])], attributes: { sizes: [1, 2] }, reference: ([x]) => [{ shape: [1, 2], data: (x as Nd).data.slice(0, 2) }, { shape: [2, 2], data: (x as Nd).data.slice(2) }] }],
@@ -261,6 +264,39 @@ describe('every operation', () => {
       })
       expectClose(got.get(`d${i}`) ?? [], numeric, `gradient of input ${i}`)
     }
+  })
+
+  it('multiplies with a weight in 8 bits as its codes and scales say, to the rounding of the activations', async () => {
+    const random = createRandom(5)
+    const [rows, out, width] = [3, 7, 2 * QUANTIZED_BLOCK]
+    const normal = (count: number): Float32Array => Float32Array.from({ length: count }, () => random() * 2 - 1)
+    const [x, weight] = [normal(rows * width), normal(out * width)]
+    const { codes, scales } = quantize('w', weight, width)
+    const restored = weight.map((_, i) => ((codes[i] ?? NaN) - 128) * (scales[Math.floor(i / QUANTIZED_BLOCK)] ?? NaN))
+    restored.forEach((w, i) => expect(Math.abs(w - (weight[i] ?? NaN))).toBeLessThanOrEqual((scales[Math.floor(i / QUANTIZED_BLOCK)] ?? NaN) * 0.5001))
+    const graph = new Graph()
+    const quantized = at(graph.apply('QuantizedWeight', [graph.input('codes', [out, 2, QUANTIZED_BLOCK], 'uint8'), graph.input('scales', [out * 2])], { block: QUANTIZED_BLOCK }), 0)
+    graph.output('y', graph.matmul(graph.input('x', [rows, width]), quantized, { transB: true }))
+    const session = await GraphSession.create(graph, 1, { frozen: new Map<string, Float32Array | Uint8Array>([['codes', codes], ['scales', scales]]) })
+    const { y } = emptyArrays({ y: [rows, out] })
+    await session.run({ x: { data: x, dims: [rows, width] } }, { y })
+    await session.release()
+    y.data.forEach((got, i) => {
+      const [row, column] = [Math.floor(i / out), i % out]
+      let [wanted, bound] = [0, 0]
+      for (let block = 0; block < width; block += QUANTIZED_BLOCK) {
+        let largest = 0
+        let magnitude = 0
+        for (let k = block; k < block + QUANTIZED_BLOCK; k++) {
+          const w = restored[column * width + k] ?? NaN
+          wanted += (x[row * width + k] ?? NaN) * w
+          largest = Math.max(largest, Math.abs(x[row * width + k] ?? NaN))
+          magnitude += Math.abs(w)
+        }
+        bound += (magnitude * largest) / 254
+      }
+      expect(Math.abs(got - wanted)).toBeLessThan(bound * 1.01 + 1e-5)
+    })
   })
 
   it('says which node and which shapes do not fit', () => {
