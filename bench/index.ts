@@ -38,10 +38,11 @@ const benches: Record<string, Bench> = {
 
 const unknown = positionals.filter((name) => !Object.hasOwn(benches, name))
 if (unknown.length > 0) fail(`expected ${Object.keys(benches).join(', ')}, got ${unknown.join(', ')}`)
-const chosen = Object.entries(benches).filter(([name, { onlyByName }]) => (positionals.length > 0 ? positionals.includes(name) : !onlyByName))
-const known = chosen.flatMap(([, { cases }]) => cases ?? [])
+const named = Object.entries(benches).filter(([name, { onlyByName }]) => (positionals.length > 0 ? positionals.includes(name) : !onlyByName))
+const known = named.flatMap(([, { cases }]) => cases ?? [])
 const strange = (values.case?.split(',') ?? []).filter((name) => !known.includes(name))
 if (strange.length > 0) fail(`--case: expected ${known.length > 0 ? known.join(', ') : 'no case for this bench'}, got ${strange.join(', ')}`)
+const chosen = named.filter(([, { cases }]) => cases === undefined || casesOf(cases).length > 0)
 
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}, load ${loadavg()[0]!.toFixed(1)} at the start`)
 try {
