@@ -178,7 +178,10 @@ function fillRandom(data: Float32Array, seed: number): void {
 
 /** The upper half of each float32, rounded towards zero. */
 function toBfloat16(data: Float32Array): Uint16Array {
-  return Uint16Array.from(new Uint32Array(data.buffer), (word) => word >>> 16)
+  const words = new Uint32Array(data.buffer)
+  const halves = new Uint16Array(words.length)
+  for (let i = 0; i < words.length; i++) halves[i] = (words[i] ?? 0) >>> 16
+  return halves
 }
 
 function writeFully(descriptor: number, bytes: Uint8Array): void {
