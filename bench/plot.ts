@@ -23,7 +23,7 @@ export function plotCurves(title: string, curves: readonly Curve[]): string {
   chart.setOption({
     animation: false,
     backgroundColor: '#fff',
-    title: [{ text: title, left: 'center', textStyle: { fontSize: 14 } }, ...curves.map((curve, i) => ({ text: `${curve.title}: ms per token`, left: `${share * i + 7}%`, top: 30, textStyle: { fontSize: 12, fontWeight: 'normal' as const } }))],
+    title: [{ text: title, left: 'center', textStyle: { fontSize: 14 } }, ...curves.map((curve, i) => ({ text: `${curve.title}: ms per token`, left: `${share * i + 7}%`, top: 36, textStyle: { fontSize: 12, fontWeight: 'normal' as const } }))],
     grid: curves.map((_, i) => ({ left: `${share * i + 7}%`, width: `${share - 11}%`, top: 62, bottom: 45 })),
     xAxis: curves.map((_, gridIndex) => ({ gridIndex, type: 'value' as const, min: 0, max: 2048, interval: 512, name: 'context length, tokens', nameLocation: 'middle' as const, nameGap: 28 })),
     yAxis: curves.map((_, gridIndex) => ({ gridIndex, type: 'value' as const, min: 0 })),
