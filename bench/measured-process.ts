@@ -71,9 +71,9 @@ export async function measureProcess(command: string, args: readonly string[], e
  * The `drift` command line as a user's process, without npm around it.
  * @throws RefusedError where it calls the arguments bad usage.
  */
-export async function measureDrift(args: readonly string[]): Promise<MeasuredRun> {
+export async function measureDrift(args: readonly string[], environment: Record<string, string> = {}): Promise<MeasuredRun> {
   try {
-    return await measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), ...args])
+    return await measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), ...args], environment)
   } catch (error) {
     throw error instanceof ExitError && error.code === 2 ? new RefusedError(error.reason) : error
   }

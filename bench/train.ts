@@ -98,9 +98,11 @@ async function tinyStage(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'drift-bench-'))
   try {
     const workspace = join(folder, 'workspace')
-    await measureDrift(['demo', '--prepare', '--workspace', workspace, '--json'])
+    // The user's list of recent workspaces is not for benches.
+    const home = { DRIFT_HOME: folder }
+    await measureDrift(['demo', '--prepare', '--workspace', workspace, '--json'], home)
     const pairs = join(folder, 'seed-pairs.jsonl')
-    await measureDrift(['dataset', 'export', '--workspace', workspace, '--dataset', 'seed-pairs-1', '--output', pairs, '--json'])
+    await measureDrift(['dataset', 'export', '--workspace', workspace, '--dataset', 'seed-pairs-1', '--output', pairs, '--json'], home)
     const rows = readFileSync(pairs, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { prompt: unknown; chosen: unknown; rejected: unknown })
     const [batch, epochs] = [16, 2]
     return {
