@@ -7,6 +7,7 @@ import type { Graph, Value } from '../graph.ts'
 import { InputError } from '../input-error.ts'
 import { at } from '../ops/op.ts'
 import type { Tensor } from '../safetensors.ts'
+import { findNonFinite, nameWeights } from './checkpoint.ts'
 
 export type DecoderConfig = {
   layers: number
@@ -74,6 +75,7 @@ export function expectedWeights(config: DecoderConfig): WeightSpec[] {
  */
 export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, folder: string): Map<string, Tensor> {
   const specs = expectedWeights(config)
+  weights = nameWeights(config, weights, folder)
   if (weights.has(REWARD_HEAD)) specs.push({ name: REWARD_HEAD, shape: [1, config.hidden] })
   const checked = new Map<string, Tensor>()
   for (const { name, shape } of specs) {
@@ -85,7 +87,7 @@ export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string,
     if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) {
       throw new InputError(`${folder}: tensor "${name}": expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; do config.json and the weights belong together?`)
     }
-    const bad = tensor.data.findIndex(value => !Number.isFinite(value))
+    const bad = findNonFinite(tensor.data)
     if (bad >= 0) throw new InputError(`${folder}: tensor "${name}": expected finite numbers, got ${tensor.data[bad]} at index ${bad}; use an undamaged checkpoint`)
     checked.set(name, tensor)
   }

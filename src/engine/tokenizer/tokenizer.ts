@@ -2,9 +2,9 @@
  * Text to token ids and back, as Hugging Face's Rust `tokenizers` does it. Wraps @huggingface/tokenizers;
  * where that library differs from the original, tokenizer.json is rewritten before it sees it.
  */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
+import { isPresent } from '../entries.ts'
 import { InputError } from '../input-error.ts'
 import { readJsonObject } from '../json-file.ts'
 import { makeDecoder } from './decoder.ts'
@@ -52,10 +52,10 @@ export const BYTE_LEVEL_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?
 /** @throws InputError when tokenizer.json is missing, damaged, or of a kind that would be read wrongly. */
 export function loadTokenizer(folder: string): Tokenizer {
   const file = join(folder, 'tokenizer.json')
-  if (!existsSync(file)) {
+  if (!isPresent(file)) {
     throw new InputError(`expected tokenizer.json in ${folder}, found none; save the tokenizer there with AutoTokenizer.from_pretrained(…).save_pretrained("${folder}")`)
   }
-  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(path => existsSync(path)).map(readJsonObject)
+  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(isPresent).map(readJsonObject)
   return makeTokenizer(readJsonObject(file), Object.assign({}, ...config) as Json, file)
 }
 
