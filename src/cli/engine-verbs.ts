@@ -11,6 +11,7 @@ import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
 import type { Engine, Model, SampleRequest } from '../engine/engine.ts'
+import { resolveModel } from '../engine/hub.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -52,7 +53,7 @@ const SCORED_PAIRS = 8
 
 /** {text} to {ids}, in input order, no special tokens added. */
 export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void> {
-  const tokenizer = loadTokenizer(args.model)
+  const tokenizer = loadTokenizer(await resolveModel(args.model, io))
   for await (const { file, line, value } of readJsonRows(args.input)) {
     io.signal.throwIfAborted()
     if (typeof value.text !== 'string') throw new UsageError(`${file} line ${line}: expected {"text": a string}, got ${describe(value)}`)
@@ -63,6 +64,7 @@ export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void>
 /** Log-probabilities of both sides of every pair. */
 export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
   refuseAdapter(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
   const model = await loadModel(args.engine, args.model)
@@ -78,6 +80,7 @@ export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
 /** `n` completions of every prompt, ordered by prompt, then sample. */
 export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   refuseAdapter(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const config = readModelConfig(args.model)
   const renderer = loadRenderer(args.model)
   const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
@@ -107,6 +110,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
   const { keys, notes } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys)
   for (const text of notes) io.note(text)
   checkModelTarget(args.output)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
@@ -282,7 +286,7 @@ export function registerEngineVerbs(program: Command): void {
 
 function withEngine(command: Command): Command {
   return command
-    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
+    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3), or org/name[@revision] of the Hub')
     .option('--adapter <dir>', 'PEFT adapter on top of the model')
     .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
 }

@@ -32,7 +32,7 @@ function parseObject(file: string, parse: (text: string) => unknown): Record<str
   } catch (error) {
     throw new InputError(`expected JSON in ${file}: ${(error as Error).message.split('\n')[0]}; copy or download it again`)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError(`expected a JSON object in ${file}, got ${describeJson(value)}`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InputError(`expected a JSON object in ${file}, got ${Array.isArray(value) ? 'a list' : describeJson(value)}`)
   return value as Record<string, unknown>
 }
 

@@ -35,7 +35,7 @@ describe('configuration', () => {
   })
 
   test('rope settings of Transformers 4 and 5 are the same thing', () => {
-    const expected = { theta: 5e5, type: 'llama3', parameters: { factor: 8 } }
+    const expected = { theta: 5e5, type: 'llama3', parameters: { factor: 8, original_max_position_embeddings: 2048 } }
     expect(parseModelConfig({ ...base, rope_parameters: { rope_theta: 5e5, rope_type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
     expect(parseModelConfig({ ...base, rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
     expect(parseModelConfig({ ...base, rope_theta: 5e5, rope_scaling: { type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
@@ -47,7 +47,7 @@ describe('configuration', () => {
     ['a missing size', { hidden_size: undefined }, '"hidden_size" to be a positive whole number, got undefined'],
     ['heads that do not divide', { num_key_value_heads: 3 }, 'no multiple'],
     ['a quantised model', { quantization_config: { bits: 4 } }, 'quantised'],
-    ['another activation', { hidden_act: 'gelu' }, 'hidden_act "gelu"'],
+    ['another activation', { hidden_act: 'gelu' }, '"hidden_act": expected "silu" or "swish", got "gelu"'],
     ['a sliding window', { use_sliding_window: true, sliding_window: 128 }, 'sliding-window'],
   ])('%s is refused', (_, change, message) => {
     expect(() => parseModelConfig({ ...base, ...change }, 'config.json')).toThrow(message)

@@ -27,7 +27,7 @@ function changedModel(change: (weights: Map<string, Tensor>) => void): string {
 describe('a configuration', () => {
   it.each([
     [{ mlp_bias: true }, '"mlp_bias": expected false, got true'],
-    [{ sliding_window: 64 }, '"sliding_window": expected null, got 64'],
+    [{ sliding_window: 64 }, '"sliding_window": expected no sliding-window attention within the context of 128 positions, got 64'],
     [{ layer_types: ['full_attention', 'sliding_attention'] }, '"layer_types": expected only "full_attention", got "sliding_attention"'],
     [{ rope_parameters: { rope_type: 'yarn', rope_theta: 10000, factor: 4 } }, 'rope type "yarn" is not supported, expected default, linear or llama3'],
     [{ rope_scaling: { type: 'linear' } }, 'rope type linear: expected "factor" to be a positive number, got undefined'],
