@@ -11,8 +11,12 @@ export type RenderTemplate = (variables: Record<string, unknown>) => string
 const RENDER_LIMIT_MS = 10_000
 /** As Jinja's own sandbox (MAX_RANGE): a longer range fills memory before a time limit can strike. */
 const MAX_RANGE = 100_000
-/** Characters of text and list elements (counted as 16) that one rendering may make: within any process's memory, far above any chat. */
+/**
+ * What one rendering may make, in characters: within any process's memory, far above any chat. An element of a list
+ * counts as 16, a step as 100, because whatever it gives may go to the output.
+ */
 const MAX_MADE = 2 ** 29
+const STEP = 100
 /** Name of our trim inside templates; no identifier of theirs can hold a space. */
 const TRIM = 'python trim'
 
@@ -35,17 +39,18 @@ const LibraryInterpreter = Interpreter as unknown as new (environment: Environme
   evaluate(statement: { type: string } | undefined, environment: unknown): { value: unknown }
 }
 
-/** Time alone does not stop a list that doubles: it fills memory within a second, which ends the whole process. */
+/** Time alone does not stop a list that doubles: it fills memory within a second, and that ends the whole process. */
 class BoundedInterpreter extends LibraryInterpreter {
   private made = 0
 
   override evaluate(statement: { type: string } | undefined, environment: unknown): { value: unknown } {
     const result = super.evaluate(statement, environment)
+    this.made += STEP
     if (statement !== undefined && MAKES_VALUES.has(statement.type)) {
       const { value } = result
       this.made += typeof value === 'string' ? value.length : Array.isArray(value) ? 16 * value.length : 0
-      if (this.made > MAX_MADE) throw new Error('it makes more text and lists than any chat needs')
     }
+    if (this.made > MAX_MADE) throw new Error('it makes more text and lists than any chat needs')
     return result
   }
 }
