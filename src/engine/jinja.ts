@@ -15,7 +15,7 @@ const MAX_RANGE = 100_000
  * What one rendering may make, in characters: within any process's memory, far above any chat. An element of a list
  * counts as 16, a step as 100, because whatever it gives may go to the output.
  */
-const MAX_MADE = 2 ** 29
+const MAX_MADE = 2 ** 28
 const STEP = 100
 /** Name of our trim inside templates; no identifier of theirs can hold a space. */
 const TRIM = 'python trim'

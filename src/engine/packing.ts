@@ -4,7 +4,6 @@
  * completion attends the prompt and itself and counts positions from the prompt's end, so the prompt is computed
  * once, exactly. The last token of a completion predicts nothing and is not computed.
  */
-import { InputError } from './input-error.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { ropeTable } from './models/rope.ts'
 import type { RopeTable } from './models/rope.ts'
@@ -60,7 +59,6 @@ export function sequenceRow(ids: number[], lossMask?: readonly number[]): Packed
 
 /** @param columns labels per prediction; shorter lists are filled with id 0, to be ignored. */
 export function packRows(rows: readonly PackedRow[], config: DecoderConfig, columns: number): PackedBatch {
-  checkIds(rows, config)
   const T = Math.max(...rows.map(row => row.ids.length))
   const B = rows.length
   const real = rows.reduce((sum, row) => sum + row.ids.length, 0)
@@ -125,17 +123,6 @@ export function packRows(rows: readonly PackedRow[], config: DecoderConfig, colu
     feeds['unpad.k'] = { data: key.unpad, dims: [N * config.keyValueHeads] }
   }
   return { feeds, ids, tokens: real, starts, predictions: select.length }
-}
-
-/** onnxruntime would stop in the midst of a batch, or read another row for negative ids. */
-function checkIds(rows: readonly PackedRow[], { vocabulary }: DecoderConfig): void {
-  const check = (id: number): void => {
-    if (!(id >= 0 && id < vocabulary)) throw new InputError(`token id ${id} is outside the model's vocabulary of ${vocabulary} (vocab_size): do tokenizer and model belong together?`)
-  }
-  for (const { ids, predictions } of rows) {
-    ids.forEach(check)
-    for (const { labels } of predictions) labels.forEach(check)
-  }
 }
 
 /** Rows [N·heads, D] ↔ blocks [B, heads, T, D]: where each place of a block comes from, and where each row lies. */

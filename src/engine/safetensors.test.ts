@@ -91,6 +91,7 @@ describe('reading', () => {
     expect(() => readSafetensors(join(folder, 'round'))).toThrow('ELOOP): its links lead round in a circle')
     symlinkSync('gone', join(folder, 'nowhere'))
     expect(() => readSafetensors(join(folder, 'nowhere'))).toThrow('it is a link to a file that is not there')
+    for (const name of ['round', 'nowhere']) rmSync(join(folder, name))
     expect(() => readSafetensors(folder)).toThrow(InputError)
   })
 
