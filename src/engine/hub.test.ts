@@ -138,6 +138,14 @@ describe('fetching', () => {
     await expect(fetchModel('org/tiny', { environment: { ...environment, HF_HUB_OFFLINE: '1' } })).rejects.toThrow('HF_HUB_OFFLINE forbids')
   })
 
+  test('a copy that lost a file gets this one again', async () => {
+    const folder = await fetchModel()
+    rmSync(join(folder, readlinkSync(join(folder, 'model.safetensors'))))
+    seen = []
+    expect(readModelFolder(await fetchModel()).weights.size).toBeGreaterThan(0)
+    expect(seen.filter(({ url }) => url.includes('/resolve/'))).toHaveLength(1)
+  })
+
   test('HF_HUB_CACHE says where; two at once fetch once', async () => {
     environment.HF_HUB_CACHE = join(root, 'elsewhere')
     const [one, two] = await Promise.all([fetchModel(), fetchModel()])

@@ -4,9 +4,10 @@
  * resumed and checked. Names and variables are huggingface_hub's: HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE,
  * HF_HUB_OFFLINE.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isPresent } from './entries.ts'
 import { findCached, isOffline, isWanted, placeOfModel, repositoryFolder, shardsOf } from './hub-cache.ts'
 import type { Environment, HubId } from './hub-cache.ts'
 import { download, get, PATIENCE } from './hub-transfer.ts'
@@ -120,7 +121,8 @@ async function fetchFiles(fetching: Fetching, files: RemoteFile[], onBytes: ((co
       onBytes?.(file.size)
     }
     mkdirSync(dirname(link), { recursive: true })
-    rmSync(link, { force: true })
+    // Not rmSync, which overlooks links that lead nowhere.
+    if (isPresent(link)) unlinkSync(link)
     linkBlob(blob, link)
   }
 }

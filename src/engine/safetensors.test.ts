@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -91,7 +91,7 @@ describe('reading', () => {
     expect(() => readSafetensors(join(folder, 'round'))).toThrow('ELOOP): its links lead round in a circle')
     symlinkSync('gone', join(folder, 'nowhere'))
     expect(() => readSafetensors(join(folder, 'nowhere'))).toThrow('it is a link to a file that is not there')
-    for (const name of ['round', 'nowhere']) rmSync(join(folder, name))
+    for (const name of ['round', 'nowhere']) unlinkSync(join(folder, name))
     expect(() => readSafetensors(folder)).toThrow(InputError)
   })
 
