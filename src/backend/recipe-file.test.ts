@@ -98,6 +98,7 @@ describe('what a recipe names', () => {
   })
 
   it('a model of the Hub that is not here yet is fetched by the run, so only offline it is an issue', () => {
+    const workspace = aLabWorkspace()
     const before = process.env.HF_HUB_OFFLINE
     try {
       process.env.HF_HUB_OFFLINE = '0'
