@@ -136,7 +136,7 @@ test('what is whole is scored', async () => {
 
 test('anything else is scored or refused: no crash, no hang, no memory without bound', { timeout: 120_000 }, async () => {
   const outcomes = { scored: 0, refused: 0, failed: 0 }
-  for (const how of fc.sample(damage, { seed: 20251004, numRuns: 300 })) {
+  for (const how of fc.sample(damage, { seed: 20251004, numRuns: 240 })) {
     const { outcome, message, rss } = await score(apply(how))
     outcomes[outcome]++
     expect(outcome, `${JSON.stringify(how)}: ${message}`).not.toBe('failed')
