@@ -13,6 +13,7 @@ import type { RenderedPair, Renderer, TruncationMode } from '../engine/chat-temp
 import { checkAdapterFolder } from '../engine/adapter-folder.ts'
 import type { Engine, LoadOptions, Model, PolicyMismatch, SampleRequest, SampleSettings } from '../engine/engine.ts'
 import { gigabytes } from '../engine/memory.ts'
+import { resolveModel } from '../engine/hub.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
@@ -60,7 +61,7 @@ const SCORED_PAIRS = 8
 
 /** {text} to {ids}, in input order, no special tokens added. */
 export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void> {
-  const tokenizer = loadTokenizer(args.model)
+  const tokenizer = loadTokenizer(await resolveModel(args.model, io))
   for await (const { file, line, value } of readJsonRows(args.input)) {
     io.signal.throwIfAborted()
     if (typeof value.text !== 'string') throw new UsageError(`${file} line ${line}: expected {"text": a string}, got ${describe(value)}`)
@@ -71,6 +72,7 @@ export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void>
 /** Log-probabilities of both sides of every pair. */
 export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
   const options = adapterOption(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
   const model = await loadModel(args.engine, args.model, options)
@@ -86,6 +88,7 @@ export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
 /** `n` completions of every prompt, ordered by prompt, then sample. */
 export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   const options = adapterOption(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const config = readModelConfig(args.model)
   const renderer = loadRenderer(args.model)
   const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
@@ -124,6 +127,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
   const newAdapter = toLoraSettings(keys)
   if (newAdapter && args.adapter !== undefined) throw new UsageError('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
   checkModelTarget(args.output)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
@@ -308,7 +312,7 @@ export function registerEngineVerbs(program: Command): void {
 
 function withEngine(command: Command): Command {
   return command
-    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
+    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3), or org/name[@revision] of the Hub')
     .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
     .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
 }

@@ -12,6 +12,7 @@ import { readModelFolder, writeModelFolder } from './model-folder.ts'
 import type { ModelConfig } from './model-folder.ts'
 import { checkWeights, EMBEDDING, LM_HEAD, REWARD_HEAD } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import { refuseDropout } from './models/config-keys.ts'
 import { decoderConfig } from './models/index.ts'
 import { completionPlaces, contextLength, packRows, RopeTables } from './packing.ts'
 import { createRandom } from './rng.ts'
@@ -183,6 +184,7 @@ class EmbeddedModel implements Model {
   }
 
   private async train(open: () => Promise<OpenTask>, config: TrainConfig, hooks: TrainHooks | undefined): Promise<void> {
+    refuseDropout(this.modelConfig.raw, `${this.folder}, config.json`)
     // Each session keeps the memory of its largest run: give it back before training takes its own.
     await this.releaseSessions()
     const task = await open()
