@@ -1,36 +1,68 @@
 /**
- * npm run bench -- [demo|interface|install|memory …] [--full] [--retrain] [--seed N]: measurements beside their
- * thresholds. They inform, they do not judge: the exit code is 0 unless something could not be measured.
+ * npm run bench -- [demo|interface|install|memory|train|sample|iteration|scale …] [--full] [--retrain] [--seed N]
+ * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
+ * unless something could not be measured. train, sample and iteration install the peers they compare with on first
+ * use (gigabytes) and take minutes, scale makes large models: they run only where they are named.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { SetupError } from '../scripts/setup.mjs'
 import { measureDemo } from './demo.ts'
-import { printFigure } from './figure.ts'
+import { type Absence, type Figure, printFigure } from './figure.ts'
 import { measureInstall } from './install.ts'
 import { measureInterface } from './interface.ts'
+import { measureIteration } from './iteration.ts'
 import { measureMemory } from './memory.ts'
+import { measureSample, SAMPLE_CASES } from './sample.ts'
+import { measureScale, SCALE_CASES } from './scale.ts'
+import { measureTrain, TRAIN_CASES } from './train.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { full: { type: 'boolean', default: false }, retrain: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+  options: { full: { type: 'boolean', default: false }, retrain: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' }, case: { type: 'string' }, rounds: { type: 'string', default: '3' } },
 })
-const benches = {
-  demo: () => measureDemo({ full: values.full, retrain: values.retrain, seed: Number(values.seed) }),
-  interface: () => measureInterface(),
-  install: () => measureInstall(),
-  memory: () => measureMemory(),
-}
-type BenchName = keyof typeof benches
+const rounds = Number(values.rounds)
+if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds: expected a whole number from 1, got ${values.rounds}`)
 
-const isBench = (name: string): name is BenchName => Object.hasOwn(benches, name)
-const unknown = positionals.filter((name) => !isBench(name))
-if (unknown.length > 0) {
-  console.error(`npm run bench: expected ${Object.keys(benches).join(', ')}, got ${unknown.join(', ')}`)
-  process.exit(2)
+type Bench = { measure: () => AsyncGenerator<Figure | Absence>; onlyByName?: true; cases?: readonly string[] }
+const benches: Record<string, Bench> = {
+  demo: { measure: () => measureDemo({ full: values.full, retrain: values.retrain, seed: Number(values.seed) }) },
+  interface: { measure: measureInterface },
+  install: { measure: measureInstall },
+  memory: { measure: measureMemory },
+  train: { measure: () => measureTrain({ cases: casesOf(TRAIN_CASES), rounds }), cases: TRAIN_CASES, onlyByName: true },
+  sample: { measure: () => measureSample({ cases: casesOf(SAMPLE_CASES), rounds }), cases: SAMPLE_CASES, onlyByName: true },
+  iteration: { measure: () => measureIteration({ rounds }), onlyByName: true },
+  scale: { measure: () => measureScale({ cases: casesOf(SCALE_CASES), rounds }), cases: SCALE_CASES, onlyByName: true },
 }
-const chosen = positionals.length > 0 ? positionals.filter(isBench) : (Object.keys(benches) as BenchName[])
+
+const unknown = positionals.filter((name) => !Object.hasOwn(benches, name))
+if (unknown.length > 0) fail(`expected ${Object.keys(benches).join(', ')}, got ${unknown.join(', ')}`)
+const named = Object.entries(benches).filter(([name, { onlyByName }]) => (positionals.length > 0 ? positionals.includes(name) : !onlyByName))
+const known = named.flatMap(([, { cases }]) => cases ?? [])
+const strange = (values.case?.split(',') ?? []).filter((name) => !known.includes(name))
+if (strange.length > 0) fail(`--case: expected ${known.length > 0 ? known.join(', ') : 'no case for this bench'}, got ${strange.join(', ')}`)
+const chosen = named.filter(([, { cases }]) => cases === undefined || casesOf(cases).length > 0)
+
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}, load ${loadavg()[0]!.toFixed(1)} at the start`)
-for (const name of chosen) {
-  console.log(`\n${name}`)
-  for await (const figure of benches[name]()) printFigure(figure)
+try {
+  for (const [name, { measure }] of chosen) {
+    console.log(`\n${name}`)
+    for await (const figure of measure()) printFigure(figure)
+  }
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error
+  console.error(`npm run bench: ${error.message}`)
+  process.exit(1)
+}
+
+/** Of a bench's cases those that --case names; all where it is left out. */
+function casesOf(all: readonly string[]): string[] {
+  const wanted = values.case?.split(',')
+  return all.filter((name) => wanted?.includes(name) ?? true)
+}
+
+function fail(message: string): never {
+  console.error(`npm run bench: ${message}`)
+  process.exit(2)
 }

@@ -1,10 +1,11 @@
 """Makes the project's own reference fixtures in tests/reference/golden from the project's own texts.
 
-    python scripts/reference.py            (torch 2.13, transformers 5.23, trl 1.16, tokenizers 0.23)
+    python scripts/reference.py            (torch 2.13, transformers 5.24, trl 1.16, peft 0.21, tokenizers 0.23)
 
 Tiny random models in Hugging Face layout with what PyTorch and TRL computed on them in float32 on one thread:
 token ids, rendered pairs with per-token log-probabilities, greedy tokens and the kept part of a top-p distribution,
-gradients of the first DPO step, and ten steps of TRL's DPOTrainer with their metrics and final weights.
+gradients of the first DPO step, and ten steps of TRL's DPOTrainer with their metrics and final weights; each loss's
+first step under another reference, a run with accumulation and clipping, learning-rate schedules, and LoRA (PEFT).
 The tests that read them need neither Python nor network.
 """
 import json
@@ -14,9 +15,10 @@ import sys
 
 import torch
 from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen3Config
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast, Qwen3Config, get_scheduler
 from trl import DPOConfig, DPOTrainer
 
 torch.set_num_threads(1)
@@ -132,7 +134,109 @@ def make(name, config, tok):
         dump(f"{golden}/dpo-{run}.json", {"config": {**options, "scheduler": options["lr_scheduler_type"], "beta": beta, "max_length": 256, "max_grad_norm": 1.0, "per_device_train_batch_size": len(rows), "max_steps": 10, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8}, "log": log})
         save_file({k: v.detach().clone().contiguous() for k, v in trainer.model.state_dict().items() if not (config.tie_word_embeddings and k == "lm_head.weight")}, f"{golden}/dpo-{run}.safetensors")
 
+    make_losses(folder, golden, rows, tensors, config, tok)
+    make_accumulated(folder, golden, rows, tok)
+    make_lora(name, folder, golden, rows, tensors, tok)
 
+
+def trainer_of(model, rows, tok, reference=None, **options):
+    common = dict(output_dir="/tmp/reference", per_device_train_batch_size=len(rows), beta=0.1, max_length=256, max_grad_norm=1.0, logging_steps=1, report_to=[], use_cpu=True, bf16=False, fp16=False, save_strategy="no", gradient_checkpointing=False, seed=42)
+    return DPOTrainer(model=model, ref_model=reference, args=DPOConfig(**{**common, **options}), train_dataset=Dataset.from_list(rows), processing_class=tok)
+
+
+def first_step(trainer):
+    """TRL's loss on the whole batch and the gradients of everything that is trained."""
+    batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+    loss = trainer.compute_loss(trainer.model, batch)
+    loss.backward()
+    gradients = {key: value.grad.clone() for key, value in trainer.model.named_parameters() if value.grad is not None}
+    return loss.item(), gradients, torch.stack([g.norm() for g in gradients.values()]).norm().item()
+
+
+LOSSES = {
+    "sigmoid": dict(loss_type=["sigmoid"]),
+    # A beta at which some pairs are beyond the hinge.
+    "hinge": dict(loss_type=["hinge"], beta=3.0),
+    "ipo": dict(loss_type=["ipo"]),
+    "sigmoid_norm": dict(loss_type=["sigmoid_norm"], beta=2.0),
+    "robust": dict(loss_type=["robust"], label_smoothing=0.2),
+    "sft": dict(loss_type=["sft"]),
+    "mixed": dict(loss_type=["sigmoid", "hinge", "ipo", "sigmoid_norm", "robust", "sft"], loss_weights=[0.7, 0.5, 0.02, 3.0, 0.4, 0.3], label_smoothing=0.1, beta=2.0),
+    # Without label_smoothing in its formula: as without.
+    "smoothed": dict(loss_type=["sigmoid"], label_smoothing=0.3),
+}
+
+
+def make_losses(folder, golden, rows, tensors, config, tok):
+    torch.manual_seed(11)
+    reference = AutoModelForCausalLM.from_config(config).float().eval()
+    logps = {side: [token_logps(reference, *pair[i][:2]).sum().item() for pair in tensors] for i, side in enumerate(("chosen", "rejected"))}
+    runs, kept = {}, {}
+    for name, options in LOSSES.items():
+        loss, gradients, norm = first_step(trainer_of(AutoModelForCausalLM.from_pretrained(folder).float(), rows, tok, reference, **options))
+        runs[name] = {"config": {"beta": 0.1, "label_smoothing": 0.0, "loss_weights": None, **options}, "loss": loss, "grad_norm": norm}
+        for key in ("model.layers.0.self_attn.q_proj.weight", "model.layers.1.mlp.down_proj.weight", "model.norm.weight"):
+            kept[f"{name} {key}"] = gradients[key]
+    dump(f"{golden}/dpo-losses.json", {"reference": logps, "runs": runs})
+    save_file(kept, f"{golden}/dpo-losses.safetensors")
+
+
+def make_accumulated(folder, golden, rows, tok):
+    """Each step sees all rows, so that the order of the data, which is the trainer's own, does not count."""
+    options = dict(per_device_train_batch_size=len(rows) // 2, gradient_accumulation_steps=2, max_steps=8, learning_rate=1e-3, lr_scheduler_type="constant_with_warmup", warmup_steps=3, max_grad_norm=0.5, optim="adamw_torch")
+    trainer = trainer_of(AutoModelForCausalLM.from_pretrained(folder).float(), rows, tok, **options)
+    trainer.train()
+    dump(f"{golden}/dpo-accumulated.json", {"config": options, "log": [entry for entry in trainer.state.log_history if "loss" in entry]})
+
+
+LORA = {
+    "llama-untied": dict(r=4, lora_alpha=16, target_modules="all-linear"),
+    "qwen3-tied": dict(r=3, lora_alpha=6, target_modules=["q_proj", "mlp.down_proj"], use_rslora=True),
+}
+
+
+def make_lora(name, folder, golden, rows, tensors, tok):
+    def save(model, path):
+        model.save_pretrained(path, selected_adapters=["default"])
+        os.remove(f"{path}/README.md")
+
+    torch.manual_seed(13)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(folder).float(), LoraConfig(task_type="CAUSAL_LM", **LORA[name]))
+    model.peft_config["default"].base_model_name_or_path = name
+    for key, value in model.named_parameters():
+        # Not PEFT's zeros: under them the gradients of A vanish.
+        if "lora_B" in key:
+            torch.nn.init.normal_(value, std=0.05)
+    save(model, f"{golden}/lora-init")
+    with torch.no_grad():
+        scores = [{side: token_logps(model, *pair[i][:2]).tolist() for i, side in enumerate(("chosen", "rejected"))} for pair in tensors]
+    load = lambda: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder).float(), f"{golden}/lora-init", is_trainable=True)
+    loss, gradients, norm = first_step(trainer_of(load(), rows, tok))
+    save_file({key.replace(".default", ""): value for key, value in gradients.items()}, f"{golden}/dpo-lora-first-grad.safetensors")
+
+    options = dict(optim="adamw_torch", learning_rate=5e-3, lr_scheduler_type="constant", max_steps=10, weight_decay=0.01)
+    trainer = trainer_of(load(), rows, tok, **options)
+    trainer.train()
+    dump(f"{golden}/dpo-lora.json", {"config": options, "log": [entry for entry in trainer.state.log_history if "loss" in entry], "token_logps": scores, "first": {"loss": loss, "grad_norm": norm}})
+    save(trainer.model, f"{golden}/lora-final")
+
+
+def make_schedules():
+    schedules = []
+    for scheduler, warmup, total in [("linear", 0, 5), ("linear", 3, 11), ("cosine", 0, 7), ("cosine", 4, 10), ("constant", 2, 6), ("constant_with_warmup", 0, 4), ("constant_with_warmup", 3, 6)]:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-4)
+        schedule = get_scheduler(scheduler, optimizer, num_warmup_steps=warmup, num_training_steps=total)
+        rates = []
+        for _ in range(total):
+            rates.append(schedule.get_last_lr()[0])
+            optimizer.step()
+            schedule.step()
+        schedules.append({"lr_scheduler_type": scheduler, "warmup_steps": warmup, "steps": total, "learning_rate": 2e-4, "rates": rates})
+    dump(os.path.join(ROOT, "schedules.json"), schedules)
+
+
+os.makedirs(ROOT, exist_ok=True)
+make_schedules()
 tok = tokenizer()
 for name, config in configs(len(tok)):
     make(name, config, tok)

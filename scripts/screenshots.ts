@@ -37,6 +37,7 @@ const shots: Shot[] = [
   { name: 'run', path: '/runs/drift-seed1' },
   { name: 'run-health', path: '/runs/drift-seed1?tab=health' },
   { name: 'run-samples', path: '/runs/drift-seed1?tab=samples' },
+  { name: 'run-tokens', path: '/runs/drift-seed1?tab=samples&pair=3' },
   { name: 'run-evaluation', path: '/runs/drift-seed1?tab=evaluation' },
   { name: 'compare-scores', path: '/compare' },
   { name: 'compare-curves', path: '/compare?tab=curves' },

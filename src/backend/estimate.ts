@@ -24,7 +24,7 @@ export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden
 /** Null figures where they cannot be known. */
 export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
   const folder = baseFolder(path, recipe)
-  if (!existsSync(folder)) return { seconds: null, memoryBytes: null, diskBytes: null }
+  if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, diskBytes: null }
   const config = readModelConfig(folder)
   const parameters = countParameters(config)
   const { training } = recipe

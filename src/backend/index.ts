@@ -9,6 +9,7 @@ import { conversationsApi } from './api/conversations.ts'
 import { datasetsApi } from './api/datasets.ts'
 import { demoApi } from './api/demo.ts'
 import { importsApi } from './api/imports.ts'
+import { inspectionsApi } from './api/inspections.ts'
 import { jobsApi } from './api/jobs.ts'
 import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
@@ -64,6 +65,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...signalsApi(session),
       ...datasetsApi(session),
       ...runsApi(session),
+      ...inspectionsApi(session),
       ...demoApi(session),
       ...comparisonsApi(session),
       ...jobsApi(session),

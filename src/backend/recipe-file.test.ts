@@ -97,6 +97,20 @@ describe('what a recipe names', () => {
     expect(() => requireRecipe({ recipe, issues, translated: [] })).toThrow(/^recipe: model_name_or_path: .*models\/bass/)
   })
 
+  it('a model of the Hub that is not here yet is fetched by the run, so only offline it is an issue', () => {
+    const workspace = aLabWorkspace()
+    const before = process.env.HF_HUB_OFFLINE
+    try {
+      process.env.HF_HUB_OFFLINE = '0'
+      expect(readRecipe(aRecipe('drift', { model_name_or_path: 'nobody-has/this-model' }), workspace).issues.map(({ path }) => path)).not.toContain('model_name_or_path')
+      process.env.HF_HUB_OFFLINE = '1'
+      expect(readRecipe(aRecipe('drift', { model_name_or_path: 'nobody-has/this-model' }), workspace).issues).toContainEqual({ path: 'model_name_or_path', message: 'expected a folder, or a model of the Hub that is here already (HF_HUB_OFFLINE is set), got nobody-has/this-model' })
+    } finally {
+      if (before === undefined) delete process.env.HF_HUB_OFFLINE
+      else process.env.HF_HUB_OFFLINE = before
+    }
+  })
+
   it.runIf(existsSync(base))('has its size estimated, and its time once something was measured', () => {
     const workspace = aWorkspace()
     const recipe = requireRecipe(readRecipe(aRecipe('drift'), workspace))

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
+import { findModel, isOffline } from '../engine/hub-cache.ts'
 import { readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -147,12 +148,14 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
 
   const model = recipe.model_name_or_path
   try {
-    const { max_position_embeddings: context } = readModelConfig(inWorkspace(model))
+    const folder = findModel(model, path)
+    if (folder === null && isOffline(process.env)) throw new UsageError(`expected a folder, or a model of the Hub that is here already (HF_HUB_OFFLINE is set), got ${model}`)
+    // A model that is still to be fetched is checked when the run has fetched it.
+    const context = folder === null ? Infinity : readModelConfig(folder).max_position_embeddings
     const samplings = [...(recipe.recipe === 'dpo' ? [] : [{ where: 'sampling', ...recipe.sampling }]), ...recipe.evaluation.map((evaluation, i) => ({ where: `evaluation.${i}`, ...evaluation }))]
     for (const { where, max_new_tokens: length } of samplings) if (length >= context) add(`${where}.max_new_tokens`, `expected room for a prompt within the model's context of ${context} tokens, got ${length}`)
   } catch (error) {
-    const fromHub = !existsSync(inWorkspace(model)) && /^[\w.-]+\/[\w.-]+$/.test(model)
-    add('model_name_or_path', `${(error as Error).message}${fromHub ? `. Models of the Hub are not fetched yet: download ${model} and name its folder` : ''}`)
+    add('model_name_or_path', (error as Error).message)
   }
 
   const dataset = (where: string, name: string, kind: DatasetKind): Dataset | null => {

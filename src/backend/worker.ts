@@ -1,5 +1,5 @@
 /**
- * The process of one run (or of the built-in experiment's preparation): under Node a child with an IPC channel, under Electron a utility process. A native crash
+ * The process of one run (or of the built-in experiment's preparation, or of the token view): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -18,6 +18,10 @@ const channel = port ? portChannel(port) : processChannel()
 if ('prepare' in args) {
   const { prepareWorker } = await import('./demo/prepare-worker.ts')
   await prepareWorker(args, channel)
+} else if ('inspect' in args) {
+  const { inspectWorker } = await import('./inspect/inspect-worker.ts')
+  const { embeddedEngine } = await import('../engine/embedded.ts')
+  await inspectWorker(args, channel, embeddedEngine)
 } else {
   const { embeddedEngine } = await import('../engine/embedded.ts')
   await runWorker(args, channel, embeddedEngine)

@@ -96,6 +96,32 @@ describe('sample', () => {
     }
   })
 
+  test('a stop text ends the completion wherever tokens part it, and is not shown', async () => {
+    const file = write('prompts.jsonl', prompts.slice(0, 1))
+    const [free, stopped] = [outside(), outside()]
+    await runSample(sampleArgs(file, { n: 4, maxNewTokens: 40 }), free)
+    // Two characters out of the middle of what is drawn.
+    const texts = free.rows.map(row => row.text as string)
+    const stop = texts[0]?.slice(10, 12) ?? ''
+    await runSample(sampleArgs(file, { n: 4, maxNewTokens: 40, stop: [stop] }), stopped)
+    expect(stopped.rows.map(row => row.text)).toEqual(texts.map(text => (text.includes(stop) ? text.slice(0, text.indexOf(stop)) : text)))
+    expect(stopped.rows[0]?.finish_reason).toBe('stop')
+    expect((stopped.rows[0]?.completion_ids as number[]).length).toBeLessThan((free.rows[0]?.completion_ids as number[]).length)
+  })
+
+  test('filters reach the engine, which says what it cannot use', async () => {
+    const file = write('prompts.jsonl', prompts)
+    const [greedy, first] = [outside(), outside()]
+    await runSample(sampleArgs(file, { greedy: true }), greedy)
+    await runSample(sampleArgs(file, { topK: 1 }), first)
+    expect(first.rows).toEqual(greedy.rows)
+    const penalised = outside()
+    await runSample(sampleArgs(file, { greedy: true, repetitionPenalty: 1e6 }), penalised)
+    for (const row of penalised.rows) expect(new Set(row.completion_ids as number[]).size).toBe((row.completion_ids as number[]).length)
+    await expect(runSample(sampleArgs(file, { minP: 2 }), outside())).rejects.toThrow('min_p: expected a number from 0 to 1, got 2')
+    await expect(runSample(sampleArgs(file, { int8: true }), outside())).rejects.toThrow('int8 weights: expected rows of a multiple of 32 numbers')
+  })
+
   test('seeds belong to samples', () => {
     const seeds = new Set(Array.from({ length: 1000 }, (_, i) => sampleSeed(42, i % 50, Math.floor(i / 50))))
     expect(seeds.size).toBe(1000)
@@ -144,6 +170,24 @@ describe('train', () => {
     expect(io.notes.join('\n')).toContain('1 of 7 rows dropped, because the prompt alone fills max_length 100 (line 7)')
   })
 
+  test('use_peft writes an adapter whose reference is the model; --adapter goes on from it', async () => {
+    const [first, second, third] = [outside(), outside(), outside()]
+    const [begun, continued] = [join(folder, 'begun'), join(folder, 'continued')]
+    const keys = { ...trainArgs().keys, learning_rate: '1e-2', lr_scheduler_type: 'constant' }
+    await runTrain(trainArgs({ output: begun, keys: { ...keys, use_peft: 'true', lora_r: '4', lora_target_modules: 'all-linear' } }), first)
+    expect(first.rows[0]).toMatchObject({ 'rewards/margins': 0 })
+    expect(first.rows.at(-1)).toEqual({ model_path: begun })
+    expect(JSON.parse(readFileSync(join(begun, 'adapter_config.json'), 'utf8'))).toMatchObject({ base_model_name_or_path: model, r: 4, lora_alpha: 32 })
+    expect(existsSync(join(begun, 'model.safetensors'))).toBe(false)
+    await runTrain(trainArgs({ output: continued, adapter: begun, keys }), second)
+    // Its own start is the reference.
+    expect(second.rows[0]).toMatchObject({ 'rewards/margins': 0 })
+    expect(second.rows[0]?.['logps/chosen']).not.toBe(first.rows[0]?.['logps/chosen'])
+    const prompts = write('prompts.jsonl', [{ prompt_ids: [5, 6, 7] }])
+    await runSample({ ...sampleArgs(prompts), adapter: continued }, third)
+    expect((third.rows[0]?.completion_ids as number[]).length).toBeGreaterThan(0)
+  })
+
   test('an interruption leaves no folder', async () => {
     const controller = new AbortController()
     const io = { ...outside(controller.signal), writeRow: async () => controller.abort() }
@@ -152,7 +196,9 @@ describe('train', () => {
   })
 
   test('what cannot be done is refused before anything is computed', async () => {
-    await expect(runTrain(trainArgs({ adapter: 'x' }), outside())).rejects.toThrow('LoRA adapters are not available yet')
+    await expect(runTrain(trainArgs({ adapter: join(folder, 'x') }), outside())).rejects.toThrow('expected an adapter folder')
+    await expect(runScore({ model, data: pairs, adapter: model, engine: 'embedded' }, outside())).rejects.toThrow('this is a model folder')
+    await expect(runTrain(trainArgs({ adapter: join(model, 'golden', 'lora-init'), keys: { use_peft: 'true' } }), outside())).rejects.toThrow('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
     await expect(runTrain(trainArgs({ engine: 'torch' }), outside())).rejects.toThrow('--engine torch is not available yet')
     await expect(runTrain(trainArgs({ keys: { betta: '1' } }), outside())).rejects.toThrow('did you mean "beta"')
     await expect(runTrain(trainArgs({ config: write('list.yaml', '- a\n') }), outside())).rejects.toThrow('expected "key: value" lines')

@@ -1,27 +1,32 @@
 /**
- * The verbs that use an engine on files, without a workspace: tokenize, score, sample, train. JSON lines on
+ * The verbs that use an engine on files, without a workspace: tokenize, score, inspect, sample, train. JSON lines on
  * stdout, everything else on stderr. Each verb is a function of its arguments and its outside world (`VerbIo`).
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import { parse as parseYaml } from 'yaml'
 import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
+import { checkAdapterFolder } from '../engine/adapter-folder.ts'
 import type { Device } from '../engine/device.ts'
-import { DEVICES } from '../engine/device.ts'
-import type { Engine, Model, SampleRequest } from '../engine/engine.ts'
+import type { Engine, LoadOptions, Model, PolicyMismatch, SampleRequest, SampleSettings } from '../engine/engine.ts'
+import { gigabytes } from '../engine/memory.ts'
+import { resolveModel } from '../engine/hub.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
+import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
+import { aboveZero, numberWithin, positiveInteger, stopText, topP, truncationMode, wholeNumber, withEngine } from './engine-options.ts'
+import type { EngineName } from './engine-options.ts'
+import { registerInspectVerb } from './inspect-verb.ts'
 import { interruption } from './interruption.ts'
 import { describe, readJsonRows } from './json-rows.ts'
 import type { JsonRow } from './json-rows.ts'
 import { countSteps, metricWindow } from './metric-window.ts'
 import { checkText, isBadInput, readPairs } from './pair-rows.ts'
-import { readTrainingKeys, toDpoConfig } from './training-keys.ts'
+import { readTrainingKeys, toDpoConfig, toLoraSettings } from './training-keys.ts'
 
 export type VerbIo = {
   /** One JSON line on stdout; resolves when more may be written. */
@@ -31,7 +36,6 @@ export type VerbIo = {
   signal: AbortSignal
 }
 
-type EngineName = 'embedded' | 'torch'
 export type TokenizeArgs = { model: string; input: string }
 export type ScoreArgs = { model: string; data: string; adapter?: string; engine: EngineName; device?: Device }
 export type SampleArgs = {
@@ -39,6 +43,10 @@ export type SampleArgs = {
   n: number; temperature: number; topP: number; seed: number; greedy: boolean; batchSize: number
   /** Left out: 256, or what the longest prompt leaves of the model's context. */
   maxNewTokens?: number
+  topK?: number; minP?: number; repetitionPenalty?: number
+  /** Texts that end a completion; the text that is shown ends before them. */
+  stop?: string[]
+  int8?: boolean
 }
 export type TrainArgs = {
   model: string; data: string; output: string; adapter?: string; engine: EngineName; device?: Device
@@ -54,7 +62,7 @@ const SCORED_PAIRS = 8
 
 /** {text} to {ids}, in input order, no special tokens added. */
 export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void> {
-  const tokenizer = loadTokenizer(args.model)
+  const tokenizer = loadTokenizer(await resolveModel(args.model, io))
   for await (const { file, line, value } of readJsonRows(args.input)) {
     io.signal.throwIfAborted()
     if (typeof value.text !== 'string') throw new UsageError(`${file} line ${line}: expected {"text": a string}, got ${describe(value)}`)
@@ -64,10 +72,11 @@ export async function runTokenize(args: TokenizeArgs, io: VerbIo): Promise<void>
 
 /** Log-probabilities of both sides of every pair. */
 export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const pairs = await readPairs(args.data, loadRenderer(args.model), { context, maxLength: null, truncationMode: 'keep_start', maxPromptLength: null, maxCompletionLength: null }, io.note)
-  const model = await loadModel(args, io)
+  const model = await loadModel(args, options, io)
   try {
     for await (const { pair, chosen, rejected } of scorePairs(model, pairs, io.signal)) {
       await io.writeRow({ chosen: scoredSide(pair.chosenText, pair.promptIds, pair.chosenIds, chosen), rejected: scoredSide(pair.rejectedText, pair.promptIds, pair.rejectedIds, rejected) })
@@ -79,22 +88,30 @@ export async function runScore(args: ScoreArgs, io: VerbIo): Promise<void> {
 
 /** `n` completions of every prompt, ordered by prompt, then sample. */
 export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const config = readModelConfig(args.model)
   const renderer = loadRenderer(args.model)
   const prompts = await readPrompts(args.prompts, renderer, { context: config.max_position_embeddings, vocabulary: config.vocab_size })
   const maxNewTokens = limitNewTokens(args.maxNewTokens, Math.max(...prompts.map(ids => ids.length)), config.max_position_embeddings, io.note)
   const eosIds = readEosIds(resolve(args.model), config)
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
-  const model = await loadModel(args, io)
+  const model = await loadModel(args, options, io)
   try {
-    const settings = { temperature: args.temperature, top_p: args.topP, max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds }
-    for await (const batch of model.sample(requests, settings, io.signal)) {
+    const decode = (ids: readonly number[]): string => renderer.tokenizer.decode([...ids], { skipSpecial: true })
+    const stops = args.stop ?? []
+    const settings: SampleSettings = {
+      temperature: args.temperature, top_p: args.topP, top_k: args.topK ?? 0, min_p: args.minP ?? 0, repetition_penalty: args.repetitionPenalty ?? 1,
+      max_new_tokens: maxNewTokens, greedy: args.greedy || args.temperature === 0, batch_size: args.batchSize, eosIds,
+      ...(stops.length > 0 && { stop: createStopCheck(decode, stops) }), ...(args.int8 && { weights: 'int8' }),
+    }
+    const onPolicyMismatch = ({ klPerToken, tokens }: PolicyMismatch): void => io.note(tokens === 0 ? 'int8: no token was drawn with 8-bit weights' : `int8: KL(float32 || int8) is ${klPerToken.toPrecision(3)} nats per token over ${tokens} tokens of these completions`)
+    for await (const batch of model.sample(requests, settings, io.signal, { onPolicyMismatch })) {
       for (const { index, completionIds, finishReason } of batch) {
-        const shown = finishReason === 'stop' ? completionIds.slice(0, -1) : completionIds
+        const shown = eosIds.includes(completionIds.at(-1) ?? -1) ? completionIds.slice(0, -1) : completionIds
         await io.writeRow({
           prompt_index: Math.floor(index / args.n), sample_index: index % args.n,
-          completion_ids: completionIds, text: renderer.tokenizer.decode(shown, { skipSpecial: true }), finish_reason: finishReason,
+          completion_ids: completionIds, text: cutAtStop(decode(shown), stops), finish_reason: finishReason,
         })
       }
     }
@@ -103,16 +120,19 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   }
 }
 
-/** DPO as TRL's DPOTrainer; the reference is the model as it was loaded. */
+/** DPO as TRL's DPOTrainer; the reference is the model as it was loaded, with its adapter if it has one (a new one adds nothing yet). */
 export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
-  refuseAdapter(args.adapter)
+  const options = adapterOption(args.adapter)
   const { keys, notes } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys)
   for (const text of notes) io.note(text)
+  const newAdapter = toLoraSettings(keys)
+  if (newAdapter && args.adapter !== undefined) throw new UsageError('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
   checkModelTarget(args.output)
+  args = { ...args, model: await resolveModel(args.model, io) }
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
-  const model = await loadModel(args, io)
+  const model = await loadModel(args, newAdapter ? { newAdapter } : options, io)
   try {
     if (args.engine === 'embedded') io.note(`the embedded engine computes in float32 on ${model.device}`)
     const steps = countSteps(pairs.length, keys)
@@ -121,6 +141,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
     const report = metricWindow(keys, steps)
     await model.trainDpo(pairs, reference, toDpoConfig(keys), {
       signal: io.signal,
+      onStart: ({ memory, threads }) => io.note(`about ${gigabytes(memory.total)} of memory (weights ${gigabytes(memory.weights)}, gradients ${gigabytes(memory.gradients)}, optimizer ${gigabytes(memory.optimizer)}, activations ${gigabytes(memory.activations)}), ${model.device === 'cpu' ? `${threads} thread${threads === 1 ? '' : 's'}` : 'the device\'s own memory is not checked'}`),
       async onStep(metrics) {
         const row = report(metrics)
         if (row) await io.writeRow(row)
@@ -223,14 +244,15 @@ function readYamlKeys(file: string): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function refuseAdapter(adapter: string | undefined): void {
-  if (adapter !== undefined) throw new UsageError('--adapter: LoRA adapters are not available yet; merge the adapter into its model (PEFT: merge_and_unload) and name that folder as --model')
+/** An adapter folder that is none is refused before anything is read or computed. */
+function adapterOption(adapter: string | undefined): LoadOptions {
+  return adapter === undefined ? {} : { adapter: checkAdapterFolder(adapter) }
 }
 
-async function loadModel({ engine, model: folder, device = 'cpu' }: { engine: EngineName; model: string; device?: Device }, io: VerbIo): Promise<Model> {
+async function loadModel({ engine, model: folder, device = 'cpu' }: { engine: EngineName; model: string; device?: Device }, options: LoadOptions, io: VerbIo): Promise<Model> {
   const loaded = await loadEngine(engine)
   if (device === 'webgpu') io.note('webgpu: comparing a training step with the CPU\'s, where this has not been done on this machine')
-  const model = await loaded.load(resolve(folder), { device })
+  const model = await loaded.load(resolve(folder), { ...options, device })
   if (device === 'webgpu') io.note(`computing on ${model.device}`)
   return model
 }
@@ -241,7 +263,7 @@ async function loadEngine(name: EngineName): Promise<Engine> {
   return embeddedEngine
 }
 
-/** Adds tokenize, score, sample and train. */
+/** Adds tokenize, score, inspect, sample and train. */
 export function registerEngineVerbs(program: Command): void {
   program
     .command('tokenize')
@@ -257,16 +279,23 @@ export function registerEngineVerbs(program: Command): void {
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: ScoreArgs) => runScore(options, verbIo()))
 
+  registerInspectVerb(program, { wholeNumber, positiveInteger, beta: numberWithin(0, Infinity), truncationMode }, verbIo)
+
   withEngine(program.command('sample'))
     .description('completions of prompts, ordered by prompt, then sample; the same seed gives the same output')
     .requiredOption('--prompts <file>', 'JSON lines {prompt: text or messages} or {prompt_ids}, plain or .gz')
     .option('--n <count>', 'completions of each prompt', positiveInteger, 1)
     .option('--temperature <t>', 'softmax temperature; 0 is greedy', numberWithin(0, Infinity), 1)
     .option('--top-p <p>', 'smallest set of tokens with this probability is kept', topP, 1)
+    .option('--top-k <count>', 'only this many of the likeliest tokens; 0 is all', wholeNumber, 0)
+    .option('--min-p <share>', 'only tokens at least this share as likely as the likeliest', numberWithin(0, 1), 0)
+    .option('--repetition-penalty <factor>', 'divides the logits of tokens that prompt or completion hold; 1 changes nothing', aboveZero, 1)
+    .option('--stop <text>', 'ends a completion, text shown ends before it; may be given several times', stopText)
     .option('--max-new-tokens <count>', `longest completion (default: ${MAX_NEW_TOKENS}, or what the context leaves)`, positiveInteger)
     .option('--seed <number>', 'seed of the whole output', wholeNumber, 42)
     .option('--greedy', 'the most likely token always', false)
     .option('--batch-size <count>', 'sequences decoded together; part of what makes output repeatable', positiveInteger, 64)
+    .option('--int8', 'decode with 8-bit weights; how far that is from float32 is measured and told', false)
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: SampleArgs) => runSample(options, verbIo()))
 
@@ -274,24 +303,16 @@ export function registerEngineVerbs(program: Command): void {
     .description('direct preference optimization; any key of TRL 1.16\'s DPOConfig as --key value')
     .usage('--model <dir> --data <file> --output <dir> [--config file.yaml] [--key value …]')
     .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
-    .requiredOption('--output <dir>', 'where the trained model folder is written (float32)')
+    .requiredOption('--output <dir>', 'where the trained model folder is written (float32), or the adapter folder')
     .option('--config <file>', 'YAML file of the same keys; --key value wins')
     .option('--json', 'metric rows as JSON lines on stdout')
     .allowUnknownOption()
     .allowExcessArguments()
-    .addHelpText('after', '\nKeys, with TRL\'s defaults: learning_rate 1e-6, beta 0.1, loss_type sigmoid, optim adamw_torch, lr_scheduler_type linear, warmup_steps 0,\n  per_device_train_batch_size 8, gradient_accumulation_steps 1, num_train_epochs 3, max_steps -1, max_length 1024, max_grad_norm 1, logging_steps 10, seed 42, …\nLists are comma-separated, booleans true|false.')
+    .addHelpText('after', '\nKeys, with TRL\'s defaults: learning_rate 1e-6, beta 0.1, loss_type sigmoid, optim adamw_torch, lr_scheduler_type linear, warmup_steps 0,\n  per_device_train_batch_size 8, gradient_accumulation_steps 1, num_train_epochs 3, max_steps -1, max_length 1024, max_grad_norm 1, logging_steps 10, seed 42, …\nLosses: sigmoid, hinge, ipo, sigmoid_norm, robust, sft, combined by loss_weights. LoRA: use_peft true starts an adapter (lora_r 16, lora_alpha 32,\n  lora_target_modules q_proj,v_proj or all-linear, use_rslora), --adapter continues one; the output is then a PEFT adapter folder.\nLists are comma-separated, booleans true|false.')
     .action(async (options: Omit<TrainArgs, 'keys'> & { json?: true }, command: Command) => {
       const keys = parseKeyArguments(command.args)
       await runTrain({ ...options, keys }, verbIo(options.json ? JSON.stringify : describeRow))
     })
-}
-
-function withEngine(command: Command): Command {
-  return command
-    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3)')
-    .option('--adapter <dir>', 'PEFT adapter on top of the model')
-    .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
-    .option('--device <name>', 'cpu or webgpu (any graphics adapter with WebGPU); never replaced by the other', deviceName, 'cpu')
 }
 
 /** What commander does not know: `--key value`, `--key=value`, and `--key` alone for true. */
@@ -320,41 +341,4 @@ function verbIo(format: (row: unknown) => string = JSON.stringify): VerbIo {
 function describeRow(row: unknown): string {
   const values = Object.entries(row as Record<string, unknown>)
   return values.map(([name, value]) => `${name} ${typeof value === 'number' ? Number(value.toPrecision(5)) : String(value)}`).join('  ')
-}
-
-function engineName(text: string): EngineName {
-  if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
-  return text
-}
-
-function deviceName(text: string): Device {
-  const device = DEVICES.find(name => name === text)
-  if (!device) throw new InvalidArgumentError(`expected ${DEVICES.join(' or ')}.`)
-  return device
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number of at least 0.')
-  return value
-}
-
-function positiveInteger(text: string): number {
-  const value = wholeNumber(text)
-  if (value === 0) throw new InvalidArgumentError('expected a whole number of at least 1.')
-  return value
-}
-
-function numberWithin(least: number, most: number): (text: string) => number {
-  return text => {
-    const value = Number(text)
-    if (text.trim() === '' || !(value >= least && value <= most) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number of at least ${least}${most < Infinity ? ` and at most ${most}` : ''}.`)
-    return value
-  }
-}
-
-function topP(text: string): number {
-  const value = numberWithin(0, 1)(text)
-  if (value === 0) throw new InvalidArgumentError('expected a number above 0 and at most 1.')
-  return value
 }

@@ -69,7 +69,8 @@ function cutPair(pair: RenderedPair, limits: PairLimits): RenderedPair | null {
   return cut
 }
 
-function checkPairRow({ value }: JsonRow): PreferenceRow {
+/** @throws UsageError unless the row has both sides, as strings or message lists. */
+export function checkPairRow({ value }: JsonRow): PreferenceRow {
   const { prompt, chosen, rejected, tools, chat_template_kwargs: variables } = value
   const row: PreferenceRow = { chosen: checkText(chosen, 'chosen'), rejected: checkText(rejected, 'rejected') }
   if (prompt !== undefined && prompt !== null) row.prompt = checkText(prompt, 'prompt')

@@ -7,7 +7,7 @@ import { Command } from 'commander'
 import { registerHostVerbs } from './host-verbs.ts'
 
 const hostVerbs = ['doctor', 'serve', 'open']
-const engineVerbs = ['tokenize', 'score', 'sample', 'train']
+const engineVerbs = ['tokenize', 'score', 'inspect', 'sample', 'train']
 
 /** The program with all verbs, or with the family of the one that is asked for. */
 export async function buildProgram(verb?: string): Promise<Command> {

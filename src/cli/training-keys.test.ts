@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { UsageError } from '../shared/errors.ts'
-import { readTrainingKeys, toDpoConfig } from './training-keys.ts'
+import { readTrainingKeys, toDpoConfig, toLoraSettings } from './training-keys.ts'
 
 test('unset keys take TRL 1.16\'s defaults', () => {
   const { keys, notes } = readTrainingKeys({}, {})
@@ -40,16 +40,36 @@ describe('keys that TRL removed are translated and reported', () => {
   })
 })
 
+test('use_peft asks for an adapter with TRL 1.16\'s defaults; without it the lora keys have no effect, and say so', () => {
+  const lora = (given: Record<string, string>): ReturnType<typeof toLoraSettings> => toLoraSettings(readTrainingKeys({}, given).keys)
+  expect(lora({ use_peft: 'true', seed: '7' })).toEqual({ r: 16, lora_alpha: 32, target_modules: null, use_rslora: false, seed: 7 })
+  expect(lora({ use_peft: 'true', lora_target_modules: 'q_proj,v_proj', lora_dropout: '0', use_rslora: 'true', lora_r: '8', lora_alpha: '16' })).toMatchObject({ r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'], use_rslora: true })
+  expect(lora({ use_peft: 'true', lora_target_modules: 'all-linear' })?.target_modules).toBe('all-linear')
+  expect(lora({ lora_r: '8' })).toBeUndefined()
+  expect(readTrainingKeys({}, { lora_r: '8', use_dora: 'true' }).notes).toEqual(['lora_r has no effect without use_peft', 'use_dora has no effect without use_peft'])
+})
+
+test('every offered loss is taken; label_smoothing counts where TRL counts it', () => {
+  const { keys, notes } = readTrainingKeys({}, { loss_type: 'sigmoid,hinge,ipo,sigmoid_norm,robust,sft', label_smoothing: '0.1' })
+  expect(toDpoConfig(keys)).toMatchObject({ loss_type: ['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'], label_smoothing: 0.1 })
+  expect(notes).toEqual([])
+  expect(readTrainingKeys({}, { label_smoothing: '0.1' }).notes).toEqual(['label_smoothing has no effect without loss_type robust, as in TRL'])
+})
+
 describe('refused', () => {
   test.each<[Record<string, string>, string]>([
     [{ lerning_rate: '1' }, 'unknown key "lerning_rate"; did you mean "learning_rate"?'],
     [{ batch_size: '1' }, 'unknown key "batch_size"'],
     [{ learning_rate: 'fast' }, 'learning_rate: invalid input: expected number, received string, got "fast"'],
     [{ beta: '0' }, 'beta: too small'],
-    [{ loss_type: 'ipo' }, 'loss_type.0'],
+    [{ loss_type: 'exo_pair' }, 'loss_type.0'],
     [{ loss_weights: '1,2' }, 'one weight for each of the 1 loss types (sigmoid), got 2'],
     [{ optim: 'sgd' }, 'optim'],
-    [{ use_peft: 'true' }, 'does not train LoRA'],
+    [{ use_peft: 'true', lora_dropout: '0.05' }, 'trains without dropout'],
+    [{ use_peft: 'true', use_dora: 'true' }, 'use_dora: the embedded engine supports false alone'],
+    [{ use_peft: 'true', lora_modules_to_save: 'lm_head' }, 'lora_modules_to_save'],
+    [{ use_peft: 'true', lora_r: '0' }, 'lora_r: too small'],
+    [{ loss_type: 'robust', label_smoothing: '0.5' }, 'label_smoothing: too big'],
     [{ sync_ref_model: 'true' }, 'sync_ref_model: the embedded engine supports false alone'],
     [{ f_divergence_type: 'js_divergence' }, 'supports reverse_kl alone'],
     [{ lr_scheduler_type: 'cosine_with_min_lr' }, 'min_lr'],

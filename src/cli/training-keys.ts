@@ -3,7 +3,7 @@
  * used, has no effect on results, or is refused when it asks for what the embedded engine does not do.
  */
 import { z } from 'zod'
-import type { DpoConfig } from '../engine/engine.ts'
+import type { DpoConfig, LoraSettings } from '../engine/engine.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
 
@@ -32,9 +32,16 @@ const usedKeys = z.strictObject({
   seed: z.int().min(0).default(42),
   max_length: positive.nullable().default(1024),
   truncation_mode: z.enum(['keep_start', 'keep_end']).default('keep_start'),
-  loss_type: z.array(z.enum(['sigmoid', 'sft'])).min(1).default(['sigmoid']),
+  loss_type: z.array(z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])).min(1).default(['sigmoid']),
   loss_weights: z.array(z.number()).nullable().default(null),
   beta: z.number().positive().default(0.1),
+  label_smoothing: atLeast0.lt(0.5).default(0),
+  // ModelConfig's
+  use_peft: z.boolean().default(false),
+  lora_r: positive.default(16),
+  lora_alpha: z.number().positive().default(32),
+  lora_target_modules: z.array(z.string()).min(1).nullable().default(null),
+  use_rslora: z.boolean().default(false),
   /** Removed from TRL, kept in meaning: the prompt's last, the completion's first tokens. */
   max_prompt_length: positive.nullable().default(null),
   max_completion_length: positive.nullable().default(null),
@@ -56,18 +63,21 @@ const WITHOUT_EFFECT = [
   'dataloader_persistent_workers', 'dataloader_prefetch_factor', 'dataloader_multiprocessing_context', 'dataloader_in_order', 'remove_unused_columns', 'label_names', 'length_column_name',
   'ddp_find_unused_parameters', 'ddp_bucket_cap_mb', 'ddp_broadcast_buffers', 'ddp_static_graph', 'ddp_backend', 'ddp_timeout', 'fsdp', 'fsdp_config', 'deepspeed', 'debug', 'skip_memory_metrics',
   'do_train', 'do_eval', 'do_predict', 'local_rank', 'dataset_num_proc', 'padding_free', 'pad_to_multiple_of', 'precompute_ref_log_probs', 'precompute_ref_batch_size', 'f_alpha_divergence_coef',
-  'discopop_tau', 'activation_offloading', 'ref_model_mixup_alpha', 'ref_model_sync_steps', 'pad_token', 'label_smoothing',
-  'lora_r', 'lora_alpha', 'lora_dropout', 'lora_target_modules', 'lora_target_parameters', 'lora_modules_to_save', 'lora_task_type', 'use_rslora', 'use_dora',
+  'discopop_tau', 'activation_offloading', 'ref_model_mixup_alpha', 'ref_model_sync_steps', 'pad_token', 'lora_task_type',
 ]
 
 /** Change results in ways that are not implemented: the value that asks for nothing is the only one accepted. */
 const ONLY_NEUTRAL: Record<string, unknown> = {
-  use_peft: false, load_in_8bit: false, load_in_4bit: false, load_best_model_at_end: false, resume_from_checkpoint: null, optim_target_modules: null, label_smoothing_factor: 0,
+  load_in_8bit: false, load_in_4bit: false, load_best_model_at_end: false, resume_from_checkpoint: null, optim_target_modules: null, label_smoothing_factor: 0,
   neftune_noise_alpha: null, dataloader_drop_last: false, train_sampling_strategy: 'random', ld_alpha: null, f_divergence_type: 'reverse_kl', use_weighting: false, sync_ref_model: false, reference_free: false,
 }
 
+/** As above, but TRL reads them with use_peft alone. */
+const ONLY_NEUTRAL_IN_LORA: Record<string, unknown> = { lora_dropout: 0, lora_target_parameters: null, lora_modules_to_save: null, use_dora: false }
+const LORA_KEYS = ['lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora', ...Object.keys(ONLY_NEUTRAL_IN_LORA)]
+
 /** Every name that is understood, for `nearestKey`. */
-export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...WITHOUT_EFFECT, ...Object.keys(ONLY_NEUTRAL), 'rpo_alpha', 'warmup_ratio']
+export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...WITHOUT_EFFECT, ...Object.keys(ONLY_NEUTRAL), ...Object.keys(ONLY_NEUTRAL_IN_LORA), 'rpo_alpha', 'warmup_ratio']
 
 /**
  * @param fromFile keys of `--config`.
@@ -78,13 +88,15 @@ export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...
 export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fromCommandLine: Readonly<Record<string, string>>): { keys: TrainingKeys; notes: string[] } {
   const { keys: given, notes } = translateRemovedKeys({ ...fromFile, ...fromCommandLine })
   const used: Record<string, unknown> = {}
+  const lora: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(given)) {
     if (Object.hasOwn(usedKeys.shape, key)) used[key] = typeof value === 'string' ? parseText(key, value) : value
     else if (Object.hasOwn(ONLY_NEUTRAL, key)) refuseUnlessNeutral(key, value)
+    else if (Object.hasOwn(ONLY_NEUTRAL_IN_LORA, key)) lora[key] = value
     else if (WITHOUT_EFFECT.includes(key)) notes.push(`${key} has no effect on the embedded engine`)
     else throw new UsageError(`unknown key "${key}"; did you mean "${nearestKey(key, knownKeys)}"?`)
   }
-  if (typeof used.loss_type === 'string') used.loss_type = [used.loss_type]
+  for (const key of ['loss_type', 'lora_target_modules']) if (typeof used[key] === 'string') used[key] = [used[key]]
   const parsed = usedKeys.safeParse(used)
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(issue => describeIssue(issue, used)).join('; '))
   const keys = parsed.data
@@ -94,6 +106,9 @@ export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fr
   if (keys.lr_scheduler_type === 'cosine_with_min_lr' && keys.lr_scheduler_kwargs?.min_lr === undefined && keys.lr_scheduler_kwargs?.min_lr_rate === undefined) {
     throw new UsageError('lr_scheduler_type cosine_with_min_lr: expected lr_scheduler_kwargs with min_lr or min_lr_rate, got neither')
   }
+  if (keys.use_peft) for (const [key, value] of Object.entries(lora)) refuseUnlessNeutral(key, value)
+  else for (const key of LORA_KEYS) if (key in given) notes.push(`${key} has no effect without use_peft`)
+  if (keys.label_smoothing > 0 && !keys.loss_type.includes('robust')) notes.push('label_smoothing has no effect without loss_type robust, as in TRL')
   if (keys.max_prompt_length !== null) notes.push(`max_prompt_length was removed from TRL; prompts keep their last ${keys.max_prompt_length} tokens`)
   if (keys.max_completion_length !== null) notes.push(`max_completion_length was removed from TRL; completions keep their first ${keys.max_completion_length} tokens`)
   if (asksForHalfPrecision(given)) notes.push('the embedded engine computes in float32, not in half precision')
@@ -122,16 +137,22 @@ export function toDpoConfig(keys: TrainingKeys): DpoConfig {
     beta: keys.beta,
     loss_type: keys.loss_type,
     loss_weights: keys.loss_weights,
-    // In TRL it belongs to losses (robust, exo_pair, aot) that are not offered.
-    label_smoothing: 0,
+    label_smoothing: keys.label_smoothing,
   }
+}
+
+/** The adapter that `use_peft` asks for; nothing without it. */
+export function toLoraSettings(keys: TrainingKeys): LoraSettings | undefined {
+  if (!keys.use_peft) return undefined
+  const targets = keys.lora_target_modules
+  const isAll = targets?.length === 1 && targets[0]?.toLowerCase() === 'all-linear'
+  return { r: keys.lora_r, lora_alpha: keys.lora_alpha, target_modules: isAll ? 'all-linear' : targets, use_rslora: keys.use_rslora, seed: keys.seed }
 }
 
 /** Command-line text in the type its key wants: a,b lists, true|false, none, numbers, JSON objects. */
 function parseText(key: string, text: string): unknown {
   if (/^(none|null)$/i.test(text)) return null
-  const list = key === 'loss_type' || key === 'loss_weights'
-  if (list) return text.split(',').map(item => (key === 'loss_weights' ? toNumber(item.trim()) : item.trim()))
+  if (['loss_type', 'loss_weights', 'lora_target_modules', 'lora_target_parameters', 'lora_modules_to_save'].includes(key)) return text.split(',').map(item => (key === 'loss_weights' ? toNumber(item.trim()) : item.trim()))
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
   if (text.startsWith('{')) {
     try {
@@ -148,10 +169,10 @@ function toNumber(text: string): unknown {
 }
 
 function refuseUnlessNeutral(key: string, value: unknown): void {
-  const neutral = ONLY_NEUTRAL[key]
+  const neutral = { ...ONLY_NEUTRAL, ...ONLY_NEUTRAL_IN_LORA }[key]
   const parsed = typeof value === 'string' ? parseText(key, value) : value
   if (parsed === neutral || parsed === null || (typeof neutral === 'boolean' && parsed === false)) return
-  if (key === 'use_peft') throw new UsageError('use_peft: the embedded engine does not train LoRA adapters yet; leave it out to train all weights')
+  if (key === 'lora_dropout') throw new UsageError(`lora_dropout: the embedded engine trains without dropout, as TRL does unless disable_dropout is false; expected 0, got ${JSON.stringify(parsed)}; leave it out`)
   throw new UsageError(`${key}: the embedded engine supports ${String(neutral)} alone, got ${JSON.stringify(value)}; leave it out`)
 }
 

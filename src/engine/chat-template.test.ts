@@ -1,5 +1,8 @@
-import { describe, expect, test } from 'vitest'
-import { makeChatTemplate, makeRenderer, truncatePair } from './chat-template.ts'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadChatTemplate, makeChatTemplate, makeRenderer, truncatePair } from './chat-template.ts'
 import type { ChatMessage } from './chat-template.ts'
 import { InputError } from './input-error.ts'
 import { makeTokenizer } from './tokenizer/tokenizer.ts'
@@ -10,6 +13,15 @@ const tokens = { bos_token: '<s>', eos_token: '</s>' }
 const user = (content: string): ChatMessage => ({ role: 'user', content })
 const assistant = (content: string): ChatMessage => ({ role: 'assistant', content })
 const render = (template: string, messages = [user('hi')], options = {}) => makeChatTemplate(template, tokens, 'dir', { renderMs: 300 }).render(messages, options)
+
+function caught(work: () => unknown): Error | undefined {
+  try {
+    work()
+  } catch (error) {
+    return error as Error
+  }
+  return undefined
+}
 
 const tokenizer = makeTokenizer(trainBpe(['good good bad bad'], { vocabSize: 270, specialTokens: ['<s>', '</s>'] }), tokens)
 const renderer = makeRenderer(tokenizer, makeChatTemplate(source, tokens, 'dir'))
@@ -36,16 +48,20 @@ describe('templates', () => {
     expect(render("{{ messages[0].reasoning_content }} {{ 'tool_calls' in messages[0] }}", [{ role: 'assistant', content: 'x', thinking: 'hm', tool_calls: null }])).toBe('hm false')
   })
 
-  test.each([
+  test.each<[string, string, string, number?]>([
     ['that refuse the messages', "{{ raise_exception('roles must alternate') }}", 'refused the messages: roles must alternate'],
     ['that never end', '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}', 'did not end within 300 ms'],
     ['that would fill memory', '{% for i in range(1000000000) %}{% endfor %}', 'is more than 100000'],
+    ['that write without end', '{% for i in range(99999) %}{% for j in range(99999) %}{{ j }}{% endfor %}{% endfor %}', 'refused the messages: it makes more text and lists than any chat needs', 10_000],
+    ['with a list that doubles', '{% set ns = namespace(a=["x"]) %}{% for i in range(64) %}{% set ns.a = ns.a + ns.a %}{% endfor %}', 'it makes more text and lists than any chat needs', 10_000],
     ['that recurse', '{% set ns = namespace(a="x") %}{% for i in range(64) %}{% set ns.a = ns.a ~ ns.a %}{% endfor %}{{ ns.a }}', 'refused the messages'],
     ['that are no Jinja', '{% if %}', 'cannot be parsed'],
-  ])('%s are a clear error', (_, template, message) => {
-    expect(() => render(template)).toThrow(InputError)
-    expect(() => render(template)).toThrow(message)
-    expect(() => render(template)).toThrow('chat template of dir')
+  ])('%s are a clear error', (_, template, message, renderMs = 300) => {
+    const refused = () => makeChatTemplate(template, tokens, 'dir', { renderMs }).render([user('hi')])
+    const error = caught(refused)
+    expect(error).toBeInstanceOf(InputError)
+    expect(error?.message).toContain(message)
+    expect(error?.message).toContain('chat template of dir')
   })
 })
 
@@ -100,5 +116,47 @@ describe('truncation', () => {
     expect(truncatePair({ ...pair, rejectedIds: [7, 8, 9] }, 5, 'keep_end')).toEqual({ promptIds: [2, 3], chosenIds: [4, 5, 6], rejectedIds: [7, 8, 9] })
     expect(truncatePair(pair, 6, 'keep_end')).toEqual(pair)
     expect(() => truncatePair(pair, 5, 'keep_end')).toThrow('keep_end')
+  })
+})
+
+describe('a folder', () => {
+  let folder: string
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'templates-'))))
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  const put = (name: string, content: unknown) => writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content))
+  const rendered = (options = {}) => loadChatTemplate(folder, tokenizer).render([user('x')], options)
+
+  test.each<[string, unknown]>([
+    ['a string', 'from config'],
+    ['a list of templates', [{ name: 'tool_use', template: 'tools' }, { name: 'default', template: 'from config' }]],
+    ['templates by name', { default: 'from config', tool_use: 'tools' }],
+  ])('keeps its template in tokenizer_config.json as %s', (_, template) => {
+    put('tokenizer_config.json', { chat_template: template })
+    expect(rendered()).toBe('from config')
+    if (typeof template !== 'string') expect(rendered({ tools: [{}] })).toBe('tools')
+  })
+
+  test('with chat_template.jinja does not look at tokenizer_config.json; further ones have a folder', () => {
+    put('tokenizer_config.json', { chat_template: 'from config' })
+    put('chat_template.jinja', 'from file')
+    mkdirSync(join(folder, 'additional_chat_templates'))
+    put('additional_chat_templates/tool_use.jinja', 'tools')
+    expect([rendered(), rendered({ tools: [{}] })]).toEqual(['from file', 'tools'])
+  })
+
+  test('without a template takes strings, and says what to do about messages', () => {
+    expect(() => rendered()).toThrow(`expected a chat template in ${folder} (chat_template.jinja, or chat_template in tokenizer_config.json), found none; add one, or give prompts and completions as strings`)
+    expect(makeRenderer(tokenizer, loadChatTemplate(folder, tokenizer)).renderPrompt('plain').text).toBe('plain')
+  })
+
+  test.each<[string, () => void, string]>([
+    ['a template that is a folder', () => mkdirSync(join(folder, 'chat_template.jinja')), 'expected a chat template, got a folder'],
+    ['a folder of templates that is a file', () => put('additional_chat_templates', ''), 'expected a folder of chat templates, could not read'],
+    ['a template of millions of characters', () => put('chat_template.jinja', ' '.repeat(5_000_000)), 'expected a chat template of at most 4000000 bytes, got 5000000'],
+    ['templates that are none', () => put('tokenizer_config.json', { chat_template: [null] }), 'expected "chat_template" to be a template or a list of {name, template}, got null'],
+  ])('with %s is refused', (_, arrange, message) => {
+    arrange()
+    expect(() => rendered()).toThrow(InputError)
+    expect(() => rendered()).toThrow(message)
   })
 })

@@ -2,12 +2,12 @@
  * Messages to text to token ids, as Transformers 5 renders chat templates and TRL 1.16's DPOTrainer makes
  * sequences of preference rows.
  */
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isPresent, listFolder, readPlainText } from './entries.ts'
 import { InputError } from './input-error.ts'
 import { compileTemplate } from './jinja.ts'
 import type { RenderTemplate } from './jinja.ts'
-import { readJsonObject } from './json-file.ts'
+import { describeJson, readJsonObject } from './json-file.ts'
 import { loadTokenizer } from './tokenizer/tokenizer.ts'
 import type { Tokenizer } from './tokenizer/tokenizer.ts'
 
@@ -143,21 +143,27 @@ export function makeChatTemplate(templates: string | Map<string, string>, specia
   }
 }
 
+/** More is no template, and would be parsed for minutes. */
+const MAX_TEMPLATE_BYTES = 4_000_000
+
 function readTemplates(folder: string): Map<string, string> {
   const templates = new Map<string, string>()
+  const read = (file: string) => readPlainText(file, 'a chat template', MAX_TEMPLATE_BYTES)
   const single = join(folder, 'chat_template.jinja')
-  if (existsSync(single)) templates.set('default', readFileSync(single, 'utf8'))
+  if (isPresent(single)) templates.set('default', read(single))
   const more = join(folder, 'additional_chat_templates')
-  for (const name of existsSync(more) ? readdirSync(more).sort() : []) {
-    if (name.endsWith('.jinja')) templates.set(name.slice(0, -'.jinja'.length), readFileSync(join(more, name), 'utf8'))
+  for (const name of isPresent(more) ? listFolder(more, 'a folder of chat templates') : []) {
+    if (name.endsWith('.jinja')) templates.set(name.slice(0, -'.jinja'.length), read(join(more, name)))
   }
   const configFile = join(folder, 'tokenizer_config.json')
-  if (templates.size > 0 || !existsSync(configFile)) return templates
+  if (templates.size > 0 || !isPresent(configFile)) return templates
   const inConfig = readJsonObject(configFile).chat_template
+  if (inConfig === undefined || inConfig === null) return templates
   if (typeof inConfig === 'string') return templates.set('default', inConfig)
-  const named = Array.isArray(inConfig) ? inConfig : Object.entries(inConfig ?? {}).map(([name, template]) => ({ name, template }))
-  for (const { name, template } of named as { name: unknown; template: unknown }[]) {
-    if (typeof name !== 'string' || typeof template !== 'string') throw new InputError(`${configFile}: expected "chat_template" to be a template or a list of {name, template}`)
+  const named: unknown[] = Array.isArray(inConfig) ? inConfig : Object.entries(inConfig).map(([name, template]) => ({ name, template: template as unknown }))
+  for (const item of named) {
+    const { name, template } = Object(item) as { name?: unknown; template?: unknown }
+    if (typeof name !== 'string' || typeof template !== 'string') throw new InputError(`${configFile}: expected "chat_template" to be a template or a list of {name, template}, got ${describeJson(item)}`)
     templates.set(name, template)
   }
   return templates

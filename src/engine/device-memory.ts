@@ -62,7 +62,7 @@ export class DeviceMemory {
   }
 
   private async copy(from: HostArray | DeviceArray, to: HostArray | DeviceArray): Promise<void> {
-    const session = await remembered(this.copies, from.dims.length, () => GraphSession.create(copyGraph(from.dims.length), 1, 'webgpu'))
+    const session = await remembered(this.copies, from.dims.length, () => GraphSession.create(copyGraph(from.dims.length), 1, { device: 'webgpu' }))
     await session.run({ x: from }, { y: to })
   }
 }

@@ -47,8 +47,8 @@ export class DeviceOptimizer {
       }
     }
     const sessions = new Map<number, GraphSession>()
-    for (const rank of new Set(parameters.map(({ dims }) => dims.length))) sessions.set(rank, await GraphSession.create(updateGraph(config, rank), 1, 'webgpu'))
-    return new DeviceOptimizer(memory, config, parameters, state, sessions, await GraphSession.create(normGraph(parameters), 1, 'webgpu'))
+    for (const rank of new Set(parameters.map(({ dims }) => dims.length))) sessions.set(rank, await GraphSession.create(updateGraph(config, rank), 1, { device: 'webgpu' }))
+    return new DeviceOptimizer(memory, config, parameters, state, sessions, await GraphSession.create(normGraph(parameters), 1, { device: 'webgpu' }))
   }
 
   async norm(): Promise<number> {

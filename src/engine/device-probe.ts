@@ -24,7 +24,7 @@ async function addOnDevice(): Promise<void> {
   const graph = new Graph()
   const x = graph.input('x', ['N'])
   graph.output('y', graph.add(x, x))
-  const session = await GraphSession.create(graph, 1, 'webgpu')
+  const session = await GraphSession.create(graph, 1, { device: 'webgpu' })
   const y = new Float32Array(2)
   await session.run({ x: { data: Float32Array.of(1.5, -4), dims: [2] } }, { y: { data: y, dims: [2] } })
   await session.release()

@@ -8,6 +8,8 @@ import { DeviceOptimizer } from './device-optimizer.ts'
 import type { DeviceParameter } from './device-optimizer.ts'
 import type { OptimizerConfig } from './engine.ts'
 import { Graph } from './graph.ts'
+import { trainingMemory } from './memory.ts'
+import type { TrainingMemory } from './memory.ts'
 import { EMBEDDING } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { at } from './ops/op.ts'
@@ -19,7 +21,7 @@ import type { DeviceArray, Feeds } from './session.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
 import { chunkFeeds } from './training-step.ts'
-import type { Step } from './training-step.ts'
+import type { BatchSize, Step } from './training-step.ts'
 import type { Updater } from './updater.ts'
 
 /** The weights of a model in the device's memory; training replaces its arrays. */
@@ -49,6 +51,7 @@ type Sessions = { training: GraphSession; addArrays: Map<number, GraphSession>; 
 export class DeviceTrainingStep implements Step {
   readonly parameters: readonly { name: string; weight: Float32Array }[]
   private readonly config: DecoderConfig
+  private readonly weightBytes: number
   private readonly weights: DeviceWeights
   private readonly sessions: Sessions
   private readonly chunks: number
@@ -59,9 +62,10 @@ export class DeviceTrainingStep implements Step {
   private optimizer: DeviceOptimizer | undefined
   private updated: DeviceParameter[] = []
 
-  private constructor(config: DecoderConfig, weights: DeviceWeights, parameters: Tensor[], sessions: Sessions, chunks: number, gradients: Map<string, DeviceArray>, inGraph: readonly string[]) {
+  private constructor(config: DecoderConfig, tensors: ReadonlyMap<string, Tensor>, weights: DeviceWeights, parameters: Tensor[], sessions: Sessions, chunks: number, gradients: Map<string, DeviceArray>, inGraph: readonly string[]) {
     this.config = config
     this.weights = weights
+    this.weightBytes = [...tensors.values()].reduce((sum, { data }) => sum + data.byteLength, 0)
     this.parameters = parameters.map(({ name, data }) => ({ name, weight: data }))
     this.sessions = sessions
     this.chunks = chunks
@@ -77,9 +81,9 @@ export class DeviceTrainingStep implements Step {
     const gradients = new Map<string, DeviceArray>()
     for (const { name, shape } of parameters) gradients.set(name, await weights.memory.borrow(shape))
     const addArrays = new Map<number, GraphSession>()
-    for (const rank of new Set(parameters.map(({ shape }) => shape.length))) addArrays.set(rank, await GraphSession.create(addGraph(rank), 1, 'webgpu'))
-    const sessions = { training: await GraphSession.create(graph, 1, 'webgpu'), addArrays, addRows: await GraphSession.create(addRowsGraph(), 1, 'webgpu') }
-    return new DeviceTrainingStep(config, weights, parameters, sessions, plan.chunks, gradients, parameters.map(({ name }) => name).filter(isInGraph))
+    for (const rank of new Set(parameters.map(({ shape }) => shape.length))) addArrays.set(rank, await GraphSession.create(addGraph(rank), 1, { device: 'webgpu' }))
+    const sessions = { training: await GraphSession.create(graph, 1, { device: 'webgpu' }), addArrays, addRows: await GraphSession.create(addRowsGraph(), 1, { device: 'webgpu' }) }
+    return new DeviceTrainingStep(config, tensors, weights, parameters, sessions, plan.chunks, gradients, parameters.map(({ name }) => name).filter(isInGraph))
   }
 
   async run(rows: readonly PackedRow[], batch: PackedBatch, feeds: Feeds, isFirst: boolean, results: Feeds): Promise<void> {
@@ -130,6 +134,18 @@ export class DeviceTrainingStep implements Step {
         return optimizer.readState()
       },
     }
+  }
+
+  /**
+   * Here are our copy of the weights, a batch's mask, its embedded rows with their sums, and the zeros that an
+   * embedding's gradient begins with; the rest is on the device, whose memory nobody tells.
+   */
+  memory(batches: readonly BatchSize[]): TrainingMemory {
+    const { hidden, vocabulary } = this.config
+    const hasEmbedding = this.gradients.has(EMBEDDING)
+    const zeros = hasEmbedding && !this.inGraph.includes(EMBEDDING) ? vocabulary * hidden : 0
+    const largest = batches.reduce((most, { tokens, rows, longest }) => Math.max(most, rows * longest ** 2 + (hasEmbedding ? 3 * tokens * hidden : 0)), 0)
+    return trainingMemory({ weights: this.weightBytes, gradients: 0, optimizer: 0, activations: 4 * (zeros + largest) })
   }
 
   /** Fetches the weights as they are now, then frees what training alone needed. */

@@ -47,3 +47,14 @@ export function broadcast(a: Shape, b: Shape): Shape | undefined {
 export function showShape(shape: Shape): string {
   return `[${shape.join(', ')}]`
 }
+
+/** A dimension as a number. @throws where it holds a name that is not given. */
+export function sizeOf(dim: Dim, names: Readonly<Record<string, number>>): number {
+  if (typeof dim === 'number') return dim
+  if (dim.startsWith('(')) return dim.slice(1, -1).split('+').reduce((total, part) => total + sizeOf(part.replaceAll('·', '*'), names), 0)
+  return dim.split('*').reduce((total, factor) => {
+    const size = /^\d+$/.test(factor) ? Number(factor) : names[factor]
+    if (size === undefined) throw new Error(`expected the size of dimension "${factor}", got none`)
+    return total * size
+  }, 1)
+}

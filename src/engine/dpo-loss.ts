@@ -22,12 +22,18 @@ export function dpoRow(pair: TokenPair): PackedRow {
 /** Weight of each loss term, 0 where it is not used. @throws Error where weights and types differ in number. */
 export function lossWeights({ loss_type: types, loss_weights: weights }: Pick<DpoConfig, 'loss_type' | 'loss_weights'>): Record<DpoLossName, number> {
   if (weights && weights.length !== types.length) throw new Error(`loss_weights: expected ${types.length} numbers (one for each loss_type), got ${weights.length}`)
-  const sums: Record<DpoLossName, number> = { sigmoid: 0, sft: 0 }
+  const sums: Record<DpoLossName, number> = { sigmoid: 0, hinge: 0, ipo: 0, sigmoid_norm: 0, robust: 0, sft: 0 }
   types.forEach((type, i) => {
-    if (!(type in sums)) throw new Error(`loss_type: expected sigmoid or sft, got "${type}"`)
+    if (!(type in sums)) throw new Error(`loss_type: expected ${Object.keys(sums).join(', ')}, got "${type}"`)
     sums[type] += weights?.[i] ?? 1
   })
   return sums
+}
+
+/** Share of flipped labels that the robust loss reckons with. @throws Error outside [0, 0.5), where it is not defined. */
+function flippedShare({ label_smoothing: smoothing }: Pick<DpoConfig, 'label_smoothing'>): number {
+  if (!(smoothing >= 0 && smoothing < 0.5)) throw new Error(`label_smoothing: expected a number from 0 and below 0.5, got ${smoothing}`)
+  return smoothing
 }
 
 /** @param share what the batch's loss counts in the step (1 / gradient accumulation). */
@@ -36,22 +42,35 @@ export function dpoFeeds({ rows, pairs, reference }: DpoBatch, batch: PackedBatc
   const width = COLUMNS * batch.predictions
   const weights = lossWeights(config)
   const chosenTokens = pairs.reduce((sum, pair) => sum + pair.chosenIds.length, 0)
+  const perPair = share / B
+  const smoothing = flippedShare(config)
   const signs = new Float32Array(B * width)
+  const averageSigns = new Float32Array(B * width)
   const seed = new Float32Array(width)
   pairs.forEach((pair, b) => {
     for (const place of labelPlaces(rows, batch, b, 0, pair.chosenIds.length)) {
       signs[b * width + place] = 1
+      averageSigns[b * width + place] = 1 / pair.chosenIds.length
       seed[place] = (-weights.sft * share) / chosenTokens
     }
-    for (const place of labelPlaces(rows, batch, b, 1, pair.rejectedIds.length)) signs[b * width + place] = -1
+    for (const place of labelPlaces(rows, batch, b, 1, pair.rejectedIds.length)) {
+      signs[b * width + place] = -1
+      averageSigns[b * width + place] = -1 / pair.rejectedIds.length
+    }
   })
   return {
     signs: { data: signs, dims: [B, width] },
+    averageSigns: { data: averageSigns, dims: [B, width] },
     seed: { data: seed, dims: [batch.predictions, COLUMNS] },
     referenceMargin: { data: Float32Array.from(pairs, (_, b) => (reference.chosen[b] ?? NaN) - (reference.rejected[b] ?? NaN)), dims: [B, 1] },
-    negativeBeta: { data: Float32Array.of(-config.beta), dims: [1] },
-    labelSmoothing: { data: Float32Array.of(config.label_smoothing), dims: [1] },
-    pairScale: { data: Float32Array.of((-config.beta * weights.sigmoid * share) / B), dims: [1] },
+    referenceAverageMargin: { data: Float32Array.from(pairs, (pair, b) => (reference.chosen[b] ?? NaN) / pair.chosenIds.length - (reference.rejected[b] ?? NaN) / pair.rejectedIds.length), dims: [B, 1] },
+    negativeBeta: scalar(-config.beta),
+    sigmoidScale: scalar(-config.beta * (weights.sigmoid + weights.robust) * perPair),
+    constantScale: scalar((-config.beta * weights.robust * perPair * smoothing) / (1 - 2 * smoothing)),
+    hingeScale: scalar(-config.beta * weights.hinge * perPair),
+    ipoScale: scalar(2 * weights.ipo * perPair),
+    ipoTarget: scalar(ipoTarget(config)),
+    normScale: scalar(-config.beta * weights.sigmoid_norm * perPair),
   }
 }
 
@@ -59,6 +78,7 @@ export function dpoFeeds({ rows, pairs, reference }: DpoBatch, batch: PackedBatc
 export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBatch, config: DpoConfig, results: PredictionResults): DpoOutcome {
   const weights = lossWeights(config)
   const sides = [new SideTotals(), new SideTotals()] as const
+  const smoothing = flippedShare(config)
   let pairLoss = 0
   let accuracies = 0
   const rewards = { chosen: 0, rejected: 0 }
@@ -69,7 +89,13 @@ export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBa
     const chosenReward = config.beta * (chosen - (reference.chosen[b] ?? NaN))
     const rejectedReward = config.beta * (rejected - (reference.rejected[b] ?? NaN))
     const margin = chosenReward - rejectedReward
-    pairLoss += (1 - config.label_smoothing) * softplus(-margin) + config.label_smoothing * softplus(margin)
+    const averageMargin = chosenReward / pair.chosenIds.length - rejectedReward / pair.rejectedIds.length
+    pairLoss +=
+      weights.sigmoid * softplus(-margin) +
+      weights.robust * (((1 - smoothing) * softplus(-margin) - smoothing * softplus(margin)) / (1 - 2 * smoothing)) +
+      weights.hinge * Math.max(0, 1 - margin) +
+      weights.ipo * (averageMargin / config.beta - ipoTarget(config)) ** 2 +
+      weights.sigmoid_norm * softplus(-averageMargin)
     accuracies += Number(chosenReward > rejectedReward)
     rewards.chosen += chosenReward
     rewards.rejected += rejectedReward
@@ -80,7 +106,7 @@ export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBa
   const n = pairs.length
   const [chosen, rejected] = sides
   return {
-    loss: (weights.sigmoid * pairLoss) / n - (weights.sft * logps.chosen) / chosen.tokens,
+    loss: pairLoss / n - (weights.sft * logps.chosen) / chosen.tokens,
     margins,
     metrics: {
       entropy: (chosen.entropy + rejected.entropy) / (chosen.tokens + rejected.tokens),
@@ -100,6 +126,15 @@ export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBa
 /** Tokens of a pair as TRL counts them: the prompt twice. */
 export function pairTokens(pair: TokenPair): number {
   return 2 * pair.promptIds.length + pair.chosenIds.length + pair.rejectedIds.length
+}
+
+/** The average margin at which the ipo loss is zero (Azar et al. 2023, eq. 17; beta is their tau). */
+function ipoTarget({ beta }: Pick<DpoConfig, 'beta'>): number {
+  return 1 / (2 * beta)
+}
+
+function scalar(value: number): Feeds[string] {
+  return { data: Float32Array.of(value), dims: [1] }
 }
 
 /** Sums over the tokens of one side. */

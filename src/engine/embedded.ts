@@ -1,24 +1,30 @@
 /** The embedded engine: `Engine` on stock onnxruntime, float32, on the CPU or a WebGPU device. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-folder.ts'
+import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import { requireWebGpu } from './device-check.ts'
 import { DeviceMemory } from './device-memory.ts'
 import { DeviceWeights } from './device-step.ts'
 import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, Model, RewardRow, SampledCompletion, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
+import { requireMemory } from './memory.ts'
 import { readModelFolder, writeModelFolder } from './model-folder.ts'
 import type { ModelConfig } from './model-folder.ts'
 import { checkWeights, EMBEDDING, LM_HEAD, REWARD_HEAD } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import { refuseDropout } from './models/config-keys.ts'
 import { decoderConfig } from './models/index.ts'
 import { completionPlaces, contextLength, packRows, RopeTables } from './packing.ts'
 import { createRandom } from './rng.ts'
 import type { Tensor } from './safetensors.ts'
 import { sample } from './sample.ts'
-import { buildDecodeGraph, buildPrefillGraph } from './sampling-graph.ts'
+import { decodeWeights, openDecodeSession } from './sampler.ts'
+import { buildPrefillGraph } from './sampling-graph.ts'
+import type { DecodeWeights } from './sampling-graph.ts'
 import { packScoringBatch, scoringBatches, scoringRows } from './score.ts'
 import { emptyArrays, GraphSession } from './session.ts'
 import type { DeviceFeeds } from './session.ts'
@@ -31,14 +37,21 @@ import { weightFeeds } from './training-step.ts'
 export const embeddedEngine: Engine = {
   name: 'embedded',
   async load(folder, options = {}) {
-    if (options.adapter !== undefined) throw new InputError(`expected a model without adapter, got ${options.adapter}: the embedded engine does not run adapters yet; merge it into the model first`)
     const device = options.device ?? 'cpu'
     if (device === 'webgpu') await requireWebGpu()
     const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
     const decoder = decoderConfig(config)
     const checked = checkWeights(decoder, weights, path)
-    return new EmbeddedModel(path, config, decoder, checked, options.threads ?? defaultThreads(checked), device)
+    const adapter = openAdapter(options, { folder: path, modelType: config.model_type, decoder })
+    for (const [name, tensor] of adapter?.tensors ?? []) checked.set(name, tensor)
+    return new EmbeddedModel(path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, checked, options.threads ?? defaultThreads(checked), device, adapter)
   },
+}
+
+function openAdapter({ adapter, newAdapter }: LoadOptions, base: AdapterBase): Adapter | undefined {
+  if (adapter !== undefined && newAdapter) throw new Error(`expected an adapter to continue or a new one, got both (${adapter})`)
+  if (adapter !== undefined) return readAdapterFolder(adapter, base)
+  return newAdapter && createAdapter(newAdapter, base)
 }
 
 /** Below this many parameters a second thread costs more than it brings. */
@@ -63,9 +76,9 @@ function physicalCores(): number {
   }
 }
 
-type SessionKind = 'score' | 'reward' | 'prefill' | 'decode'
+type SessionKind = 'score' | 'reward' | 'prefill'
 
-const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: buildScoringGraph, reward: buildRewardGraph, prefill: buildPrefillGraph, decode: buildDecodeGraph }
+const GRAPHS: Record<SessionKind, (config: DecoderConfig) => Graph> = { score: buildScoringGraph, reward: buildRewardGraph, prefill: buildPrefillGraph }
 
 class EmbeddedModel implements Model {
   readonly folder: string
@@ -74,12 +87,14 @@ class EmbeddedModel implements Model {
   private readonly modelConfig: ModelConfig
   private readonly config: DecoderConfig
   private readonly weights: Map<string, Tensor>
-  private readonly sessions = new Map<SessionKind, Promise<GraphSession>>()
+  private readonly sessions = new Map<SessionKind | DecodeWeights, Promise<GraphSession>>()
   private readonly ropeTables: RopeTables
+  private readonly adapter: Adapter | undefined
   private onDevice: Promise<DeviceWeights> | undefined
 
-  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number, device: Device) {
+  constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number, device: Device, adapter: Adapter | undefined) {
     this.device = device
+    this.adapter = adapter
     this.folder = folder
     this.modelConfig = modelConfig
     this.config = config
@@ -111,10 +126,12 @@ class EmbeddedModel implements Model {
     return results
   }
 
-  async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
+  async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]> {
     this.requireLanguageHead()
-    const sampler = { config: this.config, weights: await this.weightFeeds(), prefill: await this.session('prefill'), decode: await this.session('decode') }
-    yield* sample(sampler, requests, settings, signal)
+    const mode = this.decodeMode(settings)
+    const decode = await this.open(mode, () => openDecodeSession(this.config, this.weights, mode, { threads: this.threads, device: this.device }))
+    const sampler = { config: this.config, weights: await this.weightFeeds(), prefill: await this.session('prefill'), decode, mode }
+    yield* sample(sampler, requests, settings, signal, hooks)
   }
 
   async trainDpo(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, hooks?: TrainHooks): Promise<void> {
@@ -128,6 +145,7 @@ class EmbeddedModel implements Model {
   }
 
   async trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
+    if (this.adapter) throw new InputError(`${this.folder}: expected a model without adapter, a reward model is trained as a whole; load it without one`)
     if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, this.newRewardHead(config.seed))
     // A reward model is a sequence classifier: it has no language-model head.
     this.weights.delete(LM_HEAD)
@@ -163,6 +181,7 @@ class EmbeddedModel implements Model {
   }
 
   async save(folder: string): Promise<void> {
+    if (this.adapter) return writeAdapterFolder(folder, this.adapter)
     const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
     writeModelFolder(folder, this.folder, this.weights, changes)
   }
@@ -197,21 +216,37 @@ class EmbeddedModel implements Model {
   }
 
   private async train(open: () => Promise<OpenTask>, config: TrainConfig, hooks: TrainHooks | undefined): Promise<void> {
+    refuseDropout(this.modelConfig.raw, `${this.folder}, config.json`)
     // Each session keeps the memory of its largest run: give it back before training takes its own.
     await this.releaseSessions()
     const task = await open()
     try {
+      requireMemory(task.memory, process.memoryUsage.rss(), process.availableMemory(), { batch: config.per_device_train_batch_size, longest: task.longest, isAdapter: this.adapter !== undefined, device: this.device })
+      await hooks?.onStart?.({ memory: task.memory, threads: this.threads })
       await train(task, config, hooks)
     } finally {
       await task.release()
     }
   }
 
+  /** Copies in another layout and 8 bits are kernels of the CPU; on a device decoding reads the weights that lie there. */
+  private decodeMode({ weights = 'float32' }: SampleSettings): DecodeWeights {
+    if (this.device === 'cpu') return weights === 'int8' ? 'int8' : decodeWeights(this.weights)
+    if (weights === 'int8') throw new InputError(`${this.folder}: int8: expected device cpu, got ${this.device}; choose device cpu, or float32 weights`)
+    return 'shared'
+  }
+
   private session(kind: SessionKind): Promise<GraphSession> {
+    return this.open(kind, () => GraphSession.create(GRAPHS[kind](this.config), this.threads, { device: this.device }))
+  }
+
+  private open(kind: SessionKind | DecodeWeights, create: () => Promise<GraphSession>): Promise<GraphSession> {
     const existing = this.sessions.get(kind)
     if (existing) return existing
-    const created = GraphSession.create(GRAPHS[kind](this.config), this.threads, this.device)
+    const created = create()
     this.sessions.set(kind, created)
+    // A session that could not be made is not remembered.
+    created.catch(() => this.sessions.delete(kind))
     return created
   }
 

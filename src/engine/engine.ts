@@ -5,6 +5,7 @@
  */
 
 import type { Device } from './device.ts'
+import type { TrainingMemory } from './memory.ts'
 
 /** One sequence whose completion is scored: log p(completion | prompt). */
 export type TokenRow = { promptIds: number[]; completionIds: number[] }
@@ -44,13 +45,36 @@ export type TrainConfig = OptimizerConfig & {
   seed: number
 }
 
-export type DpoLossName = 'sigmoid' | 'sft'
+/** TRL's names. `label_smoothing` counts in robust alone, as in TRL 1.16. */
+export type DpoLossName = 'sigmoid' | 'hinge' | 'ipo' | 'sigmoid_norm' | 'robust' | 'sft'
 
 export type DpoConfig = TrainConfig & {
   beta: number
   loss_type: DpoLossName[]
   loss_weights: number[] | null
   label_smoothing: number
+}
+
+/** A new LoRA adapter, PEFT's names. B starts at zero, so the model with it equals the model without. */
+export type LoraSettings = {
+  r: number
+  lora_alpha: number
+  /** Ends of layer names (`q_proj`, `mlp.up_proj`); null takes PEFT's choice for the model's family. */
+  target_modules: string[] | 'all-linear' | null
+  /** Scale alpha / sqrt(r) instead of alpha / r. */
+  use_rslora: boolean
+  /** Of A's first values. */
+  seed: number
+}
+
+export type LoadOptions = {
+  threads?: number
+  /** Folder of a PEFT adapter to run and train; the model itself then stays as it is. */
+  adapter?: string
+  /** Starts an adapter instead. */
+  newAdapter?: LoraSettings
+  /** `cpu` unless set; one that is not here is an error, never replaced by another. */
+  device?: Device
 }
 
 /** One optimizer step under TRL's metric names; a step is reported as it ends. */
@@ -60,6 +84,8 @@ export type StepMetrics = { step: number; epoch: number; loss: number; grad_norm
 export type TrainerState = { step: number; weights: Map<string, Float32Array>; optimizer: Map<string, Float32Array> }
 
 export type TrainHooks = {
+  /** Before the first step: bytes to expect of this process (a device's memory is not counted) and the threads it runs on. */
+  onStart?: (plan: { memory: TrainingMemory; threads: number }) => void | Promise<void>
   onStep?: (metrics: StepMetrics, details: StepDetails) => void | Promise<void>
   /** Called every `checkpointEvery` steps and once after the last; must have stored the state when it resolves. */
   onCheckpoint?: (state: TrainerState) => void | Promise<void>
@@ -74,12 +100,36 @@ export type StepDetails = { pairIndices: number[]; margins: number[] }
 export type SampleSettings = {
   temperature: number
   top_p: number
+  /** Only the k likeliest tokens (and those equal to the last of them); left out or 0: all. */
+  top_k?: number
+  /** Only tokens at least this share as likely as the likeliest; left out or 0: all. */
+  min_p?: number
+  /** Logits of tokens in prompt and completion are divided (below 0: multiplied) by it; left out or 1: not at all. */
+  repetition_penalty?: number
   max_new_tokens: number
   greedy: boolean
   /** Sequences decoded together; part of the plan that makes results repeatable. */
   batch_size: number
   /** Ids that end a completion (eos of generation_config / config). */
   eosIds: number[]
+  /** Asked after every token that did not end the completion; true ends it there (`stop-strings.ts`). */
+  stop?: (completionIds: readonly number[]) => boolean
+  /** What decoding multiplies with; prompts are read in float32 either way. Left out: float32. int8 is for the CPU. */
+  weights?: 'float32' | 'int8'
+}
+
+/** How far the policy that drew is from the model in float32. */
+export type PolicyMismatch = {
+  /** Mean KL(float32 || int8) in nats per token at temperature 1, over tokens of the completions that were drawn. */
+  klPerToken: number
+  tokens: number
+}
+
+export type SampleHooks = {
+  /** Each token as it is drawn: of one request in their order, requests of a batch interleaved. */
+  onToken?: (index: number, id: number) => void
+  /** Once, after the last completion, where `weights` is int8. */
+  onPolicyMismatch?: (mismatch: PolicyMismatch) => void
 }
 
 /** One completion to draw. The seed belongs to the sample, not to the batch. */
@@ -102,8 +152,11 @@ export type Model = {
   readonly device: Device
   /** Per-token natural-log probabilities of each completion, in row order. */
   score(rows: TokenRow[], signal?: AbortSignal): Promise<Float32Array[]>
-  /** Completions in request order; each batch is yielded when it is done. */
-  sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]>
+  /**
+   * Completions in request order, yielded as soon as all before them are done. A call is one unit of work: a sequence
+   * that ends makes room for the next request, so whoever journals repeats whole calls.
+   */
+  sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]>
   /** Reference log-probabilities are sums over completion tokens, one per pair and side. */
   trainDpo(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, hooks?: TrainHooks): Promise<void>
   trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void>
@@ -113,13 +166,12 @@ export type Model = {
   reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
   /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
   dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
-  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically. */
+  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with adapter a PEFT adapter folder. */
   save(folder: string): Promise<void>
   dispose(): Promise<void>
 }
 
 export type Engine = {
   readonly name: 'embedded' | 'torch'
-  /** @param options `device` is `cpu` unless set; one that is not here is an error, never replaced by another. */
-  load(folder: string, options?: { threads?: number; adapter?: string; device?: Device }): Promise<Model>
+  load(folder: string, options?: LoadOptions): Promise<Model>
 }

@@ -11,7 +11,7 @@ import { embeddedEngine } from './embedded.ts'
 import type { DpoConfig, Model, StepMetrics, TokenPair } from './engine.ts'
 import { readEosIds, readModelConfig } from './model-folder.ts'
 import { readSafetensors } from './safetensors.ts'
-import { NucleusFinder } from './token-choice.ts'
+import { idsOf, TokenFilter } from './token-choice.ts'
 
 type Side = { prompt_ids: number[]; completion_ids: number[]; token_logps: number[]; logp: number }
 type Generation = { prompt_ids: number[]; greedy_ids: number[]; temperature: number; top_p: number; kept_ids: number[]; kept_probs: number[] }
@@ -83,7 +83,7 @@ describe.skipIf(!present).each(SETS)('golden %s', set => {
       const weights = scores.map(score => Math.exp((score[0] ?? NaN) / temperature))
       const total = weights.reduce((a, b) => a + b, 0)
       const probabilities = Float32Array.from(weights, weight => weight / total)
-      const kept = [...new NucleusFinder().keep(probabilities, topP)]
+      const kept = idsOf(probabilities, new TokenFilter().cut(probabilities, { top_k: 0, top_p: topP, min_p: 0 }))
       expect(kept).toEqual(keptIds.toSorted((a, b) => a - b))
       const mass = kept.reduce((all, id) => all + (probabilities[id] ?? NaN), 0)
       keptIds.forEach((id, i) => expect(Math.abs((probabilities[id] ?? NaN) / mass - (keptProbs[i] ?? NaN))).toBeLessThan(1e-4))

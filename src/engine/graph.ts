@@ -11,6 +11,8 @@ import { OPS } from './ops/index.ts'
 import { at } from './ops/op.ts'
 import type { Op, OpAttributes, OpName } from './ops/op.ts'
 
+const BYTES: Record<DataType, number> = { float32: 4, int32: 4, int64: 8, uint8: 1 }
+
 export type Value = { readonly id: number; readonly shape: Shape; readonly type: DataType; readonly producer: GraphNode | undefined }
 
 export type GraphNode<K extends OpName = OpName> = {
@@ -132,8 +134,12 @@ export class Graph {
     return result
   }
 
-  /** ONNX bytes of everything the outputs need, in operators that are right on the device. */
-  encode(device: Device = 'cpu'): Uint8Array {
+  /**
+   * ONNX bytes of everything the outputs need, in operators that are right on the device.
+   * @param frozen inputs that become constants, their data handed over when the session is created: onnxruntime then
+   * lays matrices out for its kernels once, in memory of its own.
+   */
+  encode({ device = 'cpu', frozen = new Set() }: { device?: Device; frozen?: ReadonlySet<string> } = {}): Uint8Array {
     const names = new Map<Value, string>()
     for (const [name, value] of this.inputs) names.set(value, name)
     const aliases: { from: Value; to: string }[] = []
@@ -174,9 +180,9 @@ export class Graph {
     const constants = [...this.constants.values(), ...written.values()].filter(initializer => used.has(initializer.name))
     return encodeModel({
       nodes: [{ op: 'SequenceEmpty', name: UNREADABLE_OUTPUT, inputs: [], outputs: [UNREADABLE_OUTPUT] }, ...leavesLast(emitted, used)],
-      inputs: [...this.inputs].filter(([name]) => used.has(name)).map(([name, value]) => ({ name, type: value.type, shape: value.shape })),
+      inputs: [...this.inputs].filter(([name]) => used.has(name) && !frozen.has(name)).map(([name, value]) => ({ name, type: value.type, shape: value.shape })),
       outputs: [{ name: UNREADABLE_OUTPUT, type: 'float32', shape: 'sequence' }, ...[...this.outputs].map(([name, value]) => ({ name, type: value.type, shape: value.shape }))],
-      initializers: constants,
+      initializers: [...constants, ...[...this.inputs].filter(([name]) => used.has(name) && frozen.has(name)).map(([name, value]) => external(name, value))],
     })
   }
 
@@ -195,6 +201,13 @@ export class Graph {
   private value(shape: Shape, type: DataType, producer: GraphNode | undefined): Value {
     return { id: this.nextId++, shape: shape.map(dim => product([dim])), type, producer }
   }
+}
+
+/** A constant whose bytes are found under its name beside the model. */
+function external(name: string, { type, shape }: Value): OnnxInitializer {
+  const sizes = shape.map(Number)
+  if (sizes.some(Number.isNaN)) throw new Error(`graph input "${name}": expected a fixed shape to freeze it, got ${showShape(shape)}`)
+  return { name, type, shape: sizes, data: { external: sizes.reduce((a, b) => a * b, BYTES[type]) } }
 }
 
 /**

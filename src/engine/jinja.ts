@@ -1,17 +1,22 @@
 /**
  * Jinja as chat templates use it: @huggingface/jinja, with what Transformers sets up around it. Templates
- * come with models and are not trusted: they run under a time limit.
+ * come with models and are not trusted: they run under a limit of time, and of text and lists they may make.
  */
-import { createContext, Script } from 'node:vm'
-import type { Context } from 'node:vm'
 import { Environment, Interpreter, Template } from '@huggingface/jinja'
 import { InputError } from './input-error.ts'
+import { runWithin, TimeLimitExceeded } from './time-limit.ts'
 
 export type RenderTemplate = (variables: Record<string, unknown>) => string
 
 const RENDER_LIMIT_MS = 10_000
 /** As Jinja's own sandbox (MAX_RANGE): a longer range fills memory before a time limit can strike. */
 const MAX_RANGE = 100_000
+/**
+ * What one rendering may make, in characters: within any process's memory, far above any chat. An element of a list
+ * counts as 16, a step as 100, because whatever it gives may go to the output.
+ */
+const MAX_MADE = 2 ** 28
+const STEP = 100
 /** Name of our trim inside templates; no identifier of theirs can hold a space. */
 const TRIM = 'python trim'
 
@@ -21,22 +26,45 @@ const TRIM = 'python trim'
  */
 export function compileTemplate(source: string, where: string, renderMs = RENDER_LIMIT_MS): RenderTemplate {
   const program = parseTemplate(source, where)
-  return variables => runWithin(renderMs, where, () => {
+  return variables => guard(renderMs, where, 'refused the messages', () => {
     const environment = new Environment()
     for (const [name, value] of Object.entries({ ...globals(), ...variables })) environment.set(name, value)
-    return String(new Interpreter(environment).run(program).value)
+    return String(new BoundedInterpreter(environment).run(program).value)
   })
 }
 
+/** The part of the library used here; its own declarations do not resolve under Node's module rules. */
+const LibraryInterpreter = Interpreter as unknown as new (environment: Environment) => {
+  run(program: unknown): { value: unknown }
+  evaluate(statement: { type: string } | undefined, environment: unknown): { value: unknown }
+}
+
+/** Time alone does not stop a list that doubles: it fills memory within a second, and that ends the whole process. */
+class BoundedInterpreter extends LibraryInterpreter {
+  private made = 0
+
+  override evaluate(statement: { type: string } | undefined, environment: unknown): { value: unknown } {
+    const result = super.evaluate(statement, environment)
+    this.made += STEP
+    if (statement !== undefined && MAKES_VALUES.has(statement.type)) {
+      const { value } = result
+      this.made += typeof value === 'string' ? value.length : Array.isArray(value) ? 16 * value.length : 0
+    }
+    if (this.made > MAX_MADE) throw new Error('it makes more text and lists than any chat needs')
+    return result
+  }
+}
+
+/** Others only pass on what is there. */
+const MAKES_VALUES = new Set(['BinaryExpression', 'FilterExpression', 'CallExpression', 'MemberExpression'])
+
 function parseTemplate(source: string, where: string): Template['parsed'] {
-  try {
+  return guard(RENDER_LIMIT_MS, where, 'cannot be parsed (it may use Jinja that is not supported here)', () => {
     // Jinja reads any newline as \n.
     const { parsed } = new Template(source.replaceAll(/\r\n?/g, '\n'))
     useOwnTrim(parsed)
     return parsed
-  } catch (error) {
-    throw new InputError(`the chat template of ${where} cannot be parsed: ${firstLine(error)}; it may use Jinja that is not supported here`)
-  }
+  })
 }
 
 /** Turns `x | trim` and `x.strip()` into a call of Python's strip, which leaves U+FEFF and removes U+0085 and U+001C to U+001F. */
@@ -92,21 +120,13 @@ function formatTime(date: Date, format: string): string {
   })
 }
 
-let watched: { context: Context; script: Script } | undefined
-
-/** Runs synchronous code that may never return: V8 ends it when the time is up. */
-function runWithin(limitMs: number, where: string, render: () => string): string {
-  watched ??= { context: createContext({ render: null }), script: new Script('render()') }
-  watched.context.render = render
+/** @param failure what it means when `work` throws. */
+function guard<Result>(limitMs: number, where: string, failure: string, work: () => Result): Result {
   try {
-    return watched.script.runInContext(watched.context, { timeout: limitMs }) as string
+    return runWithin(limitMs, work)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
-      throw new InputError(`the chat template of ${where} did not end within ${limitMs} ms; repair its loops`)
-    }
-    throw new InputError(`the chat template of ${where} refused the messages: ${firstLine(error)}`)
-  } finally {
-    watched.context.render = null
+    if (error instanceof TimeLimitExceeded) throw new InputError(`the chat template of ${where} did not end within ${limitMs} ms; repair its loops`)
+    throw new InputError(`the chat template of ${where} ${failure}: ${firstLine(error)}`)
   }
 }
 

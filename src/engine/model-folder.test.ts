@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -35,7 +35,7 @@ describe('configuration', () => {
   })
 
   test('rope settings of Transformers 4 and 5 are the same thing', () => {
-    const expected = { theta: 5e5, type: 'llama3', parameters: { factor: 8 } }
+    const expected = { theta: 5e5, type: 'llama3', parameters: { factor: 8, original_max_position_embeddings: 2048 } }
     expect(parseModelConfig({ ...base, rope_parameters: { rope_theta: 5e5, rope_type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
     expect(parseModelConfig({ ...base, rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
     expect(parseModelConfig({ ...base, rope_theta: 5e5, rope_scaling: { type: 'llama3', factor: 8 } }, 'x').rope).toEqual(expected)
@@ -47,7 +47,7 @@ describe('configuration', () => {
     ['a missing size', { hidden_size: undefined }, '"hidden_size" to be a positive whole number, got undefined'],
     ['heads that do not divide', { num_key_value_heads: 3 }, 'no multiple'],
     ['a quantised model', { quantization_config: { bits: 4 } }, 'quantised'],
-    ['another activation', { hidden_act: 'gelu' }, 'hidden_act "gelu"'],
+    ['another activation', { hidden_act: 'gelu' }, '"hidden_act": expected "silu" or "swish", got "gelu"'],
     ['a sliding window', { use_sliding_window: true, sliding_window: 128 }, 'sliding-window'],
   ])('%s is refused', (_, change, message) => {
     expect(() => parseModelConfig({ ...base, ...change }, 'config.json')).toThrow(message)
@@ -94,6 +94,39 @@ describe('reading', () => {
     expect(() => readModelFolder(sharded)).toThrow('names the shard model-00009-of-00009.safetensors, which is not in')
     placed(map => (map['model.norm.weight'] = '../model/model.safetensors'))
     expect(() => readModelFolder(sharded)).toThrow('inside the folder')
+  })
+
+  test('half precision is read as the numbers that it holds, in one file or in shards', () => {
+    const whole = readModelFolder(model)
+    const halves = [...whole.weights.values()].map(({ name, shape, data }) => ({ name, shape, bits: Uint16Array.from(new Uint32Array(data.buffer, data.byteOffset, data.length), bits => bits >>> 16) }))
+    const layOut = (tensors: typeof halves): Buffer => {
+      let offset = 0
+      const header = Object.fromEntries(tensors.map(({ name, shape, bits }) => [name, { dtype: 'BF16', shape, data_offsets: [offset, (offset += bits.byteLength)] }]))
+      const json = Buffer.from(JSON.stringify(header))
+      const prefix = Buffer.alloc(8)
+      prefix.writeBigUInt64LE(BigInt(json.length))
+      return Buffer.concat([prefix, json, ...tensors.map(({ bits }) => Buffer.from(bits.buffer))])
+    }
+    const wanted = new Map(halves.map(({ name, bits }) => [name, new Float32Array(Uint32Array.from(bits, half => half << 16).buffer)]))
+    const read = () => new Map([...readModelFolder(model).weights].map(([name, { data }]) => [name, data]))
+    writeFileSync(join(model, 'model.safetensors'), layOut(halves))
+    expect(read()).toEqual(wanted)
+    rmSync(join(model, 'model.safetensors'))
+    const shards = [halves.slice(0, 3), halves.slice(3)].map((tensors, i) => ({ tensors, name: `model-0000${i + 1}-of-00002.safetensors` }))
+    for (const { tensors, name } of shards) writeFileSync(join(model, name), layOut(tensors))
+    writeFileSync(join(model, 'model.safetensors.index.json'), JSON.stringify({ weight_map: Object.fromEntries(shards.flatMap(({ tensors, name }) => tensors.map(tensor => [tensor.name, name]))) }))
+    expect(read()).toEqual(wanted)
+    cpSync(join(model, shards[0]!.name), join(model, shards[1]!.name))
+    expect(() => readModelFolder(model)).toThrow('in one shard, found it in model-00002-of-00002.safetensors and in another')
+  })
+
+  test('links that lead nowhere are told, not taken for absent files', () => {
+    rmSync(join(model, 'generation_config.json'))
+    symlinkSync('generation_config.json', join(model, 'generation_config.json'))
+    expect(() => readModelFolder(model)).toThrow('(ELOOP): its links lead round in a circle')
+    unlinkSync(join(model, 'generation_config.json'))
+    symlinkSync('../../blobs/0123', join(model, 'generation_config.json'))
+    expect(() => readModelFolder(model)).toThrow('(ENOENT): it is a link to a file that is not there; copy or download the folder again')
   })
 
   test('mutated configuration is read or refused, nothing else', () => {

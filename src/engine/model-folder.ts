@@ -4,33 +4,16 @@
  */
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { isPresent, listFolder } from './entries.ts'
 import { InputError } from './input-error.ts'
-import { readJsonObject, readJsonObjectVerbatim } from './json-file.ts'
+import { describeJson, readJsonObject, readJsonObjectVerbatim } from './json-file.ts'
+import { parseModelConfig } from './model-config.ts'
+import type { ModelConfig } from './model-config.ts'
 import { readSafetensors, syncFolder, writeSafetensors } from './safetensors.ts'
 import type { Tensor } from './safetensors.ts'
 
-export const SUPPORTED_MODEL_TYPES = ['llama', 'qwen2', 'qwen3'] as const
-
-/** config.json with Transformers' names, defaults filled in; `raw` is the file as it stands. */
-export type ModelConfig = {
-  model_type: (typeof SUPPORTED_MODEL_TYPES)[number]
-  vocab_size: number
-  hidden_size: number
-  num_hidden_layers: number
-  num_attention_heads: number
-  num_key_value_heads: number
-  head_dim: number
-  intermediate_size: number
-  rms_norm_eps: number
-  max_position_embeddings: number
-  tie_word_embeddings: boolean
-  /** `type`: default, llama3, linear, …; `parameters`: its settings (factor, low_freq_factor, …) without theta and type. */
-  rope: { theta: number; type: string; parameters: Record<string, unknown> }
-  hidden_act: string
-  bos_token_id: number | null
-  pad_token_id: number | null
-  raw: Record<string, unknown>
-}
+export { parseModelConfig, SUPPORTED_MODEL_TYPES } from './model-config.ts'
+export type { ModelConfig } from './model-config.ts'
 
 export type ModelFolder = {
   /** Absolute. */
@@ -42,6 +25,7 @@ export type ModelFolder = {
 }
 
 const CONFIG = 'config.json'
+export const ADAPTER_CONFIG = 'adapter_config.json'
 const WEIGHTS = 'model.safetensors'
 const INDEX = 'model.safetensors.index.json'
 const GENERATION_CONFIG = 'generation_config.json'
@@ -66,57 +50,13 @@ export function readModelFolder(folder: string): ModelFolder {
 /** Configuration alone: cheap, for estimates and for checks before a job starts. */
 export function readModelConfig(folder: string): ModelConfig {
   const path = resolve(folder)
-  if (!existsSync(path)) throw new InputError(`expected a model folder, ${path} does not exist: check the path`)
+  if (!existsSync(path)) throw new InputError(`expected a model folder, ${path} ${isPresent(path) ? 'is a link that leads nowhere' : 'does not exist'}: check the path`)
   if (!statSync(path).isDirectory()) throw new InputError(`expected a model folder, got a file: ${path}; name the folder that holds ${CONFIG}`)
   const file = join(path, CONFIG)
-  if (!existsSync(file)) {
+  if (!isPresent(file)) {
     throw new InputError(`expected a model folder with ${CONFIG} and ${WEIGHTS} (or ${INDEX}), found no ${CONFIG} in ${path}; name a Hugging Face model folder`)
   }
   return parseModelConfig(readJsonObject(file), file)
-}
-
-/** @param where names the file in errors. */
-export function parseModelConfig(raw: Record<string, unknown>, where: string): ModelConfig {
-  const modelType = raw.model_type
-  if (!isSupported(modelType)) {
-    throw new InputError(`${where}: model_type ${JSON.stringify(modelType)} is not supported, expected ${SUPPORTED_MODEL_TYPES.join(', ')}; choose a model of these families`)
-  }
-  if (raw.quantization_config != null) throw new InputError(`${where}: a quantised model cannot be trained here; use its float32, float16 or bfloat16 original`)
-  if (raw.hidden_act !== undefined && raw.hidden_act !== 'silu') throw new InputError(`${where}: hidden_act ${JSON.stringify(raw.hidden_act)} is not supported, expected "silu"`)
-  const size = (key: string, fallback?: number): number => {
-    const value = raw[key] ?? fallback
-    if (!Number.isSafeInteger(value) || (value as number) <= 0) throw new InputError(`${where}: expected "${key}" to be a positive whole number, got ${JSON.stringify(raw[key])}`)
-    return value as number
-  }
-  const hidden = size('hidden_size')
-  const heads = size('num_attention_heads')
-  const keyValueHeads = size('num_key_value_heads', heads)
-  const maxPositions = size('max_position_embeddings', modelType === 'llama' ? 2048 : 32768)
-  // Qwen3Config's own default is 128, the others divide.
-  const headDim = size('head_dim', modelType === 'qwen3' ? 128 : Math.floor(hidden / heads))
-  if (heads % keyValueHeads !== 0) throw new InputError(`${where}: num_attention_heads ${heads} is no multiple of num_key_value_heads ${keyValueHeads}`)
-  if (headDim % 2 !== 0) throw new InputError(`${where}: rotary embeddings want an even head_dim, got ${headDim}`)
-  checkSlidingWindow(raw, maxPositions, where)
-  const epsilon = raw.rms_norm_eps ?? 1e-6
-  if (typeof epsilon !== 'number' || !(epsilon >= 0)) throw new InputError(`${where}: expected "rms_norm_eps" to be a number, got ${JSON.stringify(epsilon)}`)
-  return {
-    model_type: modelType,
-    vocab_size: size('vocab_size'),
-    hidden_size: hidden,
-    num_hidden_layers: size('num_hidden_layers'),
-    num_attention_heads: heads,
-    num_key_value_heads: keyValueHeads,
-    head_dim: headDim,
-    intermediate_size: size('intermediate_size'),
-    rms_norm_eps: epsilon,
-    max_position_embeddings: maxPositions,
-    tie_word_embeddings: raw.tie_word_embeddings === true,
-    rope: parseRope(raw, where),
-    hidden_act: 'silu',
-    bos_token_id: firstId(raw.bos_token_id),
-    pad_token_id: firstId(raw.pad_token_id),
-    raw,
-  }
 }
 
 /**
@@ -126,8 +66,20 @@ export function parseModelConfig(raw: Record<string, unknown>, where: string): M
  * @throws InputError when `folder` holds something that is no model.
  */
 export function writeModelFolder(folder: string, source: string, weights: Map<string, Tensor>, configChanges: Record<string, unknown> = {}, maxShardBytes = MAX_SHARD_BYTES): void {
-  const target = resolve(folder)
   const from = resolve(source)
+  writeFolder(folder, temporary => {
+    copyCompanions(from, temporary)
+    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
+    writeWeights(temporary, [...weights.values()], maxShardBytes)
+  })
+}
+
+/**
+ * Fills a folder beside its place and moves it there: it is whole or absent. A model, adapter or empty folder is replaced.
+ * @throws InputError when `folder` holds something else.
+ */
+export function writeFolder(folder: string, fill: (temporary: string) => void): void {
+  const target = resolve(folder)
   checkModelTarget(target)
   const parent = dirname(target)
   mkdirSync(parent, { recursive: true })
@@ -135,9 +87,7 @@ export function writeModelFolder(folder: string, source: string, weights: Map<st
   const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`)
   mkdirSync(temporary)
   try {
-    copyCompanions(from, temporary)
-    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
-    writeWeights(temporary, [...weights.values()], maxShardBytes)
+    fill(temporary)
     syncFolder(temporary)
     replaceFolder(target, temporary)
   } catch (error) {
@@ -153,7 +103,7 @@ export function checkModelTarget(folder: string): void {
   if (!existsSync(target)) return
   if (!statSync(target).isDirectory()) throw new InputError(`expected a folder to write the model to, got a file: ${target}; choose another --output`)
   const inside = readdirSync(target)
-  if (inside.length > 0 && !inside.includes(CONFIG) && !inside.includes('adapter_config.json')) {
+  if (inside.length > 0 && !inside.includes(CONFIG) && !inside.includes(ADAPTER_CONFIG)) {
     throw new InputError(`expected an absent or empty folder, or a model to replace, but ${target} holds other files (${inside.slice(0, 3).join(', ')}${inside.length > 3 ? ', …' : ''}); choose another --output`)
   }
 }
@@ -161,19 +111,19 @@ export function checkModelTarget(folder: string): void {
 /** Ids that end a completion, as Transformers' generate reads them. */
 export function readEosIds(folder: string, config: ModelConfig): number[] {
   const file = join(folder, GENERATION_CONFIG)
-  const generation = existsSync(file) ? readJsonObject(file) : {}
+  const generation = isPresent(file) ? readJsonObject(file) : {}
   const value = generation.eos_token_id ?? config.raw.eos_token_id ?? []
   const ids = Array.isArray(value) ? value : [value]
-  if (!ids.every(id => Number.isSafeInteger(id) && id >= 0)) throw new InputError(`${folder}: expected "eos_token_id" to be an id or a list of ids, got ${JSON.stringify(value)}`)
+  if (!ids.every(id => Number.isSafeInteger(id) && id >= 0)) throw new InputError(`${folder}: expected "eos_token_id" to be an id or a list of ids, got ${describeJson(value)}`)
   return ids as number[]
 }
 
 function readWeights(folder: string): Map<string, Tensor> {
   const single = join(folder, WEIGHTS)
-  if (existsSync(single)) return readSafetensors(single)
+  if (isPresent(single)) return readSafetensors(single)
   const index = join(folder, INDEX)
-  if (existsSync(index)) return readShards(folder, index)
-  const pickled = readdirSync(folder).find(name => /^pytorch_model.*\.bin$/.test(name))
+  if (isPresent(index)) return readShards(folder, index)
+  const pickled = listFolder(folder, 'a model folder').find(name => /^pytorch_model.*\.bin$/.test(name))
   throw new InputError(`expected ${WEIGHTS} or ${INDEX} in ${folder}, found ${pickled ? `only ${pickled}; convert it with Transformers' save_pretrained` : 'neither; name a complete model folder'}`)
 }
 
@@ -183,36 +133,21 @@ function readShards(folder: string, index: string): Map<string, Tensor> {
   const placed = Object.entries(map as Record<string, unknown>)
   const shards = [...new Set(placed.map(([, shard]) => shard))]
   const weights = new Map<string, Tensor>()
+  // All shards are looked for before the first is read, which may take minutes.
   for (const shard of shards) {
-    if (typeof shard !== 'string' || shard !== basename(shard) || shard.includes('\\')) throw new InputError(`${index}: expected shard file names inside the folder, got ${JSON.stringify(shard)}`)
-    const file = join(folder, shard)
-    if (!existsSync(file)) throw new InputError(`${index} names the shard ${shard}, which is not in ${folder}; copy or download the missing file`)
-    for (const [name, tensor] of readSafetensors(file)) weights.set(name, tensor)
+    if (typeof shard !== 'string' || !/^[^/\\\0]+\.safetensors$/.test(shard)) throw new InputError(`${index}: expected names of .safetensors files inside the folder, got ${describeJson(shard)}`)
+    if (!isPresent(join(folder, shard))) throw new InputError(`${index} names the shard ${shard}, which is not in ${folder}; copy or download the missing file`)
+  }
+  for (const shard of shards as string[]) {
+    for (const [name, tensor] of readSafetensors(join(folder, shard))) {
+      if (weights.has(name)) throw new InputError(`${folder}: expected the tensor "${name}" in one shard, found it in ${shard} and in another; save the model again`)
+      weights.set(name, tensor)
+    }
   }
   for (const [name, shard] of placed) {
-    if (!weights.has(name)) throw new InputError(`${index} places the tensor "${name}" in ${String(shard)}, which does not hold it; copy or download the folder again`)
+    if (!weights.has(name)) throw new InputError(`${index} places the tensor "${name}" in ${String(shard)}, but no shard holds it; copy or download the folder again`)
   }
   return weights
-}
-
-/** Transformers 5: rope_parameters; Transformers 4: rope_theta and rope_scaling ({rope_type} or, older, {type}). */
-function parseRope(raw: Record<string, unknown>, where: string): ModelConfig['rope'] {
-  const key = raw.rope_parameters != null ? 'rope_parameters' : 'rope_scaling'
-  const settings = raw[key] ?? {}
-  if (typeof settings !== 'object' || Array.isArray(settings)) throw new InputError(`${where}: expected "${key}" to be an object, got ${JSON.stringify(settings)}`)
-  const { rope_theta: nestedTheta, rope_type: ropeType, type: olderType, ...parameters } = settings as Record<string, unknown>
-  const theta = nestedTheta ?? raw.rope_theta ?? 10000
-  const type = ropeType ?? olderType ?? 'default'
-  if (typeof theta !== 'number' || !(theta > 0)) throw new InputError(`${where}: expected "rope_theta" to be a positive number, got ${JSON.stringify(theta)}`)
-  if (typeof type !== 'string') throw new InputError(`${where}: expected "rope_type" to be a name, got ${JSON.stringify(type)}`)
-  return { theta, type, parameters }
-}
-
-function checkSlidingWindow(raw: Record<string, unknown>, maxPositions: number, where: string): void {
-  const window = raw.sliding_window
-  if (raw.use_sliding_window === true && typeof window === 'number' && window < maxPositions) {
-    throw new InputError(`${where}: sliding-window attention (${window} of ${maxPositions} positions) is not supported; choose a model with full attention`)
-  }
 }
 
 function changeConfig(raw: Record<string, unknown>, changes: Record<string, unknown>): Record<string, unknown> {
@@ -224,7 +159,7 @@ function changeConfig(raw: Record<string, unknown>, changes: Record<string, unkn
 function copyCompanions(from: string, to: string): void {
   for (const name of COMPANION_FILES) {
     const file = join(from, name)
-    if (!existsSync(file)) continue
+    if (!isPresent(file)) continue
     // Contents only: the mode of a read-only source must not make the copy read-only.
     if (statSync(file).isDirectory()) copyFolder(file, join(to, name))
     else writeDurably(join(to, name), readFileSync(file))
@@ -299,7 +234,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function writeDurably(file: string, content: string | Uint8Array): void {
+export function writeDurably(file: string, content: string | Uint8Array): void {
   writeFileSync(file, content)
   const descriptor = openSync(file, 'r+')
   try {
@@ -307,15 +242,6 @@ function writeDurably(file: string, content: string | Uint8Array): void {
   } finally {
     closeSync(descriptor)
   }
-}
-
-function isSupported(modelType: unknown): modelType is ModelConfig['model_type'] {
-  return (SUPPORTED_MODEL_TYPES as readonly unknown[]).includes(modelType)
-}
-
-function firstId(value: unknown): number | null {
-  const first: unknown = Array.isArray(value) ? value[0] : value
-  return Number.isSafeInteger(first) ? (first as number) : null
 }
 
 function pad5(n: number): string {

@@ -2,7 +2,7 @@
  * Writes ONNX models as protobuf bytes, the part of onnx.proto (IR version 10) that our graphs need.
  * Knows the wire format, not what the operators mean. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
-export type DataType = 'float32' | 'int32' | 'int64'
+export type DataType = 'float32' | 'int32' | 'int64' | 'uint8'
 export type OnnxAttribute = { int: number } | { float: number } | { string: string } | { ints: readonly number[] }
 export type OnnxNode = {
   op: string
@@ -14,12 +14,13 @@ export type OnnxNode = {
 }
 /** `sequence`: a list of tensors of that type and any shape. */
 export type OnnxValueInfo = { name: string; type: DataType; shape: readonly (number | string)[] | 'sequence' }
-export type OnnxInitializer = { name: string; type: DataType; shape: readonly number[]; data: Float32Array | Int32Array | BigInt64Array }
+/** `external`: the bytes are handed over beside the model, under the initializer's name; `ort.InferenceSession.create` finds them in `externalData`. */
+export type OnnxInitializer = { name: string; type: DataType; shape: readonly number[]; data: Float32Array | Int32Array | BigInt64Array | Uint8Array | { external: number } }
 export type OnnxModel = { nodes: readonly OnnxNode[]; inputs: readonly OnnxValueInfo[]; outputs: readonly OnnxValueInfo[]; initializers: readonly OnnxInitializer[] }
 
 const IR_VERSION = 10
 const OPSET = 21
-const ELEMENT_TYPE: Record<DataType, number> = { float32: 1, int32: 6, int64: 7 }
+const ELEMENT_TYPE: Record<DataType, number> = { float32: 1, int32: 6, int64: 7, uint8: 2 }
 
 /** ModelProto bytes for `ort.InferenceSession.create`. */
 export function encodeModel(model: OnnxModel): Uint8Array {
@@ -59,7 +60,10 @@ function encodeAttribute(name: string, value: OnnxAttribute): Message {
 function encodeTensor({ name, type, shape, data }: OnnxInitializer): Message {
   const message = new Message()
   for (const dim of shape) message.int(1, dim)
-  return message.int(2, ELEMENT_TYPE[type]).string(8, name).raw(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  message.int(2, ELEMENT_TYPE[type]).string(8, name)
+  if (!('external' in data)) return message.raw(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  const entry = (key: string, value: string): Message => new Message().string(1, key).string(2, value)
+  return message.message(13, entry('location', name)).message(13, entry('offset', '0')).message(13, entry('length', String(data.external))).int(14, 1)
 }
 
 function encodeValueInfo({ name, type, shape }: OnnxValueInfo): Message {

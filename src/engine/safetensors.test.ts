@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -39,6 +39,18 @@ describe('reading', () => {
     expect(data).toEqual(Float32Array.of(1, -3.140625, Infinity, 9.183549615799121e-41))
   })
 
+  test('every half is widened exactly, also across the buffer it goes through', () => {
+    const count = 2 ** 16 * 2 + 7
+    const bits = Uint16Array.from({ length: count }, (_, i) => i)
+    for (const dtype of ['F16', 'BF16'] as const) {
+      const data = read(layOut({ a: entry(dtype, [count], [0, 2 * count]) }, new Uint8Array(bits.buffer))).get('a')!.data
+      const halves = new DataView(bits.buffer)
+      const words = new Float32Array(Uint32Array.from(bits, half => half << 16).buffer)
+      for (let i = 0; i < count; i++) if (!Object.is(data[i], dtype === 'F16' ? halves.getFloat16(2 * i, true) : words[i])) expect(`${dtype} ${i}: ${data[i]}`).toBe('exact')
+      expect(data).toHaveLength(count)
+    }
+  })
+
   test('scalars and empty tensors are read', () => {
     const tensors = read(layOut({ scalar: entry('F32', [], [0, 4]), empty: entry('F32', [0, 3], [4, 4]) }, new Uint8Array(Float32Array.of(7).buffer)))
     expect(tensors.get('scalar')).toEqual({ name: 'scalar', shape: [], data: Float32Array.of(7) })
@@ -61,6 +73,10 @@ describe('reading', () => {
     ['offsets in reverse', layOut({ a: entry('F32', [1], [4, 0]) }, new Uint8Array(4)), 'hold -4'],
     ['offsets outside the file', layOut({ a: entry('F32', [4], [0, 16]) }, new Uint8Array(8)), 'its bytes end at 16, the file holds 8'],
     ['overlapping tensors', layOut({ a: entry('F32', [2], [0, 8]), b: entry('F32', [2], [4, 12]) }, new Uint8Array(12)), 'tensors overlap'],
+    ['a key that is there twice', layOut('{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}', new Uint8Array(4)), 'holds the key "a" twice'],
+    ['a dtype that is there twice', layOut('{"a":{"dtype":"F16","dtype" : "BF16","shape":[2],"data_offsets":[0,4]}}', new Uint8Array(4)), 'holds the key "dtype" twice'],
+    ['a header nested without end', layOut('['.repeat(100_000)), 'nested at most 200 deep'],
+    ['a size that is no whole number', layOut({ a: entry('F32', [1.5], [0, 6]) }, new Uint8Array(6)), 'whole numbers'],
     ['a hole', layOut({ a: entry('F32', [1], [4, 8]) }, new Uint8Array(8)), 'a hole'],
     ['bytes that belong to no tensor', layOut({ a: entry('F32', [1], [0, 4]) }, new Uint8Array(8)), '4 bytes behind the last tensor'],
   ])('%s is refused', (_, bytes, message) => {
@@ -71,6 +87,11 @@ describe('reading', () => {
 
   test('a missing file and a folder are refused', () => {
     expect(() => readSafetensors(join(folder, 'absent'))).toThrow('ENOENT')
+    symlinkSync('round', join(folder, 'round'))
+    expect(() => readSafetensors(join(folder, 'round'))).toThrow('ELOOP): its links lead round in a circle')
+    symlinkSync('gone', join(folder, 'nowhere'))
+    expect(() => readSafetensors(join(folder, 'nowhere'))).toThrow('it is a link to a file that is not there')
+    for (const name of ['round', 'nowhere']) unlinkSync(join(folder, name))
     expect(() => readSafetensors(folder)).toThrow(InputError)
   })
 

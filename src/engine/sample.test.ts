@@ -1,11 +1,22 @@
 import { rmSync } from 'node:fs'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeRandomModel } from '../../tests/reference/random-model.ts'
 import { embeddedEngine } from './embedded.ts'
-import type { Model, SampledCompletion, SampleRequest, SampleSettings } from './engine.ts'
+import type { Model, PolicyMismatch, SampledCompletion, SampleHooks, SampleRequest, SampleSettings } from './engine.ts'
+import { readModelFolder } from './model-folder.ts'
+import { checkWeights } from './models/decoder.ts'
+import { decoderConfig } from './models/index.ts'
+import { packRows, RopeTables } from './packing.ts'
+import { nextTokenArrays, promptTrees } from './prefill.ts'
 import { createRandom } from './rng.ts'
-import { drawToken, NucleusFinder } from './token-choice.ts'
+import type { Tensor } from './safetensors.ts'
+import { sample } from './sample.ts'
+import { decodeWeights, openDecodeSession } from './sampler.ts'
+import type { Sampler } from './sampler.ts'
+import { buildPrefillGraph } from './sampling-graph.ts'
+import type { DecodeWeights } from './sampling-graph.ts'
+import { GraphSession } from './session.ts'
+import { weightFeeds } from './training-step.ts'
 
 const SETTINGS: SampleSettings = { temperature: 0.8, top_p: 0.95, max_new_tokens: 9, greedy: false, batch_size: 5, eosIds: [2, 17, 33] }
 
@@ -20,9 +31,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function draw(requests: SampleRequest[], settings = SETTINGS, from = model): Promise<SampledCompletion[]> {
+async function draw(requests: SampleRequest[], settings = SETTINGS, from = model, hooks?: SampleHooks): Promise<SampledCompletion[]> {
   const all: SampledCompletion[] = []
-  for await (const batch of from.sample(requests, settings)) all.push(...batch)
+  for await (const batch of from.sample(requests, settings, undefined, hooks)) all.push(...batch)
   return all
 }
 
@@ -117,34 +128,199 @@ describe('sampling', () => {
   })
 })
 
-describe('top-p', () => {
-  it('keeps the smallest set that reaches it, the crossing token included', () => {
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 1, maxLength: 60 }), fc.double({ min: 0.01, max: 0.999, noNaN: true }), (weights, topP) => {
-        const sum = weights.reduce((a, b) => a + b, 0)
-        fc.pre(sum > 0)
-        const probabilities = Float32Array.from(weights, weight => weight / sum)
-        const order = [...probabilities.keys()].sort((a, b) => (probabilities[b] ?? 0) - (probabilities[a] ?? 0) || a - b)
-        const wanted: number[] = []
-        let mass = 0
-        for (const id of order) {
-          if (wanted.length > 0 && mass >= topP) break
-          wanted.push(id)
-          mass += probabilities[id] ?? 0
-        }
-        // Sums taken in another order may fall on the other side of top_p by a rounding error.
-        fc.pre(Math.abs(mass - topP) > 1e-9 && Math.abs(mass - (probabilities[wanted.at(-1) ?? 0] ?? 0) - topP) > 1e-9)
-        expect([...new NucleusFinder().keep(probabilities, topP)]).toEqual(wanted.sort((a, b) => a - b))
-      }),
-    )
+/** A large model's way of decoding, on the small one. */
+async function samplerOf(mode: DecodeWeights, path = folder): Promise<Sampler> {
+  const { config, weights } = readModelFolder(path)
+  const decoder = decoderConfig(config)
+  const checked = checkWeights(decoder, weights, path)
+  return { config: decoder, weights: weightFeeds(checked), mode, prefill: await GraphSession.create(buildPrefillGraph(decoder), 1), decode: await openDecodeSession(decoder, checked, mode, { threads: 1 }) }
+}
+
+async function drawWith(mode: DecodeWeights, settings: Partial<SampleSettings> = {}, hooks?: SampleHooks): Promise<SampledCompletion[]> {
+  const sampler = await samplerOf(mode)
+  const all: SampledCompletion[] = []
+  for await (const batch of sample(sampler, requests, { ...SETTINGS, ...settings }, undefined, hooks)) all.push(...batch)
+  await sampler.decode.release()
+  await sampler.prefill.release()
+  return all
+}
+
+describe('continuous batching', () => {
+  it('gives a sample its tokens whatever the batch size, alone too', async () => {
+    const wanted = await draw(requests, { ...SETTINGS, batch_size: 1 })
+    for (const batchSize of [2, 3, 5, 13, 64]) {
+      const got = await draw(requests, { ...SETTINGS, batch_size: batchSize })
+      expect(got.map(({ completionIds, finishReason }) => [completionIds, finishReason])).toEqual(wanted.map(({ completionIds, finishReason }) => [completionIds, finishReason]))
+      got.forEach(({ logp, entropy }, i) => {
+        expect(logp).toBeCloseTo(wanted[i]?.logp ?? NaN, 3)
+        expect(entropy).toBeCloseTo(wanted[i]?.entropy ?? NaN, 3)
+      })
+    }
   })
 
-  it('reports the entropy of what it draws from', () => {
-    const probabilities = Float32Array.of(0.4, 0.3, 0.2, 0.1)
-    const logps = probabilities.map(Math.log)
-    expect(drawToken(logps, probabilities, 1, 1, new NucleusFinder(), 0.5).entropy).toBeCloseTo(1.27985, 5)
-    // 4/7 and 3/7 are left.
-    expect(drawToken(logps, probabilities, 1, 0.6, new NucleusFinder(), 0.9)).toEqual({ id: 1, entropy: expect.closeTo(0.68291, 5) as number })
+  it('lets waiting requests start before the last of the batch has ended', async () => {
+    const settings = { ...SETTINGS, batch_size: 7 }
+    const order: number[] = []
+    const all = await draw(requests, settings, model, { onToken: index => order.push(index) })
+    const first = all.slice(0, settings.batch_size)
+    expect(new Set(first.map(({ completionIds }) => completionIds.length)).size).toBeGreaterThan(1)
+    const lastOfFirst = Math.max(...first.map(({ index }) => order.lastIndexOf(index)))
+    expect(order.indexOf(settings.batch_size)).toBeLessThan(lastOfFirst)
+  })
+
+  it('streams each token of each request in order', async () => {
+    const streamed = new Map<number, number[]>()
+    const all: SampledCompletion[] = []
+    for await (const batch of model.sample(requests, SETTINGS, undefined, { onToken: (index, id) => streamed.set(index, [...(streamed.get(index) ?? []), id]) })) {
+      for (const { index, completionIds } of batch) expect(streamed.get(index)).toEqual(completionIds)
+      all.push(...batch)
+    }
+    expect(all.map(({ index }) => index)).toEqual(requests.map((_, i) => i))
+  })
+
+  it('is right when several samples of a prompt are spread over refills', async () => {
+    const many = requests.slice(0, 4).flatMap(({ promptIds }) => [1, 2, 3, 4, 5].map(seed => ({ promptIds, seed })))
+    const all = await draw(many, { ...SETTINGS, batch_size: 3 })
+    expect(all.map(({ completionIds }) => completionIds)).toEqual((await draw(many, { ...SETTINGS, batch_size: 64 })).map(({ completionIds }) => completionIds))
+    const scored = await model.score(all.map(({ index, completionIds }) => ({ promptIds: many[index]?.promptIds ?? [], completionIds })))
+    all.forEach(({ logp }, i) => expect(logp).toBeCloseTo((scored[i] ?? new Float32Array()).reduce((a, b) => a + b, 0), 3))
+  })
+
+  it('reads a long common beginning once, and draws what it would have drawn', async () => {
+    const shared = Array.from({ length: 40 }, () => Math.floor(random() * 61))
+    const prompts = [[...shared, 3], [...shared, 4, 5, 6], shared, [...shared.slice(0, 35), 9], [7, 8]]
+    expect(promptTrees(prompts.map((ids, index) => ({ index, ids }))).map(({ trunk, prompts: members }) => [trunk, members.length])).toEqual([[35, 4], [2, 1]])
+    const together = prompts.map((promptIds, seed) => ({ promptIds, seed }))
+    const all = await draw(together)
+    const alone = await draw(together, { ...SETTINGS, batch_size: 1 })
+    expect(all.map(({ completionIds }) => completionIds)).toEqual(alone.map(({ completionIds }) => completionIds))
+    const scored = await model.score(all.map(({ index, completionIds }) => ({ promptIds: prompts[index] ?? [], completionIds })))
+    all.forEach(({ logp }, i) => expect(logp).toBeCloseTo((scored[i] ?? new Float32Array()).reduce((a, b) => a + b, 0), 3))
+  })
+
+  it('gives the same bits when a call is interrupted and repeated', async () => {
+    const wanted = await draw(requests, { ...SETTINGS, batch_size: 4 })
+    const controller = new AbortController()
+    const interrupted = async (): Promise<void> => {
+      for await (const _ of model.sample(requests, { ...SETTINGS, batch_size: 4 }, controller.signal)) controller.abort()
+    }
+    await expect(interrupted()).rejects.toThrow('abort')
+    expect(await draw(requests, { ...SETTINGS, batch_size: 4 })).toEqual(wanted)
+  })
+})
+
+describe('settings', () => {
+  it('stop asks after each token and ends the completion with it', async () => {
+    const free = await draw(requests, { ...SETTINGS, eosIds: [] })
+    const stopped = await draw(requests, { ...SETTINGS, eosIds: [], stop: ids => ids.length >= 2 && (ids.at(-1) ?? 0) % 3 === 0 })
+    stopped.forEach(({ completionIds, finishReason }, i) => {
+      const all = free[i]?.completionIds ?? []
+      const end = all.findIndex((id, t) => t >= 1 && id % 3 === 0)
+      expect(completionIds).toEqual(end < 0 ? all : all.slice(0, end + 1))
+      expect(finishReason).toBe(end < 0 ? 'length' : 'stop')
+    })
+  })
+
+  it('top_k 1 is greedy, and a strong repetition penalty never repeats', async () => {
+    const greedy = await draw(requests, { ...SETTINGS, greedy: true })
+    expect((await draw(requests, { ...SETTINGS, top_k: 1 })).map(({ completionIds }) => completionIds)).toEqual(greedy.map(({ completionIds }) => completionIds))
+    const fresh = await draw(requests, { ...SETTINGS, greedy: true, eosIds: [], repetition_penalty: 1e6 })
+    for (const { index, completionIds } of fresh) {
+      const all = [...new Set(requests[index]?.promptIds), ...completionIds]
+      expect(new Set(all).size).toBe(all.length)
+    }
+  })
+
+  it('draws as often as the filtered probabilities say (chi-square)', async () => {
+    const promptIds = [5, 6, 7]
+    const samples = 4000
+    const settings = { ...SETTINGS, temperature: 1.3, top_k: 20, top_p: 0.9, min_p: 0.02, repetition_penalty: 1.2, max_new_tokens: 1, batch_size: 500 }
+    const counts = new Map<number, number>()
+    for (const { completionIds: [id = -1] } of await draw(Array.from({ length: samples }, (_, seed) => ({ promptIds, seed })), settings)) counts.set(id, (counts.get(id) ?? 0) + 1)
+    // Another way to the same distribution: sort, cut, renormalise. Log-probabilities stand for logits up to a constant, which the penalty sees: the raw logits come from the graph.
+    const sampler = await samplerOf('shared')
+    const { feeds } = packRows([{ ids: promptIds, trunk: 3, branches: [], predictions: [{ at: 2, labels: [] }] }], sampler.config, 0)
+    const next = nextTokenArrays(1, sampler.config)
+    await sampler.prefill.run({ ...sampler.weights, ...new RopeTables(sampler.config).feeds(3), ...feeds, inverseTemperature: { data: Float32Array.of(1), dims: [1] } }, next)
+    const weights = [...next.logits.data].map((logit, id) => Math.exp((promptIds.includes(id) ? (logit < 0 ? logit * 1.2 : logit / 1.2) : logit) / 1.3))
+    let order = weights.map((weight, id) => ({ weight, id })).sort((a, b) => b.weight - a.weight).slice(0, 20)
+    const twenty = order.reduce((sum, { weight }) => sum + weight, 0)
+    let mass = 0
+    order = order.filter(({ weight }) => {
+      const isKept = mass < 0.9 * twenty
+      mass += weight
+      return isKept
+    }).filter(({ weight }, _, [first]) => weight >= 0.02 * (first?.weight ?? NaN))
+    const total = order.reduce((sum, { weight }) => sum + weight, 0)
+    expect([...counts.keys()].filter(id => !order.some(kept => kept.id === id))).toEqual([])
+    const statistic = order.reduce((sum, { weight, id }) => sum + ((counts.get(id) ?? 0) - (samples * weight) / total) ** 2 / ((samples * weight) / total), 0)
+    const degrees = order.length - 1
+    expect(degrees).toBeGreaterThan(5)
+    const score = ((statistic / degrees) ** (1 / 3) - (1 - 2 / (9 * degrees))) / Math.sqrt(2 / (9 * degrees))
+    expect(Math.abs(score)).toBeLessThan(4)
+    await sampler.decode.release()
+    await sampler.prefill.release()
+  })
+
+  it('refuses values that make no sense, saying what was expected', async () => {
+    await expect(draw(requests, { ...SETTINGS, top_k: -1 })).rejects.toThrow('top_k: expected a whole number from 1, or 0 for all tokens, got -1')
+    await expect(draw(requests, { ...SETTINGS, min_p: 1.5 })).rejects.toThrow('min_p: expected a number from 0 to 1, got 1.5')
+    await expect(draw(requests, { ...SETTINGS, repetition_penalty: 0 })).rejects.toThrow('repetition_penalty: expected a number above 0 (1 changes nothing), got 0')
+    await expect(draw(requests, { ...SETTINGS, top_p: 0 })).rejects.toThrow('top_p: expected a number above 0 and at most 1, got 0')
+  })
+})
+
+describe('weights while decoding', () => {
+  it('frozen, a copy in the kernels’ layout, give the same completions', async () => {
+    const frozen = await drawWith('frozen')
+    expect(frozen.map(({ completionIds }) => completionIds)).toEqual((await draw(requests)).map(({ completionIds }) => completionIds))
+    const scored = await model.score(frozen.map(({ index, completionIds }) => ({ promptIds: requests[index]?.promptIds ?? [], completionIds })))
+    frozen.forEach(({ logp }, i) => expect(logp).toBeCloseTo((scored[i] ?? new Float32Array()).reduce((a, b) => a + b, 0), 3))
+    expect(await drawWith('frozen')).toEqual(frozen)
+  })
+
+  it('are frozen for large models that fit twice, by size alone', () => {
+    const weights = (count: number): Map<string, Tensor> => new Map([['w', { name: 'w', shape: [count], data: { length: count } as Float32Array }]])
+    expect(decodeWeights(weights(4_000_000), 16e9)).toBe('shared')
+    expect(decodeWeights(weights(135_000_000), 16e9)).toBe('frozen')
+    expect(decodeWeights(weights(1_100_000_000), 16e9)).toBe('shared')
+  })
+
+  it('in 8 bits draw from nearly the same policy, and say how nearly', async () => {
+    const small = writeRandomModel({ hidden_size: 64, intermediate_size: 96 }, 1, 0.1)
+    const narrow = await embeddedEngine.load(small)
+    const mismatches: PolicyMismatch[] = []
+    const all: SampledCompletion[] = []
+    for await (const batch of narrow.sample(requests, { ...SETTINGS, weights: 'int8', eosIds: [] }, undefined, { onPolicyMismatch: mismatch => mismatches.push(mismatch) })) all.push(...batch)
+    expect(mismatches).toHaveLength(1)
+    // Every token but the first of each, which float32 draws.
+    expect(mismatches[0]?.tokens).toBe(requests.length * (SETTINGS.max_new_tokens - 1))
+    expect(mismatches[0]?.klPerToken).toBeGreaterThan(1e-9)
+    expect(mismatches[0]?.klPerToken).toBeLessThan(1e-3)
+    // The drawn tokens' own log-probabilities are those of the 8-bit policy: close to float32's, and not equal.
+    const scored = await narrow.score(all.map(({ index, completionIds }) => ({ promptIds: requests[index]?.promptIds ?? [], completionIds })))
+    const gaps = all.map(({ logp }, i) => Math.abs(logp - (scored[i] ?? new Float32Array()).reduce((a, b) => a + b, 0)))
+    expect(Math.max(...gaps)).toBeLessThan(0.5)
+    expect(Math.max(...gaps)).toBeGreaterThan(1e-4)
+    await narrow.dispose()
+    rmSync(small, { recursive: true })
+  })
+
+  it('in 8 bits the measure is zero where nothing is rounded', async () => {
+    // The meter itself: frozen float32 weights, measured as if they were 8-bit ones.
+    const sampler = { ...(await samplerOf('frozen')), mode: 'int8' as const }
+    const mismatches: PolicyMismatch[] = []
+    for await (const _ of sample(sampler, requests, SETTINGS, undefined, { onPolicyMismatch: mismatch => mismatches.push(mismatch) })) { /* measured at the end */ }
+    expect(Math.abs(mismatches[0]?.klPerToken ?? NaN)).toBeLessThan(1e-6)
+    expect(mismatches[0]?.tokens).toBeGreaterThan(20)
+    await sampler.decode.release()
+    await sampler.prefill.release()
+  })
+
+  it('refuses 8 bits for rows that do not divide into blocks', async () => {
+    await expect(draw(requests, { ...SETTINGS, weights: 'int8' })).rejects.toThrow('int8 weights: expected rows of a multiple of 32 numbers, "model.layers.0.mlp.down_proj.weight" has rows of 48; sample this model in float32')
+    // The model is not hurt by the refusal.
+    expect((await draw(requests)).length).toBe(requests.length)
   })
 })
 

@@ -1,29 +1,38 @@
 /**
- * Draws completions. The plan is fixed: requests are cut into batches of `batch_size` in their order, equal prompts
- * of a batch are computed once, rows that end leave the batch. A sample's random numbers come from its own seed.
+ * Draws completions by continuous batching: `batch_size` sequences are decoded together, one that ends makes room for
+ * the next request in order. Which sequences share a step follows from requests and settings alone, so a call
+ * repeated gives the same bits. A sample's random numbers come from its own seed; what stands beside it can change
+ * its logits only by the order in which floating-point sums are taken (a few units in the last place, since other
+ * batch sizes take other kernels), and so its tokens only where a draw falls that close to a border.
  */
-import type { SampledCompletion, SampleRequest, SampleSettings } from './engine.ts'
-import { cacheWidth } from './models/decoder.ts'
+import type { SampledCompletion, SampleHooks, SampleRequest, SampleSettings } from './engine.ts'
+import { KeyValueCache } from './key-value-cache.ts'
+import type { SavedRow } from './key-value-cache.ts'
 import type { DecoderConfig } from './models/decoder.ts'
-import { packRows, RopeTables } from './packing.ts'
-import type { PackedRow } from './packing.ts'
+import { RopeTables } from './packing.ts'
+import { MismatchMeter } from './policy-mismatch.ts'
+import { nextTokenArrays, nextTokenOf, prefill } from './prefill.ts'
+import type { NextToken } from './prefill.ts'
 import { createRandom } from './rng.ts'
-import { scoringBatches } from './score.ts'
-import { emptyArrays } from './session.ts'
-import type { Array32, DeviceFeeds, Feeds, GraphSession } from './session.ts'
-import { drawToken, greedyToken, NucleusFinder } from './token-choice.ts'
+import type { Sampler } from './sampler.ts'
+import type { Array32, DeviceFeeds, Feeds } from './session.ts'
+import { drawToken, greedyToken, Penalty, TokenFilter } from './token-choice.ts'
+import type { Filter } from './token-choice.ts'
 
-/** What sampling needs of a model. */
-export type Sampler = { config: DecoderConfig; weights: DeviceFeeds; prefill: GraphSession; decode: GraphSession }
+/** One sequence being decoded; row r of the cache is `rows[r]`'s. `length`: tokens in the cache. */
+type Row = { index: number; random: () => number; ids: number[]; length: number; entropy: number; logp: number; seen: Set<number> | undefined; isStopped: boolean }
 
-/** One sequence being decoded; row r of the caches is `rows[r]`'s. */
-type Row = { index: number; random: () => number; ids: number[]; length: number; entropy: number; logp: number }
+/** Free places are filled when they are this share of the batch: reading a prompt costs as much as some steps. */
+const REFILL_SHARE = 1 / 8
 
 /** @throws Error where settings or requests make no sense, before anything is computed. */
 export function checkSampling(requests: readonly SampleRequest[], settings: SampleSettings, config: DecoderConfig): void {
-  const { temperature, top_p: topP, max_new_tokens: maxNew, batch_size: batchSize } = settings
+  const { temperature, top_p: topP, top_k: topK = 0, min_p: minP = 0, repetition_penalty: penalty = 1, max_new_tokens: maxNew, batch_size: batchSize } = settings
   if (!settings.greedy && !(temperature > 0 && Number.isFinite(temperature))) throw new Error(`temperature: expected a number above 0, got ${temperature}; for the likeliest token set greedy`)
   if (!(topP > 0 && topP <= 1)) throw new Error(`top_p: expected a number above 0 and at most 1, got ${topP}`)
+  if (!Number.isInteger(topK) || topK < 0) throw new Error(`top_k: expected a whole number from 1, or 0 for all tokens, got ${topK}`)
+  if (!(minP >= 0 && minP <= 1)) throw new Error(`min_p: expected a number from 0 to 1, got ${minP}`)
+  if (!(penalty > 0 && Number.isFinite(penalty))) throw new Error(`repetition_penalty: expected a number above 0 (1 changes nothing), got ${penalty}`)
   if (!Number.isInteger(maxNew) || maxNew < 1) throw new Error(`max_new_tokens: expected a whole number from 1, got ${maxNew}`)
   if (!Number.isInteger(batchSize) || batchSize < 1) throw new Error(`batch_size: expected a whole number from 1, got ${batchSize}`)
   requests.forEach(({ promptIds }, i) => {
@@ -35,91 +44,128 @@ export function checkSampling(requests: readonly SampleRequest[], settings: Samp
   })
 }
 
-export async function* sample(sampler: Sampler, requests: readonly SampleRequest[], settings: SampleSettings, signal?: AbortSignal): AsyncGenerator<SampledCompletion[]> {
+export async function* sample(sampler: Sampler, requests: readonly SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks: SampleHooks = {}): AsyncGenerator<SampledCompletion[]> {
   checkSampling(requests, settings, sampler.config)
-  const ropeTables = new RopeTables(sampler.config)
-  const memory: CacheMemory = new Map()
-  for (let from = 0; from < requests.length; from += settings.batch_size) {
+  if (requests.length === 0) return
+  const meter = sampler.mode === 'int8' && hooks.onPolicyMismatch ? new MismatchMeter(sampler.config.vocabulary, requests.length, settings.max_new_tokens) : undefined
+  const decoding = new Decoding(sampler, requests, settings, hooks, meter)
+  const done: (SampledCompletion | undefined)[] = new Array<undefined>(requests.length).fill(undefined)
+  let given = 0
+  for (;;) {
     signal?.throwIfAborted()
-    yield await sampleBatch(sampler, requests.slice(from, from + settings.batch_size), from, settings, ropeTables, memory, signal)
+    await decoding.admit()
+    for (const completion of decoding.retire()) done[completion.index] = completion
+    const ready: SampledCompletion[] = []
+    for (let next = done[given]; next; next = done[++given]) ready.push(next)
+    if (ready.length > 0) yield ready
+    if (given === requests.length) break
+    if (decoding.isRunning) await decoding.step()
   }
+  if (meter) hooks.onPolicyMismatch?.(await meter.measure(sampler, requests, done as SampledCompletion[]))
 }
 
-async function sampleBatch(sampler: Sampler, requests: readonly SampleRequest[], firstIndex: number, settings: SampleSettings, ropeTables: RopeTables, memory: CacheMemory, signal: AbortSignal | undefined): Promise<SampledCompletion[]> {
-  const { config } = sampler
-  const done: SampledCompletion[] = []
-  const rows: Row[] = requests.map(({ promptIds, seed }, i) => ({ index: firstIndex + i, random: createRandom(seed), ids: [], length: promptIds.length, entropy: 0, logp: 0 }))
-  // The last token drawn is never fed back, so it needs no place in the cache.
-  const capacity = Math.max(...rows.map(row => row.length)) + settings.max_new_tokens - 1
-  const caches = new Caches(memory, config, rows.length, capacity)
-  const chooser = new Chooser(config.vocabulary, settings)
-  const rope = ropeTables.feeds(capacity + 1)
-  await prefill(sampler, requests, rope, chooser, caches, (i, logps, probabilities) => chooser.choose(rows[i] as Row, logps, probabilities))
-  const outputs = { logps: new Float32Array(rows.length * config.vocabulary), probabilities: new Float32Array(rows.length * config.vocabulary) }
-  for (;;) {
-    retire(rows, caches, settings, done)
-    if (rows.length === 0) break
-    signal?.throwIfAborted()
+/** The sequences of one call that are being decoded, and those that wait. */
+class Decoding {
+  private readonly sampler: Sampler
+  private readonly requests: readonly SampleRequest[]
+  private readonly settings: SampleSettings
+  private readonly slots: number
+  private readonly rows: Row[] = []
+  private readonly cache: KeyValueCache
+  private readonly chooser: Chooser
+  private readonly rope: Feeds
+  private readonly next: ReturnType<typeof nextTokenArrays>
+  private readonly keys: string[]
+  /** The prompt of the next waiting request, where it has been read already: several samples of it are spread over refills. */
+  private kept: { key: string; row: SavedRow; next: NextToken } | undefined
+  private readonly meter: MismatchMeter | undefined
+  private admitted = 0
+
+  constructor(sampler: Sampler, requests: readonly SampleRequest[], settings: SampleSettings, hooks: SampleHooks, meter: MismatchMeter | undefined) {
+    this.sampler = sampler
+    this.requests = requests
+    this.settings = settings
+    this.meter = meter
+    this.slots = Math.min(settings.batch_size, requests.length)
+    this.keys = requests.map(({ promptIds }) => promptIds.join(' '))
+    // The last token drawn is never fed back, so it needs no place in the cache.
+    const capacity = Math.max(...requests.map(({ promptIds }) => promptIds.length)) + settings.max_new_tokens - 1
+    this.cache = new KeyValueCache(sampler.config, this.slots, capacity)
+    this.chooser = new Chooser(sampler.config.vocabulary, settings, hooks)
+    this.rope = new RopeTables(sampler.config).feeds(capacity + 1)
+    this.next = nextTokenArrays(this.slots, sampler.config)
+  }
+
+  get isRunning(): boolean {
+    return this.rows.length > 0
+  }
+
+  /** Gives free places to waiting requests and draws their first token. */
+  async admit(): Promise<void> {
+    const free = this.slots - this.rows.length
+    const count = Math.min(free, this.requests.length - this.admitted)
+    if (count === 0 || (this.rows.length > 0 && free < REFILL_SHARE * this.slots)) return
+    const unread = new Map<string, { ids: readonly number[]; key: string; rows: number[] }>()
+    for (let i = 0; i < count; i++) {
+      const index = this.admitted++
+      const { promptIds, seed } = this.requests[index] as SampleRequest
+      const key = this.keys[index] as string
+      const r = this.rows.push({ index, random: createRandom(seed), ids: [], length: promptIds.length, entropy: 0, logp: 0, seen: (this.settings.repetition_penalty ?? 1) === 1 ? undefined : new Set(promptIds), isStopped: false }) - 1
+      const same = unread.get(key)
+      if (this.kept?.key === key) {
+        this.cache.restore(r, this.kept.row)
+        this.chooser.choose(this.rows[r] as Row, this.kept.next)
+      } else if (same) same.rows.push(r)
+      else unread.set(key, { ids: promptIds, key, rows: [r] })
+    }
+    const coming = this.keys[this.admitted]
+    if (this.kept?.key !== coming) this.kept = undefined
+    const prompts = [...unread.values()]
+    await prefill(this.sampler, prompts, this.rope, this.chooser.inverseTemperature, this.cache, (p, next) => {
+      const { rows, ids, key } = prompts[p] as (typeof prompts)[number]
+      for (const r of rows) this.chooser.choose(this.rows[r] as Row, next)
+      if (key === coming) this.kept = { key, row: this.cache.save(rows[0] ?? 0, ids.length), next: { logits: next.logits.slice(), logps: next.logps.slice(), probabilities: next.probabilities.slice() } }
+    })
+  }
+
+  /** Takes out what has ended; the last row takes an ended one's place. */
+  retire(): SampledCompletion[] {
+    const { rows, settings } = this
+    const done: SampledCompletion[] = []
+    for (let r = rows.length - 1; r >= 0; r--) {
+      const row = rows[r] as Row
+      if (!row.isStopped && row.ids.length < settings.max_new_tokens) continue
+      done.push({ index: row.index, completionIds: row.ids, finishReason: row.isStopped ? 'stop' : 'length', entropy: row.entropy / row.ids.length, logp: row.logp })
+      const last = rows.pop() as Row
+      if (last === row) continue
+      rows[r] = last
+      this.cache.copy(rows.length, r, last.length)
+    }
+    return done
+  }
+
+  /** One token more for every row. */
+  async step(): Promise<void> {
+    const { rows, sampler } = this
     const B = rows.length
-    const dims = [B, config.vocabulary]
-    const size = B * config.vocabulary
-    const views = caches.views(B)
-    await sampler.decode.run(
-      {
-        ...sampler.weights, ...rope, ...views.past,
-        ids: { data: Int32Array.from(rows, row => row.ids.at(-1) ?? 0), dims: [B] },
-        positions: { data: BigInt64Array.from(rows, row => BigInt(row.length)), dims: [B, 1] },
-        lengths: { data: Int32Array.from(rows, row => row.length), dims: [B] },
-        total: { data: Int32Array.of(Math.max(...rows.map(row => row.length)) + 1), dims: [] },
-        inverseTemperature: chooser.inverseTemperature,
-      },
-      { ...views.present, logps: { data: outputs.logps.subarray(0, size), dims }, probabilities: { data: outputs.probabilities.subarray(0, size), dims } },
-    )
+    const { past, present } = this.cache.views(B)
+    const V = sampler.config.vocabulary
+    const results = Object.fromEntries(Object.entries(this.next).map(([name, { data }]) => [name, { data: data.subarray(0, B * V), dims: [B, V] }]))
+    const feeds: DeviceFeeds = {
+      ...sampler.weights, ...this.rope, ...past,
+      ids: { data: Int32Array.from(rows, row => row.ids.at(-1) ?? 0), dims: [B] },
+      positions: { data: BigInt64Array.from(rows, row => BigInt(row.length)), dims: [B, 1] },
+      lengths: { data: Int32Array.from(rows, row => row.length), dims: [B] },
+      total: { data: Int32Array.of(Math.max(...rows.map(row => row.length)) + 1), dims: [] },
+      inverseTemperature: this.chooser.inverseTemperature,
+    }
+    await sampler.decode.run(feeds, { ...present, ...results })
     rows.forEach((row, r) => {
       row.length++
-      chooser.choose(row, rowOf(outputs.logps, r, config.vocabulary), rowOf(outputs.probabilities, r, config.vocabulary))
+      const next = nextTokenOf(this.next, r, sampler.config)
+      this.meter?.record(row.index, next.logps)
+      this.chooser.choose(row, next)
     })
-  }
-  return done.sort((a, b) => a.index - b.index)
-}
-
-/** Computes each different prompt once; hands every request its first distribution and fills its row of the caches. */
-async function prefill(sampler: Sampler, requests: readonly SampleRequest[], rope: Feeds, chooser: Chooser, caches: Caches, onRow: (request: number, logps: Float32Array, probabilities: Float32Array) => void): Promise<void> {
-  const { config } = sampler
-  const byPrompt = new Map<string, { row: PackedRow; requests: number[] }>()
-  requests.forEach(({ promptIds }, i) => {
-    const key = promptIds.join(' ')
-    const known = byPrompt.get(key)
-    if (known) known.requests.push(i)
-    else byPrompt.set(key, { row: { ids: promptIds, trunk: promptIds.length, branches: [], predictions: [{ at: promptIds.length - 1, labels: [] }] }, requests: [i] })
-  })
-  const layers = Array.from({ length: config.layers }, (_, layer) => [`k.${layer}`, `v.${layer}`]).flat()
-  for (const batch of scoringBatches([...byPrompt.values()], config)) {
-    const { feeds } = packRows(batch.map(({ row }) => row), config, 0)
-    const longest = Math.max(...batch.map(({ row }) => row.ids.length))
-    const { logps, probabilities } = emptyArrays({ logps: [batch.length, config.vocabulary], probabilities: [batch.length, config.vocabulary] })
-    const blocks = emptyArrays(Object.fromEntries(layers.map(name => [name, [batch.length, config.keyValueHeads, longest, config.headDim]])))
-    await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature: chooser.inverseTemperature }, { ...blocks, logps, probabilities })
-    batch.forEach(({ row, requests: indices }, b) => {
-      for (const i of indices) {
-        for (const [name, { data }] of Object.entries(blocks)) caches.fill(name, i, data, b, longest, row.ids.length)
-        onRow(i, rowOf(logps.data, b, config.vocabulary), rowOf(probabilities.data, b, config.vocabulary))
-      }
-    })
-  }
-}
-
-/** Moves ended rows to `done`; the last row takes an ended one's place. */
-function retire(rows: Row[], caches: Caches, settings: SampleSettings, done: SampledCompletion[]): void {
-  for (let r = rows.length - 1; r >= 0; r--) {
-    const row = rows[r] as Row
-    const isStop = settings.eosIds.includes(row.ids.at(-1) ?? -1)
-    if (!isStop && row.ids.length < settings.max_new_tokens) continue
-    done.push({ index: row.index, completionIds: row.ids, finishReason: isStop ? 'stop' : 'length', entropy: row.entropy / row.ids.length, logp: row.logp })
-    const last = rows.pop() as Row
-    if (last === row) continue
-    rows[r] = last
-    caches.move(rows.length, r, last.length)
   }
 }
 
@@ -128,81 +174,33 @@ class Chooser {
   readonly inverseTemperature: Array32
   private readonly inverse: number
   private readonly settings: SampleSettings
-  private readonly finder = new NucleusFinder()
+  private readonly hooks: SampleHooks
+  private readonly tokenFilter = new TokenFilter()
+  private readonly filter: Filter
+  private readonly penalty: Penalty
   private readonly vocabulary: number
 
-  constructor(vocabulary: number, settings: SampleSettings) {
+  constructor(vocabulary: number, settings: SampleSettings, hooks: SampleHooks) {
     this.vocabulary = vocabulary
     this.settings = settings
+    this.hooks = hooks
     this.inverse = settings.greedy ? 1 : 1 / settings.temperature
     this.inverseTemperature = { data: Float32Array.of(this.inverse), dims: [1] }
+    this.filter = { top_k: settings.top_k ?? 0, top_p: settings.top_p, min_p: settings.min_p ?? 0 }
+    this.penalty = new Penalty(vocabulary)
   }
 
-  choose(row: Row, logps: Float32Array, probabilities: Float32Array): void {
-    const { greedy, top_p: topP } = this.settings
-    const { id, entropy } = greedy ? greedyToken(logps) : drawToken(logps, probabilities, this.inverse, topP, this.finder, row.random())
+  choose(row: Row, { logits, logps, probabilities }: NextToken): void {
+    const { greedy, repetition_penalty: penalty = 1 } = this.settings
+    const scored = row.seen ? this.penalty.apply(logits, row.seen, penalty, this.inverse) : { scores: logps, probabilities }
+    const { id, entropy } = greedy ? greedyToken(scored.scores, scored.probabilities) : drawToken(scored.scores, scored.probabilities, this.inverse, this.filter, this.tokenFilter, row.random())
     const logp = logps[id]
     if (logp === undefined || !Number.isFinite(logp) || !Number.isFinite(entropy)) throw new Error(`request ${row.index}: expected finite log-probabilities of ${this.vocabulary} tokens, got ${logp}; the model's weights have diverged`)
     row.ids.push(id)
+    row.seen?.add(id)
     row.entropy += entropy
     row.logp += logp
+    this.hooks.onToken?.(row.index, id)
+    row.isStopped = this.settings.eosIds.includes(id) || (this.settings.stop?.(row.ids) ?? false)
   }
-}
-
-/** Arrays `k.<layer>` and `v.<layer>` that outlive a batch. */
-type CacheMemory = Map<string, Float32Array>
-
-/** Keys and values of all layers, [rows, Hk, capacity, D] each, updated in place by the decode graph. */
-class Caches {
-  private readonly arrays: CacheMemory
-  private readonly heads: number
-  private readonly headDim: number
-  private readonly width: number
-  private readonly capacity: number
-
-  constructor(memory: CacheMemory, config: DecoderConfig, rows: number, capacity: number) {
-    this.arrays = memory
-    this.heads = config.keyValueHeads
-    this.headDim = config.headDim
-    this.width = cacheWidth(config)
-    this.capacity = capacity
-    for (let layer = 0; layer < config.layers; layer++) {
-      for (const name of [`k.${layer}`, `v.${layer}`]) {
-        const size = rows * this.heads * capacity * this.width
-        if ((memory.get(name)?.length ?? 0) < size) memory.set(name, new Float32Array(size))
-      }
-    }
-  }
-
-  /** Copies block b of prefilled [B, Hk, T, D] into a row. */
-  fill(name: string, row: number, source: Float32Array, b: number, T: number, length: number): void {
-    const target = this.arrays.get(name) as Float32Array
-    for (let h = 0; h < this.heads; h++) {
-      const from = (b * this.heads + h) * T * this.headDim
-      const to = (row * this.heads + h) * this.capacity * this.width
-      if (this.width === this.headDim) target.set(source.subarray(from, from + length * this.width), to)
-      else for (let t = 0; t < length; t++) target.fill(0, to + t * this.width, to + (t + 1) * this.width).set(source.subarray(from + t * this.headDim, from + (t + 1) * this.headDim), to + t * this.width)
-    }
-  }
-
-  move(from: number, to: number, length: number): void {
-    const stride = this.capacity * this.width
-    for (const array of this.arrays.values()) {
-      for (let h = 0; h < this.heads; h++) {
-        const start = (from * this.heads + h) * stride
-        array.copyWithin((to * this.heads + h) * stride, start, start + length * this.width)
-      }
-    }
-  }
-
-  /** The first rows as inputs and, in the same memory, as outputs. */
-  views(rows: number): { past: Feeds; present: Feeds } {
-    const dims = [rows, this.heads, this.capacity, this.width]
-    const entries = [...this.arrays].map(([name, array]) => [name, { data: array.subarray(0, rows * this.heads * this.capacity * this.width), dims }] as const)
-    return { past: Object.fromEntries(entries.map(([name, view]) => [`past.${name}`, view])), present: Object.fromEntries(entries.map(([name, view]) => [`present.${name}`, view])) }
-  }
-}
-
-function rowOf(values: Float32Array, row: number, width: number): Float32Array {
-  return values.subarray(row * width, (row + 1) * width)
 }

@@ -1,5 +1,6 @@
 /** Per-token log-probabilities of completions, in packed batches under a memory budget. */
 import type { TokenRow } from './engine.ts'
+import { InputError } from './input-error.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { contextLength, packRows, treeRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
@@ -21,9 +22,9 @@ export function scoringRows(requests: readonly TokenRow[], config: DecoderConfig
     if (completionIds.length === 0) return
     if (promptIds.length === 0) throw new Error(`row ${i}: expected at least one prompt token (nothing predicts a first token), got none`)
     const length = promptIds.length + completionIds.length
-    if (length > config.maxPositions) throw new Error(`row ${i}: expected at most ${config.maxPositions} tokens (max_position_embeddings), got ${length}; shorten it`)
+    if (length > config.maxPositions) throw new InputError(`row ${i}: expected at most ${config.maxPositions} tokens (max_position_embeddings), got ${length}; shorten it`)
     const bad = [...promptIds, ...completionIds].find(id => !Number.isInteger(id) || id < 0 || id >= config.vocabulary)
-    if (bad !== undefined) throw new Error(`row ${i}: expected token ids below ${config.vocabulary} (vocab_size), got ${bad}; is it the model's own tokenizer?`)
+    if (bad !== undefined) throw new InputError(`row ${i}: expected token ids below ${config.vocabulary} (vocab_size), got ${bad}; is it the model's own tokenizer?`)
     const key = promptIds.join(' ')
     const last = rows.at(-1)
     if (last?.key === key && last.tokens + completionIds.length <= MAX_ROW_TOKENS) {

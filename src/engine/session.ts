@@ -28,6 +28,8 @@ export function emptyArrays<K extends string>(dims: Readonly<Record<K, readonly 
   return Object.fromEntries(arrays) as Record<K, { data: Float32Array; dims: readonly number[] }>
 }
 
+export type SessionOptions = { device?: Device; frozen?: ReadonlyMap<string, Float32Array | Uint8Array>; spinUs?: number }
+
 export class GraphSession {
   private readonly session: ort.InferenceSession
 
@@ -35,8 +37,14 @@ export class GraphSession {
     this.session = session
   }
 
-  static async create(graph: Graph, threads: number, device: Device = 'cpu'): Promise<GraphSession> {
-    const session = await ort.InferenceSession.create(graph.encode(device), {
+  /**
+   * @param device what runs the graph; nothing else takes its place.
+   * @param frozen data of inputs that never change; copied. `run` must not be given them.
+   * @param spinUs how long a thread without work looks for more before it sleeps. 0 unless operations follow each other
+   *   within microseconds and waking is what takes the time: spinning threads cost more than they bring where others work too.
+   */
+  static async create(graph: Graph, threads: number, { device = 'cpu', frozen = new Map(), spinUs = 0 }: SessionOptions = {}): Promise<GraphSession> {
+    const session = await ort.InferenceSession.create(graph.encode({ device, frozen: new Set(frozen.keys()) }), {
       executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
@@ -46,8 +54,8 @@ export class GraphSession {
       enableMemPattern: false,
       // Errors are thrown with what was fed; printing them too would only soil stderr.
       logSeverityLevel: 4,
-      // Spinning threads cost more than they bring as soon as the machine is shared.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      ...(frozen.size > 0 && { externalData: [...frozen].map(([path, data]) => ({ path, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })) }),
+      extra: { session: { intra_op: spinUs > 0 ? { allow_spinning: '1', spin_duration_us: String(spinUs) } : { allow_spinning: '0' } } },
     })
     return new GraphSession(session)
   }
@@ -81,9 +89,15 @@ export class GraphSession {
   }
 }
 
-function tensor(array: Array32 | DeviceArray): ort.Tensor {
-  if ('tensor' in array) return array.tensor
-  const { data, dims } = array
-  if (data instanceof Float32Array) return new ort.Tensor('float32', data, dims)
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('int64', data, dims)
+/** A feed handed in again keeps its tensor: making some hundred of them is felt in a step of ten milliseconds. */
+const tensors = new WeakMap<Array32, { tensor: ort.Tensor; data: Array32['data']; dims: readonly number[] }>()
+
+function tensor(feed: Array32 | DeviceArray): ort.Tensor {
+  if ('tensor' in feed) return feed.tensor
+  const known = tensors.get(feed)
+  if (known && known.data === feed.data && known.dims === feed.dims) return known.tensor
+  const { data, dims } = feed
+  const made = data instanceof Float32Array ? new ort.Tensor('float32', data, dims) : data instanceof Int32Array ? new ort.Tensor('int32', data, dims) : new ort.Tensor('int64', data, dims)
+  tensors.set(feed, { tensor: made, data, dims })
+  return made
 }

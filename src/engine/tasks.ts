@@ -9,6 +9,7 @@ import { sequenceRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { emptyArrays } from './session.ts'
+import type { TrainingMemory } from './memory.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
@@ -24,7 +25,7 @@ export type Trainee = {
   onDevice?: DeviceWeights
 }
 /** A task with the session it holds. */
-export type OpenTask = TrainingTask & { release(): Promise<void> }
+export type OpenTask = TrainingTask & { memory: TrainingMemory; /** Tokens of the longest example. */ longest: number; release(): Promise<void> }
 
 function openStep({ config, weights, threads, onDevice }: Trainee, objective: Objective, plan: MemoryPlan): Promise<Step> {
   return onDevice ? DeviceTrainingStep.create(config, objective, weights, onDevice, plan) : TrainingStep.create(config, objective, weights, threads, plan)
@@ -53,13 +54,15 @@ export async function dpoStep(trainee: Trainee, pairs: TokenPair[], reference: R
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
   const step = await dpoStep(trainee, pairs, reference, config.per_device_train_batch_size)
+  const batches = (epoch: number): number[][] => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'pairs'),
-    batches: epoch => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, pairs.map(pair => sizeOf(dpoRow(pair))), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + pairTokens(pairs[i] as TokenPair), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const share = 1 / batches.length
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const share = 1 / batchesOfStep.length
       const { loss, metrics, margins } = await runDpoBatch(step, trainee.config, pairs, reference, indices, config, share, i === 0)
       return { loss: loss * share, metrics: scaled(metrics, share), details: { pairIndices: [...indices], margins } }
     },
@@ -77,13 +80,15 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
   const predictions = rows.map(row => row.predictions.length)
   const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
   const lengths = rows.map(row => row.ids.length)
+  const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, rows.map(sizeOf), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const total = batches.flat().reduce((sum, index) => sum + (predictions[index] ?? 0), 0)
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const total = batchesOfStep.flat().reduce((sum, index) => sum + (predictions[index] ?? 0), 0)
       const batchRows = indices.map(index => rows[index] as PackedRow)
       const packed = packTrainingRows(batchRows, trainee.config, LABEL_COLUMNS['language-model'], row => `sequence ${indices[row]}`)
       const seed = { data: new Float32Array(packed.predictions).fill(-1 / total), dims: [packed.predictions, 1] }
@@ -101,13 +106,15 @@ export async function rewardTask(trainee: Trainee, examples: RewardRow[], config
   const rows = examples.map(({ ids }) => rewardRow(ids))
   const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
+  const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    batches: epoch => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch),
+    ...need(step, rows.map(sizeOf), batches(0), config),
+    batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
-    async run(batches, i) {
-      const indices = batches[i] ?? []
-      const total = batches.flat().length
+    async run(batchesOfStep, i) {
+      const indices = batchesOfStep[i] ?? []
+      const total = batchesOfStep.flat().length
       const batchRows = indices.map(index => rows[index] as PackedRow)
       const packed = packTrainingRows(batchRows, trainee.config, 0, row => `sequence ${indices[row]}`)
       const labels = indices.map(index => examples[index]?.label ?? 0)
@@ -134,8 +141,19 @@ export function rewardRow(ids: number[]): PackedRow {
   return { ids, trunk: ids.length, branches: [], predictions: [{ at: ids.length - 1, labels: [] }] }
 }
 
-function common({ weights }: Trainee, step: Step, noun: string): Pick<OpenTask, 'updater' | 'weights' | 'noun' | 'release'> {
-  return { updater: (config, state) => step.updater(config, state), weights: new Map([...weights.values()].map(({ name, data }) => [name, data])), noun, release: () => step.release() }
+function common({ config, weights }: Trainee, step: Step, noun: string): Pick<OpenTask, 'updater' | 'weights' | 'noun' | 'release'> {
+  // A checkpoint of an adapter holds the adapter: the model under it does not change.
+  const held = config.adapter ? step.parameters.map(({ name, weight }) => [name, weight] as const) : [...weights.values()].map(({ name, data }) => [name, data] as const)
+  return { updater: (settings, state) => step.updater(settings, state), weights: new Map(held), noun, release: () => step.release() }
+}
+
+/** What training on these examples takes: the batches of later epochs differ little from those of the first. */
+function need(step: Step, sizes: readonly { tokens: number; predictions: number }[], batches: readonly number[][], config: TrainConfig): Pick<OpenTask, 'memory' | 'longest'> {
+  const packed = batches.map(indices => {
+    const rows = indices.map(i => sizes[i] as { tokens: number; predictions: number })
+    return { tokens: rows.reduce((sum, row) => sum + row.tokens, 0), rows: rows.length, longest: Math.max(...rows.map(row => row.tokens)), predictions: rows.reduce((sum, row) => sum + row.predictions, 0) }
+  })
+  return { memory: step.memory(packed, config.optim, config.gradient_accumulation_steps > 1), longest: sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0) }
 }
 
 function sizeOf(row: PackedRow): { tokens: number; predictions: number } {

@@ -18,7 +18,7 @@ export type TrainingTask = {
   tokens(indices: readonly number[]): number
   /** @param state of the optimizer, where a run goes on; the weights are in place by then. */
   updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater>
-  /** Every weight of the model, trained or not: what a checkpoint holds. */
+  /** What a checkpoint holds: every weight of the model, trained or not, or those of its adapter. */
   weights: Map<string, Float32Array>
   /** Forward and backward of batch `i` of the step's batches; adds to the step's gradients. */
   run(step: readonly number[][], i: number): Promise<BatchOutcome>

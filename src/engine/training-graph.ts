@@ -3,7 +3,7 @@ import { differentiate } from './autodiff.ts'
 import { product } from './dims.ts'
 import { Graph } from './graph.ts'
 import type { Value } from './graph.ts'
-import { buildTrunk, EMBEDDING, headWeight, linear, packedAttention, predictingRows, REWARD_HEAD, weightInputs } from './models/decoder.ts'
+import { adapterWeights, buildTrunk, EMBEDDING, headWeight, linear, packedAttention, predictingRows, REWARD_HEAD, weightInputs } from './models/decoder.ts'
 import type { DecoderConfig, WeightInputs } from './models/decoder.ts'
 import { at } from './ops/op.ts'
 
@@ -60,11 +60,22 @@ export function buildTrainingGraph(config: DecoderConfig, objective: Objective, 
   const weight = weightInputs(graph, config)
   const { embedded, hidden } = packedTrunk(graph, config, weight, lean)
   const seeds = objective === 'reward' ? rewardSeed(graph, hidden, weight) : predictionSeed(graph, config, weight, hidden, objective, chunks)
-  const trained = [...graph.inputs].filter(([name]) => name.endsWith('.weight') || name.endsWith('.bias')).filter(([name]) => name !== EMBEDDING || (config.tied && objective !== 'reward'))
-  const gradients = differentiate(graph, seeds, [embedded, ...trained.map(([, value]) => value)])
-  graph.output(EMBEDDED_GRADIENT, gradients.get(embedded) as Value)
+  const trained = trainedInputs(graph, config, objective)
+  // An adapter leaves the model as it is: no path leads to the model's own weights, and none below the lowest adapter.
+  const wanted = config.adapter ? [] : [embedded]
+  const gradients = differentiate(graph, seeds, [...wanted, ...trained.map(([, value]) => value)])
+  for (const value of wanted) graph.output(EMBEDDED_GRADIENT, gradients.get(value) as Value)
   for (const [name, value] of trained) graph.output(gradientName(name), gradients.get(value) as Value)
   return graph
+}
+
+/** The inputs that are trained: those of the adapter if there is one, else all weights. */
+function trainedInputs(graph: Graph, config: DecoderConfig, objective: Objective): [string, Value][] {
+  if (config.adapter) {
+    const names = new Set(adapterWeights(config).map(({ name }) => name))
+    return [...graph.inputs].filter(([name]) => names.has(name))
+  }
+  return [...graph.inputs].filter(([name]) => name.endsWith('.weight') || name.endsWith('.bias')).filter(([name]) => name !== EMBEDDING || (config.tied && objective !== 'reward'))
 }
 
 function predictionSeed(graph: Graph, config: DecoderConfig, weight: WeightInputs, hidden: Value, objective: 'dpo' | 'language-model', chunks: number): Map<Value, Value> {
@@ -77,17 +88,30 @@ function predictionSeed(graph: Graph, config: DecoderConfig, weight: WeightInput
 }
 
 /**
- * Gradient of the sigmoid loss on each label's log-probability [2·R, 1], in closed form (Rafailov et al. 2023,
- * eq. 7, label smoothing as in TRL): with z = beta·(log-ratio margin) it is scale·(sigmoid(-z) - smoothing) with the
- * sign of the side. `signs` [pairs, 2·R] is +1 on chosen labels, -1 on rejected ones, 0 on fillers.
+ * Gradient of the preference losses on each label's log-probability [2·R, 1], in closed form. A loss depends on a pair
+ * through its margin δ, the difference of the sides' log-ratios to the reference, or through its average margin, each
+ * side divided by its tokens. `signs` [pairs, 2·R] is +1 on chosen labels, -1 on rejected ones, 0 on fillers;
+ * `averageSigns` the same over the side's tokens. With s = sigmoid(-beta·margin) the derivatives are
+ * - sigmoid (Rafailov et al. 2023, eq. 7) and robust: sigmoidScale·s + constantScale
+ * - hinge: hingeScale where beta·margin < 1
+ * - ipo: ipoScale·(average margin - target)
+ * - sigmoid_norm: normScale·s of the average margin
+ * What is not used has scale 0; `dpoFeeds` computes the scales.
  */
 function dpoSeed(graph: Graph, logps: Value): Value {
   const flat = graph.reshape(logps, [product(logps.shape), 1])
+  const scalar = (name: string): Value => graph.input(name, [1])
+  const marginOf = (signs: Value, reference: string): Value => graph.sub(graph.matmul(signs, flat), graph.input(reference, ['B', 1]))
+  const sigmoid = (x: Value): Value => at(graph.apply('Sigmoid', [x], {}), 0)
   const signs = graph.input('signs', ['B', product(logps.shape)])
-  const margin = graph.sub(graph.matmul(signs, flat), graph.input('referenceMargin', ['B', 1]))
-  const weight = at(graph.apply('Sigmoid', [graph.mul(margin, graph.input('negativeBeta', [1]))], {}), 0)
-  const perPair = graph.mul(graph.sub(weight, graph.input('labelSmoothing', [1])), graph.input('pairScale', [1]))
-  return graph.matmul(signs, perPair, { transA: true })
+  const averageSigns = graph.input('averageSigns', ['B', product(logps.shape)])
+  const negativeBeta = scalar('negativeBeta')
+  const falling = graph.mul(marginOf(signs, 'referenceMargin'), negativeBeta)
+  const isBelowHinge = at(graph.apply('Step', [graph.add(falling, graph.scalar(1))], {}), 0)
+  const ofMargin = graph.add(graph.add(graph.mul(sigmoid(falling), scalar('sigmoidScale')), scalar('constantScale')), graph.mul(isBelowHinge, scalar('hingeScale')))
+  const average = marginOf(averageSigns, 'referenceAverageMargin')
+  const ofAverage = graph.add(graph.mul(graph.sub(average, scalar('ipoTarget')), scalar('ipoScale')), graph.mul(sigmoid(graph.mul(average, negativeBeta)), scalar('normScale')))
+  return graph.add(graph.matmul(signs, ofMargin, { transA: true }), graph.matmul(averageSigns, ofAverage, { transA: true }))
 }
 
 /** Binary cross-entropy on the scalar of each row's last token: gradient (sigmoid(s) - label)·scale. */

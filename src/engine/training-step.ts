@@ -1,6 +1,8 @@
 /** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
 import { EMBEDDING } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import { ARENA_OVERHEAD, peakBytes, trainingMemory } from './memory.ts'
+import type { TrainingMemory } from './memory.ts'
 import type { OptimizerConfig } from './engine.ts'
 import type { Parameter } from './optimizer.ts'
 import { contextLength, packRows, RopeTables } from './packing.ts'
@@ -8,6 +10,7 @@ import type { PackedBatch, PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { GraphSession } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
+import type { Graph } from './graph.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
 import { hostUpdater } from './updater.ts'
@@ -32,6 +35,9 @@ export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; 
   }
 }
 
+/** What decides a batch's memory: packed tokens, rows, tokens of the longest row, predictions. */
+export type BatchSize = { tokens: number; rows: number; longest: number; predictions: number }
+
 /** What a task needs of a training step, wherever it computes. */
 export type Step = {
   readonly parameters: readonly { name: string; weight: Float32Array }[]
@@ -41,12 +47,18 @@ export type Step = {
   readGradients(): Promise<Map<string, Float32Array>>
   /** @param state continues a run. */
   updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater>
+  /**
+   * What training takes of this process's memory; that of a device is not counted.
+   * @param batches sizes of the batches to come; accumulated gradients are held twice.
+   */
+  memory(batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory
   release(): Promise<void>
 }
 
 export class TrainingStep implements Step {
   readonly parameters: Parameter[]
   private readonly session: GraphSession
+  private readonly graph: Graph
   private readonly config: DecoderConfig
   private readonly weights: Feeds
   private readonly inGraph: Map<string, Array32>
@@ -55,8 +67,10 @@ export class TrainingStep implements Step {
   private scratch: Map<string, Array32> | undefined
   private embedded = new Float32Array(0)
 
-  private constructor(session: GraphSession, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, trained: ReadonlySet<string>, chunks: number) {
+  private constructor(session: GraphSession, graph: Graph, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, chunks: number) {
+    const trained = new Set(graph.outputs.keys())
     this.session = session
+    this.graph = graph
     this.config = config
     this.chunks = chunks
     this.ropeTables = new RopeTables(config)
@@ -64,7 +78,7 @@ export class TrainingStep implements Step {
     this.inGraph = new Map()
     this.parameters = []
     for (const { name, shape, data } of weights.values()) {
-      if (!trained.has(gradientName(name)) && name !== EMBEDDING) continue
+      if (!trained.has(gradientName(name)) && !(name === EMBEDDING && trained.has(EMBEDDED_GRADIENT))) continue
       const gradient = new Float32Array(data.length)
       this.parameters.push({ name, weight: data, gradient })
       if (trained.has(gradientName(name))) this.inGraph.set(gradientName(name), { data: gradient, dims: shape })
@@ -73,7 +87,7 @@ export class TrainingStep implements Step {
 
   static async create(config: DecoderConfig, objective: Objective, weights: ReadonlyMap<string, Tensor>, threads: number, plan: MemoryPlan): Promise<TrainingStep> {
     const graph = buildTrainingGraph(config, objective, plan)
-    return new TrainingStep(await GraphSession.create(graph, threads), config, weights, new Set(graph.outputs.keys()), plan.chunks)
+    return new TrainingStep(await GraphSession.create(graph, threads), graph, config, weights, plan.chunks)
   }
 
   /**
@@ -86,12 +100,12 @@ export class TrainingStep implements Step {
     const { hidden } = this.config
     if (this.embedded.length < tokens * hidden) this.embedded = new Float32Array(tokens * hidden)
     const embedded = this.embedded.subarray(0, tokens * hidden)
+    const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
     await this.session.run(
       { ...this.weights, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
-      { ...Object.fromEntries(into), [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] }, ...results },
+      { ...Object.fromEntries(into), ...(embedding && { [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } }), ...results },
     )
     if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)
-    const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
     if (embedding) {
       if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
       addRows(embedding, batch.ids, embedded, hidden)
@@ -104,6 +118,28 @@ export class TrainingStep implements Step {
 
   async updater(config: OptimizerConfig, state: Map<string, Float32Array>): Promise<Updater> {
     return hostUpdater(this.parameters, config, state)
+  }
+
+  memory(batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory {
+    const bytes = (arrays: Iterable<Array32>): number => [...arrays].reduce((sum, { data }) => sum + data.byteLength, 0)
+    const gradients = this.parameters.reduce((sum, { gradient }) => sum + gradient.byteLength, 0)
+    // The largest batch is the one with most tokens, most attention or most logits.
+    const largest = (measure: (batch: BatchSize) => number): BatchSize | undefined => batches.toSorted((a, b) => measure(b) - measure(a))[0]
+    const candidates = new Set([largest(({ tokens }) => tokens), largest(({ rows, longest }) => rows * longest ** 2), largest(({ predictions }) => predictions)])
+    const activations = [...candidates].map(batch => (batch ? this.activationBytes(batch) : 0))
+    return trainingMemory({
+      weights: bytes(Object.values(this.weights)),
+      gradients: gradients * (accumulates ? 2 : 1),
+      optimizer: gradients * (optim === 'rmsprop' ? 1 : 2),
+      activations: Math.max(...activations),
+    })
+  }
+
+  /** Values of the run, the mask it is fed and the embedded tokens. */
+  private activationBytes({ tokens, rows, longest, predictions }: BatchSize): number {
+    const pieces = Object.fromEntries(Array.from({ length: this.chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / this.chunks)]))
+    const run = peakBytes(this.graph, { N: tokens, B: rows, T: longest, R: predictions, P: longest, ...pieces })
+    return ARENA_OVERHEAD * run + 4 * (rows * longest ** 2 + 2 * tokens * this.config.hidden)
   }
 
   async release(): Promise<void> {

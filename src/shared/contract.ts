@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import type { ModelEntry, PairInspection } from './inspection.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
@@ -47,6 +48,8 @@ export const calls = {
   'datasets.list': call<Dataset[]>()({}),
   'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
   'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), source: z.string().optional(), threshold: z.number().min(0).max(1).default(0.5) }),
+  /** A pair token by token under a model of the workspace (and its reference): ids, log-probabilities, what is cut. */
+  'datasets.inspect': call<PairInspection>()({ name: z.string(), row: z.int().min(0), policy: z.string(), reference: z.string().nullable().default(null) }),
   'datasets.export': call<{ path: string; rows: number }>()({ name: z.string(), format: z.enum(['trl-jsonl', 'drift']), path: z.string() }),
 
   'runs.list': call<Run[]>()({}),
@@ -54,6 +57,8 @@ export const calls = {
   /** Metric rows after `after` (a row count), for live curves. */
   'runs.metrics': call<{ rows: MetricRow[] }>()({ id: z.string(), after: z.int().min(0).default(0) }),
   'runs.samples': call<{ total: number; rows: SampleRow[] }>()({ id: z.string(), stage: z.string().optional(), newestFirst: z.boolean().default(false), ...page }),
+  /** The pair a round made of a sample, token by token under the round's policy and its reference. */
+  'runs.inspect': call<PairInspection>()({ id: z.string(), stage: z.string(), index: z.int().min(0) }),
   /** Checks a recipe without starting it: issues with path and nearest key, translated keys, estimate. */
   'runs.validate': call<RecipeCheck>()({ yaml: z.string() }),
   'runs.start': call<Run>()({ yaml: z.string(), name: z.string().optional(), group: z.string().optional() }),
@@ -64,8 +69,11 @@ export const calls = {
   /** Recipes lying in the workspace's `recipes` folder. */
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
 
+  /** Model folders of the workspace that can score: what runs trained, newest first, then bases. */
+  'models.list': call<ModelEntry[]>()({}),
+
   'demo.start': call<{ jobId: string }>()({ quick: z.boolean().default(true), seed: z.int().default(1), seeds: z.int().positive().optional() }),
-  'demo.estimate': call<{ quickMinutes: number; fullMinutes: number; measured: boolean }>()({}),
+  'demo.estimate': call<{ quickMinutes: number; fullMinutes: number }>()({}),
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),

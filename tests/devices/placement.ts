@@ -4,6 +4,7 @@
  */
 import ort from 'onnxruntime-node'
 import { parseModelConfig } from '../../src/engine/model-folder.ts'
+import { linearLayers } from '../../src/engine/models/decoder.ts'
 import { decoderConfig } from '../../src/engine/models/index.ts'
 import { buildDecodeGraph, buildPrefillGraph } from '../../src/engine/sampling-graph.ts'
 import { buildRewardGraph, buildScoringGraph, buildTrainingGraph } from '../../src/engine/training-graph.ts'
@@ -13,13 +14,14 @@ const config = decoderConfig(parseModelConfig({ ...SMALL_LLAMA, model_type: 'qwe
 const graphs = {
   dpo: () => buildTrainingGraph(config, 'dpo', { chunks: 2, lean: false }),
   lean: () => buildTrainingGraph(config, 'dpo', { chunks: 1, lean: true }),
+  adapter: () => buildTrainingGraph({ ...config, adapter: { rank: 4, scale: 2, modules: new Set(linearLayers(config).map(({ name }) => name)) } }, 'dpo', { chunks: 1, lean: false }),
   'language-model': () => buildTrainingGraph(config, 'language-model', { chunks: 1, lean: false }),
   'reward-training': () => buildTrainingGraph(config, 'reward', { chunks: 1, lean: false }),
   score: () => buildScoringGraph(config),
   reward: () => buildRewardGraph(config),
   prefill: () => buildPrefillGraph(config),
-  decode: () => buildDecodeGraph(config),
+  decode: () => buildDecodeGraph(config, 'shared'),
 }
 const build = graphs[process.argv[2] as keyof typeof graphs]
-await ort.InferenceSession.create(build().encode('webgpu'), { executionProviders: ['webgpu'], logSeverityLevel: 0 })
+await ort.InferenceSession.create(build().encode({ device: 'webgpu' }), { executionProviders: ['webgpu'], logSeverityLevel: 0 })
 process.exit(0)

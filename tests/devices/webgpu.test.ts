@@ -11,8 +11,10 @@ import { runScore } from '../../src/cli/engine-verbs.ts'
 import { probeWebGpu, requireWebGpu } from '../../src/engine/device-check.ts'
 import { DeviceMemory } from '../../src/engine/device-memory.ts'
 import { embeddedEngine } from '../../src/engine/embedded.ts'
-import type { DpoConfig, Model, RewardRow, SampledCompletion, StepMetrics, TokenPair, TrainerState } from '../../src/engine/engine.ts'
+import type { DpoConfig, LoadOptions, Model, RewardRow, SampledCompletion, StepMetrics, TokenPair, TrainerState } from '../../src/engine/engine.ts'
 import { Graph } from '../../src/engine/graph.ts'
+import type { TrainingMemory } from '../../src/engine/memory.ts'
+import { readSafetensors } from '../../src/engine/safetensors.ts'
 import { GraphSession } from '../../src/engine/session.ts'
 import { computeGradients, computeValues, GRADIENT_CASES, OP_CASES, worstError } from '../reference/op-examples.ts'
 import type { Comparison } from '../reference/op-examples.ts'
@@ -44,9 +46,9 @@ const rows = pairs.flatMap(({ promptIds, chosenIds, rejectedIds }) => [{ promptI
 const reference = { chosen: new Float64Array(6).fill(-9), rejected: new Float64Array(6).fill(-14) }
 const dpo: DpoConfig = { ...DPO, loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.1], weight_decay: 0.1, per_device_train_batch_size: 2, gradient_accumulation_steps: 2, num_train_epochs: 2 }
 
-async function both<T>(folder: string, work: (model: Model) => Promise<T>): Promise<{ cpu: T; webgpu: T }> {
+async function both<T>(folder: string, work: (model: Model) => Promise<T>, options: LoadOptions = {}): Promise<{ cpu: T; webgpu: T }> {
   const run = async (device: 'cpu' | 'webgpu'): Promise<T> => {
-    const model = await embeddedEngine.load(folder, { device })
+    const model = await embeddedEngine.load(folder, { ...options, device })
     try {
       expect(model.device).toBe(device)
       return await work(model)
@@ -113,6 +115,12 @@ describe.skipIf(!present)('training on WebGPU', () => {
   const folder = writeRandomModel({ tie_word_embeddings: true })
   folders.push(folder)
 
+  it('comes with samples in float32 alone: 8 bits are refused', async () => {
+    const model = await embeddedEngine.load(folder, { device: 'webgpu' })
+    await expect(model.sample([{ promptIds: [5], seed: 1 }], { temperature: 1, top_p: 1, max_new_tokens: 2, greedy: true, batch_size: 1, eosIds: [2], weights: 'int8' }).next()).rejects.toThrow('int8: expected device cpu, got webgpu; choose device cpu, or float32 weights')
+    await model.dispose()
+  })
+
   it.each(['adamw_torch', 'rmsprop'] as const)('takes the CPU\'s steps with %s, accumulation, clipping and decay', async optim => {
     const { cpu, webgpu } = await both(folder, async model => {
       const metrics: StepMetrics[] = []
@@ -157,6 +165,34 @@ describe.skipIf(!present)('training on WebGPU', () => {
   })
 })
 
+describe.skipIf(!present)('an adapter on WebGPU', () => {
+  const [folder, adapter] = [writeRandomModel(), mkdtempSync(join(tmpdir(), 'drift-adapter-'))]
+  folders.push(folder, adapter)
+
+  it('has the CPU\'s gradients, takes its steps, and leaves the model under it alone', async () => {
+    // After a first step both factors have a gradient; a new B is zero.
+    const fresh = await embeddedEngine.load(folder, { newAdapter: { r: 4, lora_alpha: 8, target_modules: 'all-linear', use_rslora: false, seed: 1 } })
+    await fresh.trainDpo(pairs, reference, { ...dpo, learning_rate: 0.05, max_steps: 1 })
+    await fresh.save(join(adapter, 'first'))
+    await fresh.dispose()
+    const { cpu, webgpu } = await both(folder, async model => {
+      const { gradients } = await model.dpoGradients(pairs, reference, dpo)
+      const states: TrainerState[] = []
+      let memory: TrainingMemory | undefined
+      await model.trainDpo(pairs, reference, { ...dpo, adam_epsilon: 1e-4 }, { onStart: plan => void (memory = plan.memory), onCheckpoint: state => void states.push(state) })
+      await model.save(join(adapter, model.device))
+      return { gradients, weights: states.at(-1)?.weights ?? new Map<string, Float32Array>(), memory }
+    }, { adapter: join(adapter, 'first') })
+    expect(webgpu.gradients.size).toBe(2 * 7 * 2)
+    expect(worstTensor(webgpu.gradients, cpu.gradients)).toBeLessThan(GRADIENT_TOLERANCE)
+    expect([...webgpu.weights.keys()].every(name => name.includes('.lora_'))).toBe(true)
+    expect(worstTensor(webgpu.weights, cpu.weights)).toBeLessThan(1e-3)
+    expect(webgpu.memory).toMatchObject({ weights: cpu.memory?.weights, gradients: 0, optimizer: 0 })
+    const saved = ['cpu', 'webgpu'].map(device => new Map([...readSafetensors(join(adapter, device, 'adapter_model.safetensors')).values()].map(({ name, data }) => [name, data])))
+    expect(worstTensor(saved[1] ?? new Map(), saved[0] ?? new Map())).toBeLessThan(1e-3)
+  })
+})
+
 describe.skipIf(!present)('the device\'s memory', () => {
   it('keeps arrays between runs and graphs, and gives them back unchanged', async () => {
     const memory = new DeviceMemory()
@@ -165,7 +201,7 @@ describe.skipIf(!present)('the device\'s memory', () => {
     const graph = new Graph()
     const x = graph.input('x', ['N', 'M'])
     graph.output('y', graph.add(x, x))
-    const session = await GraphSession.create(graph, 1, 'webgpu')
+    const session = await GraphSession.create(graph, 1, { device: 'webgpu' })
     const doubled = await memory.borrow([60, 100])
     await session.run({ x: kept }, { y: doubled })
     const [got, back] = [new Float32Array(6000), new Float32Array(6000)]
@@ -190,7 +226,7 @@ describe.skipIf(!present)('before WebGPU is used', () => {
     expect(await probeWebGpu()).toEqual({ ok: true, detail: expect.stringContaining('gradients equal the CPU') as string })
   })
 
-  it.each(['dpo', 'lean', 'language-model', 'reward-training', 'score', 'reward', 'prefill', 'decode'])('every node of the %s graph is placed on the device', name => {
+  it.each(['dpo', 'lean', 'adapter', 'language-model', 'reward-training', 'score', 'reward', 'prefill', 'decode'])('every node of the %s graph is placed on the device', name => {
     const { stderr, status } = spawnSync(process.execPath, [join(import.meta.dirname, 'placement.ts'), name], { encoding: 'utf8' })
     expect(status).toBe(0)
     const [, onCpu = ''] = stderr.split('placed on [CPUExecutionProvider]')

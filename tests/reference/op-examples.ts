@@ -114,7 +114,7 @@ function attention([q, k, v, mask]: Nd[], scale: number): Nd {
 const r = (shape: number[]): Input => ({ shape })
 const int32 = (shape: number[], integers: number[]): Input => ({ shape, integers, type: 'int32' })
 const int64 = (shape: number[], integers: number[]): Input => ({ shape, integers, type: 'int64' })
-const elementwise = <K extends 'Neg' | 'Exp' | 'Sigmoid' | 'Silu'>(f: (v: number) => number): Example<K> => ({ inputs: [r([2, 3])], attributes: {} as OpAttributes[K], reference: ([x]) => [map(x as Nd, f)] })
+const elementwise = <K extends 'Neg' | 'Exp' | 'Sigmoid' | 'Step' | 'Silu'>(f: (v: number) => number): Example<K> => ({ inputs: [r([2, 3])], attributes: {} as OpAttributes[K], reference: ([x]) => [map(x as Nd, f)] })
 const broadcasting = <K extends 'Add' | 'Sub' | 'Mul' | 'Div'>(f: (x: number, y: number) => number): Example<K> => ({ inputs: [r([2, 3, 4]), r([3, 1])], attributes: {} as OpAttributes[K], reference: ([a, b]) => [binary(a as Nd, b as Nd, f)] })
 
 const EXAMPLES: { [K in OpName]: Example<K>[] } = {
@@ -127,13 +127,20 @@ const EXAMPLES: { [K in OpName]: Example<K>[] } = {
   Exp: [elementwise(Math.exp)],
   Sigmoid: [elementwise(sigmoid)],
   Sqrt: [{ inputs: [{ shape: [4], integers: [1, 2, 3, 10] }], attributes: {}, reference: ([x]) => [map(x as Nd, Math.sqrt)] }],
+  Step: [elementwise(v => (v > 0 ? 1 : 0)), { inputs: [{ shape: [3], integers: [-1, 0, 2] }], attributes: {}, reference: () => [{ shape: [3], data: [0, 0, 1] }] }],
   Silu: [elementwise(v => v * sigmoid(v))],
   MatMul: [false, true].flatMap(transA => [false, true].flatMap(transB => [[], [2, 2]].map((lead): Example<'MatMul'> => ({
     inputs: [r([...lead, ...(transA ? [4, 3] : [3, 4])]), r([...lead, ...(transB ? [5, 4] : [4, 5])])],
     attributes: { transA, transB, alpha: lead.length ? 0.7 : 1 },
     reference: ([a, b]) => [map(matmul(transA ? transpose(a as Nd) : a as Nd, transB ? transpose(b as Nd) : b as Nd), v => (lead.length ? 0.7 : 1) * v)],
   })))),
-  Gemm: [{ inputs: [r([4, 3]), r([4, 5]), r([3, 5])], attributes: { transA: true, transB: false }, reference: ([a, b, c]) => [binary(matmul(transpose(a as Nd), b as Nd), c as Nd, (x, y) => x + y)] }],
+  Gemm: [false, true].flatMap(transA => [false, true].map((transB): Example<'Gemm'> => ({
+    inputs: [r(transA ? [4, 3] : [3, 4]), r(transB ? [5, 4] : [4, 5]), r([3, 5])],
+    attributes: { transA, transB },
+    reference: ([a, b, c]) => [binary(matmul(transA ? transpose(a as Nd) : a as Nd, transB ? transpose(b as Nd) : b as Nd), c as Nd, (x, y) => x + y)],
+  }))),
+  // It has no nodes of its own, and none on WebGPU at all; `ops.test.ts` multiplies with it.
+  QuantizedWeight: [],
   Reshape: [{ inputs: [r([2, 6])], attributes: { shape: [3, 4] }, reference: ([x]) => [{ shape: [3, 4], data: (x as Nd).data }] }],
   Concat: [{ inputs: [r([2, 3]), r([1, 3]), int64([2], [2, 1])], attributes: { axis: 0, sized: true }, reference: ([a, b]) => [{ shape: [3, 3], data: [...(a as Nd).data, ...(b as Nd).data] }] }],
   Split: [{ inputs: [r([3, 2]), int64([2], [1, 2])], attributes: { sizes: [1, 2] }, reference: ([x]) => [{ shape: [1, 2], data: (x as Nd).data.slice(0, 2) }, { shape: [2, 2], data: (x as Nd).data.slice(2) }] }],
@@ -249,7 +256,7 @@ async function run(graph: Graph, inputs: Nd[], specs: Input[], device: Device): 
     const type = specs[i]?.type
     feeds[`x${i}`] = type === 'int64' ? { data: BigInt64Array.from(data, BigInt), dims: shape } : type === 'int32' ? { data: Int32Array.from(data), dims: shape } : { data: Float32Array.from(data), dims: shape }
   })
-  const session = await GraphSession.create(graph, 1, device)
+  const session = await GraphSession.create(graph, 1, { device })
   try {
     await session.run(feeds, results)
     return new Map(Object.entries(results).map(([name, { data }]) => [name, data]))
@@ -257,6 +264,7 @@ async function run(graph: Graph, inputs: Nd[], specs: Input[], device: Device): 
     await session.release()
   }
 }
+
 function exampleInputs(specs: Input[], seed: number): Nd[] {
   const random = createRandom(seed)
   return specs.map(({ shape, integers }) => ({ shape, data: integers ?? Array.from({ length: size(shape) }, () => Math.fround(random() * 2 - 1)) }))

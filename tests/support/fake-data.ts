@@ -2,9 +2,10 @@
 import { BackendError } from '../../src/backend/errors.ts'
 import type { CallName, ConversationRow, Handlers, ParsedInput, Push, SignalRow } from '../../src/shared/contract.ts'
 import type { Dataset, FeedbackRow, Job, Pair, Signal } from '../../src/shared/types.ts'
+import { fakeInspection } from './fake-inspection.ts'
 import { makeConversations, type FakeConversation } from './fake-conversations.ts'
 
-type DataCall = Extract<CallName, `workspace.${string}` | 'doctor.run' | `imports.${string}` | `conversations.${string}` | `signals.${string}` | `datasets.${string}`>
+type DataCall = Extract<CallName, `workspace.${string}` | 'doctor.run' | `imports.${string}` | `conversations.${string}` | `signals.${string}` | `datasets.${string}` | 'models.list'>
 export type FakeDataOptions = { /** How many conversations the workspace claims to have; those beyond the made ones repeat. */ conversations: number; push(push: Push): void; runs(): number; demo(): { jobId: string; group: string; status: Job['status'] } | null }
 
 const notFound = (what: string): never => {
@@ -185,6 +186,18 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       return { total: rows.length, rows: rows.slice(offset, offset + limit) }
     },
     'datasets.build': ({ name, kind }) => ({ ...(datasets()[0] ?? notFound('datasets.build: no conversations')), name, kind }),
+    'models.list': () => [
+      { path: 'runs/drift-seed1/models/round-2', name: 'drift-seed1, round 2', run: 'drift-seed1', reference: 'runs/drift-seed1/models/round-1' },
+      { path: 'runs/drift-seed1/models/round-1', name: 'drift-seed1, round 1', run: 'drift-seed1', reference: 'models/base' },
+      { path: 'models/base', name: 'models/base', run: null, reference: null },
+    ],
+    'datasets.inspect': ({ name, row, policy, reference }) => {
+      const pair = rowsOf(name)[row]
+      if (!pair || !('chosen' in pair)) return notFound(`dataset ${name}: expected a pair at ${row}`)
+      // The second row is as long as replies get.
+      const times = row === 1 ? 15 : 1
+      return fakeInspection(pair.prompt, Array.from({ length: times }, () => pair.chosen).join('\n'), Array.from({ length: times }, () => pair.rejected).join('\n\n'), { policy, reference })
+    },
     'datasets.export': ({ name, path }) => ({ path, rows: rowsOf(name).length }),
   }
 }

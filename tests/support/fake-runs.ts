@@ -10,6 +10,7 @@ import { recipeSchema } from '../../src/shared/recipe.ts'
 import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
 import { parse } from 'yaml'
 import { makeExperiment, type FakeExperiment, type FakeRun } from './fake-experiment.ts'
+import { fakeInspection } from './fake-inspection.ts'
 
 export type RunCall = Extract<CallName, `runs.${string}` | `comparisons.${string}` | `demo.${string}` | `jobs.${string}`>
 export type FakeRuns = {
@@ -69,6 +70,12 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       const rows = liveOf(id).samples.filter((row) => !stage || row.stage === stage)
       return { total: rows.length, rows: (newestFirst ? rows.toReversed() : rows).slice(offset, offset + limit) }
     },
+    'runs.inspect': ({ id, stage, index }) => {
+      const sample = liveOf(id).samples.find((row) => row.stage === stage && row.index === index)
+      if (!sample) throw new Error(`runs.inspect: no sample ${index} in ${stage}`)
+      const round = Number(/\d+/.exec(stage)?.[0])
+      return fakeInspection(sample.prompt, sample.text, sample.rejected ?? '- dixit', { policy: `runs/${id}/models/round-${round}`, reference: `runs/${id}/models/${round > 1 ? `round-${round - 1}` : 'warm-start'}` })
+    },
     'runs.validate': ({ yaml }) => validate(yaml),
     'runs.start': ({ yaml, name, group }) => {
       const run: Run = { ...experiment.runs.at(-1)!.run, id: `run-${live.size + 1}`, name: name ?? 'new run', group: group ?? null, status: 'queued', recipe: String((parse(yaml) as { recipe?: unknown }).recipe) }
@@ -89,7 +96,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       void play(4)
       return { jobId: job.id }
     },
-    'demo.estimate': () => ({ quickMinutes: 1.4, fullMinutes: 24, measured: true }),
+    'demo.estimate': () => ({ quickMinutes: 1.4, fullMinutes: 24 }),
     'comparisons.get': (input) => {
       const runs = chosen(input)
       if (runs.length === 0) throw new Error(`comparisons.get: expected runs of this workspace, got ${JSON.stringify(input)}`)

@@ -52,12 +52,17 @@ export function aLabWorkspace(): Workspace {
     rmSync(workspace.path, { recursive: true, force: true })
   })
   workspace.db.pragma('synchronous = OFF')
+  fillLabWorkspace(workspace)
+  return workspace
+}
+
+/** Logs, test requests and a base of the fake engine. */
+export function fillLabWorkspace(workspace: Workspace): void {
   writeFakeModel(join(workspace.models, 'base'))
   createDataset(workspace.db, { name: 'feedback', kind: 'feedback', rows: feedback, recipe: {} })
   createDataset(workspace.db, { name: 'seed-pairs', kind: 'preference', rows: seedPairs, recipe: {} })
   createDataset(workspace.db, { name: 'test', kind: 'prompts', rows: requests.slice(9).map((request) => ({ prompt: prompt(request), task: task(request), conversationId: null })), recipe: {} })
   createDataset(workspace.db, { name: 'heldout', kind: 'preference', rows: seedPairs.slice(0, 3), recipe: {} })
-  return workspace
 }
 
 export type RecipeChanges = Record<string, unknown>

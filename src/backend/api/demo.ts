@@ -1,4 +1,5 @@
 /** The built-in experiment as a job of the session: one at a time, cancelled by pausing its runs. */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
 import type { Job } from '../../shared/types.ts'
@@ -14,9 +15,11 @@ import type { Session } from '../session.ts'
 type Experiment = { job: Job; plan: ExperimentPlan; stop: AbortController; ended: Promise<void> }
 const TOLD_EVERY_MS = 150
 
-/** Lane-seconds per run and round, measured on two cores of a 2025 server CPU (docs/log.md); a first guess elsewhere. */
+/** Lane-seconds per run and round, and seconds per log, on a core of this speed (docs/log.md); in proportion elsewhere. */
 const SECONDS_PER_ROUND = { quick: 6, full: 12 }
 const SECONDS_PER_LOG = { quick: 8, full: 20 }
+const MULTIPLY_SPEED = 108
+let slowness: Promise<number> | undefined
 
 const current = new WeakMap<Session, Experiment>()
 
@@ -108,13 +111,17 @@ export function demoApi(session: Session) {
 
   return {
     'demo.start': ({ quick, seed, seeds }) => ({ jobId: start(planExperiment({ quick, seed, seeds })).id }),
-    'demo.estimate': () => {
+    'demo.estimate': async () => {
+      // Loaded when asked for: an idle backend does without the engine's library.
+      slowness ??= import('../../engine/probe.ts').then(async ({ measureMultiplySpeed }) => MULTIPLY_SPEED / (await measureMultiplySpeed()))
+      const times = await slowness
+      const lanes = availableParallelism()
       const minutes = (size: typeof FULL, kind: 'quick' | 'full'): number => {
-        const methods = size.oracle ? 4 : 3
-        const laneSeconds = size.seeds * methods * (size.iterations + 0.5) * SECONDS_PER_ROUND[kind]
-        return (laneSeconds / 2 + size.seeds * SECONDS_PER_LOG[kind]) / 60
+        const runs = size.seeds * (size.oracle ? 4 : 3)
+        const laneSeconds = runs * (size.iterations + 0.5) * SECONDS_PER_ROUND[kind]
+        return (times * (laneSeconds / Math.min(lanes, runs) + size.seeds * SECONDS_PER_LOG[kind])) / 60
       }
-      return { quickMinutes: minutes(QUICK, 'quick'), fullMinutes: minutes(FULL, 'full'), measured: false }
+      return { quickMinutes: minutes(QUICK, 'quick'), fullMinutes: minutes(FULL, 'full') }
     },
   } satisfies Pick<Handlers, 'demo.start' | 'demo.estimate'>
 }

@@ -1,6 +1,7 @@
 /** Works on one run, from its first unfinished unit to its end; everything it leaves behind is in the workspace. */
-import { isAbsolute, join } from 'node:path'
 import type { Engine } from '../../engine/engine.ts'
+import { findModel, placeOfModel } from '../../engine/hub-cache.ts'
+import { resolveModel } from '../../engine/hub.ts'
 import { recipes } from '../../recipes/index.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import { type LabContext, type LabReport, type LabWorkspace, Stopped } from '../lab/context.ts'
@@ -76,7 +77,8 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   const { recipe } = readRunFiles(db, lease.runId)
   const threads = requireRun(db, lease.runId).threads ?? 1
   const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'webgpu' ? ', webgpu' : ''}`
-  const folder = baseFolder(workspace.path, recipe)
+  const log = (text: string): void => writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', text, now()))
+  const folder = await resolveModel(recipe.model_name_or_path, { base: workspace.path, signal, note: log })
   const logs = await readLogs(workspace, recipe)
   const evaluations = await readEvaluationData(workspace, recipe)
   const models = new ModelShelf(engine, threads, recipe.device)
@@ -90,12 +92,17 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
   try {
     const policy = await recipes[recipe.recipe](createLab(context, base, evaluations), logs, recipe)
-    return policy === base ? recipe.model_name_or_path : `runs/${lease.runId}/models/${policy.name}`
+    return policy === base ? (isHubId(recipe, workspace.path) ? folder : recipe.model_name_or_path) : `runs/${lease.runId}/models/${policy.name}`
   } finally {
     await models.release()
   }
 }
 
-export function baseFolder(workspace: string, { model_name_or_path: path }: Pick<Recipe, 'model_name_or_path'>): string {
-  return isAbsolute(path) ? path : join(workspace, path)
+/** Null for a model of the Hub that is still to be fetched, which the run does when it starts. */
+export function baseFolder(workspace: string, { model_name_or_path: path }: Pick<Recipe, 'model_name_or_path'>): string | null {
+  return findModel(path, workspace)
+}
+
+function isHubId({ model_name_or_path: path }: Pick<Recipe, 'model_name_or_path'>, workspace: string): boolean {
+  return !('folder' in placeOfModel(path, workspace))
 }

@@ -1,13 +1,20 @@
 /** What a run's process and the supervisor tell each other. */
+import type { CallError } from '../../shared/contract.ts'
+import type { InspectedPair } from '../../shared/inspection.ts'
+import type { PairSource } from '../inspect/pair-source.ts'
 import type { LabReport } from '../lab/context.ts'
 
 /** How a run's process is started: one JSON argument. */
 export type RunArgs = { workspace: string; runId: string; attempt: number; version: string }
 /** The same process prepares the built-in experiment, which samples from its base model. */
 export type PrepareArgs = { workspace: string; prepare: { quick: boolean; seed: number; seeds: number } }
-export type WorkerArgs = RunArgs | PrepareArgs
-export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' }
-export type FromWorker = LabReport | { type: 'preparing'; stage: string; done: number; total: number } | { type: 'failed'; message: string }
+/** And it scores pairs for the token view, asked one after the other. */
+export type InspectArgs = { workspace: string; inspect: true }
+export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs
+/** Models by absolute folder. */
+export type InspectRequest = { source: PairSource; policy: string; reference: string | null; beta: number; maxLength: number | null }
+export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' } | { type: 'inspect'; id: number; request: InspectRequest }
+export type FromWorker = LabReport | { type: 'preparing'; stage: string; done: number; total: number } | { type: 'failed'; message: string } | { type: 'inspected'; id: number; pair: InspectedPair; note: string | null } | { type: 'inspect-failed'; id: number; error: CallError }
 
 /** The supervisor's end of a run's process, whatever made it. */
 export type WorkerProcess = {

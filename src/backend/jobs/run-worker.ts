@@ -20,7 +20,9 @@ const TOLD_EVERY_MS = 120
 
 export async function runWorker(args: RunArgs, channel: Channel, engine: Engine, loadText?: (folder: string) => Text): Promise<void> {
   const stop = new AbortController()
-  channel.onMessage(({ requested }) => stop.abort(new Stopped(requested)))
+  channel.onMessage((message) => {
+    if (message.type === 'stop') stop.abort(new Stopped(message.requested))
+  })
   // Everything finished is in the workspace: without a supervisor there is nothing to say goodbye to.
   channel.onClose(() => process.exit(1))
   // Ctrl-C reaches the whole group; the supervisor decides what it means.

@@ -280,8 +280,9 @@ function slugOf(name: string): string {
   return slug === '' ? 'run' : slug
 }
 
-function defaultThreads(folder: string, cores: number): number {
-  return countParameters(readModelConfig(folder)) < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, cores)
+/** A model that is still to be fetched is none of the small ones. */
+function defaultThreads(folder: string | null, cores: number): number {
+  return folder !== null && countParameters(readModelConfig(folder)) < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, cores)
 }
 
 /** Starts a run and returns it as recorded. @throws UsageError naming what is wrong with the recipe. */

@@ -7,6 +7,7 @@ import type { Graph, Value } from '../graph.ts'
 import { InputError } from '../input-error.ts'
 import { at } from '../ops/op.ts'
 import type { Tensor } from '../safetensors.ts'
+import { findNonFinite, nameWeights } from './checkpoint.ts'
 
 export type DecoderConfig = {
   layers: number
@@ -27,7 +28,11 @@ export type DecoderConfig = {
   /** Rotation of each plane in radians per position. */
   frequencies: Float32Array
   maxPositions: number
+  adapter?: LowRank
 }
+
+/** Low-rank additions (LoRA) to the linear layers named: y = x·Wᵀ + scale·(x·Aᵀ)·Bᵀ, A [rank, in], B [out, rank]. */
+export type LowRank = { rank: number; scale: number; modules: ReadonlySet<string> }
 
 export type WeightSpec = { name: string; shape: number[] }
 
@@ -62,6 +67,25 @@ export function trunkWeights(config: DecoderConfig): WeightSpec[] {
   return specs
 }
 
+/** The linear layers of the trunk by name (`model.layers.0.mlp.up_proj`), [out, in]: what an adapter can add to. */
+export function linearLayers(config: DecoderConfig): WeightSpec[] {
+  return trunkWeights(config).flatMap(({ name, shape }) => (name.endsWith('_proj.weight') ? [{ name: name.slice(0, -'.weight'.length), shape }] : []))
+}
+
+/** The matrices of an adapter, in the order of the layers, A before B. */
+export function adapterWeights(config: DecoderConfig): WeightSpec[] {
+  const { adapter } = config
+  if (!adapter) return []
+  return linearLayers(config).filter(({ name }) => adapter.modules.has(name)).flatMap(({ name, shape }) => [
+    { name: lowRankName(name, 'A'), shape: [adapter.rank, at(shape, 1)] },
+    { name: lowRankName(name, 'B'), shape: [at(shape, 0), adapter.rank] },
+  ])
+}
+
+export function lowRankName(layer: string, factor: 'A' | 'B'): string {
+  return `${layer}.lora_${factor}.weight`
+}
+
 /** All weights a language model of this configuration has. */
 export function expectedWeights(config: DecoderConfig): WeightSpec[] {
   return config.tied ? trunkWeights(config) : [...trunkWeights(config), { name: LM_HEAD, shape: [config.vocabulary, config.hidden] }]
@@ -74,6 +98,7 @@ export function expectedWeights(config: DecoderConfig): WeightSpec[] {
  */
 export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, folder: string): Map<string, Tensor> {
   const specs = expectedWeights(config)
+  weights = nameWeights(config, weights, folder)
   if (weights.has(REWARD_HEAD)) specs.push({ name: REWARD_HEAD, shape: [1, config.hidden] })
   const checked = new Map<string, Tensor>()
   for (const { name, shape } of specs) {
@@ -85,7 +110,7 @@ export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string,
     if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) {
       throw new InputError(`${folder}: tensor "${name}": expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; do config.json and the weights belong together?`)
     }
-    const bad = tensor.data.findIndex(value => !Number.isFinite(value))
+    const bad = findNonFinite(tensor.data)
     if (bad >= 0) throw new InputError(`${folder}: tensor "${name}": expected finite numbers, got ${tensor.data[bad]} at index ${bad}; use an undamaged checkpoint`)
     checked.set(name, tensor)
   }
@@ -96,7 +121,7 @@ export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string,
 export type WeightInputs = (name: string) => Value
 
 export function weightInputs(graph: Graph, config: DecoderConfig): WeightInputs {
-  const shapes = new Map([...expectedWeights(config), { name: LM_HEAD, shape: [config.vocabulary, config.hidden] }, { name: REWARD_HEAD, shape: [1, config.hidden] }].map(({ name, shape }) => [name, shape]))
+  const shapes = new Map([...expectedWeights(config), ...adapterWeights(config), { name: LM_HEAD, shape: [config.vocabulary, config.hidden] }, { name: REWARD_HEAD, shape: [1, config.hidden] }].map(({ name, shape }) => [name, shape]))
   return name => {
     const shape = shapes.get(name)
     if (!shape) throw new Error(`the model has no weight "${name}"`)
@@ -119,10 +144,11 @@ export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightIn
   let x = embedded
   for (let layer = 0; layer < config.layers; layer++) {
     const block = (name: string): Value => weight(`model.layers.${layer}.${name}`)
+    const dense = (name: string, input: Value): Value => adapted(graph, config, weight, `model.layers.${layer}.${name}`, input)
     x = graph.scope(`layers.${layer}`, () => {
       const h = rmsNorm(graph, x, block('input_layernorm.weight'), config.epsilon)
       const project = (name: string, input: Value, hasBias: boolean): Value => {
-        const y = linear(graph, input, block(`self_attn.${name}.weight`))
+        const y = dense(`self_attn.${name}`, input)
         return hasBias ? graph.add(y, block(`self_attn.${name}.bias`)) : y
       }
       const head = (name: 'q' | 'k', heads: number): Value => {
@@ -135,8 +161,8 @@ export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightIn
       const keep: Select = layer === config.layers - 1 ? select : value => value
       const attended = graph.add(keep(x), project('o_proj', keep(o), config.outputBias))
       const h2 = rmsNorm(graph, attended, block('post_attention_layernorm.weight'), config.epsilon)
-      const gate = at(graph.apply('Silu', [linear(graph, h2, block('mlp.gate_proj.weight'))], {}), 0)
-      return graph.add(attended, linear(graph, graph.mul(gate, linear(graph, h2, block('mlp.up_proj.weight'))), block('mlp.down_proj.weight')))
+      const gate = at(graph.apply('Silu', [dense('mlp.gate_proj', h2)], {}), 0)
+      return graph.add(attended, dense('mlp.down_proj', graph.mul(gate, dense('mlp.up_proj', h2))))
     })
   }
   return { embedded, hidden: graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon)) }
@@ -151,6 +177,15 @@ export function predictingRows(graph: Graph): Select {
 /** x [N, in], weight [out, in] → [N, out]. */
 export function linear(graph: Graph, x: Value, weight: Value): Value {
   return graph.matmul(x, weight, { transB: true })
+}
+
+/** A linear layer of the trunk by name, with what the adapter adds to it. */
+function adapted(graph: Graph, { adapter }: DecoderConfig, weight: WeightInputs, layer: string, x: Value): Value {
+  const y = linear(graph, x, weight(`${layer}.weight`))
+  if (!adapter?.modules.has(layer)) return y
+  // Scaled where it is smallest, [N, rank].
+  const inner = graph.mul(linear(graph, x, weight(lowRankName(layer, 'A'))), graph.scalar(adapter.scale))
+  return at(graph.apply('Gemm', [inner, weight(lowRankName(layer, 'B')), y], { transA: false, transB: true }), 0)
 }
 
 function rmsNorm(graph: Graph, x: Value, weight: Value, epsilon: number): Value {

@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../model-folder.ts'
+import type { ModelConfig } from '../model-config.ts'
 import type { DecoderConfig } from './decoder.ts'
 import type { Family } from './family.ts'
 import { llama } from './llama.ts'

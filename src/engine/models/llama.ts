@@ -1,9 +1,8 @@
-import { rejectSettings, standardDecoder } from './family.ts'
+import { standardDecoder } from './family.ts'
 import type { Family } from './family.ts'
 
 /** Llama 1 to 3.3 and what shares their layout (SmolLM2, TinyLlama, …). */
 export const llama: Family = config => {
-  rejectSettings(config, { mlp_bias: [false], sliding_window: [null] })
   const hasBias = config.raw.attention_bias === true
   return { ...standardDecoder(config), qkvBias: hasBias, outputBias: hasBias }
 }

@@ -1,9 +1,8 @@
-import { rejectSettings, standardDecoder } from './family.ts'
+import { standardDecoder } from './family.ts'
 import type { Family } from './family.ts'
 
 /** Qwen3 (dense): RMSNorm on the heads of q and k, head_dim of its own. */
 export const qwen3: Family = config => {
-  rejectSettings(config, { use_sliding_window: [false] })
   const hasBias = config.raw.attention_bias === true
   return { ...standardDecoder(config), qkNorm: true, qkvBias: hasBias, outputBias: hasBias }
 }

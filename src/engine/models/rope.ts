@@ -1,6 +1,6 @@
 /** Rotary position tables as Transformers computes them (modeling_rope_utils.py), in float32 where it does. */
 import { InputError } from '../input-error.ts'
-import type { ModelConfig } from '../model-folder.ts'
+import type { ModelConfig } from '../model-config.ts'
 
 export type RopeTable = { cos: Float32Array; sin: Float32Array; dims: [positions: number, half: number] }
 
@@ -16,7 +16,7 @@ export function inverseFrequencies({ rope, head_dim: headDim }: ModelConfig): Fl
     return value
   }
   const partial = rope.parameters.partial_rotary_factor
-  if (partial !== undefined && partial !== 1) throw new InputError(`config.json: "partial_rotary_factor" ${JSON.stringify(partial)} is not supported, expected 1`)
+  if (partial != null && partial !== 1) throw new InputError(`config.json: "partial_rotary_factor" ${JSON.stringify(partial)} is not supported, expected 1`)
   switch (rope.type) {
     case 'default':
       return plain

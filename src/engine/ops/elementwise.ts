@@ -27,7 +27,7 @@ function unary<K extends Unary>(op: K, gradient: Op<K>['gradient']): Op<K> {
   return { results: sameResult, emit: (node, to) => to.node(op, node.inputs.map(to.name), node.outputs.map(to.name)), gradient }
 }
 
-export const elementwise: Ops<Binary | Unary | 'Silu'> = {
+export const elementwise: Ops<Binary | Unary | 'Silu' | 'Step'> = {
   Add: binary('Add', (_, __, [d]) => [d, d]),
   Sub: binary('Sub', (g, _, [d]) => [d, d && at(g.apply('Neg', [d], {}), 0)]),
   Mul: {
@@ -50,6 +50,17 @@ export const elementwise: Ops<Binary | Unary | 'Silu'> = {
   Sigmoid: unary('Sigmoid', notDifferentiable),
   // d sqrt(x) = dx / (2·sqrt(x))
   Sqrt: unary('Sqrt', (g, { outputs }, [d]) => [d && at(g.apply('Div', [g.mul(d, g.scalar(0.5)), at(outputs, 0)], {}), 0)]),
+  Step: {
+    results: sameResult,
+    emit: (node, to) => {
+      // Not Relu of Sign: WebGPU has no Sign, it would run on the CPU. Type 1 is float32.
+      const isAbove = to.temporary()
+      to.node('Greater', [...node.inputs.map(to.name), to.scalar(0)], [isAbove])
+      to.node('Cast', [isAbove], node.outputs.map(to.name), { to: { int: 1 } })
+    },
+    // Stands in gradients only.
+    gradient: notDifferentiable,
+  },
   Silu: {
     results: sameResult,
     // QuickGelu with alpha 1 is x · sigmoid(x) in one pass, and unlike Sigmoid + Mul is not merged with the recomputation.

@@ -2,7 +2,7 @@ import { isSameShape } from '../dims.ts'
 import type { Dim, Shape } from '../dims.ts'
 import { at, notDifferentiable } from './op.ts'
 import type { Emitter, Ops, Result } from './op.ts'
-import type { Value } from '../graph.ts'
+import type { Graph, Value } from '../graph.ts'
 
 /** [.., m, k] · [.., k, n] → [.., m, n], after transposing where asked. */
 function matmulShape(a: Value, b: Value, transA: boolean, transB: boolean): Shape {
@@ -47,19 +47,40 @@ export function emitProduct(to: Emitter, [a, b]: readonly string[], product: str
   to.node('Mul', [unscaled, to.scalar(alpha)], [product])
 }
 
-export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
+/** y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too. */
+function productGradient(g: Graph, inputs: readonly Value[], { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number }, d: Value): [Value, Value] {
+  const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
+  return [
+    transA ? g.matmul(b, d, { transA: transB, transB: true, alpha }) : g.matmul(d, b, { transB: !transB, alpha }),
+    transB ? g.matmul(d, a, { transA: true, transB: transA, alpha }) : g.matmul(a, d, { transA: !transA, alpha }),
+  ]
+}
+
+export const linearAlgebra: Ops<'MatMul' | 'QuantizedWeight' | 'Gemm'> = {
   MatMul: {
     results: (inputs, { transA, transB }) => float32(matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)),
-    emit: ({ inputs, outputs, attributes }, to) => emitProduct(to, inputs.map(to.name), to.name(at(outputs, 0)), at(inputs, 0).shape.length, attributes),
-    // y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too.
-    gradient: (g, { inputs, attributes: { transA, transB, alpha } }, [d]) => {
-      if (!d) return []
-      const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
-      return [
-        transA ? g.matmul(b, d, { transA: transB, transB: true, alpha }) : g.matmul(d, b, { transB: !transB, alpha }),
-        transB ? g.matmul(d, a, { transA: true, transB: transA, alpha }) : g.matmul(a, d, { transA: !transA, alpha }),
-      ]
+    emit: ({ inputs, outputs, attributes }, to) => {
+      const quantized = at(inputs, 1).producer
+      if (quantized?.op !== 'QuantizedWeight') return emitProduct(to, inputs.map(to.name), to.name(at(outputs, 0)), at(inputs, 0).shape.length, attributes)
+      const { transA, transB, alpha } = attributes
+      if (transA || !transB || alpha !== 1) throw new Error('a quantized weight can only be multiplied as x · weightᵀ')
+      if (to.device !== 'cpu') throw new Error(`a quantized weight: expected device cpu, got ${to.device}; its product there is not checked`)
+      const [out, width] = at(inputs, 1).shape.map(Number)
+      // Accuracy level 4 quantizes the activations to 8 bits as well; 0 is 20 times slower (shared/engine.md).
+      to.node('MatMulNBits', [at(inputs, 0), ...quantized.inputs].map(to.name), outputs.map(to.name), { K: { int: width ?? 0 }, N: { int: out ?? 0 }, bits: { int: 8 }, block_size: { int: (quantized.attributes as { block: number }).block }, accuracy_level: { int: 4 } }, 'com.microsoft')
     },
+    gradient: (g, { inputs, attributes }, [d]) => (d ? productGradient(g, inputs, attributes, d) : []),
+  },
+  QuantizedWeight: {
+    results: (inputs, { block }) => {
+      const [codes, scales] = [at(inputs, 0), at(inputs, 1)]
+      const [out, blocks, width] = codes.shape.map(Number)
+      if (codes.type !== 'uint8' || width !== block || !out || !blocks || scales.shape[0] !== out * blocks) throw new Error('codes and scales do not fit')
+      return float32([out, blocks * block])
+    },
+    // MatMul reads codes and scales itself; there is no float32 copy.
+    emit: () => {},
+    gradient: notDifferentiable,
   },
   Gemm: {
     results: (inputs, { transA, transB }) => {
@@ -69,7 +90,6 @@ export const linearAlgebra: Ops<'MatMul' | 'Gemm'> = {
     },
     emit: ({ inputs, outputs, attributes: { transA, transB } }, to) =>
       to.node('Gemm', inputs.map(to.name), outputs.map(to.name), { transA: { int: Number(transA) }, transB: { int: Number(transB) } }),
-    // Only written by autodiff, where gradients of products add up.
-    gradient: notDifferentiable,
+    gradient: (g, { inputs, attributes }, [d]) => (d ? [...productGradient(g, inputs, { ...attributes, alpha: 1 }, d), d] : []),
   },
 }

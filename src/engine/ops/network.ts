@@ -62,32 +62,25 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
     },
   },
   /**
-   * q [B, Hk, G·T, D], k and v [B, Hk, T, D], mask [B, 1, G·T, T] (added) → o like q, the probabilities and, if lean,
-   * the logarithm of their normaliser.
+   * q [B, Hk, G·T, D], k and v [B, Hk, T, D], mask [B, 1, G·T, T] (added) → o like q, and the probabilities.
    * The G query heads of a key-value head lie one after the other.
    */
   Attention: {
-    results: (inputs, { lean }) => {
+    results: inputs => {
       const [q, k, v, mask] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)]
       const [batch, heads, queries, width] = q.shape
       const keys = at(k.shape, 2)
       if (q.shape.length !== 4 || k.shape[0] !== batch || k.shape[1] !== heads || k.shape[3] !== width || v.shape.some((dim, i) => dim !== k.shape[i])) throw new Error('q, k and v do not fit')
       if (mask.shape[0] !== batch || mask.shape[1] !== 1 || mask.shape[2] !== queries || mask.shape[3] !== keys) throw new Error('the mask does not fit queries and keys')
-      return float32(q.shape, q.shape.with(3, keys), ...(lean ? [q.shape.with(3, 1)] : []))
+      return float32(q.shape, q.shape.with(3, keys))
     },
-    emit: ({ inputs, outputs, attributes: { scale, lean } }, to) => {
+    emit: ({ inputs, outputs, attributes: { scale } }, to) => {
       const input = (i: number): string => to.name(at(inputs, i))
       const [o, probabilities] = [to.name(at(outputs, 0)), to.name(at(outputs, 1))]
       const [scores, masked] = [to.temporary(), to.temporary()]
       emitProduct(to, [input(0), input(1)], scores, 4, { transA: false, transB: true, alpha: scale })
       to.node('Add', [scores, input(3)], [masked])
-      if (lean) {
-        // Through the normaliser, so that it is computed here: onnxruntime would put it off, and keep the scores for it.
-        const [normaliser, shifted] = [to.name(at(outputs, 2)), to.temporary()]
-        to.node('ReduceLogSumExp', [masked, to.int64([3])], [normaliser], { keepdims: { int: 1 } })
-        to.node('Sub', [masked, normaliser], [shifted])
-        to.node('Exp', [shifted], [probabilities])
-      } else to.node('Softmax', [masked], [probabilities], { axis: { int: -1 } })
+      to.node('Softmax', [masked], [probabilities], { axis: { int: -1 } })
       to.node('MatMul', [probabilities, input(2)], [o])
     },
     // With P the probabilities: dS = P·(dP - rowsum(do·o)), rowsum(do·o) being rowsum(dP·P) in a cheaper form.
@@ -96,8 +89,8 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
       const [q, k, v, mask] = [at(inputs, 0), at(inputs, 1), at(inputs, 2), at(inputs, 3)]
       const o = at(outputs, 0)
       // Scaled before the product, not in it: the forward pass's own node would be merged with this one and kept.
-      const again = (): Value => g.sub(g.add(g.matmul(g.mul(q, g.scalar(scale)), k, { transB: true }), mask), at(outputs, 2))
-      const p = lean ? at(g.apply('Exp', [again()], {}), 0) : at(outputs, 1)
+      const again = (): Value => g.add(g.matmul(g.mul(q, g.scalar(scale)), k, { transB: true }), mask)
+      const p = lean ? at(g.apply('Softmax', [again()], {}), 0) : at(outputs, 1)
       const dp = g.matmul(d, v, { transB: true })
       const ds = g.mul(g.sub(dp, g.sum(g.mul(d, o), [3], true)), p)
       return [g.matmul(ds, k, { alpha: scale }), g.matmul(ds, q, { transA: true, alpha: scale }), g.matmul(p, d, { transA: true })]

@@ -19,11 +19,15 @@ export type OpAttributes = {
   Exp: None
   Sigmoid: None
   Sqrt: None
+  /** 1 where x > 0, else 0: the derivative of max(x, 0) as PyTorch has it. */
+  Step: None
   /** x · sigmoid(x). */
   Silu: None
   // linear algebra
   /** alpha · op(a) · op(b) over the last two dimensions; leading dimensions must agree. */
   MatMul: { transA: boolean; transB: boolean; alpha: number }
+  /** codes uint8 [out, in / block, block] (128 is zero), scales [out · in / block] → a weight [out, in], only for MatMul's transB. */
+  QuantizedWeight: { block: number }
   /** op(a) · op(b) + c, 2-D. */
   Gemm: { transA: boolean; transB: boolean }
   // layout

@@ -7,6 +7,9 @@ import { computeGradients, computeValues, GRADIENT_CASES, OP_CASES, worstError }
 import type { Comparison } from '../../../tests/reference/op-examples.ts'
 import { differentiate } from '../autodiff.ts'
 import { Graph } from '../graph.ts'
+import { QUANTIZED_BLOCK, quantize } from '../quantize.ts'
+import { createRandom } from '../rng.ts'
+import { emptyArrays, GraphSession } from '../session.ts'
 import { at } from './op.ts'
 
 const TOLERANCE = 2e-5
@@ -24,6 +27,39 @@ describe('every operation', () => {
   it.each(OP_CASES)('$op ($i) computes what its definition says', async opCase => expectClose(await computeValues(opCase, 'cpu')))
 
   it.each(GRADIENT_CASES)('$op ($i) has the gradient of its definition', async opCase => expectClose(await computeGradients(opCase, 'cpu')))
+
+  it('multiplies with a weight in 8 bits as its codes and scales say, to the rounding of the activations', async () => {
+    const random = createRandom(5)
+    const [rows, out, width] = [3, 7, 2 * QUANTIZED_BLOCK]
+    const normal = (count: number): Float32Array => Float32Array.from({ length: count }, () => random() * 2 - 1)
+    const [x, weight] = [normal(rows * width), normal(out * width)]
+    const { codes, scales } = quantize('w', weight, width)
+    const restored = weight.map((_, i) => ((codes[i] ?? NaN) - 128) * (scales[Math.floor(i / QUANTIZED_BLOCK)] ?? NaN))
+    restored.forEach((w, i) => expect(Math.abs(w - (weight[i] ?? NaN))).toBeLessThanOrEqual((scales[Math.floor(i / QUANTIZED_BLOCK)] ?? NaN) * 0.5001))
+    const graph = new Graph()
+    const quantized = at(graph.apply('QuantizedWeight', [graph.input('codes', [out, 2, QUANTIZED_BLOCK], 'uint8'), graph.input('scales', [out * 2])], { block: QUANTIZED_BLOCK }), 0)
+    graph.output('y', graph.matmul(graph.input('x', [rows, width]), quantized, { transB: true }))
+    const session = await GraphSession.create(graph, 1, { frozen: new Map<string, Float32Array | Uint8Array>([['codes', codes], ['scales', scales]]) })
+    const { y } = emptyArrays({ y: [rows, out] })
+    await session.run({ x: { data: x, dims: [rows, width] } }, { y })
+    await session.release()
+    y.data.forEach((got, i) => {
+      const [row, column] = [Math.floor(i / out), i % out]
+      let [wanted, bound] = [0, 0]
+      for (let block = 0; block < width; block += QUANTIZED_BLOCK) {
+        let largest = 0
+        let magnitude = 0
+        for (let k = block; k < block + QUANTIZED_BLOCK; k++) {
+          const w = restored[column * width + k] ?? NaN
+          wanted += (x[row * width + k] ?? NaN) * w
+          largest = Math.max(largest, Math.abs(x[row * width + k] ?? NaN))
+          magnitude += Math.abs(w)
+        }
+        bound += (magnitude * largest) / 254
+      }
+      expect(Math.abs(got - wanted)).toBeLessThan(bound * 1.01 + 1e-5)
+    })
+  })
 
   it('says which node and which shapes do not fit', () => {
     const graph = new Graph()

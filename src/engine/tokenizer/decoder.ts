@@ -3,6 +3,7 @@
  * which drops byte-order marks and counts broken UTF-8 differently behind ByteFallback.
  */
 import { InputError } from '../input-error.ts'
+import { describeJson } from '../json-file.ts'
 
 type Json = Record<string, unknown>
 /** Each step maps a list of token texts to a list; the results are joined. */
@@ -16,7 +17,8 @@ const DECODERS: Record<string, (json: Json, where: string) => DecodeStep> = {
   Replace: decodeReplace,
   Strip: decodeStrip,
   Sequence: (json, where) => {
-    const steps = ((json.decoders ?? []) as Json[]).map(child => makeDecodeStep(child, where))
+    if (!Array.isArray(json.decoders)) throw new InputError(`${where}: expected the decoder Sequence's "decoders" to be a list, got ${describeJson(json.decoders)}`)
+    const steps = (json.decoders as Json[]).map(child => makeDecodeStep(child, where))
     return tokens => steps.reduce((list, step) => step(list), tokens)
   },
 }
@@ -32,6 +34,7 @@ export function makeDecoder(json: unknown, where: string): (tokens: string[]) =>
 }
 
 function makeDecodeStep(json: Json, where: string): DecodeStep {
+  if (typeof json !== 'object' || json === null) throw new InputError(`${where}: expected a decoder to be an object with a "type", got ${describeJson(json)}`)
   const make = typeof json.type === 'string' && Object.hasOwn(DECODERS, json.type) ? DECODERS[json.type] : undefined
   if (!make) {
     throw new InputError(`${where}: decoder type ${JSON.stringify(json.type)} is not supported, expected ${Object.keys(DECODERS).join(', ')}; choose a model with a byte-pair tokenizer`)

@@ -84,12 +84,25 @@ describe('refused', () => {
     ['no model', { model: null }, 'expected a "model"'],
     ['an unknown decoder', { decoder: { type: 'WordPiece' } }, 'decoder type "WordPiece"'],
     ['random merges', { model: { ...bytes.model, dropout: 0.1 } }, 'dropout 0.1'],
+    ['a part that is no object', { pre_tokenizer: 'ByteLevel' }, 'expected pre_tokenizer to be an object with a "type", got "ByteLevel"'],
+    ['a sequence of nothing', { normalizer: { type: 'Sequence', normalizers: 3 } }, `expected the Sequence's "normalizers" to be a list of objects, got 3`],
+    ['an unknown normalizer', { normalizer: { type: 'Precompiled' } }, 'normalizer type "Precompiled" is not supported, expected Lowercase'],
+    ['a split without pattern', { pre_tokenizer: { type: 'Split', behavior: 'Isolated' } }, `expected Split's "pattern" to be {"Regex": …} or {"String": …}, got undefined`],
+    ['a pattern that is none', { pre_tokenizer: { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' } }, 'cannot be read as a tokenizer'],
+    ['broken decoders', { decoder: { type: 'Sequence', decoders: [null] } }, 'expected a decoder to be an object'],
     ['broken added tokens', { added_tokens: [{ content: 'x' }] }, '"added_tokens" to be a list of {id, content}'],
     ['a vocabulary without ids', { model: { ...bytes.model, vocab: { a: 'x' } } }, 'the id of token "a"'],
   ])('%s', (_, change, message) => {
     expect(() => makeTokenizer({ ...bytes, ...change }, {}, 'dir/tokenizer.json')).toThrow(InputError)
     expect(() => makeTokenizer({ ...bytes, ...change }, {}, 'dir/tokenizer.json')).toThrow(`dir/tokenizer.json`)
     expect(() => makeTokenizer({ ...bytes, ...change })).toThrow(message)
+  })
+
+  test('a text on which a regular expression does not end', () => {
+    const tokenizer = makeTokenizer({ ...bytes, pre_tokenizer: { type: 'Split', pattern: { Regex: '^(a+)+$' }, behavior: 'Isolated' } }, {}, 'dir/tokenizer.json', { encodeMs: 200 })
+    expect(tokenizer.encode('a').length).toBe(1)
+    expect(() => tokenizer.encode(`${'a'.repeat(50)}b`)).toThrow(InputError)
+    expect(() => tokenizer.encode(`${'a'.repeat(50)}b`)).toThrow('dir/tokenizer.json cannot tokenize "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab": its regular expressions do not end on it')
   })
 
   let folder: string

@@ -2,11 +2,13 @@
  * Text to token ids and back, as Hugging Face's Rust `tokenizers` does it. Wraps @huggingface/tokenizers;
  * where that library differs from the original, tokenizer.json is rewritten before it sees it.
  */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Tokenizer as UntypedTokenizer } from '@huggingface/tokenizers'
+import { isPresent } from '../entries.ts'
 import { InputError } from '../input-error.ts'
 import { readJsonObject } from '../json-file.ts'
+import { describeJson } from '../json-file.ts'
+import { runWithin, TimeLimitExceeded } from '../time-limit.ts'
 import { makeDecoder } from './decoder.ts'
 
 export type Tokenizer = {
@@ -44,23 +46,35 @@ const READABLE = {
   normalizer: ['Lowercase', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Prepend', 'Replace', 'Sequence'],
   post_processor: ['ByteLevel', 'RobertaProcessing', 'Sequence', 'TemplateProcessing'],
 }
+/** Where a Sequence keeps its parts. */
+const SEQUENCES: Record<keyof typeof READABLE, string> = { model: '', pre_tokenizer: 'pretokenizers', normalizer: 'normalizers', post_processor: 'processors' }
 const READABLE_SPLIT_BEHAVIORS = ['isolated', 'removed']
 
 /** GPT-2's split, which ByteLevel applies by itself unless use_regex is false. */
 export const BYTE_LEVEL_PATTERN = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
+/** Patterns of tokenizers in use, known to take time in proportion to the text. */
+const FAMILIAR_PATTERNS = new Set([
+  BYTE_LEVEL_PATTERN,
+  // Llama 3, Qwen 2 to 3.
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+  String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+])
+/** Others could backtrack for ever: far above what the longest document takes. */
+const ENCODE_LIMIT_MS = 60_000
+
 /** @throws InputError when tokenizer.json is missing, damaged, or of a kind that would be read wrongly. */
 export function loadTokenizer(folder: string): Tokenizer {
   const file = join(folder, 'tokenizer.json')
-  if (!existsSync(file)) {
+  if (!isPresent(file)) {
     throw new InputError(`expected tokenizer.json in ${folder}, found none; save the tokenizer there with AutoTokenizer.from_pretrained(…).save_pretrained("${folder}")`)
   }
-  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(path => existsSync(path)).map(readJsonObject)
+  const config = ['special_tokens_map.json', 'tokenizer_config.json'].map(name => join(folder, name)).filter(isPresent).map(readJsonObject)
   return makeTokenizer(readJsonObject(file), Object.assign({}, ...config) as Json, file)
 }
 
 /** @param where names the tokenizer in errors. */
-export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 'tokenizer.json'): Tokenizer {
+export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 'tokenizer.json', limits: { encodeMs?: number } = {}): Tokenizer {
   for (const part of Object.keys(READABLE) as (keyof typeof READABLE)[]) checkReadable(tokenizerJson[part], part, where)
   const vocabulary = readVocabulary(tokenizerJson, where)
   const specialTokens = readSpecialTokens(config)
@@ -77,7 +91,18 @@ export function makeTokenizer(tokenizerJson: Json, config: Json = {}, where = 't
   }
   const bosId = idOf('bos_token')
   // Lone surrogates, which only JavaScript strings can hold, become U+FFFD.
-  const encode = (text: string, addSpecialTokens: boolean) => library.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }).ids
+  const isFamiliar = patternsOf([tokenizerJson.pre_tokenizer, tokenizerJson.normalizer]).every(pattern => FAMILIAR_PATTERNS.has(pattern))
+  const encode = (text: string, addSpecialTokens: boolean): number[] => {
+    const run = () => library.encode(text.toWellFormed(), { add_special_tokens: addSpecialTokens }).ids
+    try {
+      const ids = isFamiliar ? run() : runWithin(limits.encodeMs ?? ENCODE_LIMIT_MS, run)
+      if (ids.every(isId)) return ids
+    } catch (error) {
+      const reason = error instanceof TimeLimitExceeded ? 'its regular expressions do not end on it' : (error as Error).message.split('\n')[0]
+      throw new InputError(`${where} cannot tokenize ${describeJson(text)}: ${reason}`)
+    }
+    throw new InputError(`${where} cannot tokenize ${describeJson(text)}: a piece of it has no id; is the vocabulary complete?`)
+  }
   return {
     encode: text => encode(text, false),
     encodeWithSpecialTokens(text) {
@@ -110,17 +135,23 @@ function checkReadable(part: unknown, kind: keyof typeof READABLE, where: string
     if (kind === 'model') throw new InputError(`${where}: expected a "model", found none; is it a tokenizer.json of Hugging Face tokenizers?`)
     return
   }
-  const { type, behavior, dropout } = part as Json
+  if (!isRecord(part)) throw new InputError(`${where}: expected ${kind} to be an object with a "type", got ${describeJson(part)}`)
+  const { type, behavior, dropout } = part
   if (typeof type !== 'string' || !READABLE[kind].includes(type)) {
     throw new InputError(`${where}: ${kind} type ${JSON.stringify(type)} is not supported, expected ${READABLE[kind].join(', ')}; choose a model with a byte-pair tokenizer`)
   }
   if (type === 'Split' && !READABLE_SPLIT_BEHAVIORS.includes(String(behavior).toLowerCase())) {
     throw new InputError(`${where}: Split behaviour ${JSON.stringify(behavior)} is not supported, expected Isolated or Removed`)
   }
+  const { pattern } = part
+  const isPattern = isRecord(pattern) && (typeof pattern.Regex === 'string' || typeof pattern.String === 'string')
+  if ((type === 'Split' || type === 'Replace') && !isPattern) throw new InputError(`${where}: expected ${type}'s "pattern" to be {"Regex": …} or {"String": …}, got ${describeJson(pattern)}`)
   if (typeof dropout === 'number' && dropout > 0) throw new InputError(`${where}: BPE dropout ${dropout} makes token ids random; set "dropout" to null`)
   if (type !== 'Sequence') return
-  const children = Object.entries(part).find(([key, value]) => key !== 'type' && Array.isArray(value))?.[1]
-  for (const child of (children as unknown[] | undefined) ?? []) checkReadable(child, kind, where)
+  const key = SEQUENCES[kind]
+  const children = part[key]
+  if (!Array.isArray(children) || !children.every(isRecord)) throw new InputError(`${where}: expected the Sequence's "${key}" to be a list of objects, got ${describeJson(children)}`)
+  for (const child of children) checkReadable(child, kind, where)
 }
 
 /**
@@ -145,10 +176,10 @@ function isolate(pattern: string): Json {
 
 function readVocabulary(tokenizerJson: Json, where: string): Map<string, number> {
   const { vocab, merges } = tokenizerJson.model as Json
-  if (typeof vocab !== 'object' || vocab === null || !Array.isArray(merges)) throw new InputError(`${where}: expected a BPE model with "vocab" and "merges"`)
-  const entries = Object.entries(vocab as Json)
+  if (!isRecord(vocab) || !Array.isArray(merges)) throw new InputError(`${where}: expected a BPE model with "vocab" and "merges"`)
+  const entries = Object.entries(vocab)
   for (const [token, id] of entries) {
-    if (!isId(id)) throw new InputError(`${where}: expected the id of token ${JSON.stringify(token)} to be a whole number, got ${JSON.stringify(id)}`)
+    if (!isId(id)) throw new InputError(`${where}: expected the id of token ${JSON.stringify(token)} to be a whole number, got ${describeJson(id)}`)
   }
   return new Map(entries as [string, number][])
 }
@@ -184,6 +215,17 @@ function readAddedTokens(tokenizerJson: Json, config: Json, specialTokens: Recor
   const unread = all.find(token => token.single_word === true && token.content !== '')
   if (unread) throw new InputError(`${where}: added token ${JSON.stringify(unread.content)} asks for single_word, which is not supported; set it to false`)
   return all
+}
+
+/** Every regular expression in parts of tokenizer.json. */
+function patternsOf(part: unknown): string[] {
+  if (Array.isArray(part)) return part.flatMap(patternsOf)
+  if (!isRecord(part)) return []
+  return Object.entries(part).flatMap(([key, value]) => (key === 'Regex' && typeof value === 'string' ? [value] : patternsOf(value)))
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isId(value: unknown): value is number {

@@ -6,5 +6,7 @@ export const useDatasetParams = () =>
     name: optional({ quiet: 'stepping' }),
     tab: choice(['rows', 'about']),
     row: integer({ quiet: true }),
+    view: choice(['text', 'tokens'], { quiet: true }),
+    at: optional({ quiet: true }),
     dialog: optionalChoice(['build', 'export'], { quiet: 'stepping' }),
   })

@@ -18,7 +18,7 @@ export const FIELD_GROUPS: FieldGroup[] = [
     title: 'Method and data',
     fields: [
       { path: ['recipe'], label: 'recipe', kind: 'choice', options: recipeSchema.shape.recipe.options, hint: 'Where chosen and rejected replies come from.' },
-      { path: ['model_name_or_path'], label: 'model_name_or_path', kind: 'text', hint: 'Folder of the base model, relative to the workspace.' },
+      { path: ['model_name_or_path'], label: 'model_name_or_path', kind: 'text', hint: 'Folder of the base model, relative to the workspace, or org/name of the Hugging Face Hub (fetched when the run starts).' },
       { path: ['dataset'], label: 'dataset', kind: 'text', hint: 'A feedback dataset of the workspace; for recipe dpo a preference dataset.' },
       { path: ['iterations'], label: 'iterations', kind: 'number', hint: 'Rounds after the warm start.' },
       { path: ['pairs_per_round'], label: 'pairs_per_round', kind: 'number', hint: 'Pairs of each round; empty takes every row.', only: ['drift', 'iterative-dpo', 'spin'] },

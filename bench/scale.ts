@@ -1,0 +1,78 @@
+/** How far the engine reaches on a small machine: peak memory of large training, opening a large model, cost per token by length. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Absence, type Figure, median } from './figure.ts'
+import { measureDrift, measureScript, objectsOf, RefusedError } from './measured-process.ts'
+import { modelFolder, type ShapeName, Texts, writeRows } from './models.ts'
+import type { CostOptions } from './ours/cost-per-token.ts'
+import { type Curve, fitLine, plotCurves } from './plot.ts'
+
+const docs = join(import.meta.dirname, '..', 'docs', 'bench')
+
+export const SCALE_CASES: readonly string[] = ['memory-lora', 'memory-full', 'open', 'cost']
+
+export async function* measureScale({ cases, rounds }: { cases: readonly string[]; rounds: number }): AsyncGenerator<Figure | Absence> {
+  if (cases.includes('memory-lora')) yield await trainingMemory('0.5B LoRA r 16 at 1,024 tokens: peak memory', 'qwen2.5-0.5b', 1024, ['--use_peft', 'true', '--lora_r', '16', '--lora_alpha', '32', '--lora_target_modules', 'all-linear'])
+  if (cases.includes('memory-full')) yield await trainingMemory('135M full at 2,048 tokens: peak memory', 'smollm2-135m', 2048, [])
+  if (cases.includes('open')) yield await openingTime(rounds)
+  if (cases.includes('cost')) yield* costPerToken()
+}
+
+/** Two steps of one pair whose sides both have `tokens` tokens: half prompt, half completion. */
+async function trainingMemory(name: string, shape: ShapeName, tokens: number, options: readonly string[]): Promise<Figure | Absence> {
+  const model = await modelFolder(shape)
+  const data = writeRows(`pairs-${tokens}.jsonl`, new Texts(5).pairs(2, tokens / 2, [tokens / 2, tokens / 2]))
+  const folder = mkdtempSync(join(tmpdir(), 'drift-bench-'))
+  try {
+    const keys = { per_device_train_batch_size: 1, max_steps: 2, learning_rate: 5e-7, optim: 'rmsprop', max_length: tokens, logging_steps: 1 }
+    const run = await measureDrift(['train', '--model', model, '--data', data, '--output', join(folder, 'out'), '--json', ...Object.entries(keys).flatMap(([key, value]) => [`--${key}`, String(value)]), ...options])
+    const steps = objectsOf(run).filter(({ value }) => 'loss' in value).map(({ seconds }) => seconds)
+    return { name, measured: run.peakBytes / 1e6, atMost: 8000, unit: 'MB', detail: `drift train, 1 pair a step, both sides ${tokens} tokens; process tree; second step ${((steps[1] ?? NaN) - (steps[0] ?? NaN)).toFixed(1)} s` }
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error
+    return { name, notAvailable: error.message }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function openingTime(rounds: number): Promise<Figure> {
+  const model = await modelFolder('qwen2.5-0.5b')
+  const prompts = writeRows('prompts-1.jsonl', [{ prompt: [{ role: 'user', content: new Texts(6).text(24) }] }])
+  const seconds: number[] = []
+  let peak = 0
+  for (let round = 0; round < rounds; round++) {
+    const run = await measureDrift(['sample', '--model', model, '--prompts', prompts, '--max-new-tokens', '1', '--json'])
+    seconds.push(objectsOf(run).find(({ value }) => 'completion_ids' in value)?.seconds ?? NaN)
+    peak = Math.max(peak, run.peakBytes)
+  }
+  return { name: 'opening a 0.5B folder to the first token', measured: median(seconds), atMost: 5, unit: 's', detail: `drift sample, process start to the first token, bfloat16 file in the page cache, median of ${rounds} (worst ${Math.max(...seconds).toFixed(1)} s), peak ${(peak / 1e6).toFixed(0)} MB` }
+}
+
+/** A line in the context length is attention's own law: each token looks at all before it. */
+async function* costPerToken(): AsyncGenerator<Figure> {
+  const options: CostOptions = { model: await modelFolder('smollm2-135m'), lengths: [128, 256, 512, 1024, 2048], tokensPerStep: 2048, steps: 2, decodeBatch: 8, decodeTokens: 33 }
+  const rows = objectsOf(await measureScript('ours/cost-per-token.ts', options)).map(({ value }) => value as { event: string; length: number; msPerToken: number })
+  const curves: Curve[] = [
+    { title: `training, ${options.tokensPerStep.toLocaleString('en')} tokens a step`, points: pointsOf('train') },
+    { title: `decoding, batch ${options.decodeBatch}`, points: pointsOf('decode') },
+  ]
+  for (const { title, points } of curves) {
+    const { at } = fitLine(points)
+    const excess = Math.max(...points.map(([length, ms]) => ms / at(length)))
+    const [first, last] = [points[0]?.[1] ?? NaN, points.at(-1)?.[1] ?? NaN]
+    yield { name: `cost per token above a line, ${title.split(',')[0]}`, measured: (excess - 1) * 100, atMost: 10, unit: '%', detail: `largest excess over a + b x length; ms per token ${points.map(([length, ms]) => `${length}: ${ms.toPrecision(3)}`).join(', ')}; ${(last / first).toFixed(2)} x from 128 to 2,048` }
+  }
+  mkdirSync(docs, { recursive: true })
+  const csv = curves.flatMap(({ title, points }) => points.map(([length, ms]) => [title.split(',')[0], length, ms.toFixed(4), fitLine(points).at(length).toFixed(4)].join(',')))
+  writeFileSync(join(docs, 'cost-per-token.csv'), `${['stage,context_tokens,ms_per_token,line_ms_per_token', ...csv].join('\n')}\n`)
+  writeFileSync(join(docs, 'cost-per-token.svg'), plotCurves('Cost per token by context length, SmolLM2-135M shape, float32, 2 threads', curves))
+  console.log('  written: docs/bench/cost-per-token.csv, docs/bench/cost-per-token.svg')
+
+  function pointsOf(event: string): [number, number][] {
+    const points = rows.filter((row) => row.event === event).map(({ length, msPerToken }): [number, number] => [length, msPerToken])
+    if (points.length !== options.lengths.length) throw new Error(`expected ${options.lengths.length} lengths of "${event}", got ${points.length}`)
+    return points
+  }
+}

@@ -1,0 +1,69 @@
+/** Options that the engine's verbs share, and what their values may be. */
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import type { TruncationMode } from '../engine/chat-template.ts'
+import { DEVICES } from '../engine/device.ts'
+import type { Device } from '../engine/device.ts'
+
+export type EngineName = 'embedded' | 'torch'
+
+export function withEngine(command: Command): Command {
+  return command
+    .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3), or org/name[@revision] of the Hub')
+    .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
+    .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
+    .option('--device <name>', 'cpu or webgpu (any graphics adapter with WebGPU); never replaced by the other', deviceName, 'cpu')
+}
+
+function engineName(text: string): EngineName {
+  if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
+  return text
+}
+
+function deviceName(text: string): Device {
+  const device = DEVICES.find(name => name === text)
+  if (!device) throw new InvalidArgumentError(`expected ${DEVICES.join(' or ')}.`)
+  return device
+}
+
+export function truncationMode(text: string): TruncationMode {
+  if (text !== 'keep_start' && text !== 'keep_end') throw new InvalidArgumentError('expected keep_start or keep_end.')
+  return text
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number of at least 0.')
+  return value
+}
+
+export function positiveInteger(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError('expected a whole number of at least 1.')
+  return value
+}
+
+export function numberWithin(least: number, most: number): (text: string) => number {
+  return text => {
+    const value = Number(text)
+    if (text.trim() === '' || !(value >= least && value <= most) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number of at least ${least}${most < Infinity ? ` and at most ${most}` : ''}.`)
+    return value
+  }
+}
+
+export function aboveZero(text: string): number {
+  const value = numberWithin(0, Infinity)(text)
+  if (value === 0) throw new InvalidArgumentError('expected a number above 0.')
+  return value
+}
+
+export function stopText(text: string, earlier: string[] = []): string[] {
+  if (text === '') throw new InvalidArgumentError('expected a text of at least one character.')
+  return [...earlier, text]
+}
+
+export function topP(text: string): number {
+  const value = numberWithin(0, 1)(text)
+  if (value === 0) throw new InvalidArgumentError('expected a number above 0 and at most 1.')
+  return value
+}
