@@ -139,7 +139,7 @@ export class Graph {
    * @param frozen inputs that become constants, their data handed over when the session is created: onnxruntime then
    * lays matrices out for its kernels once, in memory of its own.
    */
-  encode({ device = 'cpu', frozen = new Set() }: { device?: Device; frozen?: ReadonlySet<string> } = {}): Uint8Array {
+  encode({ device = 'cpu', frozen = new Set(), fewRows = false }: { device?: Device; frozen?: ReadonlySet<string>; fewRows?: boolean } = {}): Uint8Array {
     const names = new Map<Value, string>()
     for (const [name, value] of this.inputs) names.set(value, name)
     const aliases: { from: Value; to: string }[] = []
@@ -157,6 +157,7 @@ export class Graph {
       let part = 0
       opOf(node.op).emit(node, {
         device,
+        fewRows,
         name: nameOf,
         temporary: () => `t${temporaries++}`,
         int64: values => {

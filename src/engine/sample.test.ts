@@ -279,11 +279,18 @@ describe('weights while decoding', () => {
     expect(await drawWith('frozen')).toEqual(frozen)
   })
 
-  it('are frozen for large models that fit twice, by size alone', () => {
+  it('are read from the left for many rows, and draw the same policy', async () => {
+    const swapped = await drawWith('swapped')
+    expect(swapped.map(({ completionIds }) => completionIds)).toEqual((await draw(requests)).map(({ completionIds }) => completionIds))
+    expect(await drawWith('swapped')).toEqual(swapped)
+  })
+
+  it('are frozen for few rows of large models that fit twice, by size alone', () => {
     const weights = (count: number): Map<string, Tensor> => new Map([['w', { name: 'w', shape: [count], data: { length: count } as Float32Array }]])
-    expect(decodeWeights(weights(4_000_000), 16e9)).toBe('shared')
-    expect(decodeWeights(weights(135_000_000), 16e9)).toBe('frozen')
-    expect(decodeWeights(weights(1_100_000_000), 16e9)).toBe('shared')
+    expect(decodeWeights(weights(4_000_000), 32, 16e9)).toBe('shared')
+    expect(decodeWeights(weights(135_000_000), 1, 16e9)).toBe('frozen')
+    expect(decodeWeights(weights(135_000_000), 32, 16e9)).toBe('swapped')
+    expect(decodeWeights(weights(1_100_000_000), 1, 16e9)).toBe('swapped')
   })
 
   it('in 8 bits draw from nearly the same policy, and say how nearly', async () => {

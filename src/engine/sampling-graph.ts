@@ -33,8 +33,10 @@ export function buildPrefillGraph(config: DecoderConfig): Graph {
   return graph
 }
 
-/** How decoding reads its matrices: as the inputs that training uses too, as constants, or as constants in 8 bits. */
-export type DecodeWeights = 'shared' | 'frozen' | 'int8'
+/** How decoding reads its matrices: as the inputs that training uses too, the same for batches of a few rows or more, as constants, or as constants in 8 bits. */
+export type DecodeWeights = 'shared' | 'swapped' | 'frozen' | 'int8'
+
+const isInput = (mode: DecodeWeights): boolean => mode === 'shared' || mode === 'swapped'
 
 /** One id per row → next-token distribution; caches are updated in place. */
 export function buildDecodeGraph(config: DecoderConfig, mode: DecodeWeights): Graph {
@@ -46,13 +48,13 @@ export function buildDecodeGraph(config: DecoderConfig, mode: DecodeWeights): Gr
     return mode === 'int8' && shape ? quantizedWeight(graph, name, shape) : inputs(name)
   }
   const { hidden } = buildTrunk(graph, config, weight, graph.input('ids', ['B'], 'int32'), cachedAttention(graph, config), rows => rows)
-  nextToken(graph, hidden, mode === 'shared' ? headWeight(config, inputs) : headMatrix(graph, config, mode))
+  nextToken(graph, hidden, isInput(mode) ? headWeight(config, inputs) : headMatrix(graph, config, mode))
   return graph
 }
 
 /** The matrices that `mode` takes out of the inputs: the graph's name for each and the weight it is. */
 export function decodeMatrices(config: DecoderConfig, mode: DecodeWeights): { input: string; weight: string; shape: readonly [number, number] }[] {
-  if (mode === 'shared') return []
+  if (isInput(mode)) return []
   const inside = trunkWeights(config).flatMap(({ name, shape: [out, width] }) => (out === undefined || width === undefined || name === EMBEDDING ? [] : [{ input: name, weight: name, shape: [out, width] as const }]))
   return [...inside, { input: FROZEN_HEAD, weight: config.tied ? EMBEDDING : LM_HEAD, shape: [config.vocabulary, config.hidden] }]
 }

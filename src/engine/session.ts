@@ -28,7 +28,7 @@ export function emptyArrays<K extends string>(dims: Readonly<Record<K, readonly 
   return Object.fromEntries(arrays) as Record<K, { data: Float32Array; dims: readonly number[] }>
 }
 
-export type SessionOptions = { device?: Device; frozen?: ReadonlyMap<string, Float32Array | Uint8Array>; spinUs?: number }
+export type SessionOptions = { device?: Device; frozen?: ReadonlyMap<string, Float32Array | Uint8Array>; fewRows?: boolean; spinUs?: number }
 
 export class GraphSession {
   private readonly session: ort.InferenceSession
@@ -40,11 +40,12 @@ export class GraphSession {
   /**
    * @param device what runs the graph; nothing else takes its place.
    * @param frozen data of inputs that never change; copied. `run` must not be given them.
+   * @param fewRows weights meet few rows (`Emitter`).
    * @param spinUs how long a thread without work looks for more before it sleeps. 0 unless operations follow each other
    *   within microseconds and waking is what takes the time: spinning threads cost more than they bring where others work too.
    */
-  static async create(graph: Graph, threads: number, { device = 'cpu', frozen = new Map(), spinUs = 0 }: SessionOptions = {}): Promise<GraphSession> {
-    const session = await ort.InferenceSession.create(graph.encode({ device, frozen: new Set(frozen.keys()) }), {
+  static async create(graph: Graph, threads: number, { device = 'cpu', frozen = new Map(), fewRows = false, spinUs = 0 }: SessionOptions = {}): Promise<GraphSession> {
+    const session = await ort.InferenceSession.create(graph.encode({ device, fewRows, frozen: new Set(frozen.keys()) }), {
       executionProviders: [device],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,

@@ -47,6 +47,18 @@ export function emitProduct(to: Emitter, [a, b]: readonly string[], product: str
   to.node('Mul', [unscaled, to.scalar(alpha)], [product])
 }
 
+/** x · weightᵀ with a weight that is fed. */
+function isWeightProduct([x, weight]: readonly Value[], { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number }): boolean {
+  return !transA && transB && alpha === 1 && x?.shape.length === 2 && weight?.producer === undefined
+}
+
+/** x · weightᵀ as (weight · xᵀ)ᵀ: x is repacked instead of the weight. */
+function emitSwapped(to: Emitter, x: string, weight: string, product: string): void {
+  const transposed = to.temporary()
+  emitProduct(to, [weight, x], transposed, 2, { transA: false, transB: true, alpha: 1 })
+  to.node('Transpose', [transposed], [product], { perm: { ints: [1, 0] } })
+}
+
 /** y = A B: dA = dy Bᵀ, dB = Aᵀ dy; with transposed operands the gradient is transposed too. */
 function productGradient(g: Graph, inputs: readonly Value[], { transA, transB, alpha }: { transA: boolean; transB: boolean; alpha: number }, d: Value): [Value, Value] {
   const [a, b] = [g.saved(at(inputs, 0)), g.saved(at(inputs, 1))]
@@ -61,6 +73,7 @@ export const linearAlgebra: Ops<'MatMul' | 'QuantizedWeight' | 'Gemm'> = {
     results: (inputs, { transA, transB }) => float32(matmulShape(at(inputs, 0), at(inputs, 1), transA, transB)),
     emit: ({ inputs, outputs, attributes }, to) => {
       const quantized = at(inputs, 1).producer
+      if (to.fewRows && isWeightProduct(inputs, attributes)) return emitSwapped(to, to.name(at(inputs, 0)), to.name(at(inputs, 1)), to.name(at(outputs, 0)))
       if (quantized?.op !== 'QuantizedWeight') return emitProduct(to, inputs.map(to.name), to.name(at(outputs, 0)), at(inputs, 0).shape.length, attributes)
       const { transA, transB, alpha } = attributes
       if (transA || !transB || alpha !== 1) throw new Error('a quantized weight can only be multiplied as x · weightᵀ')

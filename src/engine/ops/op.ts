@@ -66,6 +66,8 @@ export type Result = { shape: Shape; type: DataType }
 export type Emitter = {
   /** What will run the nodes: an operator that is wrong or missing there is written in others. */
   readonly device: Device
+  /** Whether weights meet few rows: the CPU's kernel repacks the right factor at each product, so weights go to the left. */
+  readonly fewRows: boolean
   name(value: Value): string
   /** A name for a value between the nodes of one operation. */
   temporary(): string
