@@ -13,6 +13,7 @@ import type { MemoryPlan } from '../../src/engine/training-graph.ts'
 import { TrainingStep } from '../../src/engine/training-step.ts'
 import { completionLogps, preferenceLoss } from '../support/float64-decoder.ts'
 import type { Float64Model } from '../support/float64-decoder.ts'
+import { DPO } from './train-config.ts'
 import { architecture, decoderOf, dpoConfig, FIXED, float64Model, gradientError, pairShapes, pairsOf, referenceOf, withModel, writeArchitecture, writeRandomAdapter } from '../support/random-cases.ts'
 
 const largestDifference = (a: ArrayLike<number> | undefined, b: ArrayLike<number>): number => {
@@ -157,5 +158,23 @@ describe('DPO gradients', () => {
       compareToDifferences(float64, gradients, lossOf, seed)
       rmSync(folder, { recursive: true })
     }), { ...FIXED, numRuns: 6 })
+  })
+
+  it('of a pair that is learned long since are small, not wrong: margins up to 60', async () => {
+    await fc.assert(fc.asyncProperty(architecture, pairShapes({ pairs: 1, prompt: 12, completion: 6 }), fc.constantFrom('sigmoid' as const, 'robust' as const), fc.double({ min: 5, max: 60, noNaN: true }), fc.nat(1e6), async (kind, shapes, type, margin, seed) => {
+      await withModel(kind, async (model, folder) => {
+        const pairs = pairsOf(shapes, seed)
+        const float64 = float64Model(folder, kind)
+        const logp = (ids: number[]): number => completionLogps(float64, pairs[0]!.promptIds, ids).reduce((a, b) => a + b)
+        // A reference that is `margin` behind; beta 1.
+        const reference = { chosen: Float64Array.of(logp(pairs[0]!.chosenIds) - margin), rejected: Float64Array.of(logp(pairs[0]!.rejectedIds)) }
+        const config: DpoConfig = { ...DPO, beta: 1, loss_type: [type] }
+        const flat = { chosen: Float64Array.of(reference.chosen[0]! + margin), rejected: reference.rejected }
+        const [far, near] = [await model.dpoGradients(pairs, reference, config), await model.dpoGradients(pairs, flat, config)]
+        // The loss's slope is sigmoid(-margin), at margin 0 a half.
+        const share = 2 / (1 + Math.exp(margin))
+        expect(gradientError(far.gradients, new Map([...near.gradients].map(([name, values]) => [name, Float64Array.from(values, value => value * share)]))).error).toBeLessThan(1e-4)
+      })
+    }), { ...FIXED, numRuns: 12 })
   })
 })
