@@ -102,7 +102,7 @@ function dpoSeed(graph: Graph, logps: Value): Value {
   const flat = graph.reshape(logps, [product(logps.shape), 1])
   const scalar = (name: string): Value => graph.input(name, [1])
   const marginOf = (signs: Value, reference: string): Value => graph.sub(graph.matmul(signs, flat), graph.input(reference, ['B', 1]))
-  const sigmoid = (x: Value): Value => at(graph.apply('Sigmoid', [x], {}), 0)
+  const sigmoid = (x: Value): Value => preciseSigmoid(graph, x)
   const signs = graph.input('signs', ['B', product(logps.shape)])
   const averageSigns = graph.input('averageSigns', ['B', product(logps.shape)])
   const negativeBeta = scalar('negativeBeta')
@@ -114,11 +114,21 @@ function dpoSeed(graph: Graph, logps: Value): Value {
   return graph.add(graph.matmul(signs, ofMargin, { transA: true }), graph.matmul(averageSigns, ofAverage, { transA: true }))
 }
 
+/**
+ * sigmoid(x) of x [B, 1], to float32's relative precision: the softmax of (x, 0). onnxruntime's own Sigmoid on the CPU is
+ * off by 6e-8 whatever its size, which is 2e-4 of it at -8 and all of it from -18 on: the gradients of pairs that are
+ * learned already, which an adaptive optimizer enlarges.
+ */
+function preciseSigmoid(graph: Graph, x: Value): Value {
+  const both = at(graph.apply('Softmax', [graph.mul(x, graph.constant([1, 0], [1, 2]))], {}), 0)
+  return graph.matmul(both, graph.constant([1, 0], [2, 1]))
+}
+
 /** Binary cross-entropy on the scalar of each row's last token: gradient (sigmoid(s) - label)·scale. */
 function rewardSeed(graph: Graph, hidden: Value, weight: WeightInputs): Map<Value, Value> {
   const reward = linear(graph, hidden, weight(REWARD_HEAD))
   graph.output('rewards', reward)
-  const difference = graph.sub(at(graph.apply('Sigmoid', [reward], {}), 0), graph.input('targets', ['R', 1]))
+  const difference = graph.sub(preciseSigmoid(graph, reward), graph.input('targets', ['R', 1]))
   return new Map([[reward, graph.mul(difference, graph.input('rowScale', [1]))]])
 }
 
