@@ -110,6 +110,23 @@ export function getDataset(db: ReadableDb, name: string): Dataset | null {
   return row === undefined ? null : toDataset(row)
 }
 
+/** Snapshots do not change: what was read of one is kept. */
+const extremes = new Map<string, { largest: unknown[]; smallest: unknown }>()
+const KEPT_EXTREMES = 16
+
+/** The `count` rows with most bytes, and the one with fewest. The bytes of a stored text are known without reading it. */
+export function readExtremeRows(db: ReadableDb, { name, hash }: Pick<Dataset, 'name' | 'hash'>, count: number): { largest: unknown[]; smallest: unknown } {
+  const key = `${hash} ${count}`
+  const found = extremes.get(key)
+  if (found) return found
+  const read = (order: 'ASC' | 'DESC', limit: number): unknown[] =>
+    (db.prepare(`SELECT row FROM dataset_rows WHERE dataset = (SELECT id FROM datasets WHERE name = ?) ORDER BY octet_length(row) ${order} LIMIT ?`).pluck().all(name, limit) as string[]).map((row): unknown => JSON.parse(row))
+  const rows = { largest: read('DESC', count), smallest: read('ASC', 1)[0] }
+  if (extremes.size >= KEPT_EXTREMES) extremes.clear()
+  extremes.set(key, rows)
+  return rows
+}
+
 /** The dataset of that name; an error that names those there are. */
 export function requireDataset(db: ReadableDb, name: string): Dataset {
   const dataset = getDataset(db, name)
