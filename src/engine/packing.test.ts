@@ -50,14 +50,14 @@ describe('a tree row', () => {
       fc.asyncProperty(fc.array(pair, { minLength: 1, maxLength: 3 }), async pairs => {
         const weights = (model as unknown as { weights: Map<string, { data: Float32Array }> }).weights
         const reference = { chosen: Float64Array.from(pairs, () => -20), rejected: Float64Array.from(pairs, () => -21) }
-        const config = { ...DPO, loss_type: ['sigmoid', 'sft'] as ('sigmoid' | 'sft')[], loss_weights: [1, 0.3], label_smoothing: 0.1, beta: 0.5 }
+        const config = { ...DPO, loss_type: ['robust', 'sft'] as ('robust' | 'sft')[], loss_weights: [1, 0.3], label_smoothing: 0.1, beta: 0.5 }
         const lossByScoring = async (): Promise<number> => {
           const sides = await Promise.all((['chosenIds', 'rejectedIds'] as const).map(key => Promise.all(pairs.map(async p => total((await model.score([{ promptIds: p.promptIds, completionIds: p[key] }]))[0])))))
           const chosen = sides[0] ?? []
           const logSigmoid = (x: number): number => -Math.log1p(Math.exp(-x))
           const losses = pairs.map((_, i) => {
             const z = config.beta * ((chosen[i] ?? NaN) + 20 - ((sides[1]?.[i] ?? NaN) + 21))
-            return -0.9 * logSigmoid(z) - 0.1 * logSigmoid(-z)
+            return (-0.9 * logSigmoid(z) + 0.1 * logSigmoid(-z)) / 0.8
           })
           const tokens = pairs.reduce((sum, p) => sum + p.chosenIds.length, 0)
           return losses.reduce((a, b) => a + b) / pairs.length - (0.3 * chosen.reduce((a, b) => a + b)) / tokens
