@@ -1,17 +1,16 @@
-/** What a run will take: memory and disk from the model's size, time from what runs of this workspace took. */
+/** What a run will take: memory as the engine reckons it, disk from the model's size, time from what runs of this workspace took. */
 import { existsSync } from 'node:fs'
+import { type DpoPlan, estimateDpo } from '../engine/estimate-training.ts'
+import type { TrainingMemory } from '../engine/memory.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
-import type { Recipe } from '../shared/recipe.ts'
+import { loraTargets, type Recipe } from '../shared/recipe.ts'
 import { baseFolder } from './jobs/execute-run.ts'
+import { largestBatches } from './pair-sizes.ts'
 import { getDataset } from './storage/datasets.ts'
 import type { ReadableDb } from './storage/open.ts'
 
 const FLOAT_BYTES = 4
-/** Node, onnxruntime and the tokenizer. */
-const PROCESS_BYTES = 200e6
-/** Logits that exist at once in the embedded engine, with their gradients. */
-const MAX_LOGITS = 2 ** 24
 
 /** Weights of a decoder: embedding, per layer attention and gated MLP with their norms, final norm, head. */
 export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden_size' | 'num_hidden_layers' | 'num_attention_heads' | 'num_key_value_heads' | 'head_dim' | 'intermediate_size' | 'tie_word_embeddings'>): number {
@@ -24,21 +23,54 @@ export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden
 /** Null figures where they cannot be known. */
 export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
   const folder = baseFolder(path, recipe)
-  if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, diskBytes: null }
+  if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, memoryParts: null, diskBytes: null }
   const config = readModelConfig(folder)
-  const parameters = countParameters(config)
   const { training } = recipe
-  const optimizerArrays = training.optim === 'adamw_torch' ? 2 : 1
-  const tokens = training.per_device_train_batch_size * Math.min(training.max_length, config.max_position_embeddings, 1024)
-  // Kept for the backward pass, per token and layer: queries, keys, values, attention output, norms, gated MLP.
-  const activations = tokens * config.num_hidden_layers * (10 * config.hidden_size + 3 * config.intermediate_size)
-  const logits = 3 * Math.min(MAX_LOGITS, tokens * config.vocab_size)
-  const model = FLOAT_BYTES * parameters
+  const { memory, trained, longest } = largestTraining(recipe, config, folder, db)
+  const { total, ...parts } = memory
+  const model = FLOAT_BYTES * countParameters(config)
+  const policies = roundsOf(recipe) + Number(recipe.warm_start !== null)
+  const adapters = training.use_peft ? policies * FLOAT_BYTES * trained : 0
+  const rewardModel = recipe.recipe === 'iterative-dpo' && recipe.reward === 'learned' ? model : 0
+  // A checkpoint holds what is trained and the optimizer's arrays of it.
+  const checkpoint = FLOAT_BYTES * trained * (1 + (training.optim === 'adamw_torch' ? 2 : 1))
   return {
     seconds: estimateSeconds(recipe, db),
-    memoryBytes: PROCESS_BYTES + model * (2 + optimizerArrays) + FLOAT_BYTES * (activations + logits),
-    diskBytes: model * (roundsOf(recipe) + Number(recipe.warm_start !== null) + Number(recipe.recipe === 'iterative-dpo' && recipe.reward === 'learned')) + model * (1 + optimizerArrays) * recipe.save_total_limit,
+    memoryBytes: total,
+    memoryParts: { ...parts, longest },
+    diskBytes: model * policies + adapters + rewardModel + checkpoint * recipe.save_total_limit,
   }
+}
+
+type Estimate = ReturnType<typeof estimateDpo>
+
+/** The training of the recipe that takes most: the rounds', or the warm start's. */
+function largestTraining({ recipe, training, ...rest }: Recipe, config: ModelConfig, folder: string, db: ReadableDb): Estimate & { longest: number } {
+  const plan = {
+    optim: training.optim,
+    batchSize: training.per_device_train_batch_size,
+    accumulates: training.gradient_accumulation_steps > 1,
+    ...(training.use_peft && { adapter: { r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora } }),
+  }
+  const estimates = largestBatches({ recipe, training, ...rest }, config.max_position_embeddings, db).map((sizes) => ({
+    ...remembered(config, folder, { ...plan, ...sizes }),
+    longest: sizes.pairs.reduce((most, { prompt, chosen, rejected }) => Math.max(most, prompt + chosen + rejected), 0),
+  }))
+  return estimates.reduce((most, one) => (one.memory.total > most.memory.total ? one : most))
+}
+
+/** The form asks at every pause in typing, and a graph takes a while to build: what was asked lately is kept. */
+const known = new Map<string, { memory: TrainingMemory; trained: number }>()
+const KEPT = 64
+
+function remembered(config: ModelConfig, folder: string, plan: DpoPlan): Estimate {
+  const key = JSON.stringify([config.raw, plan])
+  const found = known.get(key) ?? estimateDpo(config, folder, plan)
+  known.delete(key)
+  known.set(key, found)
+  const [oldest] = known.keys()
+  if (known.size > KEPT && oldest !== undefined) known.delete(oldest)
+  return found
 }
 
 const roundsOf = (recipe: Recipe): number => (recipe.recipe === 'dpo' ? 1 : recipe.iterations)

@@ -2,7 +2,8 @@ import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe } from '../../tests/support/lab-workspace.ts'
-import { recipeSchema } from '../shared/recipe.ts'
+import { readModelConfig } from '../engine/model-folder.ts'
+import { decidingSampling, decidingTraining, recipeSchema } from '../shared/recipe.ts'
 import { countParameters, estimateRun } from './estimate.ts'
 import { parseRecipe, readRecipe, requireRecipe } from './recipe-file.ts'
 
@@ -34,6 +35,8 @@ describe('a recipe file', () => {
     ['training: { loss_weights: [1, 2, 3] }', 'training.loss_weights: expected 2 weights, one for each of sigmoid, sft, got 3'],
     ['engine: torch', 'engine: torch is not available yet; use embedded'],
     ['pairs_per_round: 50\nholdout_pairs: 50', 'holdout_pairs: expected fewer than pairs_per_round 50, got 50; nothing would be left to train on'],
+    ['training: { lora_target_modules: 3 }', 'training.lora_target_modules: expected all-linear, a list of layer names ([q_proj, v_proj]) or null, got 3'],
+    ['training: { loss_type: [sigmoid, kto] }', 'training.loss_type.1: expected one of "sigmoid"|"hinge"|"ipo"|"sigmoid_norm"|"robust"|"sft", got "kto"'],
     ['evaluation: [{ dataset: t }, { dataset: t }]', 'evaluation.1.dataset: t is evaluated twice; put all temperatures into one item'],
   ])('with a wrong value (%s) says what was expected and what was found', (lines, message) => {
     const own = lines.startsWith('recipe:') ? minimal.replace('recipe: drift\n', '') : minimal
@@ -78,6 +81,29 @@ describe('a key that TRL removed', () => {
   })
 })
 
+describe('a key that is given and changes nothing', () => {
+  const warningsOf = (training: string, rest = ''): string[] => parseRecipe(`${minimal}training: ${training}\n${rest}`).warnings.map(({ path, message }) => `${path} ${message}`)
+  it('is said', () => {
+    expect(warningsOf('{ label_smoothing: 0.1 }')).toEqual(['training.label_smoothing has no effect without loss_type robust, as in TRL'])
+    expect(warningsOf('{ label_smoothing: 0.1, loss_type: [robust] }')).toEqual([])
+    expect(warningsOf('{ lora_r: 8, use_rslora: true }')).toEqual(['training.lora_r has no effect without use_peft: true', 'training.use_rslora has no effect without use_peft: true'])
+    expect(warningsOf('{ lora_r: 8, use_peft: true }')).toEqual([])
+    expect(parseRecipe(`${minimal.replace('drift', 'iterative-dpo')}training: { use_peft: true }\n`).warnings.map(({ path }) => path)).toEqual(['training.use_peft'])
+  })
+})
+
+describe('what a stage is known by', () => {
+  it('is what it was before there were adapters and filters, where the recipe asks for none', () => {
+    const { training, sampling } = requireRecipe(parseRecipe(minimal))
+    const { use_peft, lora_r, lora_alpha, lora_target_modules, use_rslora, ...older } = training
+    expect({ use_peft, lora_r, lora_alpha, lora_target_modules, use_rslora }).toEqual({ use_peft: false, lora_r: 16, lora_alpha: 32, lora_target_modules: null, use_rslora: false })
+    expect(decidingTraining(training)).toEqual(older)
+    expect(decidingSampling(sampling)).toEqual({ temperature: 0.7, top_p: 0.9, max_new_tokens: 512, n: 1, max_prompt_tokens: 2048, batch_size: 64 })
+    expect(decidingTraining({ ...training, use_peft: true })).toMatchObject({ use_peft: true, lora_r: 16 })
+    expect(decidingSampling({ ...sampling, top_k: 40, min_p: 0.1, repetition_penalty: 1.1 })).toMatchObject({ top_k: 40, min_p: 0.1, repetition_penalty: 1.1 })
+  })
+})
+
 describe('what a recipe names', () => {
   const base = join(import.meta.dirname, '../../resources/base-model')
   const aWorkspace = () => {
@@ -94,7 +120,7 @@ describe('what a recipe names', () => {
     expect(issues.map(({ path }) => path)).toEqual(['model_name_or_path', 'dataset', 'warm_start.dataset', 'evaluation.0.dataset'])
     expect(issues[1]?.message).toBe('expected a dataset of the workspace or a file, got "feedbak", which is neither. Nearest dataset: "feedback"')
     expect(issues[2]?.message).toBe('expected a dataset of kind preference, got test of kind prompts')
-    expect(() => requireRecipe({ recipe, issues, translated: [] })).toThrow(/^recipe: model_name_or_path: .*models\/bass/)
+    expect(() => requireRecipe({ recipe, issues, translated: [], warnings: [] })).toThrow(/^recipe: model_name_or_path: .*models\/bass/)
   })
 
   it('a model of the Hub that is not here yet is fetched by the run, so only offline it is an issue', () => {
@@ -119,6 +145,33 @@ describe('what a recipe names', () => {
     // 770,944 weights of 4 bytes: two rounds and the warm start, three checkpoints with AdamW's two arrays.
     expect(estimate.diskBytes).toBe(4 * 770_944 * (3 + 3 * 3))
     expect(estimate.memoryBytes).toBeGreaterThan(200e6)
+  })
+
+  it.runIf(existsSync(base))('has an adapter\'s layers looked for in the model', () => {
+    const workspace = aWorkspace()
+    const issuesFor = (targets: unknown): string[] => readRecipe(aRecipe('drift', { training: { use_peft: true, lora_target_modules: targets } }), workspace).issues.map(({ path, message }) => `${path}: ${message}`)
+    for (const targets of ['all-linear', ['all-linear'], ['q_proj', 'mlp.down_proj'], null]) expect(issuesFor(targets)).toEqual([])
+    expect(issuesFor(['q_proj', 'c_attn'])).toEqual([expect.stringMatching(/^training\.lora_target_modules: expected ends of the names of models\/base's linear layers \(q_proj, .*\) or all-linear, got "c_attn"$/)])
+  })
+
+  it.runIf(existsSync(base))('is estimated as the engine reckons: of an adapter, gradients, optimizer and checkpoints alone', () => {
+    const workspace = aWorkspace()
+    const estimateOf = (training: Record<string, unknown>) => estimateRun(requireRecipe(readRecipe(aRecipe('drift', { training }), workspace)), workspace)
+    const [whole, lora] = [estimateOf({ optim: 'adamw_torch' }), estimateOf({ optim: 'adamw_torch', use_peft: true, lora_r: 4 })]
+    expect(whole.memoryParts).toMatchObject({ weights: 4 * 770_944, gradients: 4 * 770_944, optimizer: 8 * 770_944 })
+    // q_proj and v_proj of each layer: 4 x (in + out) numbers.
+    const { hidden_size: hidden, num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: keys } = readModelConfig(join(workspace.models, 'base'))
+    const adapter = layers * 4 * (2 * hidden + hidden + (hidden / heads) * keys)
+    expect(lora.memoryParts).toMatchObject({ weights: 4 * (770_944 + adapter), gradients: 4 * adapter, optimizer: 8 * adapter })
+    expect(lora.memoryParts?.activations).toBeLessThan(whole.memoryParts?.activations ?? 0)
+    // Models of two rounds and the warm start are whole; adapters stand beside them; a checkpoint holds three arrays of the adapter.
+    expect(lora.diskBytes).toBe(4 * 770_944 * 3 + 4 * adapter * (3 + 3 * 3))
+    const single = estimateOf({ optim: 'adamw_torch', per_device_train_batch_size: 1 })
+    expect(whole.memoryParts?.activations).toBeGreaterThan(3 * (single.memoryParts?.activations ?? Infinity))
+    // No pair is longer than what training cuts at.
+    const short = estimateOf({ optim: 'adamw_torch', max_length: 40 })
+    expect(short.memoryParts?.longest).toBeLessThanOrEqual(80)
+    expect(short.memoryParts?.activations).toBeLessThan(whole.memoryParts?.activations ?? 0)
   })
 
   it('counts the weights of published models', () => {

@@ -6,18 +6,21 @@ import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
+import { planAdapter } from '../engine/adapter-folder.ts'
 import { findModel, isOffline } from '../engine/hub-cache.ts'
-import { readModelConfig } from '../engine/model-folder.ts'
+import { InputError } from '../engine/input-error.ts'
+import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
+import { decoderConfig } from '../engine/models/index.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
-import { type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
+import { loraTargets, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { getDataset, listDatasets, pageOfDatasetRows } from './storage/datasets.ts'
 import type { ReadableDb } from './storage/open.ts'
 
 export type RecipeIssue = RecipeCheck['issues'][number]
-export type ReadRecipe = { recipe: Recipe | null; issues: RecipeIssue[]; translated: RecipeCheck['translated'] }
+export type ReadRecipe = { recipe: Recipe | null; issues: RecipeIssue[]; translated: RecipeCheck['translated']; warnings: RecipeCheck['warnings'] }
 type Yaml = Record<string, unknown>
 
 /** Reads a recipe and checks that what it names is there. `recipe` is null where there are issues. */
@@ -56,11 +59,20 @@ export function parseRecipe(text: string): ReadRecipe {
   const parsed = recipeSchema.safeParse(given)
   if (!parsed.success) return failed(parsed.error.issues.flatMap((issue) => describeIssue(issue, given)), translated)
   const issues = checkTogether(parsed.data)
-  return { recipe: issues.length === 0 ? parsed.data : null, issues, translated }
+  return { recipe: issues.length === 0 ? parsed.data : null, issues, translated, warnings: findIdleKeys(given, parsed.data) }
 }
 
 function failed(issues: RecipeIssue[], translated: RecipeCheck['translated'] = []): ReadRecipe {
-  return { recipe: null, issues, translated }
+  return { recipe: null, issues, translated, warnings: [] }
+}
+
+/** Keys that are given and change nothing beside the others. */
+function findIdleKeys({ training: given }: Yaml, { recipe, reward, training }: Recipe): RecipeCheck['warnings'] {
+  const keys = isMap(given) ? Object.keys(given) : []
+  const idle = training.use_peft ? [] : keys.filter((key) => key.startsWith('lora_') || key === 'use_rslora').map((key) => ({ path: `training.${key}`, message: 'has no effect without use_peft: true' }))
+  const smoothing = training.label_smoothing > 0 && !training.loss_type.includes('robust') ? [{ path: 'training.label_smoothing', message: 'has no effect without loss_type robust, as in TRL' }] : []
+  const rewardModel = training.use_peft && recipe === 'iterative-dpo' && reward === 'learned' ? [{ path: 'training.use_peft', message: 'is for the policy; the reward model is trained as a whole' }] : []
+  return [...smoothing, ...idle, ...rewardModel]
 }
 
 /** Prompts are cut where they are sampled; TRL, too, no longer cuts them when it trains. */
@@ -151,9 +163,11 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
     const folder = findModel(model, path)
     if (folder === null && isOffline(process.env)) throw new UsageError(`expected a folder, or a model of the Hub that is here already (HF_HUB_OFFLINE is set), got ${model}`)
     // A model that is still to be fetched is checked when the run has fetched it.
-    const context = folder === null ? Infinity : readModelConfig(folder).max_position_embeddings
+    const config = folder === null ? null : readModelConfig(folder)
+    const context = config?.max_position_embeddings ?? Infinity
     const samplings = [...(recipe.recipe === 'dpo' ? [] : [{ where: 'sampling', ...recipe.sampling }]), ...recipe.evaluation.map((evaluation, i) => ({ where: `evaluation.${i}`, ...evaluation }))]
     for (const { where, max_new_tokens: length } of samplings) if (length >= context) add(`${where}.max_new_tokens`, `expected room for a prompt within the model's context of ${context} tokens, got ${length}`)
+    if (recipe.training.use_peft && config) checkTargets(recipe, config, model, add)
   } catch (error) {
     add('model_name_or_path', (error as Error).message)
   }
@@ -180,6 +194,16 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
     if (evaluation.heldout_pairs !== null) dataset(`evaluation.${i}.heldout_pairs`, evaluation.heldout_pairs, 'preference')
   })
   return issues
+}
+
+/** Layers that the adapter is to go to, before a model is loaded. */
+function checkTargets({ training }: Recipe, config: ModelConfig, model: string, add: (where: string, message: string) => void): void {
+  try {
+    planAdapter({ r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora }, { folder: model, modelType: config.model_type, decoder: decoderConfig(config) })
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    add('training.lora_target_modules', error.message.replace(/^lora_target_modules: /, ''))
+  }
 }
 
 const NEEDED_LABELS: Partial<Record<string, string[]>> = { drift: ['dissatisfied'], spin: ['satisfied'], 'iterative-dpo, learned': ['dissatisfied', 'satisfied'] }

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { goldenSets } from '../../tests/support/golden-sets.ts'
+import { readModelFolder } from '../engine/model-folder.ts'
+import { shuffledBatches } from '../engine/train.ts'
 import { UsageError } from '../shared/errors.ts'
 import { parseKeyArguments, runSample, runScore, runTokenize, runTrain, sampleSeed } from './engine-verbs.ts'
 import type { SampleArgs, TrainArgs, VerbIo } from './engine-verbs.ts'
@@ -186,6 +188,28 @@ describe('train', () => {
     const prompts = write('prompts.jsonl', [{ prompt_ids: [5, 6, 7] }])
     await runSample({ ...sampleArgs(prompts), adapter: continued }, third)
     expect((third.rows[0]?.completion_ids as number[]).length).toBeGreaterThan(0)
+  })
+
+  test('numbers that stop being finite leave the last good weights, say which step and lines, and fail', async () => {
+    const io = outside()
+    const keys = { ...trainArgs().keys, per_device_train_batch_size: '3', learning_rate: '1e30', lr_scheduler_type: 'constant' }
+    const failure = await runTrain(trainArgs({ keys }), io).then(() => null, (error: unknown) => error as Error & { exitCode?: number })
+    const order = shuffledBatches(6, 3, 42, 0)[1] ?? []
+    expect(failure?.message).toBe(`training diverged at step 2: expected finite numbers, got NaN or infinity in a batch of ${pairs} lines ${order.map(index => index + 1).join(', ')}; the weights of step 1 are in ${join(folder, 'out')}. Lower learning_rate, or look at these pairs`)
+    // Neither bad usage nor an interruption: the command ends with 1.
+    expect(failure?.exitCode).toBeUndefined()
+    expect(io.rows.map(({ step }) => step)).toEqual([1, 1])
+    expect(io.rows.at(-1)).toEqual({ model_path: join(folder, 'out'), step: 1 })
+    expect(readModelFolder(join(folder, 'out')).weights.size).toBe(readModelFolder(model).weights.size)
+  })
+
+  test('an adapter that diverged is kept as an adapter; before the first step there is nothing to keep', async () => {
+    const keys = { ...trainArgs().keys, per_device_train_batch_size: '3', learning_rate: '3e38', use_peft: 'true', lora_target_modules: 'all-linear' }
+    await expect(runTrain(trainArgs({ keys }), outside())).rejects.toThrow('the weights of step 1 are in')
+    expect(existsSync(join(folder, 'out', 'adapter_model.safetensors'))).toBe(true)
+    const beta = { ...trainArgs().keys, beta: '1e39' }
+    await expect(runTrain(trainArgs({ output: join(folder, 'none'), keys: beta }), outside())).rejects.toThrow('diverged at step 1: expected finite numbers, got NaN or infinity in a batch of')
+    expect(existsSync(join(folder, 'none'))).toBe(false)
   })
 
   test('an interruption leaves no folder', async () => {

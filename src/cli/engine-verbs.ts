@@ -21,6 +21,7 @@ import { UsageError } from '../shared/errors.ts'
 import { aboveZero, numberWithin, positiveInteger, stopText, topP, truncationMode, wholeNumber, withEngine } from './engine-options.ts'
 import type { EngineName } from './engine-options.ts'
 import { registerInspectVerb } from './inspect-verb.ts'
+import { keepDivergedModel } from './diverged.ts'
 import { interruption } from './interruption.ts'
 import { describe, readJsonRows } from './json-rows.ts'
 import type { JsonRow } from './json-rows.ts'
@@ -139,7 +140,8 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
     io.note(`${pairs.length} pairs, ${steps} steps; scoring the reference`)
     const reference = await scoreReference(model, pairs, io.signal)
     const report = metricWindow(keys, steps)
-    await model.trainDpo(pairs, reference, toDpoConfig(keys), {
+    const output = resolve(args.output)
+    const training = model.trainDpo(pairs, reference, toDpoConfig(keys), {
       signal: io.signal,
       onStart: ({ memory, threads }) => io.note(`about ${gigabytes(memory.total)} of memory (weights ${gigabytes(memory.weights)}, gradients ${gigabytes(memory.gradients)}, optimizer ${gigabytes(memory.optimizer)}, activations ${gigabytes(memory.activations)}), ${model.device === 'cpu' ? `${threads} thread${threads === 1 ? '' : 's'}` : 'the device\'s own memory is not checked'}`),
       async onStep(metrics) {
@@ -147,7 +149,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
         if (row) await io.writeRow(row)
       },
     })
-    const output = resolve(args.output)
+    await training.catch((error: unknown) => keepDivergedModel(error, model, output, pairs.map(({ line }) => line), args.data, io))
     await model.save(output)
     await io.writeRow({ model_path: output })
   } finally {

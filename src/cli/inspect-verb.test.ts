@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { goldenSets } from '../../tests/support/golden-sets.ts'
 import { putRandomModel } from '../../tests/support/real-models.ts'
+import { DPO } from '../../tests/reference/train-config.ts'
 import { embeddedEngine } from '../engine/embedded.ts'
 import type { InspectedPair } from '../engine/inspect.ts'
 import { runScore } from './engine-verbs.ts'
@@ -81,6 +82,25 @@ describe('drift inspect', () => {
     expect(row).toMatchObject({ index: 3, margin: null, weight: null, cut_by: null })
     expect(Object.keys(row?.chosen.tokens[0] ?? {})).toEqual(['id', 'text', 'logp'])
     expect(row?.prompt.tokens[0]).toEqual({ id: 1, text: '<user>', logp: null, template: true })
+  })
+
+  test('shows an adapter against the model without it, or against the reference that is named', async () => {
+    const adapter = join(folder, 'adapter')
+    const model = await embeddedEngine.load(BASE, { newAdapter: { r: 4, lora_alpha: 8, target_modules: 'all-linear', use_rslora: false, seed: 1 } })
+    await model.save(adapter)
+    // B is zero: the policy is the model itself.
+    expect((await inspect({ adapter, index: 3 })).rows[0]).toMatchObject({ margin: 0, chosen: { log_ratio: 0 } })
+    await model.trainDpo([{ promptIds: [1, 40, 41], chosenIds: [50, 51], rejectedIds: [60, 61] }], { chosen: Float64Array.of(-9), rejected: Float64Array.of(-9) }, { ...DPO, learning_rate: 3e-2, num_train_epochs: 5 })
+    await model.save(adapter)
+    await model.dispose()
+    const [{ rows: [own] }, { rows: [same] }, { rows: [other] }, { rows: [plain] }] = [await inspect({ adapter, index: 3 }), await inspect({ adapter, index: 3, reference: BASE }), await inspect({ adapter, index: 3, reference: random }), await inspect({ index: 3 })]
+    expect(own?.chosen.ref_logp).toBe(plain?.chosen.logp)
+    expect(own?.chosen.logp).not.toBe(plain?.chosen.logp)
+    expect(own?.margin).not.toBe(0)
+    expect(same).toEqual(own)
+    expect(other?.chosen.logp).toBe(own?.chosen.logp)
+    expect(other?.chosen.ref_logp).not.toBe(own?.chosen.ref_logp)
+    await expect(inspect({ adapter: BASE })).rejects.toThrow('this is a model folder')
   })
 
   test('takes one row by its place, or the first ones', async () => {

@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { PreferenceRow, TruncationMode } from '../engine/chat-template.ts'
-import type { Engine } from '../engine/engine.ts'
+import { checkAdapterFolder } from '../engine/adapter-folder.ts'
+import type { Engine, Model } from '../engine/engine.ts'
 import { checkSameTokens, inspectPairs, layOutPair } from '../engine/inspect.ts'
 import type { InspectedPair, InspectedSide, InspectedToken, PairLayout } from '../engine/inspect.ts'
 import { readModelConfig } from '../engine/model-folder.ts'
@@ -16,6 +17,8 @@ export type InspectArgs = {
   model: string
   data: string
   reference?: string
+  /** PEFT adapter folder on top of the model; the reference, where none is named, is then the model without it. */
+  adapter?: string
   /** The row at this place, from 0, alone. */
   index?: number
   /** The first rows. */
@@ -30,6 +33,7 @@ const SCORED_PAIRS = 8
 
 /** A row per pair of the file, in order; `show` gets the pair with its place. */
 export async function runInspect(args: InspectArgs, engine: Engine, io: VerbIo): Promise<void> {
+  const adapter = args.adapter === undefined ? undefined : checkAdapterFolder(args.adapter)
   const rows = await readRows(args)
   const renderer = loadRenderer(args.model)
   const { max_position_embeddings: context } = readModelConfig(args.model)
@@ -47,9 +51,9 @@ export async function runInspect(args: InspectArgs, engine: Engine, io: VerbIo):
       throw isBadInput(error) ? new UsageError(`${where}: ${error.message}`) : error
     }
   })
-  const policy = await engine.load(resolve(args.model))
+  const policy = await engine.load(resolve(args.model), adapter === undefined ? {} : { adapter })
   try {
-    const reference = args.reference === undefined ? null : resolve(args.reference) === resolve(args.model) ? policy : await engine.load(resolve(args.reference))
+    const reference = await loadReference(args, policy, engine)
     try {
       for (let start = 0; start < layouts.length; start += SCORED_PAIRS) {
         const pairs = await inspectPairs(layouts.slice(start, start + SCORED_PAIRS), { policy, reference }, args.beta, io.signal)
@@ -61,6 +65,12 @@ export async function runInspect(args: InspectArgs, engine: Engine, io: VerbIo):
   } finally {
     await policy.dispose()
   }
+}
+
+/** The policy itself where the same folder is named, so that no model is held twice; an adapter makes another model of it. */
+async function loadReference({ model, reference, adapter }: InspectArgs, policy: Model, engine: Engine): Promise<Model | null> {
+  if (reference === undefined) return adapter === undefined ? null : engine.load(resolve(model))
+  return adapter === undefined && resolve(reference) === resolve(model) ? policy : engine.load(resolve(reference))
 }
 
 /**
@@ -116,7 +126,8 @@ export function registerInspectVerb(program: Command, parsers: InspectParsers, m
     .command('inspect')
     .description('preference pairs token by token: log-probabilities, log-ratios, template tokens, what is cut')
     .requiredOption('--model <dir>', 'model folder of the policy, in Hugging Face layout (llama, qwen2, qwen3)')
-    .option('--reference <dir>', 'model folder of the reference; without it only the policy is shown')
+    .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
+    .option('--reference <dir>', 'model folder of the reference; without it the model without its adapter, or none where there is no adapter')
     .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
     .option('--index <n>', 'only the row at this place, from 0', parsers.wholeNumber)
     .option('--limit <n>', 'only the first rows', parsers.positiveInteger)

@@ -14,14 +14,17 @@ export type PairLimits = {
   maxCompletionLength: number | null
 }
 
+/** A pair with the line it stands on, from 1. */
+export type FilePair = RenderedPair & { line: number }
+
 const SHOWN_ERRORS = 3
 
 /**
  * @param note is told once about dropped rows and about prompts that render differently with their completion.
  * @throws UsageError listing the unusable rows.
  */
-export async function readPairs(file: string, renderer: Renderer, limits: PairLimits, note: (text: string) => void): Promise<RenderedPair[]> {
-  const pairs: RenderedPair[] = []
+export async function readPairs(file: string, renderer: Renderer, limits: PairLimits, note: (text: string) => void): Promise<FilePair[]> {
+  const pairs: FilePair[] = []
   const errors: string[] = []
   const dropped: number[] = []
   let lostEnd: { line: number; text: string } | undefined
@@ -31,7 +34,7 @@ export async function readPairs(file: string, renderer: Renderer, limits: PairLi
     try {
       const pair = cutPair(renderer.renderPair(checkPairRow(row)), limits)
       if (pair === null) dropped.push(row.line)
-      else pairs.push(pair)
+      else pairs.push({ ...pair, line: row.line })
       if (pair && pair.lostPromptEnd !== '') lostEnd ??= { line: row.line, text: pair.lostPromptEnd }
     } catch (error) {
       if (!isBadInput(error)) throw error

@@ -77,14 +77,10 @@ export function checkAdapterFolder(folder: string): string {
  * A new adapter: A uniform within ±1/sqrt(in), as PEFT begins it (kaiming_uniform with a = sqrt(5)), B zero.
  * @throws InputError where target_modules name no linear layer of the model.
  */
-export function createAdapter({ r, lora_alpha: alpha, target_modules: targets, use_rslora: isStabilised, seed }: LoraSettings, { folder, modelType, decoder }: AdapterBase): Adapter {
-  if (!Number.isSafeInteger(r) || r < 1) throw new InputError(`lora_r: expected a whole number from 1, got ${r}`)
-  const layers = linearLayers(decoder).map(({ name }) => name)
-  const names = targets === ALL_LINEAR ? distinct(layers.map(lastPart)) : (targets ?? DEFAULT_TARGETS[modelType])
-  for (const name of names) {
-    if (!layers.some(layer => isNamed(layer, name))) throw new InputError(`lora_target_modules: expected ends of the names of ${folder}'s linear layers (${distinct(layers.map(lastPart)).join(', ')}) or ${ALL_LINEAR}, got "${name}"`)
-  }
-  const lowRank = { rank: r, scale: scaleOf(r, alpha, isStabilised), modules: new Set(layers.filter(layer => names.some(name => isNamed(layer, name)))) }
+export function createAdapter(settings: LoraSettings, base: AdapterBase): Adapter {
+  const { r, lora_alpha: alpha, use_rslora: isStabilised, seed } = settings
+  const { folder, decoder } = base
+  const { lowRank, names } = planAdapter(settings, base)
   const random = createRandom(seed)
   const tensors = adapterWeights({ ...decoder, adapter: lowRank }).map(({ name, shape }): [string, Tensor] => {
     const [rows = 0, columns = 0] = shape
@@ -93,6 +89,20 @@ export function createAdapter({ r, lora_alpha: alpha, target_modules: targets, u
   })
   const config = { ...WRITTEN_DEFAULTS, base_model_name_or_path: folder, lora_alpha: alpha, r, target_modules: names.toSorted(), use_rslora: isStabilised }
   return { lowRank, tensors: new Map(tensors), config }
+}
+
+/**
+ * Where a new adapter goes, before any number of it is drawn; `names` are the targets as PEFT stores them.
+ * @throws InputError where target_modules name no linear layer of the model.
+ */
+export function planAdapter({ r, lora_alpha: alpha, target_modules: targets, use_rslora: isStabilised }: Omit<LoraSettings, 'seed'>, { folder, modelType, decoder }: AdapterBase): { lowRank: LowRank; names: string[] } {
+  if (!Number.isSafeInteger(r) || r < 1) throw new InputError(`lora_r: expected a whole number from 1, got ${r}`)
+  const layers = linearLayers(decoder).map(({ name }) => name)
+  const names = targets === ALL_LINEAR ? distinct(layers.map(lastPart)) : (targets ?? DEFAULT_TARGETS[modelType])
+  for (const name of names) {
+    if (!layers.some(layer => isNamed(layer, name))) throw new InputError(`lora_target_modules: expected ends of the names of ${folder}'s linear layers (${distinct(layers.map(lastPart)).join(', ')}) or ${ALL_LINEAR}, got "${name}"`)
+  }
+  return { lowRank: { rank: r, scale: scaleOf(r, alpha, isStabilised), modules: new Set(layers.filter(layer => names.some(name => isNamed(layer, name)))) }, names }
 }
 
 /** Writes the adapter's folder, whole or not at all: a continued adapter's configuration stays what it was. @throws InputError as `writeFolder`. */

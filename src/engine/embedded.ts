@@ -8,10 +8,11 @@ import { DeviceMemory } from './device-memory.ts'
 import { DeviceWeights } from './device-step.ts'
 import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SaveOptions, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
 import { requireMemory } from './memory.ts'
+import { mergeAdapter } from './merge.ts'
 import { readModelFolder, writeModelFolder } from './model-folder.ts'
 import type { ModelConfig } from './model-folder.ts'
 import { checkWeights, EMBEDDING, LM_HEAD, REWARD_HEAD } from './models/decoder.ts'
@@ -180,8 +181,8 @@ class EmbeddedModel implements Model {
     }
   }
 
-  async save(folder: string): Promise<void> {
-    if (this.adapter) return writeAdapterFolder(folder, this.adapter)
+  async save(folder: string, { merged = false }: SaveOptions = {}): Promise<void> {
+    if (this.adapter) return merged ? writeModelFolder(folder, this.folder, mergeAdapter(this.weights, this.adapter)) : writeAdapterFolder(folder, this.adapter)
     const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
     writeModelFolder(folder, this.folder, this.weights, changes)
   }

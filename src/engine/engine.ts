@@ -77,6 +77,9 @@ export type LoadOptions = {
   device?: Device
 }
 
+/** `merged`: the adapter's additions in the weights themselves (PEFT's merge_and_unload). */
+export type SaveOptions = { merged?: boolean }
+
 /** One optimizer step under TRL's metric names; a step is reported as it ends. */
 export type StepMetrics = { step: number; epoch: number; loss: number; grad_norm: number; learning_rate: number; num_tokens: number; [name: string]: number }
 
@@ -166,8 +169,12 @@ export type Model = {
   reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
   /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
   dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
-  /** Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with adapter a PEFT adapter folder. */
-  save(folder: string): Promise<void>
+  /**
+   * Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with
+   * adapter a PEFT adapter folder, unless `merged`. The model itself stays as it is: with its adapter it computes
+   * what the merged one does but for rounding, so whoever goes on from the folder loads the folder.
+   */
+  save(folder: string, options?: SaveOptions): Promise<void>
   dispose(): Promise<void>
 }
 

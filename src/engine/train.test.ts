@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { writeRandomModel } from '../../tests/reference/random-model.ts'
 import { DPO, TRAIN } from '../../tests/reference/train-config.ts'
 import { embeddedEngine } from './embedded.ts'
-import type { DpoConfig, Model, RewardRow, StepMetrics, TokenPair, TokenSequence, TrainerState } from './engine.ts'
+import type { DpoConfig, Model, RewardRow, StepMetrics, TokenPair, TokenSequence, TrainerState, TrainHooks } from './engine.ts'
 import { readModelFolder } from './model-folder.ts'
 import { decoderConfig } from './models/index.ts'
 import { createRandom } from './rng.ts'
 import { runDpoBatch } from './tasks.ts'
-import { lengthGroupedBatches, shuffledBatches, totalSteps } from './train.ts'
+import { DivergedError, lengthGroupedBatches, shuffledBatches, totalSteps } from './train.ts'
 import { memoryPlan, TrainingStep } from './training-step.ts'
 
 const folders: string[] = []
@@ -147,6 +147,47 @@ describe('a run whose numbers explode', () => {
     expect(steps).toHaveLength(position)
     expect((await model.score([{ promptIds: [3], completionIds: [4, 5] }]))[0]?.every(Number.isFinite)).toBe(true)
     await model.dispose()
+  })
+
+  it('gives the last good state to whoever stores checkpoints, once, and can be continued from it', async () => {
+    const reference = { chosen: new Float64Array(10).fill(-10), rejected: new Float64Array(10).fill(-10) }
+    const config = { ...DPO, per_device_train_batch_size: 2 }
+    const [last = 0] = shuffledBatches(10, 2, config.seed, 0)[3] ?? []
+    const broken = { ...reference, chosen: reference.chosen.with(last, Infinity) }
+    const run = async (given: typeof reference, hooks: TrainHooks): Promise<{ error: unknown; states: TrainerState[]; model: Model }> => {
+      const model = await embeddedEngine.load(folder)
+      const states: TrainerState[] = []
+      const error: unknown = await model.trainDpo(pairs, given, config, { ...hooks, onCheckpoint: state => void states.push(copyState(state)) }).then(() => null, (reason: unknown) => reason)
+      return { error, states, model }
+    }
+    const whole = await run(reference, { checkpointEvery: 1 })
+    const stopped = await run(broken, {})
+    expect(stopped.error).toBeInstanceOf(DivergedError)
+    expect(stopped.error).toMatchObject({ step: 4, keptStep: 3, indices: shuffledBatches(10, 2, config.seed, 0)[3] })
+    expect(stopped.states).toEqual([whole.states[2]])
+    // Just stored: not stored again.
+    expect((await run(broken, { checkpointEvery: 3 })).states.map(({ step }) => step)).toEqual([3])
+    // With the pair repaired it goes on as if nothing had been.
+    const repaired = await run(reference, { resumeFrom: stopped.states[0] as TrainerState })
+    expect(repaired.states.at(-1)).toEqual(whole.states.at(-1))
+  })
+
+  it('under too large a learning rate keeps what the step before has left, unless that is broken too', async () => {
+    const reference = { chosen: new Float64Array(10).fill(-10), rejected: new Float64Array(10).fill(-10) }
+    const diverge = async (rate: number): Promise<{ error: unknown; steps: number[] }> => {
+      const model = await embeddedEngine.load(folder)
+      const steps: number[] = []
+      const error: unknown = await model.trainDpo(pairs, reference, { ...DPO, learning_rate: rate, per_device_train_batch_size: 5 }, { onCheckpoint: ({ step }) => void steps.push(step) }).then(() => null, (reason: unknown) => reason)
+      await model.dispose()
+      return { error, steps }
+    }
+    const large = await diverge(1e30)
+    expect(large.error).toMatchObject({ name: 'DivergedError', step: 2, keptStep: 1 })
+    expect(large.steps).toEqual([1])
+    // Beyond float32: the update itself has overflowed.
+    const beyond = await diverge(1e39)
+    expect(beyond.error).toMatchObject({ step: 2, keptStep: null, message: expect.stringContaining('the weights of step 1 are not finite either') as string })
+    expect(beyond.steps).toEqual([])
   })
 })
 

@@ -26,16 +26,22 @@ export type TrainingTask = {
   noun: string
 }
 
-/** A run stopped because its numbers are no longer finite; the weights are those of the last good step. */
+/** A run stopped because its numbers are no longer finite; the weights are those that the step before has left. */
 export class DivergedError extends Error {
   override readonly name: string = 'DivergedError'
+  /** The step that could not be taken. */
   readonly step: number
+  /** Of the examples in its batch. */
   readonly indices: number[]
+  /** The step whose weights are kept: the one before, 0 for those it started with; null where they are not finite either. */
+  readonly keptStep: number | null
 
-  constructor(step: number, what: string, noun: string, indices: number[]) {
-    super(`step ${step}: expected a finite ${what}, got NaN or infinity in ${noun} ${indices.join(', ')}; the weights of step ${step - 1} are kept. Lower the learning rate, or look at these ${noun}`)
+  constructor(step: number, what: string, { noun, weights }: Pick<TrainingTask, 'noun' | 'weights'>, indices: number[]) {
+    const keptStep = [...weights.values()].every(values => values.every(Number.isFinite)) ? step - 1 : null
+    super(`step ${step}: expected a finite ${what}, got NaN or infinity in ${noun} ${indices.join(', ')}; the weights of step ${step - 1} are ${keptStep === null ? 'not finite either' : 'kept'}. Lower the learning rate, or look at these ${noun}`)
     this.step = step
     this.indices = indices
+    this.keptStep = keptStep
   }
 }
 
@@ -75,9 +81,17 @@ export async function train(task: TrainingTask, config: TrainConfig, hooks: Trai
       throw hooks.signal.reason
     }
     const { batches, epoch } = stepBatches(step)
-    const outcome = await runBatches(task, batches, step)
-    const norm = await updater.norm()
-    if (!Number.isFinite(norm)) throw new DivergedError(step, 'gradient', task.noun, batches.flat())
+    let outcome: BatchOutcome
+    let norm: number
+    try {
+      outcome = await runBatches(task, batches, step)
+      norm = await updater.norm()
+      if (!Number.isFinite(norm)) throw new DivergedError(step, 'gradient', task, batches.flat())
+    } catch (error) {
+      // No weight has been touched: what the step before has left is worth keeping.
+      if (error instanceof DivergedError && error.keptStep !== null && error.keptStep !== saved) await checkpoint(error.keptStep)
+      throw error
+    }
     const rate = learningRate(config, step, total)
     await updater.update(step, rate, clipFactor(norm, config.max_grad_norm))
     tokens += countTokens(batches)
@@ -95,7 +109,7 @@ async function runBatches(task: TrainingTask, batches: number[][], step: number)
   const total: BatchOutcome = { loss: 0, metrics: {}, details: { pairIndices: [], margins: [] } }
   for (const [i, indices] of batches.entries()) {
     const { loss, metrics, details } = await task.run(batches, i)
-    if (!Number.isFinite(loss)) throw new DivergedError(step, 'loss', task.noun, indices)
+    if (!Number.isFinite(loss)) throw new DivergedError(step, 'loss', task, indices)
     total.loss += loss
     for (const [name, value] of Object.entries(metrics)) total.metrics[name] = (total.metrics[name] ?? 0) + value
     total.details.pairIndices.push(...details.pairIndices)

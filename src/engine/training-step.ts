@@ -68,7 +68,6 @@ export class TrainingStep implements Step {
   private embedded = new Float32Array(0)
 
   private constructor(session: GraphSession, graph: Graph, config: DecoderConfig, weights: ReadonlyMap<string, Tensor>, chunks: number) {
-    const trained = new Set(graph.outputs.keys())
     this.session = session
     this.graph = graph
     this.config = config
@@ -78,10 +77,10 @@ export class TrainingStep implements Step {
     this.inGraph = new Map()
     this.parameters = []
     for (const { name, shape, data } of weights.values()) {
-      if (!trained.has(gradientName(name)) && !(name === EMBEDDING && trained.has(EMBEDDED_GRADIENT))) continue
+      if (!isTrained(graph, name)) continue
       const gradient = new Float32Array(data.length)
       this.parameters.push({ name, weight: data, gradient })
-      if (trained.has(gradientName(name))) this.inGraph.set(gradientName(name), { data: gradient, dims: shape })
+      if (graph.outputs.has(gradientName(name))) this.inGraph.set(gradientName(name), { data: gradient, dims: shape })
     }
   }
 
@@ -121,30 +120,42 @@ export class TrainingStep implements Step {
   }
 
   memory(batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory {
-    const bytes = (arrays: Iterable<Array32>): number => [...arrays].reduce((sum, { data }) => sum + data.byteLength, 0)
-    const gradients = this.parameters.reduce((sum, { gradient }) => sum + gradient.byteLength, 0)
-    // The largest batch is the one with most tokens, most attention or most logits.
-    const largest = (measure: (batch: BatchSize) => number): BatchSize | undefined => batches.toSorted((a, b) => measure(b) - measure(a))[0]
-    const candidates = new Set([largest(({ tokens }) => tokens), largest(({ rows, longest }) => rows * longest ** 2), largest(({ predictions }) => predictions)])
-    const activations = [...candidates].map(batch => (batch ? this.activationBytes(batch) : 0))
-    return trainingMemory({
-      weights: bytes(Object.values(this.weights)),
-      gradients: gradients * (accumulates ? 2 : 1),
-      optimizer: gradients * (optim === 'rmsprop' ? 1 : 2),
-      activations: Math.max(...activations),
-    })
-  }
-
-  /** Values of the run, the mask it is fed and the embedded tokens. */
-  private activationBytes({ tokens, rows, longest, predictions }: BatchSize): number {
-    const pieces = Object.fromEntries(Array.from({ length: this.chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / this.chunks)]))
-    const run = peakBytes(this.graph, { N: tokens, B: rows, T: longest, R: predictions, P: longest, ...pieces })
-    return ARENA_OVERHEAD * run + 4 * (rows * longest ** 2 + 2 * tokens * this.config.hidden)
+    const weights = Object.values(this.weights).reduce((sum, { data }) => sum + data.byteLength, 0)
+    const trained = this.parameters.reduce((sum, { gradient }) => sum + gradient.byteLength, 0)
+    return stepMemory({ graph: this.graph, hidden: this.config.hidden, chunks: this.chunks, weights, trained }, batches, optim, accumulates)
   }
 
   async release(): Promise<void> {
     await this.session.release()
   }
+}
+
+/** A training graph and the bytes of what is fed to it and what it trains. */
+export type StepSize = { graph: Graph; hidden: number; chunks: number; weights: number; trained: number }
+
+/** As `TrainingStep.memory`, of a step that need not exist. */
+export function stepMemory(step: StepSize, batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory {
+  // The largest batch is the one with most tokens, most attention or most logits.
+  const largest = (measure: (batch: BatchSize) => number): BatchSize | undefined => batches.toSorted((a, b) => measure(b) - measure(a))[0]
+  const candidates = new Set([largest(({ tokens }) => tokens), largest(({ rows, longest }) => rows * longest ** 2), largest(({ predictions }) => predictions)])
+  return trainingMemory({
+    weights: step.weights,
+    gradients: step.trained * (accumulates ? 2 : 1),
+    optimizer: step.trained * (optim === 'rmsprop' ? 1 : 2),
+    activations: Math.max(...[...candidates].map(batch => (batch ? activationBytes(step, batch) : 0))),
+  })
+}
+
+/** Values of the run, the mask it is fed and the embedded tokens. */
+function activationBytes({ graph, hidden, chunks }: StepSize, { tokens, rows, longest, predictions }: BatchSize): number {
+  const pieces = Object.fromEntries(Array.from({ length: chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / chunks)]))
+  const run = peakBytes(graph, { N: tokens, B: rows, T: longest, R: predictions, P: longest, ...pieces })
+  return ARENA_OVERHEAD * run + 4 * (rows * longest ** 2 + 2 * tokens * hidden)
+}
+
+/** Whether a weight has a gradient in the graph. */
+export function isTrained(graph: Graph, name: string): boolean {
+  return graph.outputs.has(gradientName(name)) || (name === EMBEDDING && graph.outputs.has(EMBEDDED_GRADIENT))
 }
 
 export function weightFeeds(weights: ReadonlyMap<string, Tensor>): Feeds {

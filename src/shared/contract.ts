@@ -151,10 +151,15 @@ export type RunDetail = {
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 
+/** The largest training step of a run; the rest of its memory is the process itself. */
+export type MemoryParts = { weights: number; gradients: number; optimizer: number; activations: number; /** Tokens of the longest pair it reckons with, prompt once. */ longest: number }
+
 export type RecipeCheck = {
   ok: boolean
   issues: { path: string; message: string }[]
   translated: { from: string; to: string; note: string }[]
+  /** Keys that are given and have no effect. */
+  warnings: { path: string; message: string }[]
   /** Seconds and bytes, from this machine's measured rates where there are any. */
-  estimate: { seconds: number | null; memoryBytes: number | null; diskBytes: number | null } | null
+  estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null } | null
 }

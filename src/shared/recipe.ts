@@ -7,6 +7,12 @@ import { z } from 'zod'
 export const samplingSchema = z.strictObject({
   temperature: z.number().min(0).default(0.7),
   top_p: z.number().gt(0).max(1).default(0.9),
+  /** 0 keeps all tokens. */
+  top_k: z.int().min(0).default(0),
+  /** 0 keeps all tokens. */
+  min_p: z.number().min(0).max(1).default(0),
+  /** 1 changes nothing. */
+  repetition_penalty: z.number().positive().default(1),
   max_new_tokens: z.int().positive().default(512),
   n: z.int().positive().default(1),
   max_prompt_tokens: z.int().positive().default(2048),
@@ -14,10 +20,10 @@ export const samplingSchema = z.strictObject({
 })
 
 export const trainingSchema = z.strictObject({
-  loss_type: z.array(z.enum(['sigmoid', 'sft'])).default(['sigmoid', 'sft']),
+  loss_type: z.array(z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])).min(1).default(['sigmoid', 'sft']),
   loss_weights: z.array(z.number()).nullable().default([1.0, 0.001]),
   beta: z.number().positive().default(0.1),
-  label_smoothing: z.number().min(0).lt(0.5).default(0),
+  label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of pairs whose labels are taken to be flipped; counts in loss_type robust alone, as in TRL 1.16'),
   learning_rate: z.number().min(0).default(5e-7),
   lr_scheduler_type: z.enum(['linear', 'cosine', 'constant', 'constant_with_warmup']).default('linear'),
   min_lr_rate: z.number().min(0).max(1).default(0),
@@ -33,6 +39,15 @@ export const trainingSchema = z.strictObject({
   num_train_epochs: z.number().positive().default(1),
   max_steps: z.int().default(-1),
   max_grad_norm: z.number().min(0).default(1.0),
+  use_peft: z.boolean().default(false).describe('Each stage trains a new LoRA adapter and goes on with it merged; a reward model is trained as a whole'),
+  lora_r: z.int().positive().default(16),
+  lora_alpha: z.number().positive().default(32),
+  lora_target_modules: z
+    .union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)], { error: 'Invalid input: expected all-linear, a list of layer names ([q_proj, v_proj]) or null' })
+    .nullable()
+    .default(null)
+    .describe('Ends of layer names; null takes PEFT\'s choice for the model\'s family (q_proj, v_proj)'),
+  use_rslora: z.boolean().default(false).describe('Scale lora_alpha / sqrt(lora_r) instead of lora_alpha / lora_r'),
 })
 
 /** One evaluation per item; `verifiable` needs a prompts dataset whose rows carry a task. */
@@ -78,6 +93,31 @@ export type Recipe = z.infer<typeof recipeSchema>
 export type TrainingConfig = z.infer<typeof trainingSchema>
 export type SamplingConfig = z.infer<typeof samplingSchema>
 export type EvaluationConfig = z.infer<typeof evaluationSchema>
+
+/**
+ * What a stage is known by. Settings that ask for nothing are left out, so that stages done before the keys existed
+ * are the same stages still.
+ */
+export function decidingTraining(training: TrainingConfig): Partial<TrainingConfig> {
+  return training.use_peft ? training : wholeTraining(training)
+}
+
+/** As `decidingTraining`, of samples. */
+export function decidingSampling({ top_k, min_p, repetition_penalty, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
+  return { ...sampling, ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
+}
+
+type LoraKey = 'use_peft' | 'lora_r' | 'lora_alpha' | 'lora_target_modules' | 'use_rslora'
+
+/** Training without an adapter: also that of the reward model, whatever the recipe says. */
+export function wholeTraining({ use_peft: _, lora_r: _r, lora_alpha: _alpha, lora_target_modules: _targets, use_rslora: _scale, ...training }: TrainingConfig): Omit<TrainingConfig, LoraKey> {
+  return training
+}
+
+/** Whether `lora_target_modules` means every linear layer: TRL takes a list of that one word for the word. */
+export function loraTargets({ lora_target_modules: targets }: Pick<TrainingConfig, 'lora_target_modules'>): string[] | 'all-linear' | null {
+  return Array.isArray(targets) && targets.length === 1 && targets[0] === 'all-linear' ? 'all-linear' : targets
+}
 
 /** The key under which a run's figures stand in tables. */
 export function methodOf(recipe: Pick<Recipe, 'recipe' | 'reward'>): string {

@@ -15,6 +15,7 @@ import { makeRng } from '../../src/core/rng.ts'
 import { drawRequests, type RenderedRequest } from '../../src/core/world/request.ts'
 import { makeWorld } from '../../src/core/world/world.ts'
 import { FULL_ATTENTION, writeReply } from '../../src/core/world/writer.ts'
+import type { Engine } from '../../src/engine/engine.ts'
 import { methodOf } from '../../src/shared/recipe.ts'
 import type { FeedbackRow, Pair, PromptRow } from '../../src/shared/types.ts'
 import { fakeEngine, fakeText, writeFakeModel } from './fake-engine.ts'
@@ -94,9 +95,10 @@ export class Killed extends Error {}
 
 /**
  * Works on a run; at the tick where `isFatal` says so the process "dies": it writes nothing more, and its lease is free.
+ * @param options.engine instead of the fake one, with the tokenizer of the workspace's base; it ticks when something is told.
  * @returns how it ended, and how many ticks there were.
  */
-export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController; version?: string } = {}): Promise<{ status: string; ticks: string[] }> {
+export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController; version?: string; engine?: Engine } = {}): Promise<{ status: string; ticks: string[] }> {
   const ticks: string[] = []
   const tick = (what: string): void => {
     ticks.push(what)
@@ -106,7 +108,7 @@ export async function execute(workspace: Workspace, lease: Lease, options: { isF
   }
   try {
     const status = await executeRun({
-      workspace, lease, engine: fakeEngine({ replies: cannedReplies, tick }), version: options.version ?? 'test', loadText: () => fakeText,
+      workspace, lease, engine: options.engine ?? fakeEngine({ replies: cannedReplies, tick }), version: options.version ?? 'test', ...(options.engine ? {} : { loadText: () => fakeText }),
       tell: ({ type }) => tick(`told ${type}`),
       ...(options.stop ? { stop: options.stop } : {}),
     })

@@ -28,8 +28,8 @@ export function runsApi(session: Session) {
     'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {
-      const { recipe, issues, translated } = readRecipe(yaml, workspace)
-      return { ok: recipe !== null, issues, translated, estimate: recipe === null ? null : estimateRun(recipe, workspace) }
+      const { recipe, issues, translated, warnings } = readRecipe(yaml, workspace)
+      return { ok: recipe !== null, issues, translated, warnings, estimate: recipe === null ? null : estimateRun(recipe, workspace) }
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),

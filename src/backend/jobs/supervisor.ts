@@ -106,6 +106,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
     // A folder left by somebody else's hand must not pass for this run's work.
     rmSync(join(workspace.runs, run.id), { recursive: true, force: true })
     for (const { note } of read.translated) addLog(db, run.id, 'warning', note)
+    for (const { path, message } of read.warnings) addLog(db, run.id, 'warning', `${path} ${message}`)
     push({ type: 'workspace.changed', nouns: ['runs'] })
     return lease
   }

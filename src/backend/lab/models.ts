@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, copyFileSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, readSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Device } from '../../engine/device.ts'
-import type { Engine, Model } from '../../engine/engine.ts'
+import type { Engine, LoraSettings, Model } from '../../engine/engine.ts'
 import { syncFolder } from '../../engine/safetensors.ts'
 import { findFileHash, setFileHash } from '../storage/run-stages.ts'
 import type { WritableDb } from '../storage/open.ts'
@@ -34,6 +34,12 @@ export class ModelShelf {
     const model = await this.use(folder)
     this.held = null
     return model
+  }
+
+  /** For training an adapter that begins anew on the model. It never comes back: what follows loads the merged folder. */
+  async takeWithAdapter(folder: string, newAdapter: LoraSettings): Promise<Model> {
+    await this.release()
+    return this.engine.load(folder, { threads: this.threads, newAdapter })
   }
 
   async put(folder: string, model: Model): Promise<void> {
@@ -107,4 +113,9 @@ function linkFiles(from: string, to: string): void {
 /** Whether a folder still holds the model of that hash. */
 export function isModelIntact(db: WritableDb, folder: string, hash: string): boolean {
   return existsSync(join(folder, 'config.json')) && hashModel(db, folder) === hash
+}
+
+/** Whether a folder still holds the adapter of that hash. */
+export function isAdapterIntact(db: WritableDb, folder: string, hash: string): boolean {
+  return existsSync(join(folder, 'adapter_config.json')) && hashModel(db, folder) === hash
 }

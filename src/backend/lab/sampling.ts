@@ -1,9 +1,9 @@
 /** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
 import { hash32 } from '../../core/rng.ts'
-import type { SampleRequest } from '../../engine/engine.ts'
+import type { SampleRequest, SampleSettings } from '../../engine/engine.ts'
 import type { Policy, SamplePrompt } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
-import type { SamplingConfig } from '../../shared/recipe.ts'
+import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
 import type { Message } from '../../shared/types.ts'
 import { countSamples, insertSamples, readStoredSamples, type StoredSample, toSampleRow } from '../storage/run-stages.ts'
 import { eventTurn, type LabContext, log, roundOf } from './context.ts'
@@ -11,7 +11,7 @@ import { runStage } from './journal.ts'
 import { fitPrompt, replyText } from './text.ts'
 
 export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; entropy: number; logp: number }
-export type DrawSettings = { temperature: number; top_p: number; max_new_tokens: number; batch_size: number }
+export type DrawSettings = Pick<SampleSettings, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty' | 'max_new_tokens' | 'batch_size'>
 
 export async function sampleStage(context: LabContext, key: string, policy: Policy, prompts: readonly SamplePrompt[], sampling: SamplingConfig): Promise<string[][]> {
   const { workspace: { db }, lease: { runId }, recipe: { seed } } = context
@@ -21,7 +21,7 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
     kind: 'sample',
     round: roundOf(key),
     startsFrom: policy.name,
-    inputs: { policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling, seed, stage: key },
+    inputs: { policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling: decidingSampling(sampling), seed, stage: key },
     async work(stage) {
       if (prompts.length === 0) throw new UsageError(`${key}: expected logged rows to sample for, got none. The dataset holds no row of the kind this recipe learns from: look at its labels`)
       const requests = fitPrompts(context, key, prompts.map(({ messages }) => messages), sampling).flatMap((promptIds, promptIndex) =>

@@ -2,24 +2,24 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { hash32, makeRng } from '../../core/rng.ts'
-import type { Model, TrainConfig, TrainHooks } from '../../engine/engine.ts'
+import type { LoraSettings, Model, TrainConfig, TrainHooks } from '../../engine/engine.ts'
 import { totalSteps } from '../../engine/train.ts'
 import type { Policy } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
-import type { TrainingConfig } from '../../shared/recipe.ts'
+import { decidingTraining, loraTargets, type TrainingConfig, wholeTraining } from '../../shared/recipe.ts'
 import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.ts'
 import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
 import { setProgress } from '../storage/runs.ts'
 import { readLatestCheckpoint, writeCheckpoint } from './checkpoints.ts'
 import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
-import { hashModel, isModelIntact, linkModel } from './models.ts'
+import { hashModel, isAdapterIntact, isModelIntact, linkModel } from './models.ts'
 import { scorePairs } from './scores.ts'
 import { replyIds, tokenizePairs } from './text.ts'
 
-/** A model a stage has made; `folder` is relative to the workspace. */
-type TrainedModel = { name: string; folder: string; hash: string }
-type Prepared = { examples: number; config: TrainConfig; summary: RunStage['summary']; train(model: Model, hooks: TrainHooks): Promise<void> }
+/** What a stage has made; folders are relative to the workspace. The model is the start with the adapter merged, where there is one. */
+type TrainedModel = { name: string; folder: string; hash: string; adapter?: { folder: string; hash: string } }
+type Prepared = { examples: number; config: TrainConfig; /** Trained instead of the model's own weights. */ adapter?: LoraSettings; summary: RunStage['summary']; train(model: Model, hooks: TrainHooks): Promise<void> }
 
 const CHECKPOINT_STEPS = 16
 const CHECKPOINT_MS = 2_500
@@ -29,24 +29,26 @@ const CHECKPOINT_SHARE = 0.05
 export async function trainStage(context: LabContext, key: string, start: Policy, reference: Policy, pairs: readonly Pair[], training: TrainingConfig): Promise<Policy> {
   const { recipe: { seed } } = context
   const trained = await trainModel(context, key, start, {
-    inputs: { objective: 'dpo', start: start.hash, reference: reference.hash, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), training, seed, stage: key },
+    inputs: { objective: 'dpo', start: start.hash, reference: reference.hash, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), training: decidingTraining(training), seed, stage: key },
     async prepare() {
       const { tokens, dropped, cut } = tokenizePairs(context.text, pairs, training.max_length)
       if (tokens.length === 0) throw new UsageError(`${key}: expected pairs to train on, got ${pairs.length === 0 ? 'none: no reply of this round differed, or the dataset holds none' : `${pairs.length} whose prompts alone fill training.max_length ${training.max_length}; raise it`}`)
       if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} pairs are left out, because their prompt alone fills max_length ${training.max_length}`)
       if (cut > 0) log(context, 'warning', `${key}: ${cut} of ${pairs.length} pairs were cut at max_length ${training.max_length}`)
       const logps = await scorePairs(context, reference, tokens, () => {})
-      const { max_length: _, ...config } = training
+      const { max_length: _, ...config } = wholeTraining(training)
       const dpo = { ...config, seed: hash32(`${seed}/${key}`) }
-      return { examples: tokens.length, config: dpo, summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
+      const adapter = training.use_peft ? { r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora, seed: hash32(`${seed}/${key}/adapter`) } : undefined
+      return { examples: tokens.length, config: dpo, ...(adapter && { adapter }), summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
     },
   })
-  return { ...trained, folder: join(context.workspace.path, trained.folder) }
+  return { name: trained.name, hash: trained.hash, folder: join(context.workspace.path, trained.folder) }
 }
 
-/** Scalar head on `start`: satisfied replies against as many dissatisfied ones. */
+/** Scalar head on `start`, all weights trained: satisfied replies against as many dissatisfied ones. */
 export async function trainRewardStage(context: LabContext, key: string, start: Policy, satisfied: readonly FeedbackRow[], dissatisfied: readonly FeedbackRow[]): Promise<{ folder: string; hash: string }> {
-  const { recipe: { seed, reward_training: own, training } } = context
+  const { recipe: { seed, reward_training: own } } = context
+  const training = wholeTraining(context.recipe.training)
   const perClass = Math.min(satisfied.length, dissatisfied.length)
   const draw = (rows: readonly FeedbackRow[], name: string): FeedbackRow[] => makeRng(`${seed}/${key}/${name}`).shuffled(rows).slice(0, perClass)
   const examples = [...draw(satisfied, 'satisfied').map((row) => ({ row, label: 1 as const })), ...draw(dissatisfied, 'dissatisfied').map((row) => ({ row, label: 0 as const }))]
@@ -70,6 +72,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
   const name = key.replace(/\/train$/, '')
   const place = `runs/${runId}/models/${name}`
   const folder = join(workspace.path, place)
+  const adapterPlace = `runs/${runId}/adapters/${name}`
   const checkpoints = join(workspace.runs, runId, 'checkpoints', key.replaceAll('/', '-'))
   const removeCheckpoints = (): void => rmSync(checkpoints, { recursive: true, force: true })
   return runStage<TrainedModel>(context, {
@@ -78,12 +81,13 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
     round: roundOf(key),
     startsFrom: start.name,
     inputs: objective.inputs,
-    isIntact: (result) => isModelIntact(db, join(workspace.path, result.folder), result.hash),
+    isIntact: (result) => isIntact(workspace, result),
     adopt(result) {
-      const from = join(workspace.path, result.folder)
-      if (!isModelIntact(db, from, result.hash)) return null
-      linkModel(from, folder)
-      return { name, folder: place, hash: result.hash }
+      if (!isIntact(workspace, result)) return null
+      const { adapter, hash } = result
+      if (adapter) linkModel(join(workspace.path, adapter.folder), join(workspace.path, adapterPlace))
+      linkModel(join(workspace.path, result.folder), folder)
+      return { name, folder: place, hash, ...(adapter && { adapter: { folder: adapterPlace, hash: adapter.hash } }) }
     },
     finish() {
       if (name !== 'reward') setProgress(db, runId, { modelPath: place })
@@ -95,7 +99,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const resumeFrom = readLatestCheckpoint(checkpoints, stage.inputHash)
       stage.commit(() => deleteMetricsAfter(db, runId, key, resumeFrom?.step ?? 0))
       stage.tell(resumeFrom?.step ?? 0, steps)
-      const model = await context.models.take(start.folder)
+      const model = prepared.adapter ? await context.models.takeWithAdapter(start.folder, prepared.adapter) : await context.models.take(start.folder)
       let saved = performance.now()
       let writingMs = 0
       await prepared.train(model, {
@@ -122,13 +126,16 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           writingMs = saved - began
         },
       })
-      await model.save(folder)
-      await context.models.put(folder, model)
+      const adapter = prepared.adapter && { folder: adapterPlace, hash: await saveMerged(context, model, folder, join(workspace.path, adapterPlace)) }
+      if (!adapter) {
+        await model.save(folder)
+        await context.models.put(folder, model)
+      }
       const last = lastMetric(db, runId, key)
       const figure = (metric: string): number | null => (typeof last?.[metric] === 'number' ? last[metric] : null)
       const shown = ['loss', 'rewards/margins', 'rewards/accuracies', 'accuracy'].flatMap((metric) => (figure(metric) === null ? [] : [[metric, figure(metric)] as const]))
       return {
-        result: { name, folder: place, hash: hashModel(db, folder) },
+        result: { name, folder: place, hash: hashModel(db, folder), ...(adapter && { adapter }) },
         counts: { trainedTokens: figure('num_tokens') ?? 0, optimizerSteps: steps },
         summary: { ...prepared.summary, steps, ...Object.fromEntries(shown) },
       }
@@ -137,4 +144,20 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
     removeCheckpoints()
     return result
   })
+}
+
+function isIntact({ path, db }: LabContext['workspace'], { folder, hash, adapter }: TrainedModel): boolean {
+  return isModelIntact(db, join(path, folder), hash) && (adapter === undefined || isAdapterIntact(db, join(path, adapter.folder), adapter.hash))
+}
+
+/**
+ * Both forms of what was trained: the adapter, and the merged model that everything later loads. The live model is not
+ * used again: base plus adapter rounds differently from the merged weights, and a continued run would load those.
+ * @returns the adapter's hash.
+ */
+async function saveMerged({ workspace: { db } }: LabContext, model: Model, folder: string, adapter: string): Promise<string> {
+  await model.save(adapter)
+  await model.save(folder, { merged: true })
+  await model.dispose()
+  return hashModel(db, adapter)
 }

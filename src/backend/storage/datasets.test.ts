@@ -3,7 +3,7 @@ import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/works
 import type { PromptRow } from '../../shared/types.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { runRules } from '../signals/run-rules.ts'
-import { buildDataset, buildFeedback, buildPrompts, buildSeedPairs, createDataset, eachDatasetRow, hasDataset, listDatasets, pageOfDatasetRows, readDataset } from './datasets.ts'
+import { buildDataset, buildFeedback, buildPrompts, buildSeedPairs, createDataset, eachDatasetRow, hasDataset, listDatasets, pageOfDatasetRows, readDataset, readExtremeRows } from './datasets.ts'
 import { usesOf } from './lineage.ts'
 import type { WritableDb } from './open.ts'
 
@@ -85,4 +85,16 @@ test('a conversation knows the datasets and runs it went into', async () => {
   expect(usesOf(db, ids[0] ?? '')).toEqual([{ dataset: 'f', run: 'run-1' }, { dataset: 's', run: 'run-1' }])
   expect(usesOf(db, ids[1] ?? '')).toEqual([{ dataset: 'f', run: 'run-1' }])
   expect(usesOf(db, 'nobody')).toEqual([])
+})
+
+test('the rows with most bytes come first, and the one with fewest, of one dataset alone', () => {
+  const db = anEmptyDatabase()
+  const words = Array.from({ length: 100 }, (_, i) => 'é'.repeat((i * 37) % 100))
+  createDataset(db, { name: 'other', kind: 'prompts', rows: [prompt('x'.repeat(900))], recipe: {} })
+  const dataset = createDataset(db, { name: 'd', kind: 'prompts', rows: words.map(prompt), recipe: {} })
+  const lengths = (rows: unknown[]): number[] => rows.map((row) => (row as PromptRow).prompt[0]?.content.length ?? NaN)
+  const { largest, smallest } = readExtremeRows(db, dataset, 3)
+  expect(lengths(largest)).toEqual([99, 98, 97])
+  expect(lengths([smallest])).toEqual([0])
+  expect(lengths(readExtremeRows(db, dataset, 70).largest)).toHaveLength(70)
 })

@@ -110,6 +110,30 @@ export function getDataset(db: ReadableDb, name: string): Dataset | null {
   return row === undefined ? null : toDataset(row)
 }
 
+/** Snapshots do not change: what was read of one is kept. */
+const extremes = new Map<string, { largest: unknown[]; smallest: unknown }>()
+const KEPT_EXTREMES = 16
+
+/** The `count` rows with most bytes, largest first, and the one with fewest. */
+export function readExtremeRows(db: ReadableDb, { name, hash }: Pick<Dataset, 'name' | 'hash'>, count: number): { largest: unknown[]; smallest: unknown } {
+  // Rather too many than a search for every count that is asked for.
+  const read = Math.max(64, 2 ** Math.ceil(Math.log2(count)))
+  const key = `${hash} ${read}`
+  const { largest, smallest } = extremes.get(key) ?? searchExtremes(db, name, read)
+  if (extremes.size >= KEPT_EXTREMES) extremes.clear()
+  extremes.set(key, { largest, smallest })
+  return { largest: largest.slice(0, count), smallest }
+}
+
+function searchExtremes(db: ReadableDb, name: string, count: number): { largest: unknown[]; smallest: unknown } {
+  // The size of a stored text is known without reading it: places first, then the few texts.
+  const places = db.prepare('SELECT position, octet_length(row) FROM dataset_rows WHERE dataset = (SELECT id FROM datasets WHERE name = ?)').raw().all(name) as [number, number][]
+  places.sort((a, b) => b[1] - a[1])
+  const rowAt = db.prepare('SELECT row FROM dataset_rows WHERE dataset = (SELECT id FROM datasets WHERE name = ?) AND position = ?').pluck()
+  const rows = (at: [number, number][]): unknown[] => at.map(([position]): unknown => JSON.parse(rowAt.get(name, position) as string))
+  return { largest: rows(places.slice(0, count)), smallest: rows(places.slice(-1))[0] }
+}
+
 /** The dataset of that name; an error that names those there are. */
 export function requireDataset(db: ReadableDb, name: string): Dataset {
   const dataset = getDataset(db, name)

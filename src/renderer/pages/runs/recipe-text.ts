@@ -20,8 +20,13 @@ export function fieldOf(document: Document, path: FieldPath): FieldValue | undef
   const value: unknown = document.getIn(path)
   if (value === undefined) return undefined
   const plain: unknown = isNode(value) ? value.toJSON() : value
-  if (plain === null || typeof plain === 'string' || typeof plain === 'number' || typeof plain === 'boolean') return plain
-  return Array.isArray(plain) && plain.every((part): part is string | number => typeof part === 'string' || typeof part === 'number') ? plain : undefined
+  return isFieldValue(plain) ? plain : undefined
+}
+
+/** Whether a form can hold it. */
+export function isFieldValue(value: unknown): value is FieldValue {
+  if (Array.isArray(value)) return value.every((part) => typeof part === 'string' || typeof part === 'number')
+  return value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
 /** The text with one field set; undefined takes it out, and its map with it when that is left empty. */

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest'
+import { recipeSchema } from '../../../shared/recipe.ts'
+import { applies, defaultOf, FIELD_GROUPS, lossesOf, shownValue, toggleLoss, typedValue, type Field } from './recipe-fields.ts'
+import { fieldOf, readRecipe, withField, type FieldPath, type FieldValue } from './recipe-text.ts'
+
+const fields = FIELD_GROUPS.flatMap((group) => group.fields)
+const field = (key: string): Field => fields.find(({ path }) => path.at(-1) === key)!
+const minimal = 'recipe: drift\nmodel_name_or_path: models/base\ndataset: feedback\n'
+const valueIn = (text: string, key: string): FieldValue | undefined => fieldOf(readRecipe(text).document!, field(key).path)
+const shownIn = (text: string): string[] => {
+  const { document } = readRecipe(text)
+  const valueAt = (path: FieldPath): FieldValue | undefined => fieldOf(document!, path) ?? defaultOf(path)
+  return fields.filter((one) => applies(one, valueAt)).map(({ path }) => path.at(-1) ?? '')
+}
+
+describe('what is typed into a field', () => {
+  it.each([
+    ['lora_target_modules', 'all-linear', 'all-linear', 'all-linear'],
+    ['lora_target_modules', ' q_proj,mlp.up_proj ', ['q_proj', 'mlp.up_proj'], 'q_proj, mlp.up_proj'],
+    ['loss_weights', '1, 0.5', [1, 0.5], '1, 0.5'],
+    ['top_k', '40', 40, '40'],
+    ['lora_r', 'eight', 'eight', 'eight'],
+    ['model_name_or_path', 'models/7', 'models/7', 'models/7'],
+  ])('%s: %s stands in the recipe and comes back', (key, typed, value, shown) => {
+    const text = withField(minimal, field(key).path, typedValue(field(key), typed))
+    expect(valueIn(text, key)).toEqual(value)
+    expect(shownValue(valueIn(text, key))).toBe(shown)
+  })
+
+  it('is accepted by the schema, and taken out when it is emptied', () => {
+    const text = withField(withField(minimal, field('lora_target_modules').path, typedValue(field('lora_target_modules'), 'q_proj')), field('loss_weights').path, typedValue(field('loss_weights'), 'null'))
+    expect(recipeSchema.parse(readRecipe(text).document?.toJS()).training).toMatchObject({ lora_target_modules: ['q_proj'], loss_weights: null })
+    expect(withField(withField(minimal, field('top_k').path, 40), field('top_k').path, typedValue(field('top_k'), ' '))).toBe(minimal)
+  })
+})
+
+describe('losses', () => {
+  it('are those of the engine', () => {
+    expect(field('loss_type').options).toEqual(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])
+  })
+
+  it('keep their weights when another comes or goes', () => {
+    const more = toggleLoss(minimal, 'ipo')
+    expect([valueIn(more, 'loss_type'), valueIn(more, 'loss_weights')]).toEqual([['sigmoid', 'sft', 'ipo'], [1, 0.001, 1]])
+    const less = toggleLoss(more, 'sigmoid')
+    expect([valueIn(less, 'loss_type'), valueIn(less, 'loss_weights')]).toEqual([['sft', 'ipo'], [0.001, 1]])
+    const plain = toggleLoss(`${minimal}training:\n  loss_type: sigmoid\n`, 'sft')
+    expect([valueIn(plain, 'loss_type'), valueIn(plain, 'loss_weights')]).toEqual([['sigmoid', 'sft'], undefined])
+  })
+
+  it('are read as a list or as one text', () => {
+    expect(lossesOf(undefined)).toEqual(['sigmoid', 'sft'])
+    expect(lossesOf('sigmoid, ipo')).toEqual(['sigmoid', 'ipo'])
+  })
+})
+
+it('fields are shown where they have a meaning', () => {
+  const lora = ['lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora']
+  expect(shownIn(minimal)).toEqual(expect.not.arrayContaining(lora))
+  expect(shownIn(`${minimal}training: { use_peft: true }\n`)).toEqual(expect.arrayContaining(lora))
+  expect(shownIn(minimal)).not.toContain('label_smoothing')
+  expect(shownIn(`${minimal}training: { loss_type: [robust] }\n`)).toContain('label_smoothing')
+  expect(shownIn(minimal)).not.toContain('reward')
+})
+
+it('every field has the default of the schema', () => {
+  const defaults = recipeSchema.parse(readRecipe(minimal).document?.toJS()) as unknown
+  for (const { path } of fields) {
+    const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], defaults)
+    if (path[0] !== 'recipe' && path[0] !== 'model_name_or_path' && path[0] !== 'dataset') expect(defaultOf(path), path.join('.')).toEqual(value)
+  }
+})
