@@ -1,7 +1,7 @@
 /**
- * node scripts/screenshots.ts [--all] [--out DIR] [--workspace DIR]: runs the quick experiment on the headless host
- * and photographs every page. Into docs/screenshots go the light ones at 1440 x 900 and two dark ones; --all takes
- * every page light and dark, at 1440 x 900 and 900 x 700. A workspace with a finished quick experiment saves its time.
+ * node scripts/screenshots.ts [--out DIR] [--workspace DIR] [--only NAME]: runs the quick experiment on the headless
+ * host and photographs every page into docs/screenshots, light and dark, at 1440 x 900 and 900 x 700. A workspace
+ * with a finished quick experiment saves its time.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,18 +11,16 @@ import type { Browser, Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
 import { ensureBuilt } from './setup.mjs'
 
-const { values } = parseArgs({ options: { all: { type: 'boolean', default: false }, out: { type: 'string' }, workspace: { type: 'string' }, only: { type: 'string', default: '' } } })
+const { values } = parseArgs({ options: { out: { type: 'string' }, workspace: { type: 'string' }, only: { type: 'string', default: '' } } })
 
 const root = join(import.meta.dirname, '..')
-const out = resolve(values.out ?? (values.all ? '/tmp/drift-screenshots' : join(root, 'docs', 'screenshots')))
+const out = resolve(values.out ?? join(root, 'docs', 'screenshots'))
 const EXPERIMENT_MS = 20 * 60_000
 
 type Look = { theme: 'light' | 'dark'; width: number; height: number }
 const wide = { width: 1440, height: 900 }
 const narrow = { width: 900, height: 700 }
-const looks: Look[] = values.all ? [{ theme: 'light', ...wide }, { theme: 'dark', ...wide }, { theme: 'light', ...narrow }, { theme: 'dark', ...narrow }] : [{ theme: 'light', ...wide }, { theme: 'dark', ...wide }]
-/** Taken dark, too, for the documents. */
-const darkInDocs = ['conversations', 'compare-scores']
+const looks: Look[] = [wide, narrow].flatMap((size) => [{ theme: 'light', ...size }, { theme: 'dark', ...size }])
 
 type Shot = { name: string; path: string; /** What to do once it is open. */ act?: (page: Page) => Promise<void> }
 const shots: Shot[] = [
@@ -86,7 +84,6 @@ async function runExperiment(): Promise<void> {
 async function shootAll(browser: Browser, look: Look): Promise<void> {
   for (const { name, path, act } of shots) {
     if (values.only !== '' && !name.startsWith(values.only)) continue
-    if (!values.all && look.theme === 'dark' && !darkInDocs.includes(name)) continue
     const page = await open(browser, look, path)
     await settle(page)
     await act?.(page)

@@ -16,8 +16,8 @@ type Experiment = { job: Job; plan: ExperimentPlan; stop: AbortController; ended
 const TOLD_EVERY_MS = 150
 
 /** Lane-seconds per run and round, and seconds per log, on a core of this speed (docs/log.md); in proportion elsewhere. */
-const SECONDS_PER_ROUND = { quick: 6, full: 12 }
-const SECONDS_PER_LOG = { quick: 8, full: 20 }
+const SECONDS_PER_ROUND = { quick: 3, full: 3.1 }
+const SECONDS_PER_LOG = { quick: 4, full: 5 }
 const MULTIPLY_SPEED = 108
 let slowness: Promise<number> | undefined
 
