@@ -130,7 +130,8 @@ class EmbeddedModel implements Model {
   async *sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]> {
     this.requireLanguageHead()
     const mode = this.decodeMode(settings, requests.length)
-    const decode = await this.open(mode, () => openDecodeSession(this.config, this.weights, mode, { threads: this.threads, device: this.device }))
+    // The first token comes from the prompt's own pass and need not wait for it.
+    const decode = (): Promise<GraphSession> => this.open(mode, () => openDecodeSession(this.config, this.weights, mode, { threads: this.threads, device: this.device }))
     const sampler = { config: this.config, weights: await this.weightFeeds(), prefill: await this.session('prefill'), decode, mode }
     yield* sample(sampler, requests, settings, signal, hooks)
   }
@@ -231,8 +232,8 @@ class EmbeddedModel implements Model {
   }
 
   /** Copies in another layout and 8 bits are kernels of the CPU; on a device decoding reads the weights that lie there. */
-  private decodeMode({ weights = 'float32', batch_size: slots }: SampleSettings, requests: number): DecodeWeights {
-    if (this.device === 'cpu') return weights === 'int8' ? 'int8' : decodeWeights(this.weights, Math.min(slots, requests))
+  private decodeMode({ weights = 'float32', batch_size: slots, max_new_tokens: length }: SampleSettings, requests: number): DecodeWeights {
+    if (this.device === 'cpu') return weights === 'int8' ? 'int8' : decodeWeights(this.weights, { rows: Math.min(slots, requests), steps: Math.ceil(requests / slots) * length })
     if (weights === 'int8') throw new InputError(`${this.folder}: int8: expected device cpu, got ${this.device}; choose device cpu, or float32 weights`)
     return 'shared'
   }

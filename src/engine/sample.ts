@@ -159,7 +159,7 @@ class Decoding {
       total: { data: Int32Array.of(Math.max(...rows.map(row => row.length)) + 1), dims: [] },
       inverseTemperature: this.chooser.inverseTemperature,
     }
-    await sampler.decode.run(feeds, { ...present, ...results })
+    await (await sampler.decode()).run(feeds, { ...present, ...results })
     rows.forEach((row, r) => {
       row.length++
       const next = nextTokenOf(this.next, r, sampler.config)

@@ -9,12 +9,14 @@ import type { DecodeWeights } from './sampling-graph.ts'
 import { GraphSession } from './session.ts'
 import type { DeviceFeeds } from './session.ts'
 
-export type Sampler = { config: DecoderConfig; weights: DeviceFeeds; prefill: GraphSession; decode: GraphSession; mode: DecodeWeights }
+export type Sampler = { config: DecoderConfig; weights: DeviceFeeds; prefill: GraphSession; decode: () => Promise<GraphSession>; mode: DecodeWeights }
 
 /** Smaller models gain nothing from another arrangement of their products. */
 const LARGE_PARAMETERS = 5_000_000
 /** From so many rows on, weights as left factors are as fast as a copy of them in the kernel's layout, which is in memory twice and takes a second to make. */
 const SWAPPED_ROWS = 8
+/** Making the copy takes as long as it saves in about as many steps, at any size. */
+const FROZEN_STEPS = 100
 /** Share of the machine's memory that the copy may take. */
 const FROZEN_MEMORY = 1 / 4
 
@@ -22,14 +24,14 @@ const FROZEN_MEMORY = 1 / 4
 const SPIN_US = 50
 
 /**
- * The fastest way to decode that many rows at once. At 135 million parameters one row takes 17 ms frozen and 24 shared,
+ * The fastest way to decode that many rows at once for that many steps. At 135 million parameters one row takes 17 ms frozen and 24 shared,
  * 32 rows 58 ms swapped and 60 frozen. Depends on model, machine and request alone, never on what is free just now: the
  * ways differ in the last digits.
  */
-export function decodeWeights(weights: ReadonlyMap<string, Tensor>, rows: number, memoryBytes = totalmem()): DecodeWeights {
+export function decodeWeights(weights: ReadonlyMap<string, Tensor>, { rows, steps }: { rows: number; steps: number }, memoryBytes = totalmem()): DecodeWeights {
   const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
   if (parameters < LARGE_PARAMETERS) return 'shared'
-  return rows < SWAPPED_ROWS && parameters * 4 <= memoryBytes * FROZEN_MEMORY ? 'frozen' : 'swapped'
+  return rows < SWAPPED_ROWS && steps >= FROZEN_STEPS && parameters * 4 <= memoryBytes * FROZEN_MEMORY ? 'frozen' : 'swapped'
 }
 
 /** @throws InputError where int8 is asked for and the model's matrices do not divide into blocks. */
