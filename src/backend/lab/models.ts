@@ -39,7 +39,7 @@ export class ModelShelf {
   /** For training an adapter that begins anew on the model. It never comes back: what follows loads the merged folder. */
   async takeWithAdapter(folder: string, newAdapter: LoraSettings): Promise<Model> {
     await this.release()
-    return this.engine.load(folder, { threads: this.threads, newAdapter })
+    return this.engine.load(folder, { threads: this.threads, device: this.device, newAdapter })
   }
 
   async put(folder: string, model: Model): Promise<void> {
