@@ -8,7 +8,7 @@ import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
 import type { DataJobInput, DataJobMessage, DataTask } from './data-worker.ts'
 import { BackendError } from './errors.ts'
-import type { Session } from './session.ts'
+import { perSession, type Session } from './session.ts'
 
 /** Beside this file: as source, or as Electron's bundle has it. */
 const ENTRY = import.meta.url.endsWith('.ts') ? './data-worker.ts' : './data-worker.js'
@@ -26,16 +26,8 @@ export type DataJobs = {
 
 type Running = { job: Job; worker: Worker; ended: Promise<void>; cancelled: boolean }
 
-const bySession = new WeakMap<Session, DataJobs>()
-
 /** The data jobs of a session. */
-export function dataJobs(session: Session): DataJobs {
-  const present = bySession.get(session)
-  if (present !== undefined) return present
-  const made = makeDataJobs(session)
-  bySession.set(session, made)
-  return made
-}
+export const dataJobs = perSession(makeDataJobs)
 
 function makeDataJobs(session: Session): DataJobs {
   const jobs = new Map<string, Running>()

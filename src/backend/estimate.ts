@@ -4,7 +4,7 @@ import { type DpoPlan, estimateDpo } from '../engine/estimate-training.ts'
 import type { TrainingMemory } from '../engine/memory.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
-import { loraTargets, type Recipe } from '../shared/recipe.ts'
+import { adapterOf, type Recipe } from '../shared/recipe.ts'
 import { baseFolder } from './jobs/execute-run.ts'
 import { largestBatches } from './pair-sizes.ts'
 import { getDataset } from './storage/datasets.ts'
@@ -45,14 +45,15 @@ export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: Re
 type Estimate = ReturnType<typeof estimateDpo>
 
 /** The training of the recipe that takes most: the rounds', or the warm start's. */
-function largestTraining({ recipe, training, ...rest }: Recipe, config: ModelConfig, folder: string, db: ReadableDb): Estimate & { longest: number } {
+function largestTraining(recipe: Recipe, config: ModelConfig, folder: string, db: ReadableDb): Estimate & { longest: number } {
+  const { training } = recipe
   const plan = {
     optim: training.optim,
     batchSize: training.per_device_train_batch_size,
     accumulates: training.gradient_accumulation_steps > 1,
-    ...(training.use_peft && { adapter: { r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora } }),
+    ...(training.use_peft && { adapter: adapterOf(training) }),
   }
-  const estimates = largestBatches({ recipe, training, ...rest }, config.max_position_embeddings, db).map((sizes) => ({
+  const estimates = largestBatches(recipe, config.max_position_embeddings, db).map((sizes) => ({
     ...remembered(config, folder, { ...plan, ...sizes }),
     longest: sizes.pairs.reduce((most, { prompt, chosen, rejected }) => Math.max(most, prompt + chosen + rejected), 0),
   }))

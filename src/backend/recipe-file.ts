@@ -14,7 +14,7 @@ import { decoderConfig } from '../engine/models/index.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
-import { loraTargets, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
+import { adapterOf, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { getDataset, listDatasets, pageOfDatasetRows } from './storage/datasets.ts'
 import type { ReadableDb } from './storage/open.ts'
@@ -199,7 +199,7 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
 /** Layers that the adapter is to go to, before a model is loaded. */
 function checkTargets({ training }: Recipe, config: ModelConfig, model: string, add: (where: string, message: string) => void): void {
   try {
-    planAdapter({ r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora }, { folder: model, modelType: config.model_type, decoder: decoderConfig(config) })
+    planAdapter(adapterOf(training), { folder: model, modelType: config.model_type, decoder: decoderConfig(config) })
   } catch (error) {
     if (!(error instanceof InputError)) throw error
     add('training.lora_target_modules', error.message.replace(/^lora_target_modules: /, ''))

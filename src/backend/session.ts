@@ -14,3 +14,15 @@ export type Session = {
   /** Called before the database closes, last registered first: stop what still runs. */
   onClose(release: () => void | Promise<void>): void
 }
+
+/** One of its kind for each session, made when it is first asked for. */
+export function perSession<T extends object>(make: (session: Session) => T): (session: Session) => T {
+  const known = new WeakMap<Session, T>()
+  return (session) => {
+    const present = known.get(session)
+    if (present !== undefined) return present
+    const made = make(session)
+    known.set(session, made)
+    return made
+  }
+}

@@ -18,7 +18,7 @@ import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-f
 import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
-import { aboveZero, numberWithin, positiveInteger, stopText, topP, truncationMode, wholeNumber, withEngine } from './engine-options.ts'
+import { aboveZero, numberWithin, positiveInteger, stopText, topP, wholeNumber, withEngine } from './engine-options.ts'
 import type { EngineName } from './engine-options.ts'
 import { registerInspectVerb } from './inspect-verb.ts'
 import { keepDivergedModel } from './diverged.ts'
@@ -281,7 +281,7 @@ export function registerEngineVerbs(program: Command): void {
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: ScoreArgs) => runScore(options, verbIo()))
 
-  registerInspectVerb(program, { wholeNumber, positiveInteger, beta: numberWithin(0, Infinity), truncationMode }, verbIo)
+  registerInspectVerb(program, verbIo)
 
   withEngine(program.command('sample'))
     .description('completions of prompts, ordered by prompt, then sample; the same seed gives the same output')

@@ -9,6 +9,7 @@ import { checkSameTokens, inspectPairs, layOutPair } from '../engine/inspect.ts'
 import type { InspectedPair, InspectedSide, InspectedToken, PairLayout } from '../engine/inspect.ts'
 import { readModelConfig } from '../engine/model-folder.ts'
 import { UsageError } from '../shared/errors.ts'
+import { numberWithin, positiveInteger, truncationMode, wholeNumber } from './engine-options.ts'
 import type { VerbIo } from './engine-verbs.ts'
 import { readJsonRows } from './json-rows.ts'
 import { checkPairRow, isBadInput } from './pair-rows.ts'
@@ -117,11 +118,8 @@ function checkContext({ fitted }: PairLayout, context: number): void {
   if (length > context) throw new UsageError(`prompt and reply have ${length} tokens, the model's context (max_position_embeddings) is ${context}; set a smaller --max_length`)
 }
 
-/** What the command line hands over for numbers, so that this file needs no parsers of its own. */
-export type InspectParsers = { wholeNumber(text: string): number; positiveInteger(text: string): number; beta(text: string): number; truncationMode(text: string): TruncationMode }
-
 /** Adds inspect; `io` is made when it runs, with how rows are written. */
-export function registerInspectVerb(program: Command, parsers: InspectParsers, makeIo: (format: (row: unknown) => string) => VerbIo): void {
+export function registerInspectVerb(program: Command, makeIo: (format: (row: unknown) => string) => VerbIo): void {
   program
     .command('inspect')
     .description('preference pairs token by token: log-probabilities, log-ratios, template tokens, what is cut')
@@ -129,11 +127,11 @@ export function registerInspectVerb(program: Command, parsers: InspectParsers, m
     .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
     .option('--reference <dir>', 'model folder of the reference; without it the model without its adapter, or none where there is no adapter')
     .requiredOption('--data <file>', 'JSON lines {prompt, chosen, rejected}: strings or message lists, plain or .gz')
-    .option('--index <n>', 'only the row at this place, from 0', parsers.wholeNumber)
-    .option('--limit <n>', 'only the first rows', parsers.positiveInteger)
-    .option('--beta <beta>', 'beta of the DPO loss', parsers.beta, 0.1)
-    .option('--max_length <tokens>', 'cut prompt and reply together to so many tokens, as training does (default: no cut)', parsers.positiveInteger)
-    .option('--truncation_mode <mode>', 'keep_start or keep_end', parsers.truncationMode, 'keep_start')
+    .option('--index <n>', 'only the row at this place, from 0', wholeNumber)
+    .option('--limit <n>', 'only the first rows', positiveInteger)
+    .option('--beta <beta>', 'beta of the DPO loss', numberWithin(0, Infinity), 0.1)
+    .option('--max_length <tokens>', 'cut prompt and reply together to so many tokens, as training does (default: no cut)', positiveInteger)
+    .option('--truncation_mode <mode>', 'keep_start or keep_end', truncationMode, 'keep_start')
     .option('--json', 'JSON lines on stdout, also on a terminal')
     .action(async (options: Omit<InspectArgs, 'maxLength' | 'truncationMode'> & { max_length?: number; truncation_mode: TruncationMode; json?: true }) => {
       const { embeddedEngine } = await import('../engine/embedded.ts')

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { DpoConfig, LoraSettings } from '../engine/engine.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
+import { lossType } from '../shared/recipe.ts'
 
 const positive = z.int().positive()
 const atLeast0 = z.number().min(0)
@@ -32,7 +33,7 @@ const usedKeys = z.strictObject({
   seed: z.int().min(0).default(42),
   max_length: positive.nullable().default(1024),
   truncation_mode: z.enum(['keep_start', 'keep_end']).default('keep_start'),
-  loss_type: z.array(z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])).min(1).default(['sigmoid']),
+  loss_type: z.array(lossType).min(1).default(['sigmoid']),
   loss_weights: z.array(z.number()).nullable().default(null),
   beta: z.number().positive().default(0.1),
   label_smoothing: atLeast0.lt(0.5).default(0),

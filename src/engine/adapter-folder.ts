@@ -9,6 +9,7 @@ import { InputError } from './input-error.ts'
 import { readJsonObject, readJsonObjectVerbatim } from './json-file.ts'
 import { ADAPTER_CONFIG, writeDurably, writeFolder } from './model-folder.ts'
 import type { ModelConfig } from './model-folder.ts'
+import { checkTensor } from './models/checkpoint.ts'
 import { adapterWeights, linearLayers } from './models/decoder.ts'
 import type { DecoderConfig, LowRank } from './models/decoder.ts'
 import { createRandom } from './rng.ts'
@@ -153,9 +154,7 @@ function checkAdapterWeights(stored: ReadonlyMap<string, Tensor>, decoder: Decod
   return new Map(specs.map(({ name, shape }) => {
     const tensor = stored.get(`${KEY_PREFIX}${name}`)
     if (!tensor) throw new InputError(`${file}: expected the tensor "${KEY_PREFIX}${name}" of shape [${shape.join(', ')}], found none; ${advice}`)
-    if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) throw new InputError(`${file}: tensor "${tensor.name}": expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; ${advice}`)
-    const bad = tensor.data.findIndex(value => !Number.isFinite(value))
-    if (bad >= 0) throw new InputError(`${file}: tensor "${tensor.name}": expected finite numbers, got ${tensor.data[bad]} at index ${bad}; use an undamaged adapter`)
+    checkTensor(tensor, shape, `${file}: tensor "${tensor.name}"`, { misshapen: advice, damaged: 'use an undamaged adapter' })
     return [name, { name, shape, data: tensor.data }]
   }))
 }

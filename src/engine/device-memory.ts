@@ -75,7 +75,8 @@ function remembered<K, V>(known: Map<K, Promise<V>>, key: K, make: () => Promise
   return made
 }
 
-function dimNames(rank: number): string[] {
+/** Named sizes of an array of this rank, for graphs that take any. */
+export function dimNames(rank: number): string[] {
   return Array.from({ length: rank }, (_, i) => `D${i}`)
 }
 

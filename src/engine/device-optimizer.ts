@@ -3,6 +3,7 @@
  * Weights, gradients and state never leave the device; per step a handful of numbers goes up and one per weight comes
  * down (squared norms).
  */
+import { dimNames } from './device-memory.ts'
 import type { DeviceMemory } from './device-memory.ts'
 import type { OptimizerConfig } from './engine.ts'
 import { Graph } from './graph.ts'
@@ -108,7 +109,7 @@ function normGraph(parameters: readonly DeviceParameter[]): Graph {
 
 function updateGraph(config: OptimizerConfig, rank: number): Graph {
   const graph = new Graph()
-  const shape = Array.from({ length: rank }, (_, i) => `D${i}`)
+  const shape = dimNames(rank)
   const scalar = (name: string): Value => graph.input(name, [1])
   const apply = (op: 'Div' | 'Sqrt', ...inputs: Value[]): Value => at(graph.apply(op, inputs, {}), 0)
   const weight = graph.input('weight', shape)

@@ -3,7 +3,7 @@
  * between the memories each batch: token ids, masks and labels up; log-probabilities and the gradient of the looked-up
  * embedding rows down, and that gradient summed over equal ids up again.
  */
-import type { DeviceMemory } from './device-memory.ts'
+import { DeviceMemory, dimNames } from './device-memory.ts'
 import { DeviceOptimizer } from './device-optimizer.ts'
 import type { DeviceParameter } from './device-optimizer.ts'
 import type { OptimizerConfig } from './engine.ts'
@@ -34,10 +34,17 @@ export class DeviceWeights {
     this.arrays = arrays
   }
 
-  static async upload(memory: DeviceMemory, weights: ReadonlyMap<string, Tensor>): Promise<DeviceWeights> {
-    const arrays = new Map<string, DeviceArray>()
-    for (const { name, shape, data } of weights.values()) arrays.set(name, await memory.upload({ data, dims: shape }))
-    return new DeviceWeights(memory, arrays)
+  /** Release `memory` when done. */
+  static async upload(weights: ReadonlyMap<string, Tensor>): Promise<DeviceWeights> {
+    const memory = new DeviceMemory()
+    try {
+      const arrays = new Map<string, DeviceArray>()
+      for (const { name, shape, data } of weights.values()) arrays.set(name, await memory.upload({ data, dims: shape }))
+      return new DeviceWeights(memory, arrays)
+    } catch (error) {
+      await memory.release()
+      throw error
+    }
   }
 
   feeds(): Record<string, DeviceArray> {
@@ -209,7 +216,7 @@ function required<K, V>(map: ReadonlyMap<K, V>, key: K): V {
 
 function addGraph(rank: number): Graph {
   const graph = new Graph()
-  const shape = Array.from({ length: rank }, (_, i) => `D${i}`)
+  const shape = dimNames(rank)
   graph.output('sum', graph.add(graph.input('a', shape), graph.input('b', shape)))
   return graph
 }

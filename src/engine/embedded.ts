@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os'
 import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-folder.ts'
 import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import { requireWebGpu } from './device-check.ts'
-import { DeviceMemory } from './device-memory.ts'
 import { DeviceWeights } from './device-step.ts'
 import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
@@ -203,10 +202,8 @@ class EmbeddedModel implements Model {
 
   /** Sent to the device once; training there leaves them as it made them. */
   private deviceWeights(): Promise<DeviceWeights> {
-    const memory = new DeviceMemory()
-    return (this.onDevice ??= DeviceWeights.upload(memory, this.weights).catch(async (error: unknown) => {
+    return (this.onDevice ??= DeviceWeights.upload(this.weights).catch((error: unknown) => {
       this.onDevice = undefined
-      await memory.release()
       throw error
     }))
   }

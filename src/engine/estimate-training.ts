@@ -7,7 +7,8 @@ import { adapterWeights, expectedWeights } from './models/decoder.ts'
 import type { WeightSpec } from './models/decoder.ts'
 import { decoderConfig } from './models/index.ts'
 import { buildTrainingGraph } from './training-graph.ts'
-import { isTrained, memoryPlan, stepMemory } from './training-step.ts'
+import { isTrained, memoryPlan, sizeOfBatch, stepMemory } from './training-step.ts'
+import type { RowSize } from './training-step.ts'
 
 /** Tokens of a preference pair. */
 export type PairSize = { prompt: number; chosen: number; rejected: number }
@@ -29,18 +30,12 @@ export function estimateDpo(config: ModelConfig, folder: string, { optim, batchS
   const plain = decoderConfig(config)
   const decoder = adapter ? { ...plain, adapter: planAdapter(adapter, { folder, modelType: config.model_type, decoder: plain }).lowRank } : plain
   // As `treeRow` packs them: the prompt once, the last token of each side is predicted and not computed.
-  const rowOf = ({ prompt, chosen, rejected }: PairSize): { tokens: number; predictions: number } => ({ tokens: prompt + chosen + rejected - 2, predictions: chosen + rejected - 1 })
+  const rowOf = ({ prompt, chosen, rejected }: PairSize): RowSize => ({ tokens: prompt + chosen + rejected - 2, predictions: chosen + rejected - 1 })
   const rows = pairs.map(rowOf)
   const plan = memoryPlan(decoder.vocabulary, [...rows, rowOf(smallest)], batchSize)
   const graph = buildTrainingGraph(decoder, 'dpo', plan)
   const weights = [...expectedWeights(decoder), ...adapterWeights(decoder)]
   const numbers = (specs: readonly WeightSpec[]): number => specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   const trained = numbers(weights.filter(({ name }) => isTrained(graph, name)))
-  const batch = {
-    tokens: rows.reduce((sum, { tokens }) => sum + tokens, 0),
-    rows: rows.length,
-    longest: Math.max(...rows.map(({ tokens }) => tokens)),
-    predictions: rows.reduce((sum, { predictions }) => sum + predictions, 0),
-  }
-  return { memory: stepMemory({ graph, hidden: decoder.hidden, chunks: plan.chunks, weights: 4 * numbers(weights), trained: 4 * trained }, [batch], optim, accumulates), trained }
+  return { memory: stepMemory({ graph, hidden: decoder.hidden, chunks: plan.chunks, weights: 4 * numbers(weights), trained: 4 * trained }, [sizeOfBatch(rows)], optim, accumulates), trained }
 }

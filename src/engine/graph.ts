@@ -11,7 +11,7 @@ import { OPS } from './ops/index.ts'
 import { at } from './ops/op.ts'
 import type { Op, OpAttributes, OpName } from './ops/op.ts'
 
-const BYTES: Record<DataType, number> = { float32: 4, int32: 4, int64: 8, uint8: 1 }
+export const BYTES: Record<DataType, number> = { float32: 4, int32: 4, int64: 8, uint8: 1 }
 
 export type Value = { readonly id: number; readonly shape: Shape; readonly type: DataType; readonly producer: GraphNode | undefined }
 

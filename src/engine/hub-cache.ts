@@ -4,10 +4,9 @@
  */
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { readPlainText } from './entries.ts'
-import { InputError } from './input-error.ts'
-import { readJsonObject } from './json-file.ts'
+import { CONFIG, readWeightMap, TOKENIZER, WEIGHTS, WEIGHTS_INDEX } from './model-files.ts'
 
 export type HubId = { repository: string; revision: string }
 
@@ -74,21 +73,9 @@ function cacheFolder(environment: Environment): string {
 /** Whether configuration, tokenizer and all weights are there; a link whose file is gone counts as missing. */
 function isComplete(snapshot: string): boolean {
   const has = (name: string) => existsSync(join(snapshot, name))
-  if (!has('config.json') || !has('tokenizer.json')) return false
-  if (has('model.safetensors')) return true
-  const index = join(snapshot, 'model.safetensors.index.json')
-  return existsSync(index) && shardsOf(index).every(has)
-}
-
-/** @throws InputError unless the index names shards of its own folder. */
-export function shardsOf(index: string): string[] {
-  const map = readJsonObject(index).weight_map
-  const shards = [...new Set(Object.values(Object(map) as Record<string, unknown>))]
-  for (const shard of shards) {
-    if (typeof shard !== 'string' || shard !== basename(shard) || !shard.endsWith('.safetensors')) throw new InputError(`${index}: expected names of .safetensors files, got ${JSON.stringify(shard)}`)
-  }
-  if (shards.length === 0) throw new InputError(`${index}: expected "weight_map" with a shard for each tensor, got none`)
-  return shards as string[]
+  if (!has(CONFIG) || !has(TOKENIZER)) return false
+  if (has(WEIGHTS)) return true
+  return has(WEIGHTS_INDEX) && [...new Set(readWeightMap(join(snapshot, WEIGHTS_INDEX)).values())].every(has)
 }
 
 export function isOffline(environment: Environment): boolean {
@@ -97,7 +84,7 @@ export function isOffline(environment: Environment): boolean {
 
 /** The files of a repository that a model folder is made of; never pickled weights, other formats or code. */
 const WANTED = new Set([
-  'config.json', 'generation_config.json', 'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt',
+  CONFIG, 'generation_config.json', TOKENIZER, 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt',
   'tokenizer.model', 'chat_template.jinja', 'chat_template.json', 'LICENSE', 'NOTICE',
 ])
 

@@ -8,13 +8,15 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, st
 import { dirname, join, relative, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isPresent } from './entries.ts'
-import { findCached, isOffline, isWanted, placeOfModel, repositoryFolder, shardsOf } from './hub-cache.ts'
+import { findCached, isOffline, isWanted, placeOfModel, repositoryFolder } from './hub-cache.ts'
 import type { Environment, HubId } from './hub-cache.ts'
 import { download, get, PATIENCE } from './hub-transfer.ts'
 import type { Endpoint, Patience } from './hub-transfer.ts'
 import { InputError } from './input-error.ts'
 import { describeJson, readJsonObject } from './json-file.ts'
 import { parseModelConfig } from './model-config.ts'
+import { CONFIG, readWeightMap, TOKENIZER, WEIGHTS, WEIGHTS_INDEX } from './model-files.ts'
+import { isAlive } from './process.ts'
 
 export type HubOptions = {
   /** What relative paths are relative to; default: the working directory. */
@@ -30,10 +32,6 @@ export type HubOptions = {
 
 type RemoteFile = { name: string; size: number; blob: string; algorithm: 'sha256' | 'git-sha1' }
 type Fetching = Required<Omit<HubOptions, 'base'>> & { id: HubId; endpoint: Endpoint; repository: string; commit: string; files: Map<string, RemoteFile> }
-
-const CONFIG = 'config.json'
-const WEIGHTS = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
 
 /**
  * The folder of a model named by path or by Hub id, fetched first where it has to be. A folder of that name wins.
@@ -72,18 +70,18 @@ async function fetchModel(fetching: Fetching): Promise<string> {
   const { id, files, repository, commit, note } = fetching
   const name = `${id.repository}@${id.revision}`
   const snapshot = join(repository, 'snapshots', commit)
-  for (const needed of [CONFIG, 'tokenizer.json']) {
+  for (const needed of [CONFIG, TOKENIZER]) {
     if (!files.has(needed)) throw new InputError(`${name} has no ${needed}, it is not a model that can be run here; choose another, or its original`)
   }
-  if (!files.has(WEIGHTS) && !files.has(INDEX)) {
+  if (!files.has(WEIGHTS) && !files.has(WEIGHTS_INDEX)) {
     const other = [...files.keys()].find(file => /\.(bin|pt|pth|gguf|h5|onnx)$/.test(file))
     throw new InputError(`${name} has no ${WEIGHTS}${other ? ` (but ${other})` : ''}; choose a model with safetensors weights, or convert it with Transformers' save_pretrained`)
   }
-  const small = [...files.values()].filter(file => isWanted(file.name) || (file.name === INDEX && !files.has(WEIGHTS)))
+  const small = [...files.values()].filter(file => isWanted(file.name) || (file.name === WEIGHTS_INDEX && !files.has(WEIGHTS)))
   await fetchFiles(fetching, small, null)
   const config = join(snapshot, CONFIG)
   parseModelConfig(readJsonObject(config), config)
-  const weights = files.has(WEIGHTS) ? [WEIGHTS] : shardsOf(join(snapshot, INDEX))
+  const weights = files.has(WEIGHTS) ? [WEIGHTS] : [...new Set(readWeightMap(join(snapshot, WEIGHTS_INDEX)).values())]
   const large = weights.map(weight => files.get(weight) ?? missingShard(name, weight))
   const missing = large.filter(file => !existsSync(join(snapshot, file.name)))
   const total = missing.reduce((sum, { size }) => sum + size, 0)
@@ -100,7 +98,7 @@ async function fetchModel(fetching: Fetching): Promise<string> {
 }
 
 function missingShard(name: string, shard: string): never {
-  throw new InputError(`${name}: ${INDEX} names the shard ${shard}, which the repository does not have; choose another revision`)
+  throw new InputError(`${name}: ${WEIGHTS_INDEX} names the shard ${shard}, which the repository does not have; choose another revision`)
 }
 
 async function fetchFiles(fetching: Fetching, files: RemoteFile[], onBytes: ((count: number) => void) | null): Promise<void> {
@@ -238,13 +236,4 @@ function readOwner(file: string): number | null {
 function isStale(file: string): boolean {
   const made = statSync(file, { throwIfNoEntry: false })?.mtimeMs
   return made !== undefined && Date.now() - made > 10_000
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

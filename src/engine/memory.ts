@@ -4,6 +4,7 @@
  */
 import type { Device } from './device.ts'
 import { sizeOf } from './dims.ts'
+import { BYTES } from './graph.ts'
 import type { Graph, GraphNode, Value } from './graph.ts'
 import { InputError } from './input-error.ts'
 import type { OpName } from './ops/op.ts'
@@ -36,7 +37,7 @@ export function peakBytes(graph: Graph, sizes: Sizes): number {
   }
   const lastRead = new Map<Value, GraphNode>()
   for (const node of nodes) for (const input of node.inputs) lastRead.set(root(input), node)
-  const bytes = (value: Value): number => (value.type === 'int64' ? 8 : 4) * value.shape.reduce<number>((total, dim) => total * sizeOf(dim, sizes), 1)
+  const bytes = (value: Value): number => BYTES[value.type] * value.shape.reduce<number>((total, dim) => total * sizeOf(dim, sizes), 1)
 
   const alive = new Map<Value, number>()
   let now = 0

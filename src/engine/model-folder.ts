@@ -9,6 +9,8 @@ import { InputError } from './input-error.ts'
 import { describeJson, readJsonObject, readJsonObjectVerbatim } from './json-file.ts'
 import { parseModelConfig } from './model-config.ts'
 import type { ModelConfig } from './model-config.ts'
+import { CONFIG, readWeightMap, TOKENIZER, WEIGHTS, WEIGHTS_INDEX } from './model-files.ts'
+import { isAlive } from './process.ts'
 import { readSafetensors, syncFolder, writeSafetensors } from './safetensors.ts'
 import type { Tensor } from './safetensors.ts'
 
@@ -24,16 +26,13 @@ export type ModelFolder = {
   eosIds: number[]
 }
 
-const CONFIG = 'config.json'
 export const ADAPTER_CONFIG = 'adapter_config.json'
-const WEIGHTS = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
 const GENERATION_CONFIG = 'generation_config.json'
 const MAX_SHARD_BYTES = 5_000_000_000
 
 /** What `writeModelFolder` copies beside the weights, where the source has it. */
 const COMPANION_FILES = [
-  GENERATION_CONFIG, 'tokenizer.json', 'tokenizer_config.json', 'tokenizer.model', 'special_tokens_map.json', 'added_tokens.json',
+  GENERATION_CONFIG, TOKENIZER, 'tokenizer_config.json', 'tokenizer.model', 'special_tokens_map.json', 'added_tokens.json',
   'vocab.json', 'merges.txt', 'chat_template.jinja', 'chat_template.json', 'additional_chat_templates', 'LICENSE', 'NOTICE',
 ]
 
@@ -54,7 +53,7 @@ export function readModelConfig(folder: string): ModelConfig {
   if (!statSync(path).isDirectory()) throw new InputError(`expected a model folder, got a file: ${path}; name the folder that holds ${CONFIG}`)
   const file = join(path, CONFIG)
   if (!isPresent(file)) {
-    throw new InputError(`expected a model folder with ${CONFIG} and ${WEIGHTS} (or ${INDEX}), found no ${CONFIG} in ${path}; name a Hugging Face model folder`)
+    throw new InputError(`expected a model folder with ${CONFIG} and ${WEIGHTS} (or ${WEIGHTS_INDEX}), found no ${CONFIG} in ${path}; name a Hugging Face model folder`)
   }
   return parseModelConfig(readJsonObject(file), file)
 }
@@ -121,31 +120,28 @@ export function readEosIds(folder: string, config: ModelConfig): number[] {
 function readWeights(folder: string): Map<string, Tensor> {
   const single = join(folder, WEIGHTS)
   if (isPresent(single)) return readSafetensors(single)
-  const index = join(folder, INDEX)
+  const index = join(folder, WEIGHTS_INDEX)
   if (isPresent(index)) return readShards(folder, index)
   const pickled = listFolder(folder, 'a model folder').find(name => /^pytorch_model.*\.bin$/.test(name))
-  throw new InputError(`expected ${WEIGHTS} or ${INDEX} in ${folder}, found ${pickled ? `only ${pickled}; convert it with Transformers' save_pretrained` : 'neither; name a complete model folder'}`)
+  throw new InputError(`expected ${WEIGHTS} or ${WEIGHTS_INDEX} in ${folder}, found ${pickled ? `only ${pickled}; convert it with Transformers' save_pretrained` : 'neither; name a complete model folder'}`)
 }
 
 function readShards(folder: string, index: string): Map<string, Tensor> {
-  const map = readJsonObject(index).weight_map
-  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw new InputError(`${index}: expected "weight_map" with a shard for each tensor`)
-  const placed = Object.entries(map as Record<string, unknown>)
-  const shards = [...new Set(placed.map(([, shard]) => shard))]
+  const placed = readWeightMap(index)
+  const shards = new Set(placed.values())
   const weights = new Map<string, Tensor>()
   // All shards are looked for before the first is read, which may take minutes.
   for (const shard of shards) {
-    if (typeof shard !== 'string' || !/^[^/\\\0]+\.safetensors$/.test(shard)) throw new InputError(`${index}: expected names of .safetensors files inside the folder, got ${describeJson(shard)}`)
     if (!isPresent(join(folder, shard))) throw new InputError(`${index} names the shard ${shard}, which is not in ${folder}; copy or download the missing file`)
   }
-  for (const shard of shards as string[]) {
+  for (const shard of shards) {
     for (const [name, tensor] of readSafetensors(join(folder, shard))) {
       if (weights.has(name)) throw new InputError(`${folder}: expected the tensor "${name}" in one shard, found it in ${shard} and in another; save the model again`)
       weights.set(name, tensor)
     }
   }
   for (const [name, shard] of placed) {
-    if (!weights.has(name)) throw new InputError(`${index} places the tensor "${name}" in ${String(shard)}, but no shard holds it; copy or download the folder again`)
+    if (!weights.has(name)) throw new InputError(`${index} places the tensor "${name}" in ${shard}, but no shard holds it; copy or download the folder again`)
   }
   return weights
 }
@@ -197,7 +193,7 @@ function writeWeights(folder: string, tensors: Tensor[], maxShardBytes: number):
     for (const tensor of shard) weightMap[tensor.name] = name
   })
   const totalParameters = sorted.reduce((sum, tensor) => sum + tensor.data.length, 0)
-  writeDurably(join(folder, INDEX), `${JSON.stringify({ metadata: { total_parameters: totalParameters, total_size: totalBytes }, weight_map: weightMap }, null, 2)}\n`)
+  writeDurably(join(folder, WEIGHTS_INDEX), `${JSON.stringify({ metadata: { total_parameters: totalParameters, total_size: totalBytes }, weight_map: weightMap }, null, 2)}\n`)
 }
 
 /** The old folder is moved aside, not emptied: at no instant is there a mixture. */
@@ -222,15 +218,6 @@ function removeAbandoned(parent: string, name: string): void {
   for (const entry of readdirSync(parent)) {
     const pid = entry.startsWith(`.${name}.tmp-`) ? /^(\d+)$/.exec(entry.slice(name.length + 6))?.[1] : undefined
     if (pid !== undefined && (Number(pid) === process.pid || !isAlive(Number(pid)))) rmSync(join(parent, entry), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -4,7 +4,6 @@
  * it leaves for the gradient is not written at all.
  */
 import { createHash } from 'node:crypto'
-import { DeviceMemory } from './device-memory.ts'
 import { DeviceWeights } from './device-step.ts'
 import type { DpoConfig } from './engine.ts'
 import { parseModelConfig } from './model-folder.ts'
@@ -47,12 +46,12 @@ export function selfTestVersion(): string {
 export async function runSelfTest(): Promise<SelfTestResult> {
   const config = testModel()
   const onCpu = await takeStep({ config, weights: randomWeights(config), threads: 1 })
-  const memory = new DeviceMemory()
+  const weights = randomWeights(config)
+  const onDevice = await DeviceWeights.upload(weights)
   try {
-    const weights = randomWeights(config)
-    return worstDifference(await takeStep({ config, weights, threads: 1, onDevice: await DeviceWeights.upload(memory, weights) }), onCpu)
+    return worstDifference(await takeStep({ config, weights, threads: 1, onDevice }), onCpu)
   } finally {
-    await memory.release()
+    await onDevice.memory.release()
   }
 }
 

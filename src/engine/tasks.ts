@@ -14,8 +14,8 @@ import { lengthGroupedBatches, shuffledBatches } from './train.ts'
 import type { TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
-import { memoryPlan, packTrainingRows, TrainingStep } from './training-step.ts'
-import type { Step } from './training-step.ts'
+import { memoryPlan, packTrainingRows, sizeOfBatch, TrainingStep } from './training-step.ts'
+import type { RowSize, Step } from './training-step.ts'
 
 export type Trainee = {
   config: DecoderConfig
@@ -148,15 +148,12 @@ function common({ config, weights }: Trainee, step: Step, noun: string): Pick<Op
 }
 
 /** What training on these examples takes: the batches of later epochs differ little from those of the first. */
-function need(step: Step, sizes: readonly { tokens: number; predictions: number }[], batches: readonly number[][], config: TrainConfig): Pick<OpenTask, 'memory' | 'longest'> {
-  const packed = batches.map(indices => {
-    const rows = indices.map(i => sizes[i] as { tokens: number; predictions: number })
-    return { tokens: rows.reduce((sum, row) => sum + row.tokens, 0), rows: rows.length, longest: Math.max(...rows.map(row => row.tokens)), predictions: rows.reduce((sum, row) => sum + row.predictions, 0) }
-  })
+function need(step: Step, sizes: readonly RowSize[], batches: readonly number[][], config: TrainConfig): Pick<OpenTask, 'memory' | 'longest'> {
+  const packed = batches.map(indices => sizeOfBatch(indices.map(i => sizes[i] as RowSize)))
   return { memory: step.memory(packed, config.optim, config.gradient_accumulation_steps > 1), longest: sizes.reduce((most, { tokens }) => Math.max(most, tokens), 0) }
 }
 
-function sizeOf(row: PackedRow): { tokens: number; predictions: number } {
+function sizeOf(row: PackedRow): RowSize {
   return { tokens: row.ids.length, predictions: row.predictions.length }
 }
 

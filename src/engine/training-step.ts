@@ -26,7 +26,7 @@ const LEAN_ROW_TOKENS = 512
  * @param rows all that will be trained on: the largest batch may hold those that predict most, the smallest just the
  *   one that predicts least (no piece of the head may be empty).
  */
-export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; predictions: number }[], batchSize: number): MemoryPlan {
+export function memoryPlan(vocabulary: number, rows: readonly RowSize[], batchSize: number): MemoryPlan {
   const sorted = rows.map(({ predictions }) => predictions).toSorted((a, b) => b - a)
   const largest = sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0)
   return {
@@ -37,6 +37,18 @@ export function memoryPlan(vocabulary: number, rows: readonly { tokens: number; 
 
 /** What decides a batch's memory: packed tokens, rows, tokens of the longest row, predictions. */
 export type BatchSize = { tokens: number; rows: number; longest: number; predictions: number }
+
+/** Of a row as it is packed. */
+export type RowSize = Pick<BatchSize, 'tokens' | 'predictions'>
+
+export function sizeOfBatch(rows: readonly RowSize[]): BatchSize {
+  return {
+    tokens: rows.reduce((sum, { tokens }) => sum + tokens, 0),
+    rows: rows.length,
+    longest: Math.max(...rows.map(({ tokens }) => tokens)),
+    predictions: rows.reduce((sum, { predictions }) => sum + predictions, 0),
+  }
+}
 
 /** What a task needs of a training step, wherever it computes. */
 export type Step = {

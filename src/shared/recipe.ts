@@ -19,8 +19,11 @@ export const samplingSchema = z.strictObject({
   batch_size: z.int().positive().default(64),
 })
 
+/** TRL's names of the losses that are implemented. */
+export const lossType = z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])
+
 export const trainingSchema = z.strictObject({
-  loss_type: z.array(z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])).min(1).default(['sigmoid', 'sft']),
+  loss_type: z.array(lossType).min(1).default(['sigmoid', 'sft']),
   loss_weights: z.array(z.number()).nullable().default([1.0, 0.001]),
   beta: z.number().positive().default(0.1),
   label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of pairs whose labels are taken to be flipped; counts in loss_type robust alone, as in TRL 1.16'),
@@ -114,9 +117,9 @@ export function wholeTraining({ use_peft: _, lora_r: _r, lora_alpha: _alpha, lor
   return training
 }
 
-/** Whether `lora_target_modules` means every linear layer: TRL takes a list of that one word for the word. */
-export function loraTargets({ lora_target_modules: targets }: Pick<TrainingConfig, 'lora_target_modules'>): string[] | 'all-linear' | null {
-  return Array.isArray(targets) && targets.length === 1 && targets[0] === 'all-linear' ? 'all-linear' : targets
+/** The adapter that a training with use_peft begins, but for its seed. TRL takes a list of the one word all-linear for the word. */
+export function adapterOf({ lora_r: r, lora_alpha, lora_target_modules: targets, use_rslora }: Pick<TrainingConfig, LoraKey>): { r: number; lora_alpha: number; target_modules: string[] | 'all-linear' | null; use_rslora: boolean } {
+  return { r, lora_alpha, target_modules: Array.isArray(targets) && targets.length === 1 && targets[0] === 'all-linear' ? 'all-linear' : targets, use_rslora }
 }
 
 /** The key under which a run's figures stand in tables. */

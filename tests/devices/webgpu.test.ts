@@ -191,6 +191,17 @@ describe.skipIf(!present)('an adapter on WebGPU', () => {
     const saved = ['cpu', 'webgpu'].map(device => new Map([...readSafetensors(join(adapter, device, 'adapter_model.safetensors')).values()].map(({ name, data }) => [name, data])))
     expect(worstTensor(saved[1] ?? new Map(), saved[0] ?? new Map())).toBeLessThan(1e-3)
   })
+
+  it('begins there, and what a run goes on with, the model with it merged, is the CPU\'s', async () => {
+    const { cpu, webgpu } = await both(folder, async model => {
+      await model.trainDpo(pairs, reference, { ...dpo, adam_epsilon: 1e-4, learning_rate: 0.01 })
+      await model.save(join(adapter, `${model.device}-merged`), { merged: true })
+      return new Map([...readSafetensors(join(adapter, `${model.device}-merged`, 'model.safetensors')).values()].map(({ name, data }) => [name, data]))
+    }, { newAdapter: { r: 4, lora_alpha: 8, target_modules: 'all-linear', use_rslora: false, seed: 1 } })
+    const before = new Map([...readSafetensors(join(folder, 'model.safetensors')).values()].map(({ name, data }) => [name, data]))
+    expect(worstTensor(webgpu, before)).toBeGreaterThan(1e-2)
+    expect(worstTensor(webgpu, cpu)).toBeLessThan(1e-3)
+  })
 })
 
 describe.skipIf(!present)('the device\'s memory', () => {

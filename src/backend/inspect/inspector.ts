@@ -7,7 +7,7 @@ import type { PairInspection } from '../../shared/inspection.ts'
 import { BackendError } from '../errors.ts'
 import { forkFor } from '../jobs/fork.ts'
 import type { InspectRequest, WorkerProcess } from '../jobs/messages.ts'
-import type { Session } from '../session.ts'
+import { perSession, type Session } from '../session.ts'
 import { folderOf, modelFingerprint } from './models.ts'
 import type { PairSource } from './pair-source.ts'
 
@@ -24,16 +24,8 @@ type Answer = Pick<PairInspection, 'pair' | 'note'>
 type Asked = { process: WorkerProcess; waiting: Map<number, Waiting> }
 type Waiting = { resolve(answer: Answer): void; reject(error: Error): void }
 
-const bySession = new WeakMap<Session, Inspector>()
-
 /** The inspector of a session. */
-export function inspectorOf(session: Session): Inspector {
-  const present = bySession.get(session)
-  if (present !== undefined) return present
-  const made = makeInspector(session)
-  bySession.set(session, made)
-  return made
-}
+export const inspectorOf = perSession(makeInspector)
 
 function makeInspector(session: Session): Inspector {
   const { workspace } = session

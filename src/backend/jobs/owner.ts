@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isAlive } from '../../engine/process.ts'
 
 export type Owner = { pid: number; started: string | null; machine: string }
 
@@ -22,7 +23,7 @@ export function isOwnerAlive(owner: Owner | null, leaseUntil: number, now: numbe
   if (owner === null || leaseUntil < now) return false
   if (owner.machine !== thisMachine()) return true
   if (owner.pid === process.pid) return owner.started === null || owner.started === startTime(process.pid)
-  return isRunning(owner.pid) && (owner.started === null || owner.started === startTime(owner.pid))
+  return isAlive(owner.pid) && (owner.started === null || owner.started === startTime(owner.pid))
 }
 
 let machine: string | undefined
@@ -38,15 +39,6 @@ function thisMachine(): string {
     }
   }
   return machine
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }
 
 /** An opaque text that differs between processes that had the same pid; null where the system does not tell or the process is gone. */

@@ -11,7 +11,7 @@ import type { Job, Run } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { countParameters } from '../estimate.ts'
 import { readRecipe, requireRecipe } from '../recipe-file.ts'
-import type { Session } from '../session.ts'
+import { perSession, type Session } from '../session.ts'
 import { addLog, claimRun, insertRun, type Lease, LeaseLost, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
 import { baseFolder, RENEW_MS } from './execute-run.ts'
 import { forkFor } from './fork.ts'
@@ -50,16 +50,8 @@ const KEPT_JOBS = 50
 const SINGLE_THREAD_PARAMETERS = 5_000_000
 const MAX_THREADS = 8
 
-const bySession = new WeakMap<Session, Supervisor>()
-
 /** The supervisor of a session; made when it is first asked for. */
-export function supervisorOf(session: Session): Supervisor {
-  const present = bySession.get(session)
-  if (present !== undefined) return present
-  const made = makeSupervisor(session, session.fork ?? forkFor(session.host))
-  bySession.set(session, made)
-  return made
-}
+export const supervisorOf = perSession((session) => makeSupervisor(session, session.fork ?? forkFor(session.host)))
 
 function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
   const { workspace, push } = session

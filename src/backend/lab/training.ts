@@ -6,7 +6,7 @@ import type { LoraSettings, Model, TrainConfig, TrainHooks } from '../../engine/
 import { totalSteps } from '../../engine/train.ts'
 import type { Policy } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
-import { decidingTraining, loraTargets, type TrainingConfig, wholeTraining } from '../../shared/recipe.ts'
+import { adapterOf, decidingTraining, type TrainingConfig, wholeTraining } from '../../shared/recipe.ts'
 import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.ts'
 import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
 import { setProgress } from '../storage/runs.ts'
@@ -38,7 +38,7 @@ export async function trainStage(context: LabContext, key: string, start: Policy
       const logps = await scorePairs(context, reference, tokens, () => {})
       const { max_length: _, ...config } = wholeTraining(training)
       const dpo = { ...config, seed: hash32(`${seed}/${key}`) }
-      const adapter = training.use_peft ? { r: training.lora_r, lora_alpha: training.lora_alpha, target_modules: loraTargets(training), use_rslora: training.use_rslora, seed: hash32(`${seed}/${key}/adapter`) } : undefined
+      const adapter = training.use_peft ? { ...adapterOf(training), seed: hash32(`${seed}/${key}/adapter`) } : undefined
       return { examples: tokens.length, config: dpo, ...(adapter && { adapter }), summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
     },
   })

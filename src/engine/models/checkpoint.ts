@@ -48,6 +48,13 @@ function hasEqualBits(a: Tensor, b: Tensor): boolean {
   return a.shape.length === b.shape.length && a.shape.every((size, i) => size === b.shape[i]) && bytes(a).equals(bytes(b))
 }
 
+/** @throws InputError naming `where`, with what to do, unless the tensor has this shape and finite numbers. */
+export function checkTensor(tensor: Tensor, shape: readonly number[], where: string, advice: { misshapen: string; damaged: string }): void {
+  if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) throw new InputError(`${where}: expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; ${advice.misshapen}`)
+  const bad = findNonFinite(tensor.data)
+  if (bad >= 0) throw new InputError(`${where}: expected finite numbers, got ${tensor.data[bad]} at index ${bad}; ${advice.damaged}`)
+}
+
 const EXPONENT = 0x7f800000
 const BLOCK = 4096
 

@@ -7,7 +7,7 @@ import type { Graph, Value } from '../graph.ts'
 import { InputError } from '../input-error.ts'
 import { at } from '../ops/op.ts'
 import type { Tensor } from '../safetensors.ts'
-import { findNonFinite, nameWeights } from './checkpoint.ts'
+import { checkTensor, nameWeights } from './checkpoint.ts'
 
 export type DecoderConfig = {
   layers: number
@@ -107,11 +107,7 @@ export function checkWeights(config: DecoderConfig, weights: ReadonlyMap<string,
       if (name === LM_HEAD && weights.has(REWARD_HEAD)) continue
       throw new InputError(`${folder}: expected the tensor "${name}" of shape [${shape.join(', ')}], found none; do config.json and the weights belong together?`)
     }
-    if (tensor.shape.length !== shape.length || tensor.shape.some((dim, i) => dim !== shape[i])) {
-      throw new InputError(`${folder}: tensor "${name}": expected shape [${shape.join(', ')}], got [${tensor.shape.join(', ')}]; do config.json and the weights belong together?`)
-    }
-    const bad = findNonFinite(tensor.data)
-    if (bad >= 0) throw new InputError(`${folder}: tensor "${name}": expected finite numbers, got ${tensor.data[bad]} at index ${bad}; use an undamaged checkpoint`)
+    checkTensor(tensor, shape, `${folder}: tensor "${name}"`, { misshapen: 'do config.json and the weights belong together?', damaged: 'use an undamaged checkpoint' })
     checked.set(name, tensor)
   }
   return checked
