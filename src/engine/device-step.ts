@@ -3,6 +3,7 @@
  * between the memories each batch: token ids, masks and labels up; log-probabilities and the gradient of the looked-up
  * embedding rows down, and that gradient summed over equal ids up again.
  */
+import { scoreCount } from './attention-blocks.ts'
 import { DeviceMemory, dimNames } from './device-memory.ts'
 import { DeviceOptimizer } from './device-optimizer.ts'
 import type { DeviceParameter } from './device-optimizer.ts'
@@ -144,14 +145,14 @@ export class DeviceTrainingStep implements Step {
   }
 
   /**
-   * Here are our copy of the weights, a batch's mask, its embedded rows with their sums, and the zeros that an
+   * Here are our copy of the weights, a batch's masks, its embedded rows with their sums, and the zeros that an
    * embedding's gradient begins with; the rest is on the device, whose memory nobody tells.
    */
   memory(batches: readonly BatchSize[]): TrainingMemory {
     const { hidden, vocabulary } = this.config
     const hasEmbedding = this.gradients.has(EMBEDDING)
     const zeros = hasEmbedding && !this.inGraph.includes(EMBEDDING) ? vocabulary * hidden : 0
-    const largest = batches.reduce((most, { tokens, rows, longest }) => Math.max(most, rows * longest ** 2 + (hasEmbedding ? 3 * tokens * hidden : 0)), 0)
+    const largest = batches.reduce((most, { tokens, blocks }) => Math.max(most, scoreCount(blocks) + (hasEmbedding ? 3 * tokens * hidden : 0)), 0)
     return trainingMemory({ weights: this.weightBytes, gradients: 0, optimizer: 0, activations: 4 * (zeros + largest) })
   }
 

@@ -27,6 +27,9 @@ export function sum(dims: Shape): Dim {
   return `(${dims.map(dim => String(dim).replaceAll('*', '·')).join('+')})`
 }
 
+/** Values of the names that dimensions are made of. */
+export type Sizes = Readonly<Record<string, number>>
+
 export function isSameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i])
 }
@@ -49,7 +52,7 @@ export function showShape(shape: Shape): string {
 }
 
 /** A dimension as a number. @throws where it holds a name that is not given. */
-export function sizeOf(dim: Dim, names: Readonly<Record<string, number>>): number {
+export function sizeOf(dim: Dim, names: Sizes): number {
   if (typeof dim === 'number') return dim
   if (dim.startsWith('(')) return dim.slice(1, -1).split('+').reduce((total, part) => total + sizeOf(part.replaceAll('·', '*'), names), 0)
   return dim.split('*').reduce((total, factor) => {

@@ -30,7 +30,11 @@ export function estimateDpo(config: ModelConfig, folder: string, { optim, batchS
   const plain = decoderConfig(config)
   const decoder = adapter ? { ...plain, adapter: planAdapter(adapter, { folder, modelType: config.model_type, decoder: plain }).lowRank } : plain
   // As `treeRow` packs them: the prompt once, the last token of each side is predicted and not computed.
-  const rowOf = ({ prompt, chosen, rejected }: PairSize): RowSize => ({ tokens: prompt + chosen + rejected - 2, predictions: chosen + rejected - 1 })
+  const rowOf = ({ prompt, chosen, rejected }: PairSize): RowSize => ({
+    tokens: prompt + chosen + rejected - 2,
+    predictions: chosen + rejected - 1,
+    segments: [{ queries: prompt, keys: prompt }, ...[chosen - 1, rejected - 1].filter(queries => queries > 0).map(queries => ({ queries, keys: prompt + queries }))],
+  })
   const rows = pairs.map(rowOf)
   const plan = memoryPlan(decoder.vocabulary, [...rows, rowOf(smallest)], batchSize)
   const graph = buildTrainingGraph(decoder, 'dpo', plan)

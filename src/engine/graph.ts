@@ -170,6 +170,11 @@ export class Graph {
           written.set(name, { name, type: 'float32', shape: [1], data: Float32Array.of(value) })
           return name
         },
+        zeros: shape => {
+          const name = `zeros ${showShape(shape)}`
+          written.set(name, { name, type: 'float32', shape, data: new Float32Array(shape.reduce((size, dim) => size * dim, 1)) })
+          return name
+        },
         isRead: value => read.has(value),
         node: (op, inputs, outputs, attributes, domain) => {
           emitted.push({ op, inputs, outputs, name: part++ === 0 ? node.name : `${node.name}.${part}`, ...(attributes && { attributes }), ...(domain && { domain }) })

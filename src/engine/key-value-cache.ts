@@ -2,9 +2,6 @@ import { cacheWidth } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import type { Feeds } from './session.ts'
 
-/** Tokens `from` … `from + length - 1` of a prefilled block. */
-export type Piece = { from: number; length: number }
-
 /** A row's keys and values taken out of the cache: `k.<layer>` and `v.<layer>`, [Hk, length, width]. */
 export type SavedRow = { length: number; arrays: ReadonlyMap<string, Float32Array> }
 
@@ -30,19 +27,15 @@ export class KeyValueCache {
     for (const name of cacheNames(config)) this.arrays.set(name, new Float32Array(rows * this.heads * capacity * this.width))
   }
 
-  /** Copies pieces of block b of prefilled [B, Hk, T, D], one behind the other, into a row. */
-  fill(name: string, row: number, source: Float32Array, b: number, T: number, pieces: readonly Piece[]): void {
+  /** Copies the first `length` tokens of segment s of prefilled [S, Hk, K, D] into a row. */
+  fill(name: string, row: number, source: Float32Array, s: number, K: number, length: number): void {
     const target = this.arrays.get(name) as Float32Array
     const { headDim, width } = this
     for (let h = 0; h < this.heads; h++) {
-      const block = (b * this.heads + h) * T * headDim
-      let to = (row * this.heads + h) * this.capacity * width
-      for (const { from, length } of pieces) {
-        const start = block + from * headDim
-        if (width === headDim) target.set(source.subarray(start, start + length * width), to)
-        else for (let t = 0; t < length; t++) target.fill(0, to + t * width, to + (t + 1) * width).set(source.subarray(start + t * headDim, start + (t + 1) * headDim), to + t * width)
-        to += length * width
-      }
+      const start = (s * this.heads + h) * K * headDim
+      const to = (row * this.heads + h) * this.capacity * width
+      if (width === headDim) target.set(source.subarray(start, start + length * width), to)
+      else for (let t = 0; t < length; t++) target.fill(0, to + t * width, to + (t + 1) * width).set(source.subarray(start + t * headDim, start + (t + 1) * headDim), to + t * width)
     }
   }
 

@@ -4,12 +4,11 @@
  */
 import type { Device } from './device.ts'
 import { sizeOf } from './dims.ts'
+import type { Sizes } from './dims.ts'
 import { BYTES } from './graph.ts'
 import type { Graph, GraphNode, Value } from './graph.ts'
 import { InputError } from './input-error.ts'
 import type { OpName } from './ops/op.ts'
-
-export type Sizes = Readonly<Record<string, number>>
 
 /** Operations that onnxruntime computes into an input nobody needs any longer. */
 const IN_PLACE: ReadonlySet<OpName> = new Set<OpName>(['Add', 'Sub', 'Mul', 'Neg', 'Exp', 'Sigmoid', 'ScatterAdd', 'Gemm'])

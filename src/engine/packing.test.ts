@@ -86,9 +86,12 @@ describe('a tree row', () => {
     expect(row.ids).toEqual([5, 6, 7, 8, 10])
     const { feeds, tokens } = packRows([row], decoderConfig(readModelConfig(folder)), 2)
     expect(tokens).toBe(5)
-    expect([...(feeds.positions?.data ?? [])].map(Number)).toEqual([0, 1, 2, 3, 2])
-    const mask = [...(feeds.mask?.data ?? [])].map(v => Number(Number(v) === 0))
-    expect(mask).toEqual([1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0, 1])
+    expect([...(feeds.positions?.data ?? [])].map(Number)).toEqual([0, 1, 2, 3, 2, 0])
+    // The prompt, the shorter completion and the longer one stand in blocks of their own.
+    const masks = [0, 1, 2].map(b => [...(feeds[`mask.${b}`]?.data ?? [])].map(v => Number(Number(v) === 0)))
+    expect(masks).toEqual([[1, 0, 1, 1], [1, 1, 1], [1, 1, 1, 0, 1, 1, 1, 1]])
+    // Rows of two heads each.
+    expect([0, 1, 2].map(b => new Set([...(feeds[`pad.k.${b}`]?.data ?? [])].map(index => Math.floor(Number(index) / 2))))).toEqual([new Set([0, 1]), new Set([0, 1, 4]), new Set([0, 1, 2, 3])])
     expect(completionPlaces(row, 1, 2)).toEqual([[0, 1], [3, 0]])
   })
 })

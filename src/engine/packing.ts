@@ -1,9 +1,11 @@
 /**
  * Batches without padding waste: the real tokens of all rows lie one after the other [N], attention alone sees
- * padded blocks [B, T]. A row is a prompt with any number of completions hanging from its end (a tree): each
+ * padded blocks (`attention-blocks.ts`). A row is a prompt with any number of completions hanging from its end (a tree): each
  * completion attends the prompt and itself and counts positions from the prompt's end, so the prompt is computed
  * once, exactly. The last token of a completion predicts nothing and is not computed.
  */
+import { attentionBlocks } from './attention-blocks.ts'
+import type { AttentionBlock, SegmentSize } from './attention-blocks.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { ropeTable } from './models/rope.ts'
 import type { RopeTable } from './models/rope.ts'
@@ -23,6 +25,7 @@ export type PackedBatch = {
   /** Predictions of row i are `starts[i]` … `starts[i + 1]` - 1 of the batch. */
   starts: number[]
   predictions: number
+  blocks: readonly AttentionBlock<Segment>[]
 }
 
 /** Low enough that exp() of a masked score is exactly zero in float32, finite so that a fully masked row is no NaN. */
@@ -57,89 +60,114 @@ export function sequenceRow(ids: number[], lossMask?: readonly number[]): Packed
   return { ids, trunk: ids.length, branches: [], predictions }
 }
 
+/** A segment of a batch: `queries` tokens from `start` on of a row, which see the row's trunk and themselves; `branch` is -1 for the trunk itself. */
+type Segment = SegmentSize & { row: number; branch: number; start: number }
+
+/** The trunk, then each branch that has tokens. */
+function segmentsOf({ trunk, branches }: PackedRow, row: number): Segment[] {
+  const segments: Segment[] = [{ row, branch: -1, start: 0, queries: trunk, keys: trunk }]
+  let start = trunk
+  branches.forEach((queries, branch) => {
+    if (queries > 0) segments.push({ row, branch, start, queries, keys: trunk + queries })
+    start += queries
+  })
+  return segments
+}
+
+/** What a row will ask of attention. */
+export function segmentSizes(row: PackedRow): SegmentSize[] {
+  return segmentsOf(row, 0).map(({ queries, keys }) => ({ queries, keys }))
+}
+
 /** @param columns labels per prediction; shorter lists are filled with id 0, to be ignored. */
 export function packRows(rows: readonly PackedRow[], config: DecoderConfig, columns: number): PackedBatch {
-  const T = Math.max(...rows.map(row => row.ids.length))
-  const B = rows.length
-  const real = rows.reduce((sum, row) => sum + row.ids.length, 0)
-  // Where rows are padded, one filling token stands for all padding: its gradient is exactly zero (nothing attends
-  // it and nothing predicts from it), which is what the padded places of a gathered gradient must read.
-  const N = real < B * T ? real + 1 : real
-  const filler = N - 1
+  const tokens = rows.reduce((sum, row) => sum + row.ids.length, 0)
+  // One filling token stands for all padding: its gradient is exactly zero (nothing attends it and nothing predicts
+  // from it), which is what the padded places of a gathered gradient must read.
+  const N = tokens + 1
   const ids = new Int32Array(N)
   const positions = new BigInt64Array(N)
   // Little-endian lower halves: positions are small, and BigInt conversion is slow.
   const positionWords = new Int32Array(positions.buffer)
-  const places = new Int32Array(N)
-  const pad = new Int32Array(B * T).fill(filler)
-  const mask = new Float32Array(B * T * T).fill(MASKED)
+  const firsts: number[] = []
   const starts = [0]
   const select: number[] = []
   const labels: number[] = []
-  let token = 0
-  rows.forEach((row, b) => {
-    const first = token
-    for (let i = 0; i < row.trunk; i++) mask.fill(0, (b * T + i) * T, (b * T + i) * T + i + 1)
-    let start = row.trunk
-    for (const length of row.branches) {
-      for (let i = start; i < start + length; i++) {
-        const line = (b * T + i) * T
-        mask.fill(0, line, line + row.trunk).fill(0, line + start, line + i + 1)
-        positionWords[2 * (first + i)] = row.trunk + i - start
-      }
-      start += length
-    }
-    row.ids.forEach((id, i) => {
-      ids[token] = id
-      if (i < row.trunk) positionWords[2 * token] = i
-      places[token] = b * T + i
-      pad[b * T + i] = token
-      token++
-    })
+  let first = 0
+  for (const row of rows) {
+    ids.set(row.ids, first)
+    for (const { start, queries, keys } of segmentsOf(row, 0)) for (let i = 0; i < queries; i++) positionWords[2 * (first + start + i)] = keys - queries + i
     for (const { at, labels: wanted } of row.predictions) {
       select.push(first + at)
       for (let c = 0; c < columns; c++) labels.push(wanted[c] ?? 0)
     }
     starts.push(select.length)
-  })
-  if (N > real) places[filler] = pad.indexOf(filler)
+    firsts.push(first)
+    first += row.ids.length
+  }
   const unselect = new Int32Array(N).fill(select.length)
   select.forEach((index, place) => (unselect[index] = place))
-  const groups = config.heads / config.keyValueHeads
-  const query = headIndices(pad, places, B, T, config.heads)
+  const blocks = attentionBlocks(rows.flatMap(segmentsOf))
   const feeds: Record<string, Feeds[string]> = {
     ids: { data: ids, dims: [N] },
     positions: { data: positions, dims: [N, 1] },
-    mask: { data: mask, dims: [B, 1, T, T] },
-    'pad.q': { data: query.pad, dims: [B, config.keyValueHeads, groups * T] },
-    'unpad.q': { data: query.unpad, dims: [N * config.heads] },
     select: { data: Int32Array.from(select), dims: [select.length] },
-    unselect: { data: unselect, dims: [N] },
+    unselect: { data: unselect, dims: [1, N] },
     labels: { data: Int32Array.from(labels), dims: [select.length, columns] },
+    ...attentionFeeds(blocks, rows, firsts, config),
   }
-  if (groups > 1) {
-    const key = headIndices(pad, places, B, T, config.keyValueHeads)
-    feeds['pad.k'] = { data: key.pad, dims: [B, config.keyValueHeads, T] }
-    feeds['unpad.k'] = { data: key.unpad, dims: [N * config.keyValueHeads] }
-  }
-  return { feeds, ids, tokens: real, starts, predictions: select.length }
+  return { feeds, ids, tokens, starts, predictions: select.length, blocks }
 }
 
-/** Rows [N·heads, D] ↔ blocks [B, heads, T, D]: where each place of a block comes from, and where each row lies. */
-function headIndices(pad: Int32Array, places: Int32Array, B: number, T: number, heads: number): { pad: Int32Array; unpad: Int32Array } {
-  const padded = new Int32Array(B * heads * T)
-  for (let b = 0; b < B; b++) {
-    for (let h = 0; h < heads; h++) {
-      for (let t = 0; t < T; t++) padded[(b * heads + h) * T + t] = (pad[b * T + t] ?? 0) * heads + h
+/**
+ * Masks and indices of the blocks: for each place of a block the row [N·heads, D] that it reads, and for each row the
+ * places where it lies, counted over all blocks. Queries lie at one place; a trunk's keys in every segment of their row.
+ */
+function attentionFeeds(blocks: readonly AttentionBlock<Segment>[], rows: readonly PackedRow[], firsts: readonly number[], { heads, keyValueHeads }: DecoderConfig): Feeds {
+  const filler = rows.reduce((sum, row) => sum + row.ids.length, 0)
+  const N = filler + 1
+  const copies = 1 + Math.max(...rows.map(({ branches }) => branches.length))
+  const places = (size: (block: AttentionBlock<Segment>) => number): number => blocks.reduce((total, block) => total + Math.max(1, block.segments.length) * size(block), 0)
+  // The place behind all others is a row of zeros.
+  const unpad = { queries: new Int32Array(N * heads).fill(heads * places(({ queries }) => queries)), keys: new Int32Array(copies * N * keyValueHeads).fill(keyValueHeads * places(({ keys }) => keys)) }
+  const seen = new Uint16Array(N)
+  const feeds: Record<string, Feeds[string]> = {}
+  const before = { queries: 0, keys: 0 }
+  blocks.forEach(({ segments, queries: Q, keys: K }, b) => {
+    const S = Math.max(1, segments.length)
+    const mask = new Float32Array(S * Q * K).fill(MASKED)
+    const pad = { queries: new Int32Array(S * heads * Q), keys: new Int32Array(S * keyValueHeads * K) }
+    for (let s = 0; s < S; s++) {
+      const segment = segments[s]
+      const first = segment ? (firsts[segment.row] as number) : 0
+      const trunk = segment ? segment.keys - segment.queries : 0
+      for (let i = 0; i < Q; i++) {
+        const token = segment && i < segment.queries ? first + segment.start + i : filler
+        for (let h = 0; h < heads; h++) {
+          const place = (s * heads + h) * Q + i
+          pad.queries[place] = token * heads + h
+          if (token !== filler) unpad.queries[token * heads + h] = before.queries + place
+        }
+        if (token !== filler) mask.fill(0, (s * Q + i) * K, (s * Q + i) * K + trunk + i + 1)
+      }
+      for (let j = 0; j < K; j++) {
+        const token = segment && j < segment.keys ? first + (j < trunk ? j : segment.start + j - trunk) : filler
+        const copy = token === filler ? 0 : (seen[token] as number)
+        for (let h = 0; h < keyValueHeads; h++) {
+          const place = (s * keyValueHeads + h) * K + j
+          pad.keys[place] = token * keyValueHeads + h
+          if (token !== filler) unpad.keys[(copy * N + token) * keyValueHeads + h] = before.keys + place
+        }
+        if (token !== filler) seen[token] = copy + 1
+      }
     }
-  }
-  const unpadded = new Int32Array(places.length * heads)
-  for (let n = 0; n < places.length; n++) {
-    const place = places[n] ?? 0
-    const row = Math.floor(place / T)
-    for (let h = 0; h < heads; h++) unpadded[n * heads + h] = (row * heads + h) * T + (place - row * T)
-  }
-  return { pad: padded, unpad: unpadded }
+    before.queries += S * heads * Q
+    before.keys += S * keyValueHeads * K
+    feeds[`mask.${b}`] = { data: mask, dims: [S, 1, Q, K] }
+    feeds[`pad.q.${b}`] = { data: pad.queries, dims: [S, keyValueHeads, (heads / keyValueHeads) * Q] }
+    feeds[`pad.k.${b}`] = { data: pad.keys, dims: [S, keyValueHeads, K] }
+  })
+  return { ...feeds, 'unpad.q': { data: unpad.queries, dims: [1, N * heads] }, 'unpad.k': { data: unpad.keys, dims: [copies, N * keyValueHeads] } }
 }
 
 /** Position tables that grow with what is asked for, so a long context costs nothing until it is used. */

@@ -1,7 +1,8 @@
 /** Reads prompts: each different one once, and the beginning that neighbours share once for all of them. */
 import { cacheNames } from './key-value-cache.ts'
-import type { KeyValueCache, Piece } from './key-value-cache.ts'
+import type { KeyValueCache } from './key-value-cache.ts'
 import type { DecoderConfig } from './models/decoder.ts'
+import { at } from './ops/op.ts'
 import { packRows } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Sampler } from './sampler.ts'
@@ -15,8 +16,8 @@ export type NextToken = { logits: Float32Array; logps: Float32Array; probabiliti
 /** A shared beginning must have this many tokens to be worth a tree, and be this share of every prompt in it. */
 const MIN_SHARED_TOKENS = 32
 const MIN_SHARED_SHARE = 0.5
-/** Attention over a tree is quadratic in the sum of its prompts. */
-const MAX_TREE_TOKENS = 768
+/** Batches hold no more (`scoringBatches`). */
+const MAX_TREE_TOKENS = 2048
 
 /** Prompts hanging from their common beginning, `trunk` tokens long. */
 export type PromptTree = { trunk: number; prompts: { index: number; ids: readonly number[] }[] }
@@ -52,20 +53,18 @@ export async function prefill(sampler: Sampler, prompts: readonly { ids: readonl
   const trees = promptTrees(prompts.map(({ ids }, index) => ({ index, ids }))).map(tree => ({ tree, row: treeOfPrompts(tree) }))
   const names = cacheNames(config)
   for (const batch of scoringBatches(trees, config)) {
-    const { feeds, starts, predictions } = packRows(batch.map(({ row }) => row), config, 0)
-    const longest = Math.max(...batch.map(({ row }) => row.ids.length))
+    const { feeds, starts, predictions, blocks } = packRows(batch.map(({ row }) => row), config, 0)
     const next = nextTokenArrays(predictions, config)
-    const blocks = emptyArrays(Object.fromEntries(names.map(name => [name, [batch.length, config.keyValueHeads, longest, config.headDim]])))
-    await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature }, { ...blocks, ...next })
-    batch.forEach(({ tree, row }, b) => {
-      let branch = row.trunk
-      tree.prompts.forEach(({ index, ids }, p) => {
-        const pieces: Piece[] = [{ from: 0, length: row.trunk }, { from: branch, length: ids.length - row.trunk }]
-        branch += ids.length - row.trunk
-        for (const target of prompts[index]?.rows ?? []) for (const [name, { data }] of Object.entries(blocks)) cache.fill(name, target, data, b, longest, pieces)
-        onPrompt(index, nextTokenOf(next, (starts[b] ?? 0) + p, config))
-      })
-    })
+    const keysValues = blocks.map(({ segments, keys }) => emptyArrays(Object.fromEntries(names.map(name => [name, [Math.max(1, segments.length), config.keyValueHeads, keys, config.headDim]]))))
+    const results = Object.fromEntries(keysValues.flatMap((arrays, b) => Object.entries(arrays).map(([name, array]) => [`${name}.${b}`, array])))
+    await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature }, { ...results, ...next })
+    blocks.forEach(({ segments, keys }, b) => segments.forEach(({ row, branch, keys: length }, s) => {
+      const { tree } = at(batch, row)
+      // A beginning that several share is no prompt itself; in its prompts' own segments it stands before the rest.
+      const prompt = tree.prompts.length === 1 ? tree.prompts[0] : tree.prompts[branch]
+      for (const target of prompt ? at(prompts, prompt.index).rows : []) for (const [name, { data }] of Object.entries(at(keysValues, b))) cache.fill(name, target, data, s, keys, length)
+    }))
+    batch.forEach(({ tree }, b) => tree.prompts.forEach(({ index }, p) => onPrompt(index, nextTokenOf(next, at(starts, b) + p, config))))
   }
 }
 

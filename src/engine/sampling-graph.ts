@@ -18,14 +18,14 @@ function nextToken(graph: Graph, hidden: Value, head: Value): void {
   graph.output('probabilities', at(graph.apply('Softmax', [graph.mul(logps, graph.input('inverseTemperature', [1]))], {}), 0))
 }
 
-/** Packed prompts → next-token distribution of each, and keys and values of each layer [B, Hk, T, D]. */
+/** Packed prompts → next-token distribution of each, and keys and values of each layer and attention block [S, Hk, K, D]. */
 export function buildPrefillGraph(config: DecoderConfig): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
   const attention = packedAttention(graph, config, {
-    onKeysValues: (layer, k, v) => {
-      graph.output(`k.${layer}`, k)
-      graph.output(`v.${layer}`, v)
+    onKeysValues: (layer, block, k, v) => {
+      graph.output(`k.${layer}.${block}`, k)
+      graph.output(`v.${layer}.${block}`, v)
     },
   })
   const { hidden } = buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), attention, predictingRows(graph))

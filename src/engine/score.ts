@@ -2,14 +2,12 @@
 import type { TokenRow } from './engine.ts'
 import { InputError } from './input-error.ts'
 import type { DecoderConfig } from './models/decoder.ts'
-import { contextLength, packRows, treeRow } from './packing.ts'
+import { contextLength, packRows, segmentSizes, treeRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 
 /** A row of the batch and the requests whose completions hang from it. */
 export type ScoringRow = { row: PackedRow; requests: number[] }
 
-/** Completions of one prompt share a row up to this length beyond the longest one: the attention block is quadratic. */
-const MAX_ROW_TOKENS = 1024
 /** Enough rows for full matrix speed; more only outgrow the processor's caches (20 % slower at 8192 on a small model). */
 const MAX_BATCH_TOKENS = 2048
 const MAX_LOGITS = 2 ** 25
@@ -27,7 +25,7 @@ export function scoringRows(requests: readonly TokenRow[], config: DecoderConfig
     if (bad !== undefined) throw new InputError(`row ${i}: expected token ids below ${config.vocabulary} (vocab_size), got ${bad}; is it the model's own tokenizer?`)
     const key = promptIds.join(' ')
     const last = rows.at(-1)
-    if (last?.key === key && last.tokens + completionIds.length <= MAX_ROW_TOKENS) {
+    if (last?.key === key && last.tokens + completionIds.length <= MAX_BATCH_TOKENS) {
       last.completions.push(completionIds)
       last.requests.push(i)
       last.tokens += completionIds.length
@@ -42,20 +40,22 @@ export function scoringBatches<T extends { row: PackedRow }>(rows: readonly T[],
   const batches: T[][] = []
   let tokens = 0
   let predictions = 0
-  let longest = 0
+  let scores = 0
   for (const item of sorted) {
     const { ids, predictions: wanted } = item.row
+    const asked = config.heads * segmentSizes(item.row).reduce((sum, { queries, keys }) => sum + queries * keys, 0)
     const current = batches.at(-1)
-    const fits = current && tokens + ids.length <= MAX_BATCH_TOKENS && (predictions + wanted.length) * config.vocabulary <= MAX_LOGITS && (current.length + 1) * config.heads * longest ** 2 <= MAX_SCORES
+    const fits = current && tokens + ids.length <= MAX_BATCH_TOKENS && (predictions + wanted.length) * config.vocabulary <= MAX_LOGITS && scores + asked <= MAX_SCORES
     if (fits) current.push(item)
     else {
       batches.push([item])
       tokens = 0
       predictions = 0
-      longest = ids.length
+      scores = 0
     }
     tokens += ids.length
     predictions += wanted.length
+    scores += asked
   }
   return batches
 }

@@ -5,7 +5,7 @@ import { dpoFeeds, dpoOutcome, dpoRow, pairTokens } from './dpo-loss.ts'
 import type { DpoOutcome, PredictionResults, ReferenceLogps } from './dpo-loss.ts'
 import type { DpoConfig, RewardRow, TokenPair, TokenSequence, TrainConfig } from './engine.ts'
 import type { DecoderConfig } from './models/decoder.ts'
-import { sequenceRow } from './packing.ts'
+import { segmentSizes, sequenceRow } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { emptyArrays } from './session.ts'
@@ -154,7 +154,7 @@ function need(step: Step, sizes: readonly RowSize[], batches: readonly number[][
 }
 
 function sizeOf(row: PackedRow): RowSize {
-  return { tokens: row.ids.length, predictions: row.predictions.length }
+  return { tokens: row.ids.length, predictions: row.predictions.length, segments: segmentSizes(row) }
 }
 
 function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {

@@ -12,6 +12,7 @@ import { createRandom } from './rng.ts'
 import { runDpoBatch } from './tasks.ts'
 import { DivergedError, lengthGroupedBatches, shuffledBatches, totalSteps } from './train.ts'
 import { memoryPlan, TrainingStep } from './training-step.ts'
+import type { RowSize } from './training-step.ts'
 
 const folders: string[] = []
 let folder = ''
@@ -127,10 +128,11 @@ describe('saving memory', () => {
   })
 
   it('is planned by the largest batch, with no empty piece in the smallest', () => {
-    const rows = (count: number, predictions: number, least: number): { tokens: number; predictions: number }[] => [...Array.from({ length: count }, () => ({ tokens: 300, predictions })), { tokens: 300, predictions: least }]
+    const row = (predictions: number, keys = 300): RowSize => ({ tokens: 300, predictions, segments: [{ queries: 300, keys }] })
+    const rows = (count: number, predictions: number, least: number): RowSize[] => [...Array.from({ length: count }, () => row(predictions)), row(least)]
     expect(memoryPlan(49152, rows(8, 192, 100), 4)).toEqual({ chunks: 3, lean: false })
     expect(memoryPlan(49152, rows(8, 192, 2), 4)).toEqual({ chunks: 2, lean: false })
-    expect(memoryPlan(1024, [{ tokens: 600, predictions: 500 }], 1)).toEqual({ chunks: 1, lean: true })
+    expect(memoryPlan(1024, [row(500, 600)], 1)).toEqual({ chunks: 1, lean: true })
   })
 })
 

@@ -1,4 +1,6 @@
 /** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
+import { attentionBlocks, blockSizes, scoreCount } from './attention-blocks.ts'
+import type { AttentionBlock, SegmentSize } from './attention-blocks.ts'
 import { EMBEDDING } from './models/decoder.ts'
 import type { DecoderConfig } from './models/decoder.ts'
 import { ARENA_OVERHEAD, peakBytes, trainingMemory } from './memory.ts'
@@ -19,8 +21,8 @@ import type { Updater } from './updater.ts'
 /** Largest number of logits that exist at once: 64 MiB. */
 const MAX_LOGITS = 2 ** 24
 
-/** From this length on a row's attention probabilities outweigh its other activations. */
-const LEAN_ROW_TOKENS = 512
+/** From so many keys on a token's attention probabilities outweigh its other activations. */
+const LEAN_KEYS = 512
 
 /**
  * @param rows all that will be trained on: the largest batch may hold those that predict most, the smallest just the
@@ -31,22 +33,23 @@ export function memoryPlan(vocabulary: number, rows: readonly RowSize[], batchSi
   const largest = sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0)
   return {
     chunks: Math.max(1, Math.min(Math.ceil((largest * vocabulary) / MAX_LOGITS), sorted.at(-1) ?? 1)),
-    lean: rows.some(({ tokens }) => tokens >= LEAN_ROW_TOKENS),
+    lean: rows.some(({ segments }) => segments.some(({ keys }) => keys >= LEAN_KEYS)),
   }
 }
 
-/** What decides a batch's memory: packed tokens, rows, tokens of the longest row, predictions. */
-export type BatchSize = { tokens: number; rows: number; longest: number; predictions: number }
+/** What decides a batch's memory: packed tokens, rows, predictions, what attention is computed over and how often a key stands there. */
+export type BatchSize = { tokens: number; rows: number; predictions: number; copies: number; blocks: readonly AttentionBlock<SegmentSize>[] }
 
 /** Of a row as it is packed. */
-export type RowSize = Pick<BatchSize, 'tokens' | 'predictions'>
+export type RowSize = { tokens: number; predictions: number; segments: readonly SegmentSize[] }
 
 export function sizeOfBatch(rows: readonly RowSize[]): BatchSize {
   return {
     tokens: rows.reduce((sum, { tokens }) => sum + tokens, 0),
     rows: rows.length,
-    longest: Math.max(...rows.map(({ tokens }) => tokens)),
     predictions: rows.reduce((sum, { predictions }) => sum + predictions, 0),
+    copies: Math.max(...rows.map(({ segments }) => segments.length)),
+    blocks: attentionBlocks(rows.flatMap(({ segments }) => segments)),
   }
 }
 
@@ -149,7 +152,7 @@ export type StepSize = { graph: Graph; hidden: number; chunks: number; weights: 
 export function stepMemory(step: StepSize, batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory {
   // The largest batch is the one with most tokens, most attention or most logits.
   const largest = (measure: (batch: BatchSize) => number): BatchSize | undefined => batches.toSorted((a, b) => measure(b) - measure(a))[0]
-  const candidates = new Set([largest(({ tokens }) => tokens), largest(({ rows, longest }) => rows * longest ** 2), largest(({ predictions }) => predictions)])
+  const candidates = new Set([largest(({ tokens }) => tokens), largest(({ blocks }) => scoreCount(blocks)), largest(({ predictions }) => predictions)])
   return trainingMemory({
     weights: step.weights,
     gradients: step.trained * (accumulates ? 2 : 1),
@@ -158,11 +161,11 @@ export function stepMemory(step: StepSize, batches: readonly BatchSize[], optim:
   })
 }
 
-/** Values of the run, the mask it is fed and the embedded tokens. */
-function activationBytes({ graph, hidden, chunks }: StepSize, { tokens, rows, longest, predictions }: BatchSize): number {
+/** Values of the run, the masks it is fed and the embedded tokens. */
+function activationBytes({ graph, hidden, chunks }: StepSize, { tokens, rows, predictions, copies, blocks }: BatchSize): number {
   const pieces = Object.fromEntries(Array.from({ length: chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / chunks)]))
-  const run = peakBytes(graph, { N: tokens, B: rows, T: longest, R: predictions, P: longest, ...pieces })
-  return ARENA_OVERHEAD * run + 4 * (rows * longest ** 2 + 2 * tokens * hidden)
+  const run = peakBytes(graph, { N: tokens, B: rows, R: predictions, C: copies, P: Math.max(...blocks.map(({ keys }) => keys)), ...blockSizes(blocks), ...pieces })
+  return ARENA_OVERHEAD * run + 4 * (scoreCount(blocks) + 2 * tokens * hidden)
 }
 
 /** Whether a weight has a gradient in the graph. */

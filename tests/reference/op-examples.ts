@@ -148,11 +148,15 @@ const EXAMPLES: { [K in OpName]: Example<K>[] } = {
   ReduceMean: [{ inputs: [r([2, 3, 2])], attributes: { axes: [1], keepDims: true }, reference: ([x]) => [reduce(x as Nd, v => v.reduce((a, b) => a + b) / 3)] }],
   ReduceMax: [{ inputs: [r([2, 3, 2])], attributes: { axes: [1], keepDims: true }, reference: ([x]) => [reduce(x as Nd, v => Math.max(...v))] }],
   Lookup: [{ inputs: [r([4, 3]), int32([3], [2, 0, 2])], attributes: {}, reference: ([x, i]) => [gather(x as Nd, i as Nd)] }],
-  // Each row at one place, as the contract of `inverse` demands.
-  GatherRows: [
-    { inputs: [r([3, 2]), int32([3, 1], [2, 0, 1]), int32([3], [1, 2, 0])], attributes: { zeroRow: false }, reference: ([x, i]) => [gather(x as Nd, i as Nd)] },
-    { inputs: [r([2, 2, 3]), int32([4], [3, 1, 0, 2]), int32([2, 2], [2, 1, 3, 0])], attributes: { zeroRow: false }, reference: ([x, i]) => [gather(x as Nd, i as Nd)] },
-    { inputs: [r([4, 2]), int32([2], [3, 1]), int32([4], [2, 1, 2, 0])], attributes: { zeroRow: true }, reference: ([x, i]) => [gather(x as Nd, i as Nd)] },
+  // Indices and places say the same, as their contract demands: rows at one place, at none, at several of two parts.
+  Spread: [
+    { inputs: [r([3, 2]), int32([1, 3], [1, 2, 0]), int32([3, 1], [2, 0, 1])], attributes: {}, reference: ([x, , i]) => [gather(x as Nd, i as Nd)] },
+    { inputs: [r([4, 2]), int32([1, 4], [2, 1, 2, 0]), int32([2], [3, 1])], attributes: {}, reference: ([x, , i]) => [gather(x as Nd, i as Nd)] },
+    { inputs: [r([3, 2]), int32([2, 3], [0, 1, 3, 2, 4, 4]), int32([2], [0, 1]), int32([2, 1], [0, 2])], attributes: {}, reference: ([x, , i, j]) => [gather(x as Nd, i as Nd), gather(x as Nd, j as Nd)] },
+  ],
+  Collect: [
+    { inputs: [int32([1, 3], [2, 0, 1]), int32([1], [1]), int32([2, 1], [2, 0]), r([1, 2]), r([2, 1, 2])], attributes: {}, reference: ([, , , a, b]) => [gather({ shape: [3, 2], data: [...(a as Nd).data, ...(b as Nd).data] }, { shape: [3], data: [2, 0, 1] })] },
+    { inputs: [int32([2, 2], [0, 1, 2, 3]), int32([2], [0, 1]), int32([1], [0]), r([2, 1]), r([1, 1])], attributes: {}, reference: ([, , , a, b]) => [{ shape: [2, 1], data: [value(a as Nd, 0) + value(b as Nd, 0), value(a as Nd, 1)] }] },
   ],
   ScatterAdd: [{
     inputs: [r([2, 4]), int32([2, 2], [1, 1, 3, 0]), r([2, 2])], attributes: { axis: 1 },

@@ -2,6 +2,7 @@
  * The decoder-only transformer that all supported families share: RMSNorm, rotary grouped-query attention,
  * SwiGLU. Families differ in `DecoderConfig` fields only. Runs on packed tokens [N, d]; see `packing.ts`.
  */
+import { ATTENTION_BLOCKS, blockDims } from '../attention-blocks.ts'
 import { product } from '../dims.ts'
 import type { Graph, Value } from '../graph.ts'
 import { InputError } from '../input-error.ts'
@@ -164,10 +165,10 @@ export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightIn
   return { embedded, hidden: graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon)) }
 }
 
-/** The rows that predict something: declares the inputs `select` [R] and `unselect` [N] of `packing.ts`. */
+/** The rows that predict something: declares the inputs `select` [R] and `unselect` [1, N] of `packing.ts`. */
 export function predictingRows(graph: Graph): Select {
-  const [select, unselect] = [graph.input('select', ['R'], 'int32'), graph.input('unselect', ['N'], 'int32')]
-  return x => at(graph.apply('GatherRows', [x, select, unselect], { zeroRow: true }), 0)
+  const [select, unselect] = [graph.input('select', ['R'], 'int32'), graph.input('unselect', [1, 'N'], 'int32')]
+  return x => at(graph.apply('Spread', [x, unselect, select], {}), 0)
 }
 
 /** x [N, in], weight [out, in] → [N, out]. */
@@ -201,29 +202,37 @@ function rotation(graph: Graph, { headDim }: DecoderConfig, tokens: string): (x:
 }
 
 /**
- * Attention over packed tokens: heads gathered into padded blocks [B, Hk, G·T, D], and back. Declares the inputs
- * `positions`, `cos`, `sin`, `mask` and the index arrays that `packing.ts` feeds.
- * `lean` trades time for memory where rows are long and gradients are wanted.
- * @param onKeysValues sees rotated k and v of each layer as blocks [B, Hk, T, D].
+ * Attention over packed tokens: heads spread into padded blocks of segments, queries [S, Hk, G·Q, D], keys and values
+ * [S, Hk, K, D], and collected again. Declares the inputs `positions`, `cos`, `sin`, and the masks and indices that
+ * `packing.ts` feeds. `lean` trades time for memory where rows are long and gradients are wanted.
+ * @param onKeysValues sees rotated k and v of each layer and block.
  */
-export function packedAttention(graph: Graph, config: DecoderConfig, { lean = false, onKeysValues }: { lean?: boolean; onKeysValues?: (layer: number, k: Value, v: Value) => void } = {}): Attend {
+export function packedAttention(graph: Graph, config: DecoderConfig, { lean = false, onKeysValues }: { lean?: boolean; onKeysValues?: (layer: number, block: number, k: Value, v: Value) => void } = {}): Attend {
   const { heads, keyValueHeads, headDim } = config
   const groups = heads / keyValueHeads
-  const mask = graph.input('mask', ['B', 1, 'T', 'T'])
-  const groupMask = groups === 1 ? mask : at(graph.apply('Concat', new Array<Value>(groups).fill(mask), { axis: 2, sized: false }), 0)
-  const queryPad = graph.input('pad.q', ['B', keyValueHeads, product([groups, 'T'])], 'int32')
-  const queryUnpad = graph.input('unpad.q', [product(['N', heads])], 'int32')
-  const keyPad = groups === 1 ? queryPad : graph.input('pad.k', ['B', keyValueHeads, 'T'], 'int32')
-  const keyUnpad = groups === 1 ? queryUnpad : graph.input('unpad.k', [product(['N', keyValueHeads])], 'int32')
+  const [queryPlaces, keyPlaces] = [graph.input('unpad.q', [1, product(['N', heads])], 'int32'), graph.input('unpad.k', ['C', product(['N', keyValueHeads])], 'int32')]
+  const blocks = Array.from({ length: ATTENTION_BLOCKS }, (_, b) => {
+    const [S, Q, K] = blockDims(b)
+    const mask = graph.input(`mask.${b}`, [S, 1, Q, K])
+    return {
+      mask: groups === 1 ? mask : at(graph.apply('Concat', new Array<Value>(groups).fill(mask), { axis: 2, sized: false }), 0),
+      queries: graph.input(`pad.q.${b}`, [S, keyValueHeads, product([groups, Q])], 'int32'),
+      keys: graph.input(`pad.k.${b}`, [S, keyValueHeads, K], 'int32'),
+    }
+  })
+  const [queryIndices, keyIndices] = [blocks.map(({ queries }) => queries), blocks.map(({ keys }) => keys)]
   const rotate = rotation(graph, config, 'N')
-  const blocks = (x: Value, count: number, pad: Value, unpad: Value): Value =>
-    at(graph.apply('GatherRows', [graph.reshape(x, [product(['N', count]), headDim]), pad, unpad], { zeroRow: false }), 0)
+  const spread = (x: Value, count: number, places: Value, indices: readonly Value[]): readonly Value[] =>
+    graph.apply('Spread', [graph.reshape(x, [product(['N', count]), headDim]), places, ...indices], {})
   return (layer, q, k, v) => {
-    const queries = blocks(rotate(q), heads, queryPad, queryUnpad)
-    const [keys, values] = [blocks(rotate(k), keyValueHeads, keyPad, keyUnpad), blocks(v, keyValueHeads, keyPad, keyUnpad)]
-    onKeysValues?.(layer, keys, values)
-    const o = at(graph.apply('Attention', [queries, keys, values, groupMask], { scale: 1 / Math.sqrt(headDim), lean }), 0)
-    return graph.reshape(at(graph.apply('GatherRows', [o, queryUnpad, queryPad], { zeroRow: false }), 0), ['N', heads * headDim])
+    const queries = spread(rotate(q), heads, queryPlaces, queryIndices)
+    const [keys, values] = [spread(rotate(k), keyValueHeads, keyPlaces, keyIndices), spread(v, keyValueHeads, keyPlaces, keyIndices)]
+    const parts = blocks.map(({ mask }, b) => {
+      const [blockKeys, blockValues] = [at(keys, b), at(values, b)]
+      onKeysValues?.(layer, b, blockKeys, blockValues)
+      return at(graph.apply('Attention', [at(queries, b), blockKeys, blockValues, mask], { scale: 1 / Math.sqrt(headDim), lean }), 0)
+    })
+    return graph.reshape(at(graph.apply('Collect', [queryPlaces, ...queryIndices, ...parts], {}), 0), ['N', heads * headDim])
   }
 }
 

@@ -62,7 +62,7 @@ export const network: Ops<'RmsNorm' | 'RotaryEmbedding' | 'Attention' | 'CachedA
     },
   },
   /**
-   * q [B, Hk, G·T, D], k and v [B, Hk, T, D], mask [B, 1, G·T, T] (added) → o like q, and the probabilities.
+   * q [B, Hk, G·Q, D], k and v [B, Hk, K, D], mask [B, 1, G·Q, K] (added) → o like q, and the probabilities.
    * The G query heads of a key-value head lie one after the other.
    */
   Attention: {

@@ -43,8 +43,9 @@ export type OpAttributes = {
   // rows by index
   /** table [V, d], ids → [..ids, d]. */
   Lookup: None
-  /** x [..rows, d], index, inverse [..rows] → [..index, d]; indices count flattened rows. */
-  GatherRows: { zeroRow: boolean }
+  /** Rows to where indices list them, and back. */
+  Spread: None
+  Collect: None
   ScatterAdd: { axis: number }
   // network layers
   RmsNorm: { epsilon: number }
@@ -74,6 +75,7 @@ export type Emitter = {
   int64(values: readonly number[]): string
   /** A float32 constant [1]. */
   scalar(value: number): string
+  zeros(shape: readonly number[]): string
   /** Whether another node or an output of the graph reads the value. */
   isRead(value: Value): boolean
   node(op: string, inputs: readonly string[], outputs: readonly string[], attributes?: Record<string, OnnxAttribute>, domain?: string): void

@@ -1,5 +1,4 @@
 /** Rows by index. Indices are int32; nothing here checks their range but onnxruntime. */
-import { isSameShape, product } from '../dims.ts'
 import { at, notDifferentiable } from './op.ts'
 import type { Ops, Result } from './op.ts'
 import type { Value } from '../graph.ts'
@@ -8,7 +7,12 @@ function gatheredRows(x: Value, index: Value): Result[] {
   return [{ shape: [...index.shape, at(x.shape, x.shape.length - 1)], type: x.type }]
 }
 
-export const rows: Ops<'Lookup' | 'GatherRows' | 'ScatterAdd'> = {
+/** The second half of what follows Collect's places: as many parts as indices. */
+function partsOf(inputs: readonly Value[]): readonly Value[] {
+  return inputs.slice(1 + (inputs.length - 1) / 2)
+}
+
+export const rows: Ops<'Lookup' | 'Spread' | 'Collect' | 'ScatterAdd'> = {
   Lookup: {
     results: inputs => {
       if (at(inputs, 0).shape.length !== 2) throw new Error('expected a table [V, d]')
@@ -20,30 +24,50 @@ export const rows: Ops<'Lookup' | 'GatherRows' | 'ScatterAdd'> = {
     gradient: notDifferentiable,
   },
   /**
-   * Each row of x lies at exactly one place of the result (`inverse`), other places hold copies whose gradient is
-   * zero: so the gradient is a gather too. With `zeroRow` a row may also lie nowhere: its inverse is the count of
-   * indices.
+   * x [rows, d], places [copies, rows], indices.. → x's rows as each index lists them. `places` says the same the other way
+   * round, counted over all indices: where each row lies, the number of all places standing for nowhere. Places that
+   * it does not name hold copies whose gradient is zero.
    */
-  GatherRows: {
+  Spread: {
     results: inputs => {
-      const [x, index, inverse] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)]
-      if (!isSameShape(inverse.shape, x.shape.slice(0, -1))) throw new Error('expected one inverse index for each row')
-      return gatheredRows(x, index)
+      const [x, places, ...indices] = inputs as [Value, Value, ...Value[]]
+      if (x.shape.length !== 2 || places.shape.length !== 2 || places.shape[1] !== x.shape[0]) throw new Error('expected x [rows, d] and places [copies, rows]')
+      return indices.flatMap(index => gatheredRows(x, index))
+    },
+    emit: ({ inputs, outputs }, to) => outputs.forEach((output, i) => to.node('Gather', [to.name(at(inputs, 0)), to.name(at(inputs, i + 2))], [to.name(output)], { axis: { int: 0 } })),
+    gradient: (g, { inputs }, parts) => {
+      const [, places, ...indices] = inputs
+      const present = parts.map(part => {
+        if (!part) throw new Error('Spread: every part must be used, or none')
+        return part
+      })
+      return g.apply('Collect', [places as Value, ...indices, ...present], {}).slice()
+    },
+  },
+  /** The adjoint of Spread: places [copies, rows], indices.., parts.. [..index, d] → [rows, d], copies summed. */
+  Collect: {
+    results: inputs => {
+      const [places, first] = [at(inputs, 0), at(partsOf(inputs), 0)]
+      return [{ shape: [at(places.shape, 1), at(first.shape, first.shape.length - 1)], type: first.type }]
     },
     emit: ({ inputs, outputs }, to) => {
-      const x = at(inputs, 0)
-      const flat = x.shape.length === 2 ? to.name(x) : to.temporary()
-      if (x.shape.length > 2) to.node('Reshape', [to.name(x), to.int64([-1, Number(x.shape.at(-1))])], [flat])
-      to.node('Gather', [flat, to.name(at(inputs, 1))], outputs.map(to.name), { axis: { int: 0 } })
+      const [places, parts] = [at(inputs, 0), partsOf(inputs)]
+      const width = Number(at(parts, 0).shape.at(-1))
+      const flat = parts.map(part => {
+        const rows = to.temporary()
+        to.node('Reshape', [to.name(part), to.int64([-1, width])], [rows])
+        return rows
+      })
+      const [all, gathered] = [to.temporary(), to.temporary()]
+      to.node('Concat', [...flat, to.zeros([1, width])], [all], { axis: { int: 0 } })
+      to.node('Gather', [all, to.name(places)], [gathered], { axis: { int: 0 } })
+      if (places.shape[0] === 1) to.node('Reshape', [gathered, to.int64([-1, width])], outputs.map(to.name))
+      else to.node('ReduceSum', [gathered, to.int64([0])], outputs.map(to.name), { keepdims: { int: 0 } })
     },
-    gradient: (g, { inputs, attributes: { zeroRow } }, [d]) => {
+    gradient: (g, { inputs }, [d]) => {
       if (!d) return []
-      const [x, index, inverse] = [at(inputs, 0), at(inputs, 1), at(inputs, 2)]
-      if (!zeroRow) return g.apply('GatherRows', [d, inverse, index], { zeroRow: false }).slice()
-      const width = Number(x.shape.at(-1))
-      const zero = g.constant(new Array<number>(width).fill(0), [1, width])
-      const extended = at(g.apply('Concat', [g.reshape(d, [product(index.shape), width]), zero], { axis: 0, sized: false }), 0)
-      return g.apply('Lookup', [extended, inverse], {}).slice()
+      const [places, indices] = [at(inputs, 0), inputs.slice(1, inputs.length - partsOf(inputs).length)]
+      return [undefined, ...indices.map(() => undefined), ...g.apply('Spread', [d, places, ...indices], {})]
     },
   },
   /** data with updates added at indices along `axis`; indices int32 of the updates' shape. */
