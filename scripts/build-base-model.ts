@@ -57,6 +57,7 @@ const stage = (examples: number, batch: number, learningRate: number, seed: numb
     min_lr_rate: 0.03,
     per_device_train_batch_size: batch,
     gradient_accumulation_steps: 1,
+    gradient_checkpointing: false,
     num_train_epochs: 1,
     max_steps: -1,
     seed,

@@ -34,7 +34,7 @@ say('scored')
 
 const config: DpoConfig = {
   optim: 'rmsprop', learning_rate: options.learningRate, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1, lr_scheduler_type: 'linear', warmup_steps: 0, min_lr_rate: 0,
-  per_device_train_batch_size: options.batch, gradient_accumulation_steps: 1, num_train_epochs: 1, max_steps: -1, seed: 42, beta: 0.1, loss_type: ['sigmoid'], loss_weights: null, label_smoothing: 0,
+  per_device_train_batch_size: options.batch, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: 1, max_steps: -1, seed: 42, beta: 0.1, loss_type: ['sigmoid'], loss_weights: null, label_smoothing: 0,
 }
 await model.trainDpo(pairs, { chosen: sumOf(0), rejected: sumOf(1) }, config)
 say('trained', { tokens: pairs.reduce((sum, { promptIds, chosenIds, rejectedIds }) => sum + 2 * promptIds.length + chosenIds.length + rejectedIds.length, 0) })

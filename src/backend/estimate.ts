@@ -51,6 +51,7 @@ function largestTraining(recipe: Recipe, config: ModelConfig, folder: string, db
     optim: training.optim,
     batchSize: training.per_device_train_batch_size,
     accumulates: training.gradient_accumulation_steps > 1,
+    checkpointed: training.gradient_checkpointing,
     ...(training.use_peft && { adapter: adapterOf(training) }),
   }
   const estimates = largestBatches(recipe, config.max_position_embeddings, db).map((sizes) => ({

@@ -31,7 +31,7 @@ describe('keys that TRL removed are translated and reported', () => {
     [{ rpo_alpha: '0.1', loss_type: 'sigmoid,sft' }, { loss_type: ['sigmoid', 'sft'], loss_weights: null }, 'rpo_alpha was removed and is ignored'],
     [{ max_prompt_length: '128' }, { max_prompt_length: 128 }, 'prompts keep their last 128 tokens'],
     [{ dataset_mixer: 'x' }, {}, 'dataset_mixer was removed and is ignored'],
-    [{ gradient_checkpointing: 'true' }, {}, 'gradient_checkpointing has no effect'],
+    [{ gradient_checkpointing_kwargs: '{}' }, {}, 'gradient_checkpointing_kwargs has no effect'],
     [{ bf16: 'true' }, {}, 'computes in float32'],
   ])('%o', (given, expected, note) => {
     const { keys, notes } = readTrainingKeys({}, given)

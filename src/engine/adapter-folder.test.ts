@@ -173,7 +173,7 @@ describe('training an adapter', () => {
     const decoder = { ...plain, adapter: { rank: 3, scale: 2, modules: new Set(linearLayers(plain).map(({ name }) => name)) } }
     const draw = createRandom(3)
     for (const { name, shape } of adapterWeights(decoder)) weights.set(name, { name, shape, data: Float32Array.from({ length: (shape[0] ?? 0) * (shape[1] ?? 0) }, () => draw() - 0.5) })
-    const step = await TrainingStep.create(decoder, 'dpo', weights, 1, { chunks: 1, lean: false })
+    const step = await TrainingStep.create(decoder, 'dpo', weights, 1, { chunks: 1, lean: false, checkpointed: false })
     const dpo: DpoConfig = { ...DPO, loss_type: ['sigmoid', 'ipo', 'sigmoid_norm', 'sft'] }
     const lossOf = async (): Promise<number> => (await runDpoBatch(step, decoder, pairs, reference, [0, 1, 2, 3, 4, 5], dpo, 1, true)).loss
     await lossOf()
@@ -202,7 +202,7 @@ describe('training an adapter', () => {
 
   it('computes no gradient below the lowest adapter, and none of the model\'s own weights', () => {
     const plain = decoderConfig(readModelFolder(folder).config)
-    const graphOf = (modules: string[]): ReturnType<typeof buildTrainingGraph> => buildTrainingGraph({ ...plain, adapter: { rank: 3, scale: 2, modules: new Set(modules) } }, 'dpo', { chunks: 1, lean: false })
+    const graphOf = (modules: string[]): ReturnType<typeof buildTrainingGraph> => buildTrainingGraph({ ...plain, adapter: { rank: 3, scale: 2, modules: new Set(modules) } }, 'dpo', { chunks: 1, lean: false, checkpointed: false })
     const top = graphOf(['model.layers.1.mlp.down_proj'])
     expect([...top.outputs.keys()].filter(name => name.startsWith('gradient'))).toEqual(['gradient model.layers.1.mlp.down_proj.lora_A.weight', 'gradient model.layers.1.mlp.down_proj.lora_B.weight'])
     const backward = top.liveNodes().filter(({ name }) => name.startsWith('gradient'))

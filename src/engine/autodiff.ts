@@ -16,12 +16,16 @@ export function differentiate(graph: Graph, seeds: ReadonlyMap<Value, Value>, wa
   const gradients = new Map<Value, Value>(seeds)
   const dependent = dependentOn(graph, wanted)
   const ends = new Set(wanted)
+  const again = new Map<GraphNode, GraphNode>()
+  const checkpoints = new Map(graph.checkpoints.map(checkpoint => [checkpoint.nodes.at(-1), checkpoint]))
   for (const node of graph.nodes.toReversed()) {
+    const checkpoint = checkpoints.get(node)
+    if (checkpoint) repeat(graph, checkpoint, again)
     const outputGradients = node.outputs.map(output => gradients.get(output))
     if (!outputGradients.some(Boolean) || node.outputs.some(output => ends.has(output)) || !node.inputs.some(input => dependent.has(input))) continue
     const { gradient } = opOf(node.op)
     if (gradient === notDifferentiable) throw new Error(`${node.op} is not differentiable (node "${node.name}")`)
-    const contributions = graph.scope(`gradient${node.name}`, () => gradient(graph, node, outputGradients))
+    const contributions = graph.scope(`gradient${node.name}`, () => gradient(graph, again.get(node) ?? node, outputGradients))
     node.inputs.forEach((input, i) => {
       const contribution = contributions[i]
       if (!contribution || !dependent.has(input)) return
@@ -32,6 +36,19 @@ export function differentiate(graph: Graph, seeds: ReadonlyMap<Value, Value>, wa
   }
   for (const value of wanted) if (!gradients.has(value)) throw new Error(`no gradient reaches ${nameOf(graph, value)}`)
   return new Map(wanted.map(value => [value, gradients.get(value) as Value]))
+}
+
+/** Feeds a checkpoint's repetition: without a value of its own to begin with, its nodes would be merged with the first ones. */
+export const ONE = 'one'
+
+/** Builds a checkpoint's nodes once more, from its first value times 1; what no gradient reads is never computed. */
+function repeat(graph: Graph, { from, nodes }: Graph['checkpoints'][number], again: Map<GraphNode, GraphNode>): void {
+  const values = new Map<Value, Value>([[from, graph.mul(from, graph.inputs.get(ONE) ?? graph.input(ONE, [1]))]])
+  for (const node of nodes) {
+    const outputs = graph.scope(`again${node.name}`, () => graph.apply(node.op, node.inputs.map(input => values.get(input) ?? input), node.attributes))
+    node.outputs.forEach((output, i) => values.set(output, at(outputs, i)))
+    again.set(node, at(outputs, 0).producer as GraphNode)
+  }
 }
 
 /** Values that any of the wanted ones influence, themselves included. */

@@ -21,7 +21,7 @@ import { GraphSession } from './session.ts'
 import type { DeviceArray, Feeds } from './session.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
-import { chunkFeeds } from './training-step.ts'
+import { chunkFeeds, ONE_FEED } from './training-step.ts'
 import type { BatchSize, Step } from './training-step.ts'
 import type { Updater } from './updater.ts'
 
@@ -102,7 +102,7 @@ export class DeviceTrainingStep implements Step {
     const hasEmbedding = this.gradients.has(EMBEDDING)
     const embedded = new Float32Array(hasEmbedding ? tokens * hidden : 0)
     await this.sessions.training.run(
-      { ...this.weights.feeds(), ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
+      { ...this.weights.feeds(), ...ONE_FEED, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
       { ...Object.fromEntries([...into].map(([name, array]) => [gradientName(name), array])), ...(hasEmbedding && { [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } }), ...results },
     )
     if (!isFirst) for (const [name, array] of into) await this.accumulate(name, array)

@@ -1,6 +1,4 @@
 /** The embedded engine: `Engine` on stock onnxruntime, float32, on the CPU or a WebGPU device. */
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-folder.ts'
 import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import { requireWebGpu } from './device-check.ts'
@@ -30,6 +28,7 @@ import { emptyArrays, GraphSession } from './session.ts'
 import type { DeviceFeeds } from './session.ts'
 import { dpoStep, dpoTask, languageModelTask, rewardRow, rewardTask, runDpoBatch } from './tasks.ts'
 import type { OpenTask, Trainee } from './tasks.ts'
+import { defaultThreads } from './threads.ts'
 import { train } from './train.ts'
 import { buildRewardGraph, buildScoringGraph } from './training-graph.ts'
 import { weightFeeds } from './training-step.ts'
@@ -44,7 +43,7 @@ export const embeddedEngine: Engine = {
     const checked = checkWeights(decoder, weights, path)
     const adapter = openAdapter(options, { folder: path, modelType: config.model_type, decoder })
     for (const [name, tensor] of adapter?.tensors ?? []) checked.set(name, tensor)
-    return new EmbeddedModel(path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, checked, options.threads ?? defaultThreads(checked), device, adapter)
+    return new EmbeddedModel(path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, checked, options.threads ?? defaultThreads(numbersOf(checked)), device, adapter)
   },
 }
 
@@ -54,26 +53,8 @@ function openAdapter({ adapter, newAdapter }: LoadOptions, base: AdapterBase): A
   return newAdapter && createAdapter(newAdapter, base)
 }
 
-/** Below this many parameters a second thread costs more than it brings. */
-const SINGLE_THREAD_PARAMETERS = 5_000_000
-const MAX_THREADS = 8
-
-function defaultThreads(weights: ReadonlyMap<string, Tensor>): number {
-  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
-  return parameters < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, physicalCores())
-}
-
-/** Distinct cores in /proc/cpuinfo; elsewhere what the system says is available. */
-function physicalCores(): number {
-  const available = availableParallelism()
-  if (process.platform !== 'linux') return available
-  try {
-    const blocks = readFileSync('/proc/cpuinfo', 'utf8').split('\n\n')
-    const cores = new Set(blocks.map(block => `${/^physical id\s*:\s*(\d+)/m.exec(block)?.[1]} ${/^core id\s*:\s*(\d+)/m.exec(block)?.[1]}`).filter(core => !core.includes('undefined')))
-    return cores.size > 0 ? Math.min(cores.size, available) : available
-  } catch {
-    return available
-  }
+function numbersOf(weights: ReadonlyMap<string, Tensor>): number {
+  return [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
 }
 
 type SessionKind = 'score' | 'reward' | 'prefill'
@@ -172,7 +153,7 @@ class EmbeddedModel implements Model {
 
   async dpoGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
     this.requireLanguageHead()
-    const step = await dpoStep(await this.trainee(), pairs, reference, pairs.length)
+    const step = await dpoStep(await this.trainee(), pairs, reference, { batchSize: pairs.length, checkpointed: config.gradient_checkpointing })
     try {
       const { loss } = await runDpoBatch(step, this.config, pairs, reference, pairs.map((_, i) => i), config, 1, true)
       return { loss, gradients: await step.readGradients() }
@@ -220,7 +201,7 @@ class EmbeddedModel implements Model {
     await this.releaseSessions()
     const task = await open()
     try {
-      requireMemory(task.memory, process.memoryUsage.rss(), process.availableMemory(), { batch: config.per_device_train_batch_size, longest: task.longest, isAdapter: this.adapter !== undefined, device: this.device })
+      requireMemory(task.memory, process.memoryUsage.rss(), process.availableMemory(), { batch: config.per_device_train_batch_size, longest: task.longest, checkpointed: config.gradient_checkpointing, isAdapter: this.adapter !== undefined, device: this.device })
       await hooks?.onStart?.({ memory: task.memory, threads: this.threads })
       await train(task, config, hooks)
     } finally {

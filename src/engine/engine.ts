@@ -39,6 +39,8 @@ export type OptimizerConfig = {
 export type TrainConfig = OptimizerConfig & {
   per_device_train_batch_size: number
   gradient_accumulation_steps: number
+  /** Each layer is computed again for its gradients instead of being kept: a third more work, the memory of one layer. */
+  gradient_checkpointing: boolean
   num_train_epochs: number
   /** -1: from epochs. */
   max_steps: number

@@ -27,7 +27,7 @@ describe('the estimate from a configuration', () => {
     await model.trainDpo(pairs, { chosen: new Float64Array(3).fill(-9), rejected: new Float64Array(3).fill(-9) }, config, { onStart: ({ memory }) => void (told = memory) })
     await model.dispose()
     const named = sizes.map(([prompt, chosen, rejected]) => ({ prompt, chosen, rejected }))
-    const { memory, trained } = estimateDpo(readModelConfig(folder), folder, { optim: 'adamw_torch', batchSize: 3, accumulates: accumulate > 1, ...(adapter && { adapter }), pairs: named, smallest: { prompt: 12, chosen: 3, rejected: 3 } })
+    const { memory, trained } = estimateDpo(readModelConfig(folder), folder, { optim: 'adamw_torch', batchSize: 3, accumulates: accumulate > 1, checkpointed: false, ...(adapter && { adapter }), pairs: named, smallest: { prompt: 12, chosen: 3, rejected: 3 } })
     expect(memory).toEqual(told)
     // Two layers: A [3, 32] and B [32, 3] of q_proj, A [3, 32] and B [48, 3] of up_proj.
     if (adapter) expect(trained).toBe(2 * 3 * (32 + 32 + 32 + 48))

@@ -17,6 +17,7 @@ export type DpoPlan = {
   optim: OptimizerConfig['optim']
   batchSize: number
   accumulates: boolean
+  checkpointed: boolean
   /** Left out: all weights are trained. */
   adapter?: Omit<LoraSettings, 'seed'>
   /** Pairs of the largest batch. */
@@ -26,7 +27,7 @@ export type DpoPlan = {
 }
 
 /** @returns bytes, and how many numbers are trained. @throws InputError where the adapter does not fit the model. */
-export function estimateDpo(config: ModelConfig, folder: string, { optim, batchSize, accumulates, adapter, pairs, smallest }: DpoPlan): { memory: TrainingMemory; trained: number } {
+export function estimateDpo(config: ModelConfig, folder: string, { optim, batchSize, accumulates, checkpointed, adapter, pairs, smallest }: DpoPlan): { memory: TrainingMemory; trained: number } {
   const plain = decoderConfig(config)
   const decoder = adapter ? { ...plain, adapter: planAdapter(adapter, { folder, modelType: config.model_type, decoder: plain }).lowRank } : plain
   // As `treeRow` packs them: the prompt once, the last token of each side is predicted and not computed.
@@ -36,7 +37,7 @@ export function estimateDpo(config: ModelConfig, folder: string, { optim, batchS
     segments: [{ queries: prompt, keys: prompt }, ...[chosen - 1, rejected - 1].filter(queries => queries > 0).map(queries => ({ queries, keys: prompt + queries }))],
   })
   const rows = pairs.map(rowOf)
-  const plan = memoryPlan(decoder.vocabulary, [...rows, rowOf(smallest)], batchSize)
+  const plan = memoryPlan(decoder.vocabulary, [...rows, rowOf(smallest)], { batchSize, checkpointed })
   const graph = buildTrainingGraph(decoder, 'dpo', plan)
   const weights = [...expectedWeights(decoder), ...adapterWeights(decoder)]
   const numbers = (specs: readonly WeightSpec[]): number => specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)

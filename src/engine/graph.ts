@@ -36,6 +36,8 @@ export class Graph {
   readonly inputs = new Map<string, Value>()
   readonly outputs = new Map<string, Value>()
   private readonly constants = new Map<Value, OnnxInitializer>()
+  /** Pieces whose values a backward pass computes again from `from`, not to keep them. */
+  readonly checkpoints: { from: Value; nodes: readonly GraphNode[] }[] = []
   private readonly known = new Map<string, GraphNode>()
   private readonly recomputed = new Map<Value, Value>()
   private scopeName = ''
@@ -77,6 +79,14 @@ export class Graph {
     } finally {
       this.scopeName = outer
     }
+  }
+
+  /** What `build` makes of x, to be computed again from x where gradients want its values (gradient checkpointing, Chen et al. 2016). */
+  checkpoint(from: Value, build: (x: Value) => Value): Value {
+    const start = this.nodes.length
+    const result = build(from)
+    this.checkpoints.push({ from, nodes: this.nodes.slice(start) })
+    return result
   }
 
   /** Adds a node, or finds the equal one. @throws with the node's name and the shapes where they do not fit. */

@@ -55,18 +55,18 @@ describe('training that will not fit', () => {
   const memory = trainingMemory({ weights: 2e9, gradients: 2e9, optimizer: 4e9, activations: 6e9 })
 
   it('is refused with its parts and what to change', () => {
-    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 4, longest: 900, isAdapter: false, device: 'cpu' })).toThrow(
-      'training: expected to need at most 9.0 GB of memory, which is what is free, got an estimate of 14 GB (weights 2.0 GB, gradients 2.0 GB, optimizer 4.0 GB, activations 6.0 GB); choose a smaller per_device_train_batch_size (now 4; with gradient_accumulation_steps raised the step stays the same), or a smaller max_length (the longest example has 900 tokens), or a LoRA adapter (use_peft: true), or optim: rmsprop instead of AdamW',
+    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 4, longest: 900, checkpointed: false, isAdapter: false, device: 'cpu' })).toThrow(
+      'training: expected to need at most 9.0 GB of memory, which is what is free, got an estimate of 14 GB (weights 2.0 GB, gradients 2.0 GB, optimizer 4.0 GB, activations 6.0 GB); choose a smaller per_device_train_batch_size (now 4; with gradient_accumulation_steps raised the step stays the same), or gradient_checkpointing: true, or a smaller max_length (the longest example has 900 tokens), or a LoRA adapter (use_peft: true), or optim: rmsprop instead of AdamW',
     )
-    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 1, longest: 900, isAdapter: true, device: 'cpu' })).toThrow(/choose a smaller max_length \(the longest example has 900 tokens\)$/)
+    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 1, longest: 900, checkpointed: true, isAdapter: true, device: 'cpu' })).toThrow(/choose a smaller max_length \(the longest example has 900 tokens\)$/)
   })
 
   it('is told apart from what lies on a device', () => {
-    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 1, longest: 900, isAdapter: false, device: 'webgpu' })).toThrow(/activations 6\.0 GB\), the memory of the device not counted; choose a smaller max_length \(the longest example has 900 tokens\)$/)
+    expect(() => requireMemory(memory, 2e9, 7e9, { batch: 1, longest: 900, checkpointed: true, isAdapter: false, device: 'webgpu' })).toThrow(/activations 6\.0 GB\), the memory of the device not counted; choose a smaller max_length \(the longest example has 900 tokens\)$/)
   })
 
   it('starts where it fits, or where nobody knows', () => {
-    requireMemory(memory, 2e9, 13e9, { batch: 4, longest: 900, isAdapter: false, device: 'cpu' })
-    requireMemory(memory, 2e9, 0, { batch: 4, longest: 900, isAdapter: false, device: 'cpu' })
+    requireMemory(memory, 2e9, 13e9, { batch: 4, longest: 900, checkpointed: true, isAdapter: false, device: 'cpu' })
+    requireMemory(memory, 2e9, 0, { batch: 4, longest: 900, checkpointed: true, isAdapter: false, device: 'cpu' })
   })
 })

@@ -80,11 +80,12 @@ export function trainingMemory(parts: Omit<TrainingMemory, 'total'>): TrainingMe
  * @param held bytes it holds already.
  * @throws InputError with what to change where the training will not fit.
  */
-export function requireMemory(memory: TrainingMemory, held: number, free: number, { batch, longest, isAdapter, device }: { batch: number; longest: number; isAdapter: boolean; device: Device }): void {
+export function requireMemory(memory: TrainingMemory, held: number, free: number, { batch, longest, checkpointed, isAdapter, device }: { batch: number; longest: number; checkpointed: boolean; isAdapter: boolean; device: Device }): void {
   if (free === 0 || memory.total <= held + free) return
   const { weights, gradients, optimizer, activations, total } = memory
   const advice = [
     ...(batch > 1 ? [`a smaller per_device_train_batch_size (now ${batch}; with gradient_accumulation_steps raised the step stays the same)`] : []),
+    ...(checkpointed ? [] : ['gradient_checkpointing: true']),
     `a smaller max_length (the longest example has ${longest} tokens)`,
     // On a device these shrink what lies there.
     ...(isAdapter || device !== 'cpu' ? [] : ['a LoRA adapter (use_peft: true)', 'optim: rmsprop instead of AdamW']),

@@ -1,5 +1,6 @@
 /** AdamW and RMSprop as PyTorch computes them, on float32 arrays in place; clipping by global norm. */
 import type { OptimizerConfig } from './engine.ts'
+import { add, div, elementwiseKernel, mul, sqrt, sub } from './simd.ts'
 
 export type Parameter = { name: string; weight: Float32Array; gradient: Float32Array }
 
@@ -27,54 +28,56 @@ export function createOptimizer(config: OptimizerConfig, state: Map<string, Floa
   }
   const decayOf = (name: string): number => (isDecayed(name) ? config.weight_decay : 0)
   switch (config.optim) {
-    case 'adamw_torch':
+    case 'adamw_torch': {
+      const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = config
       return {
         state,
         update(parameters, step, learningRate, gradientScale) {
+          const factors = { scale: gradientScale, oneMinusBeta1: 1 - beta1, beta2, oneMinusBeta2: 1 - beta2, stepSize: learningRate / (1 - beta1 ** step), correction: Math.sqrt(1 - beta2 ** step), epsilon }
           for (const parameter of parameters) {
-            adamw(parameter, stateOf('exp_avg', parameter), stateOf('exp_avg_sq', parameter), step, learningRate, gradientScale, decayOf(parameter.name), config)
+            const { name, weight: w, gradient: g } = parameter
+            adamw({ w, g, m: stateOf('exp_avg', parameter), v: stateOf('exp_avg_sq', parameter) }, { ...factors, keep: 1 - learningRate * decayOf(name) })
           }
         },
       }
+    }
     case 'rmsprop':
       return {
         state,
         update(parameters, _step, learningRate, gradientScale) {
-          for (const parameter of parameters) rmsprop(parameter, stateOf('square_avg', parameter), learningRate, gradientScale, decayOf(parameter.name))
+          const factors = { scale: gradientScale, alpha: RMSPROP_ALPHA, oneMinusAlpha: 1 - RMSPROP_ALPHA, rate: learningRate, epsilon: RMSPROP_EPSILON }
+          for (const parameter of parameters) {
+            const { name, weight: w, gradient: g } = parameter
+            rmsprop({ w, g, v: stateOf('square_avg', parameter) }, { ...factors, decay: decayOf(name) })
+          }
         },
       }
   }
 }
 
 /** torch.optim.AdamW, decoupled decay: w -= lr·decay·w; w -= lr/(1-b1^t) · m / (sqrt(v)/sqrt(1-b2^t) + eps). */
-function adamw({ weight, gradient }: Parameter, m: Float32Array, v: Float32Array, step: number, learningRate: number, gradientScale: number, decay: number, { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon }: OptimizerConfig): void {
-  const stepSize = learningRate / (1 - beta1 ** step)
-  const correction = Math.sqrt(1 - beta2 ** step)
-  const keep = 1 - learningRate * decay
-  const length = weight.length
-  for (let i = 0; i < length; i++) {
-    const g = (gradient[i] as number) * gradientScale
-    const mi = (m[i] as number) + (g - (m[i] as number)) * (1 - beta1)
-    const vi = (v[i] as number) * beta2 + g * g * (1 - beta2)
-    m[i] = mi
-    v[i] = vi
-    weight[i] = (weight[i] as number) * keep - (stepSize * mi) / (Math.sqrt(vi) / correction + epsilon)
-  }
-}
+const adamw = elementwiseKernel(
+  { arrays: ['w', 'g', 'm', 'v'], scalars: ['scale', 'keep', 'oneMinusBeta1', 'beta2', 'oneMinusBeta2', 'stepSize', 'correction', 'epsilon'], scratch: ['g'] },
+  ({ w, g, m, v, scale, keep, oneMinusBeta1, beta2, oneMinusBeta2, stepSize, correction, epsilon }) => [
+    ['g', mul(g, scale)],
+    ['m', add(m, mul(sub(g, m), oneMinusBeta1))],
+    ['v', add(mul(v, beta2), mul(mul(g, g), oneMinusBeta2))],
+    ['w', sub(mul(w, keep), div(mul(stepSize, m), add(div(sqrt(v), correction), epsilon)))],
+  ],
+)
 
 export const RMSPROP_ALPHA = 0.99
 export const RMSPROP_EPSILON = 1e-8
 
 /** torch.optim.RMSprop with its defaults (no momentum, not centred); decay is added to the gradient. */
-function rmsprop({ weight, gradient }: Parameter, squareAverage: Float32Array, learningRate: number, gradientScale: number, decay: number): void {
-  const length = weight.length
-  for (let i = 0; i < length; i++) {
-    const g = (gradient[i] as number) * gradientScale + decay * (weight[i] as number)
-    const average = (squareAverage[i] as number) * RMSPROP_ALPHA + g * g * (1 - RMSPROP_ALPHA)
-    squareAverage[i] = average
-    weight[i] = (weight[i] as number) - (learningRate * g) / (Math.sqrt(average) + RMSPROP_EPSILON)
-  }
-}
+const rmsprop = elementwiseKernel(
+  { arrays: ['w', 'g', 'v'], scalars: ['scale', 'decay', 'alpha', 'oneMinusAlpha', 'rate', 'epsilon'], scratch: ['g'] },
+  ({ w, g, v, scale, decay, alpha, oneMinusAlpha, rate, epsilon }) => [
+    ['g', add(mul(g, scale), mul(decay, w))],
+    ['v', add(mul(v, alpha), mul(mul(g, g), oneMinusAlpha))],
+    ['w', sub(w, div(mul(rate, g), add(sqrt(v), epsilon)))],
+  ],
+)
 
 /** Euclidean norm over all gradients. */
 export function gradientNorm(gradients: Iterable<Float32Array>): number {

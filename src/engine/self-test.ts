@@ -32,7 +32,7 @@ const LEARNING_RATE = 0.01
 /** A large epsilon: with a small one the first AdamW step is the gradient's sign, noise included. */
 const DPO: DpoConfig = {
   optim: 'adamw_torch', learning_rate: LEARNING_RATE, weight_decay: 0.1, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-2, max_grad_norm: 1, lr_scheduler_type: 'constant', warmup_steps: 0, min_lr_rate: 0,
-  per_device_train_batch_size: PAIRS, gradient_accumulation_steps: 1, num_train_epochs: 1, max_steps: 1, seed: 1, beta: 0.1, loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.1], label_smoothing: 0,
+  per_device_train_batch_size: PAIRS, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: 1, max_steps: 1, seed: 1, beta: 0.1, loss_type: ['sigmoid', 'sft'], loss_weights: [1, 0.1], label_smoothing: 0,
 }
 
 /** What one step left: gradients, and how far each weight moved. */
@@ -40,7 +40,7 @@ export type StepResult = { gradients: ReadonlyMap<string, Float32Array>; changes
 
 /** Changes whenever the graphs, or how they are written for the device, change. */
 export function selfTestVersion(): string {
-  return createHash('sha256').update(buildTrainingGraph(testModel(), 'dpo', { chunks: 1, lean: false }).encode({ device: 'webgpu' })).digest('hex').slice(0, 16)
+  return createHash('sha256').update(buildTrainingGraph(testModel(), 'dpo', { chunks: 1, lean: false, checkpointed: false }).encode({ device: 'webgpu' })).digest('hex').slice(0, 16)
 }
 
 export async function runSelfTest(): Promise<SelfTestResult> {
@@ -84,7 +84,7 @@ async function takeStep(trainee: Trainee): Promise<StepResult> {
   const pairs = Array.from({ length: PAIRS }, (_, i) => ({ promptIds: ids(5 + 3 * i), chosenIds: ids(4 + 2 * i), rejectedIds: ids(11 - i) }))
   const reference = { chosen: new Float64Array(PAIRS).fill(-30), rejected: new Float64Array(PAIRS).fill(-40) }
   const before = new Map([...trainee.weights.values()].map(({ name, data }) => [name, data.slice()]))
-  const step = await dpoStep(trainee, pairs, reference, PAIRS)
+  const step = await dpoStep(trainee, pairs, reference, { batchSize: PAIRS, checkpointed: false })
   let gradients: Map<string, Float32Array>
   try {
     await runDpoBatch(step, trainee.config, pairs, reference, pairs.map((_, i) => i), DPO, 1, true)

@@ -31,6 +31,10 @@ function openStep({ config, weights, threads, onDevice }: Trainee, objective: Ob
   return onDevice ? DeviceTrainingStep.create(config, objective, weights, onDevice, plan) : TrainingStep.create(config, objective, weights, threads, plan)
 }
 
+function planOf(config: TrainConfig): { batchSize: number; checkpointed: boolean } {
+  return { batchSize: config.per_device_train_batch_size, checkpointed: config.gradient_checkpointing }
+}
+
 const NO_DETAILS = { pairIndices: [], margins: [] }
 
 /** Forward and backward of one DPO batch; gradients are left in `step`. */
@@ -47,13 +51,13 @@ export async function runDpoBatch(step: Step, config: DecoderConfig, pairs: Toke
   return dpoOutcome(batch, packed, dpo, dataOf(results))
 }
 
-export async function dpoStep(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, batchSize: number): Promise<Step> {
+export async function dpoStep(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, plan: { batchSize: number; checkpointed: boolean }): Promise<Step> {
   checkPairs(pairs, reference)
-  return openStep(trainee, 'dpo', memoryPlan(trainee.config.vocabulary, pairs.map(pair => sizeOf(dpoRow(pair))), batchSize))
+  return openStep(trainee, 'dpo', memoryPlan(trainee.config.vocabulary, pairs.map(pair => sizeOf(dpoRow(pair))), plan))
 }
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
-  const step = await dpoStep(trainee, pairs, reference, config.per_device_train_batch_size)
+  const step = await dpoStep(trainee, pairs, reference, planOf(config))
   const batches = (epoch: number): number[][] => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'pairs'),
@@ -78,7 +82,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
     return row
   })
   const predictions = rows.map(row => row.predictions.length)
-  const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), config.per_device_train_batch_size))
+  const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), planOf(config)))
   const lengths = rows.map(row => row.ids.length)
   const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
@@ -104,7 +108,7 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
 /** Binary cross-entropy of the scalar at each sequence's last token. */
 export async function rewardTask(trainee: Trainee, examples: RewardRow[], config: TrainConfig): Promise<OpenTask> {
   const rows = examples.map(({ ids }) => rewardRow(ids))
-  const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), 1), chunks: 1 })
+  const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), planOf(config)), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
   const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {

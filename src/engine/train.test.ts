@@ -112,10 +112,10 @@ describe('the next-token loss', () => {
 })
 
 describe('saving memory', () => {
-  it.each([['a head in chunks', { chunks: 3, lean: false }], ['attention computed again', { chunks: 1, lean: true }]])('%s gives the same gradients', async (_, plan) => {
+  it.each([['a head in chunks', { chunks: 3, lean: false, checkpointed: false }], ['attention computed again', { chunks: 1, lean: true, checkpointed: false }], ['layers computed again', { chunks: 1, lean: false, checkpointed: true }]])('%s gives the same gradients', async (_, plan) => {
     const { config, weights } = readModelFolder(folder)
     const decoder = decoderConfig(config)
-    const [plain, saving] = await Promise.all([{ chunks: 1, lean: false }, plan].map(async memory => {
+    const [plain, saving] = await Promise.all([{ chunks: 1, lean: false, checkpointed: false }, plan].map(async memory => {
       const step = await TrainingStep.create(decoder, 'dpo', weights, 1, memory)
       await runDpoBatch(step, decoder, pairs, { chosen: new Float64Array(10).fill(-9), rejected: new Float64Array(10).fill(-14) }, [0, 1, 2, 5], { ...DPO, loss_type: ['sigmoid', 'sft'] }, 1, true)
       await step.release()
@@ -128,11 +128,13 @@ describe('saving memory', () => {
   })
 
   it('is planned by the largest batch, with no empty piece in the smallest', () => {
+    const plan = { batchSize: 4, checkpointed: false }
     const row = (predictions: number, keys = 300): RowSize => ({ tokens: 300, predictions, segments: [{ queries: 300, keys }] })
     const rows = (count: number, predictions: number, least: number): RowSize[] => [...Array.from({ length: count }, () => row(predictions)), row(least)]
-    expect(memoryPlan(49152, rows(8, 192, 100), 4)).toEqual({ chunks: 3, lean: false })
-    expect(memoryPlan(49152, rows(8, 192, 2), 4)).toEqual({ chunks: 2, lean: false })
-    expect(memoryPlan(1024, [row(500, 600)], 1)).toEqual({ chunks: 1, lean: true })
+    expect(memoryPlan(49152, rows(8, 192, 100), plan)).toEqual({ chunks: 2, lean: false, checkpointed: false })
+    expect(memoryPlan(49152, rows(8, 192, 1), plan)).toEqual({ chunks: 1, lean: false, checkpointed: false })
+    expect(memoryPlan(1024, [row(500, 600)], plan)).toEqual({ chunks: 1, lean: true, checkpointed: false })
+    expect(memoryPlan(1024, [row(500, 600)], { ...plan, checkpointed: true })).toEqual({ chunks: 1, lean: false, checkpointed: true })
   })
 })
 

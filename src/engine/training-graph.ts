@@ -19,8 +19,8 @@ export function gradientName(weight: string): string {
 /** Per prediction: log-probabilities of its labels, entropy, mean logit, largest log-probability. */
 export type PredictionOutputs = { logps: Value; entropy: Value; meanLogit: Value; maxLogp: Value }
 
-function packedTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, lean = false): { embedded: Value; hidden: Value } {
-  return buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config, { lean }), predictingRows(graph))
+function packedTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, { lean, checkpointed }: Omit<MemoryPlan, 'chunks'> = { lean: false, checkpointed: false }): { embedded: Value; hidden: Value } {
+  return buildTrunk(graph, config, weight, graph.input('ids', ['N'], 'int32'), packedAttention(graph, config, { lean }), predictingRows(graph), checkpointed)
 }
 
 /**
@@ -52,13 +52,13 @@ function predict(graph: Graph, head: Value, hidden: Value, labels: Value, chunks
 /** Columns of `labels` in each objective: a DPO prompt's last token predicts two first tokens. */
 export const LABEL_COLUMNS: Record<Exclude<Objective, 'reward'>, number> = { dpo: 2, 'language-model': 1 }
 
-/** How a training graph saves memory: pieces of the head, attention probabilities kept or computed again. */
-export type MemoryPlan = { chunks: number; lean: boolean }
+/** How a training graph saves memory: pieces of the head; attention probabilities, or whole layers, computed again instead of kept. */
+export type MemoryPlan = { chunks: number; lean: boolean; checkpointed: boolean }
 
-export function buildTrainingGraph(config: DecoderConfig, objective: Objective, { chunks, lean }: MemoryPlan): Graph {
+export function buildTrainingGraph(config: DecoderConfig, objective: Objective, { chunks, ...saving }: MemoryPlan): Graph {
   const graph = new Graph()
   const weight = weightInputs(graph, config)
-  const { embedded, hidden } = packedTrunk(graph, config, weight, lean)
+  const { embedded, hidden } = packedTrunk(graph, config, weight, saving)
   const seeds = objective === 'reward' ? rewardSeed(graph, hidden, weight) : predictionSeed(graph, config, weight, hidden, objective, chunks)
   const trained = trainedInputs(graph, config, objective)
   // An adapter leaves the model as it is: no path leads to the model's own weights, and none below the lowest adapter.

@@ -1,4 +1,5 @@
 /** One training graph with its session and gradient arrays: forward and backward of a batch, no update. */
+import { ONE } from './autodiff.ts'
 import { attentionBlocks, blockSizes, scoreCount } from './attention-blocks.ts'
 import type { AttentionBlock, SegmentSize } from './attention-blocks.ts'
 import { EMBEDDING } from './models/decoder.ts'
@@ -18,8 +19,8 @@ import type { MemoryPlan, Objective } from './training-graph.ts'
 import { hostUpdater } from './updater.ts'
 import type { Updater } from './updater.ts'
 
-/** Largest number of logits that exist at once: 64 MiB. */
-const MAX_LOGITS = 2 ** 24
+/** Largest number of logits that exist at once: 128 MiB. */
+const MAX_LOGITS = 2 ** 25
 
 /** From so many keys on a token's attention probabilities outweigh its other activations. */
 const LEAN_KEYS = 512
@@ -28,12 +29,14 @@ const LEAN_KEYS = 512
  * @param rows all that will be trained on: the largest batch may hold those that predict most, the smallest just the
  *   one that predicts least (no piece of the head may be empty).
  */
-export function memoryPlan(vocabulary: number, rows: readonly RowSize[], batchSize: number): MemoryPlan {
+export function memoryPlan(vocabulary: number, rows: readonly RowSize[], { batchSize, checkpointed }: { batchSize: number; checkpointed: boolean }): MemoryPlan {
   const sorted = rows.map(({ predictions }) => predictions).toSorted((a, b) => b - a)
   const largest = sorted.slice(0, batchSize).reduce((sum, count) => sum + count, 0)
   return {
     chunks: Math.max(1, Math.min(Math.ceil((largest * vocabulary) / MAX_LOGITS), sorted.at(-1) ?? 1)),
-    lean: rows.some(({ segments }) => segments.some(({ keys }) => keys >= LEAN_KEYS)),
+    // A layer that is computed again holds its probabilities for its own backward pass alone.
+    lean: !checkpointed && rows.some(({ segments }) => segments.some(({ keys }) => keys >= LEAN_KEYS)),
+    checkpointed,
   }
 }
 
@@ -69,6 +72,9 @@ export type Step = {
   memory(batches: readonly BatchSize[], optim: OptimizerConfig['optim'], accumulates: boolean): TrainingMemory
   release(): Promise<void>
 }
+
+/** What a checkpoint's repetition begins with. */
+export const ONE_FEED: Feeds = { [ONE]: { data: Float32Array.of(1), dims: [1] } }
 
 export class TrainingStep implements Step {
   readonly parameters: Parameter[]
@@ -116,7 +122,7 @@ export class TrainingStep implements Step {
     const embedded = this.embedded.subarray(0, tokens * hidden)
     const embedding = this.parameters.find(({ name }) => name === EMBEDDING)?.gradient
     await this.session.run(
-      { ...this.weights, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
+      { ...this.weights, ...ONE_FEED, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
       { ...Object.fromEntries(into), ...(embedding && { [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } }), ...results },
     )
     if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)

@@ -39,6 +39,7 @@ export const trainingSchema = z.strictObject({
   max_length: z.int().positive().default(2048),
   per_device_train_batch_size: z.int().positive().default(4),
   gradient_accumulation_steps: z.int().positive().default(1),
+  gradient_checkpointing: z.boolean().default(false).describe('Layers are computed again for their gradients instead of being kept: a third more work, less memory'),
   num_train_epochs: z.number().positive().default(1),
   max_steps: z.int().default(-1),
   max_grad_norm: z.number().min(0).default(1.0),

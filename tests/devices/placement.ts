@@ -12,11 +12,12 @@ import { SMALL_LLAMA } from '../reference/random-model.ts'
 
 const config = decoderConfig(parseModelConfig({ ...SMALL_LLAMA, model_type: 'qwen3', tie_word_embeddings: true }, 'placement'))
 const graphs = {
-  dpo: () => buildTrainingGraph(config, 'dpo', { chunks: 2, lean: false }),
-  lean: () => buildTrainingGraph(config, 'dpo', { chunks: 1, lean: true }),
-  adapter: () => buildTrainingGraph({ ...config, adapter: { rank: 4, scale: 2, modules: new Set(linearLayers(config).map(({ name }) => name)) } }, 'dpo', { chunks: 1, lean: false }),
-  'language-model': () => buildTrainingGraph(config, 'language-model', { chunks: 1, lean: false }),
-  'reward-training': () => buildTrainingGraph(config, 'reward', { chunks: 1, lean: false }),
+  dpo: () => buildTrainingGraph(config, 'dpo', { chunks: 2, lean: false, checkpointed: false }),
+  lean: () => buildTrainingGraph(config, 'dpo', { chunks: 1, lean: true, checkpointed: false }),
+  checkpointed: () => buildTrainingGraph(config, 'dpo', { chunks: 1, lean: false, checkpointed: true }),
+  adapter: () => buildTrainingGraph({ ...config, adapter: { rank: 4, scale: 2, modules: new Set(linearLayers(config).map(({ name }) => name)) } }, 'dpo', { chunks: 1, lean: false, checkpointed: false }),
+  'language-model': () => buildTrainingGraph(config, 'language-model', { chunks: 1, lean: false, checkpointed: false }),
+  'reward-training': () => buildTrainingGraph(config, 'reward', { chunks: 1, lean: false, checkpointed: false }),
   score: () => buildScoringGraph(config),
   reward: () => buildRewardGraph(config),
   prefill: () => buildPrefillGraph(config),

@@ -237,7 +237,7 @@ describe.skipIf(!present)('before WebGPU is used', () => {
     expect(await probeWebGpu()).toEqual({ ok: true, detail: expect.stringContaining('gradients equal the CPU') as string })
   })
 
-  it.each(['dpo', 'lean', 'adapter', 'language-model', 'reward-training', 'score', 'reward', 'prefill', 'decode'])('every node of the %s graph is placed on the device', name => {
+  it.each(['dpo', 'lean', 'checkpointed', 'adapter', 'language-model', 'reward-training', 'score', 'reward', 'prefill', 'decode'])('every node of the %s graph is placed on the device', name => {
     const { stderr, status } = spawnSync(process.execPath, [join(import.meta.dirname, 'placement.ts'), name], { encoding: 'utf8' })
     expect(status).toBe(0)
     const [, onCpu = ''] = stderr.split('placed on [CPUExecutionProvider]')

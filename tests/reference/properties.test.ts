@@ -61,7 +61,7 @@ async function openStep(folder: string, pairs: TokenPair[], reference: { chosen:
   }
 }
 
-const PLAIN: MemoryPlan = { chunks: 1, lean: false }
+const PLAIN: MemoryPlan = { chunks: 1, lean: false, checkpointed: false }
 
 describe('DPO gradients', () => {
   it('of a batch are the mean of its pairs\' and the sum over its accumulated parts', async () => {
@@ -92,15 +92,15 @@ describe('DPO gradients', () => {
     }), { ...FIXED, numRuns: 10 })
   })
 
-  it('are the same with the head in pieces and with attention computed again, also in rows of 512 tokens and more', async () => {
+  it('are the same with the head in pieces, with attention and with layers computed again, also in rows of 512 tokens and more', async () => {
     const longest = fc.oneof(fc.constant([]), fc.record({ prompt: fc.integer({ min: 1, max: 500 }), chosen: fc.integer({ min: 300, max: 600 }), rejected: fc.integer({ min: 1, max: 300 }), isRepeated: fc.constant(false) }).map(shape => [shape]))
-    const plan = fc.record({ chunks: fc.integer({ min: 1, max: 5 }), lean: fc.boolean() })
-    await fc.assert(fc.asyncProperty(architecture, pairShapes({ pairs: 4, prompt: 80, completion: 30 }), longest, plan, dpoConfig(false), fc.nat(), async (kind, shapes, long, { chunks, lean }, config, seed) => {
+    const plan = fc.record({ chunks: fc.integer({ min: 1, max: 5 }), lean: fc.boolean(), checkpointed: fc.boolean() })
+    await fc.assert(fc.asyncProperty(architecture, pairShapes({ pairs: 4, prompt: 80, completion: 30 }), longest, plan, dpoConfig(false), fc.nat(), async (kind, shapes, long, { chunks, lean, checkpointed }, config, seed) => {
       const folder = writeArchitecture(kind)
       const pairs = pairsOf([...shapes, ...long], seed)
       const reference = referenceOf(pairs, seed)
       const fewest = Math.min(...pairs.map(({ chosenIds, rejectedIds }) => chosenIds.length + rejectedIds.length - 1))
-      const [plain, saving] = await Promise.all([PLAIN, { chunks: Math.min(chunks, fewest), lean: lean || long.length > 0 }].map(async memory => {
+      const [plain, saving] = await Promise.all([PLAIN, { chunks: Math.min(chunks, fewest), lean: lean || long.length > 0, checkpointed }].map(async memory => {
         const { step, gradients, run } = await openStep(folder, pairs, reference, config, memory)
         const loss = await run(pairs.map((_, i) => i), 1, true)
         await step.release()

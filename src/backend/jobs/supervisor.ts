@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { readModelConfig } from '../../engine/model-folder.ts'
+import { defaultThreads } from '../../engine/threads.ts'
 import { methodOf } from '../../shared/recipe.ts'
 import type { Job, Run } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
@@ -46,9 +47,6 @@ const CLOSE_MS = 10_000
 const CANCEL_MS = 3_000
 const POLL_MS = 300
 const KEPT_JOBS = 50
-/** Below this many parameters a second thread costs more than it brings (as the embedded engine has it). */
-const SINGLE_THREAD_PARAMETERS = 5_000_000
-const MAX_THREADS = 8
 
 /** The supervisor of a session; made when it is first asked for. */
 export const supervisorOf = perSession((session) => makeSupervisor(session, session.fork ?? forkFor(session.host)))
@@ -90,7 +88,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
       db,
       {
         slug: slugOf(name ?? `${method}-seed${recipe.seed}`), name: name ?? `${method}, seed ${recipe.seed}`, method, recipe, group: group ?? null, yaml,
-        rounds: recipe.recipe === 'dpo' ? 0 : recipe.iterations, threads: recipe.threads ?? defaultThreads(baseFolder(workspace.path, recipe), cores),
+        rounds: recipe.recipe === 'dpo' ? 0 : recipe.iterations, threads: recipe.threads ?? threadsFor(baseFolder(workspace.path, recipe)),
       },
       thisOwner(),
       Date.now(),
@@ -274,8 +272,8 @@ function slugOf(name: string): string {
 }
 
 /** A model that is still to be fetched is none of the small ones. */
-function defaultThreads(folder: string | null, cores: number): number {
-  return folder !== null && countParameters(readModelConfig(folder)) < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, cores)
+function threadsFor(folder: string | null): number {
+  return defaultThreads(folder === null ? Infinity : countParameters(readModelConfig(folder)))
 }
 
 /** Starts a run and returns it as recorded. @throws UsageError naming what is wrong with the recipe. */

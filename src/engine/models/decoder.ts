@@ -135,14 +135,15 @@ export type Select = (x: Value) => Value
 /**
  * Token ids [N] → normed hidden states of the selected rows, and the embedded tokens it began with. What the last
  * layer computes behind its attention is computed for the selected rows only: nothing else reads it.
+ * @param checkpointed each layer is computed again in the backward pass.
  */
-export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, ids: Value, attend: Attend, select: Select): { embedded: Value; hidden: Value } {
+export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightInputs, ids: Value, attend: Attend, select: Select, checkpointed = false): { embedded: Value; hidden: Value } {
   const embedded = at(graph.apply('Lookup', [weight(EMBEDDING), ids], {}), 0)
   let x = embedded
   for (let layer = 0; layer < config.layers; layer++) {
     const block = (name: string): Value => weight(`model.layers.${layer}.${name}`)
     const dense = (name: string, input: Value): Value => adapted(graph, config, weight, `model.layers.${layer}.${name}`, input)
-    x = graph.scope(`layers.${layer}`, () => {
+    const build = (x: Value): Value => graph.scope(`layers.${layer}`, () => {
       const h = rmsNorm(graph, x, block('input_layernorm.weight'), config.epsilon)
       const project = (name: string, input: Value, hasBias: boolean): Value => {
         const y = dense(`self_attn.${name}`, input)
@@ -161,6 +162,7 @@ export function buildTrunk(graph: Graph, config: DecoderConfig, weight: WeightIn
       const gate = at(graph.apply('Silu', [dense('mlp.gate_proj', h2)], {}), 0)
       return graph.add(attended, dense('mlp.down_proj', graph.mul(gate, dense('mlp.up_proj', h2))))
     })
+    x = checkpointed ? graph.checkpoint(x, build) : build(x)
   }
   return { embedded, hidden: graph.scope('norm', () => rmsNorm(graph, x, weight('model.norm.weight'), config.epsilon)) }
 }
