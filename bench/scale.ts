@@ -1,11 +1,12 @@
 /** How far the engine reaches on a small machine: peak memory of large training, opening a large model, cost per token by length. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Absence, type Figure, median } from './figure.ts'
 import { measureDrift, type MeasuredRun, measureScript, objectsOf, RefusedError } from './measured-process.ts'
 import { modelFolder, type PairRow, type ShapeName, Texts, writeRows } from './models.ts'
 import type { CostOptions } from './ours/cost-per-token.ts'
+import type { ThreadOptions, ThreadRow } from './ours/threads.ts'
 import { type Curve, fitLine, plotCurves } from './plot.ts'
 
 const docs = join(import.meta.dirname, '..', 'docs', 'bench')
@@ -27,12 +28,13 @@ const TRAININGS = {
   'memory-batch-lora': { title: '135M LoRA r 16, 4 pairs of different lengths', shape: 'smollm2-135m', pairs: mixed, keys: { per_device_train_batch_size: 4, max_steps: 3, ...LORA } },
 } satisfies Record<string, Training>
 
-export const SCALE_CASES: readonly string[] = [...Object.keys(TRAININGS), 'open', 'cost']
+export const SCALE_CASES: readonly string[] = [...Object.keys(TRAININGS), 'open', 'cost', 'threads']
 
 export async function* measureScale({ cases, rounds }: { cases: readonly string[]; rounds: number }): AsyncGenerator<Figure | Absence> {
   for (const [name, training] of Object.entries(TRAININGS)) if (cases.includes(name)) yield* trainingMemory(training)
   if (cases.includes('open')) yield await openingTime(rounds)
   if (cases.includes('cost')) yield* costPerToken()
+  if (cases.includes('threads')) yield* threadCounts()
 }
 
 async function* trainingMemory({ title, shape, pairs, keys, atMost }: Training): AsyncGenerator<Figure | Absence> {
@@ -71,6 +73,22 @@ async function openingTime(rounds: number): Promise<Figure> {
     peak = Math.max(peak, run.peakBytes)
   }
   return { name: 'opening a 0.5B folder to the first token', measured: median(seconds), atMost: 5, unit: 's', detail: `drift sample, process start to the first token, bfloat16 file in the page cache, median of ${rounds} (worst ${Math.max(...seconds).toFixed(1)} s), peak ${(peak / 1e6).toFixed(0)} MB` }
+}
+
+/** The number of threads chosen where nobody says, beside the fastest. */
+async function* threadCounts(): AsyncGenerator<Figure> {
+  const models: [string, Omit<ThreadOptions, 'counts'>][] = [
+    ['the built-in base', { model: join(import.meta.dirname, '..', 'resources', 'base-model'), rows: 16, tokens: 48, steps: 20 }],
+    ['135M', { model: await modelFolder('smollm2-135m'), rows: 4, tokens: 256, steps: 3 }],
+  ]
+  const available = availableParallelism()
+  const counts = [...new Set([1, 2, 4, 8, 16, available])].filter((count) => count <= available)
+  for (const [name, options] of models) {
+    const rows = objectsOf(await measureScript('ours/threads.ts', { ...options, counts })).map(({ value }) => value as ThreadRow)
+    const best = Math.min(...rows.map(({ ms }) => ms))
+    const chosen = rows.find((row) => row.threads === row.chosen)
+    yield { name: `step with the threads chosen, ${name}`, measured: (chosen?.ms ?? NaN) / best, atMost: 1.1, unit: 'x', detail: `of the fastest; ms a step ${rows.map(({ threads, ms }) => `${threads}: ${ms.toPrecision(3)}`).join(', ')}; chosen ${chosen?.threads ?? 'none of these'}` }
+  }
 }
 
 /** A line in the context length is attention's own law: each token looks at all before it. */

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 const SINGLE_THREAD_PARAMETERS = 5_000_000
 const MAX_THREADS = 8
 
-/** A rule, not a measurement: the same machine must choose the same count however busy it is. `npm run bench -- threads` holds it against what is fastest. */
+/** A rule, not a measurement: the same machine must choose the same count however busy it is. `npm run bench -- scale --case threads` holds it against what is fastest. */
 export function defaultThreads(parameters: number): number {
   return parameters < SINGLE_THREAD_PARAMETERS ? 1 : Math.min(MAX_THREADS, physicalCores())
 }
