@@ -129,7 +129,7 @@ describe('saving memory', () => {
 
   it('is planned by the largest batch, with no empty piece in the smallest', () => {
     const plan = { batchSize: 4, checkpointed: false }
-    const row = (predictions: number, keys = 300): RowSize => ({ tokens: 300, predictions, segments: [{ queries: 300, keys }] })
+    const row = (predictions: number, keys = 200): RowSize => ({ tokens: 300, predictions, segments: [{ queries: 300, keys }] })
     const rows = (count: number, predictions: number, least: number): RowSize[] => [...Array.from({ length: count }, () => row(predictions)), row(least)]
     expect(memoryPlan(49152, rows(8, 192, 100), plan)).toEqual({ chunks: 2, lean: false, checkpointed: false })
     expect(memoryPlan(49152, rows(8, 192, 1), plan)).toEqual({ chunks: 1, lean: false, checkpointed: false })
