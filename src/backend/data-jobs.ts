@@ -3,6 +3,7 @@
  * what a batch wrote stays, and doing it again adds the rest.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
@@ -14,6 +15,7 @@ import { perSession, type Session } from './session.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './data-worker.ts' : './data-worker.js'
 const TOLD_EVERY_MS = 200
 const KEPT_ENDED = 20
+const LISTENS_WITHIN_MS = 5000
 
 export type DataJobs = {
   /** Newest first; a few ended ones are kept. */
@@ -32,12 +34,19 @@ export const dataJobs = perSession(makeDataJobs)
 function makeDataJobs(session: Session): DataJobs {
   const jobs = new Map<string, Running>()
   session.onClose(async () => {
-    await Promise.all([...jobs.values()].map(({ worker }) => worker.terminate()))
+    await Promise.all([...jobs.values()].map(async (running) => {
+      if (running.job.status !== 'running') return
+      // An import that is told can say that nobody works on it any more; it listens between batches.
+      running.cancelled = true
+      running.worker.postMessage('abort')
+      await Promise.race([running.ended, setTimeout(LISTENS_WITHIN_MS, null, { ref: false })])
+      await running.worker.terminate()
+    }))
   })
 
   const start = (title: string, task: DataTask): Job => {
     const input: DataJobInput = { workspace: session.workspace.path, task }
-    const started = performance.now()
+    let first: { done: number; at: number } | null = null
     let told = -Infinity
     const job: Job = { id: `${task.kind}-${randomUUID().slice(0, 8)}`, kind: task.kind, title, status: 'running', stage: '', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }
     const tell = (): void => {
@@ -51,11 +60,11 @@ function makeDataJobs(session: Session): DataJobs {
       cancelled: false,
       ended: new Promise((resolve) => {
         worker.on('message', (message: DataJobMessage) => {
-          const seconds = (performance.now() - started) / 1000
-          const perSecond = message.done / seconds
-          const etaSeconds = message.done === 0 ? null : (message.total - message.done) / perSecond
-          // Bytes per second of an import would read as conversations.
-          Object.assign(job, message, { perSecond: task.kind === 'import' ? null : perSecond, etaSeconds })
+          // What a resumed import finds done was not done now.
+          first ??= { done: message.done, at: performance.now() }
+          const rate = (message.done - first.done) / ((performance.now() - first.at) / 1000)
+          const etaSeconds = rate > 0 ? (message.total - message.done) / rate : null
+          Object.assign(job, message, { perSecond: message.perSecond ?? (rate > 0 ? rate : null), etaSeconds })
           if (performance.now() - told >= TOLD_EVERY_MS) tell()
         })
         worker.on('error', (error) => {
