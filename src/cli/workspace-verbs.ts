@@ -1,6 +1,7 @@
 /** The verbs of a workspace's data: import, search, detect, detector eval, signals run, dataset. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { registerDemoVerbs } from './demo-verbs.ts'
+import { registerEvalVerbs } from './eval-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -81,6 +82,7 @@ export function registerWorkspaceVerbs(program: Command): void {
 
   registerRunVerbs(program)
   registerDemoVerbs(program)
+  registerEvalVerbs(program)
 }
 
 export type DatasetBuildOptions = { workspace: string; name: string; kind: 'feedback' | 'preference' | 'prompts'; source?: string; threshold: number }
