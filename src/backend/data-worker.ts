@@ -1,10 +1,11 @@
-/** The thread of one data job: imports files or runs the rules on a workspace, and tells how far it is. */
+/** The thread of one data job: imports files, runs the rules or makes an evaluation on a workspace, and tells how far it is. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { importFiles } from './imports/import-files.ts'
+import { runEvaluation } from './evaluations/run-evaluation.ts'
 import { runRules } from './signals/run-rules.ts'
 import { openWorkspace } from './storage/open.ts'
 
-export type DataTask = { kind: 'import'; files: string[]; format: string | undefined } | { kind: 'signals' }
+export type DataTask = { kind: 'import'; files: string[]; format: string | undefined } | { kind: 'signals' } | { kind: 'evaluation'; id: string }
 export type DataJobInput = { workspace: string; task: DataTask }
 export type DataJobMessage = { done: number; total: number; stage: string }
 
@@ -28,6 +29,8 @@ try {
       onProgress: ({ bytesDone, bytesTotal, imported }) => tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations` }),
     })
     tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside` })
+  } else if (task.kind === 'evaluation') {
+    await runEvaluation(workspace, task.id, { signal: abort.signal, onProgress: tell })
   } else {
     const report = await runRules(workspace.db, { signal: abort.signal, onProgress: ({ done, total }) => tell({ done, total, stage: 'rules' }) })
     tell({ done: report.conversations, total: report.conversations, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied` })

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { aJudgeServer, probabilityOfFirst } from '../../tests/support/judge-server.ts'
 import { aFolder, aJsonlFile } from '../../tests/support/workspace.ts'
 
 /** `drift eval …` in a process of its own. */
@@ -43,4 +44,27 @@ test('bad files end with 2 and one line that names the place', { timeout: 60_000
   expect(ended[0]?.stderr).toMatch(/got "do 1" in rows 1 and 2\. Remove one of them/)
   expect(ended[1]?.stderr).toMatch(/annotations\.json\.gz.*(cannot be read to its end|ends within this row|ends early)/)
   expect(ended[2]?.stderr).toMatch(/expected a file, found none at .*none\.json/)
+})
+
+test('a judge: estimate, figures, a file in the published format, and nothing asked twice', { timeout: 60_000 }, async () => {
+  const { url, requests } = await aJudgeServer()
+  const answers = (generator: string, length: (i: number) => number) => Array.from({ length: 6 }, (_, i) => ({ instruction: `do ${i}`, output: 'x'.repeat(length(i)), generator }))
+  const words = ['alpacaeval', '--outputs', aJsonlFile(answers('mine', (i) => 10 + i), 'own.jsonl'), '--baseline', aJsonlFile(answers('base', (i) => (i === 5 ? 15 : 12)), 'base.jsonl'), '--judge-url', url, '--judge-model', 'judge-1', '--workspace', join(aFolder(), 'w'), '--json']
+  const estimate = await drift(...words, '--estimate', '--price', '2,8')
+  expect(JSON.parse(estimate.stdout)).toMatchObject({ answers: 6, calls: 4, cached: 0, completionTokens: 4, seconds: null, cost: expect.any(Number) as number })
+  expect(requests).toHaveLength(0)
+
+  const first = await drift(...words)
+  expect(first.stderr).toMatch(/4 calls \(0 replies are here already\)/)
+  const figures = JSON.parse(first.stdout) as { win_rate: number; file: string }
+  // Whatever the order shown, the judge gives the model what its length deserves; two pairs of identical answers are ties without a call.
+  const expected = [0, 1, 2, 3, 4].map((i) => probabilityOfFirst('x'.repeat(10 + i), 'x'.repeat(12)))
+  expect(figures).toMatchObject({ n_total: 6, n_draws: 2, model: 'mine', judge: 'judge-1', badge: 'uncalibrated', evaluation: 'alpacaeval-own' })
+  expect(figures.win_rate).toBeCloseTo((100 * (expected.reduce((sum, p) => sum + p, 0) + 0.5)) / 6, 9)
+  expect(requests).toHaveLength(4)
+
+  const again = await drift('alpacaeval', '--annotations', figures.file, '--json')
+  expect(JSON.parse(again.stdout)).toMatchObject({ win_rate: figures.win_rate, model: 'mine', judge: 'judge-1', badge: 'uncalibrated' })
+  expect(JSON.parse((await drift(...words)).stdout)).toMatchObject({ win_rate: figures.win_rate, evaluation: 'alpacaeval-own-2' })
+  expect(requests).toHaveLength(4)
 })

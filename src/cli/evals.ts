@@ -1,37 +1,104 @@
-/** What the eval verbs do. Figures go to stdout, in words or with --json as one object; what they are not goes to stderr. */
+/** What the eval verbs do. Figures go to stdout, in words or with --json as one object; what they are not, and progress, go to stderr. */
+import { resolve } from 'node:path'
 import { evaluateAlpaca, evaluateComparisons, evaluateScores, type Evaluated } from '../backend/evaluations/evaluate-files.ts'
+import { readCalibrations, toRow } from '../backend/evaluations/calibrations.ts'
+import { estimateJudging, nameOf, runEvaluation } from '../backend/evaluations/run-evaluation.ts'
+import { insertEvaluation, requireEvaluation } from '../backend/storage/judged-evaluations.ts'
+import { openWorkspace } from '../backend/storage/open.ts'
 import { badgeOf } from '../core/evals/badge.ts'
 import { UsageError } from '../shared/errors.ts'
-import type { AlpacaOptions, WildBenchOptions } from './eval-verbs.ts'
+import { type AlpacaFigures, type EvaluationFiles, evaluationInput, type EvaluationInput, type JudgeBadge, type JudgeEstimate, type WildBenchReward, type WildBenchScore } from '../shared/evaluation.ts'
+import type { AlpacaOptions, JudgeOptions, WildBenchOptions } from './eval-verbs.ts'
+import { interruption } from './interruption.ts'
 
-export async function runAlpacaEval({ json, ...files }: AlpacaOptions): Promise<void> {
-  const evaluated = await evaluateAlpaca(files)
-  const { figures } = evaluated
-  show(evaluated, json, [
-    `win rate ${percent(figures.win_rate)} ± ${percent(figures.standard_error)} (standard error), discrete ${percent(figures.discrete_win_rate)}, n = ${figures.n_total}`,
-    `length-controlled ${percent(figures.length_controlled_winrate)}, average length ${figures.avg_length}`,
-  ])
+export async function runAlpacaEval(options: AlpacaOptions): Promise<void> {
+  const { annotations, outputs, baseline, difficulty, gamed, instructions, match, c } = options
+  const input = makeInput(options, { benchmark: 'alpacaeval', files: { annotations, outputs, baseline, difficulty, gamed, instructions }, match, ...(c === undefined ? {} : { c }) }, options.swap)
+  if (input.judge !== null) return askJudge(options, input)
+  if (annotations === undefined) throw new UsageError("eval alpacaeval: expected --annotations, the judge's file, or --judge-url to ask a judge")
+  showFiles(await evaluateAlpaca({ ...input.files, annotations, match, ...(c === undefined ? {} : { c }) }), options)
 }
 
-export async function runWildBench({ json, scores, pairwise, reference, tags, k }: WildBenchOptions): Promise<void> {
-  if ((scores === undefined) === (pairwise === undefined)) throw new UsageError('eval wildbench: expected either --scores or --pairwise')
+export async function runWildBench(options: WildBenchOptions): Promise<void> {
+  const { scores, pairwise, tasks, outputs, baseline, reference, tags, k } = options
+  const rewards = pairwise !== undefined || baseline !== undefined
+  const input = makeInput(options, { benchmark: rewards ? 'wb-reward' : 'wb-score', files: { scores, pairwise, tasks, outputs, baseline, tags }, k, ...(reference === undefined ? {} : { reference }) })
+  if (rewards && reference === undefined) throw new UsageError('eval wildbench: expected --reference, the name of the reference model')
+  if (input.judge !== null) return askJudge(options, input)
+  if ((scores === undefined) === (pairwise === undefined)) throw new UsageError('eval wildbench: expected either --scores or --pairwise, or --judge-url to ask a judge')
   const withTags = tags === undefined ? {} : { tags }
-  if (scores !== undefined) {
-    const evaluated = await evaluateScores({ scores, ...withTags })
-    const { figures } = evaluated
-    return show(evaluated, json, [`WB-Score ${figures.wb_score.toFixed(2)} (mean score ${figures.score.toFixed(3)}), n = ${figures.total}, average length ${figures.avg_len?.toFixed(0) ?? 'not defined'}`, ...perTask(figures.task_categorized_scores, figures.task_macro_score)])
-  }
-  if (reference === undefined) throw new UsageError('eval wildbench --pairwise: expected --reference, the name of the reference model')
-  const evaluated = await evaluateComparisons({ pairwise: pairwise!, reference, k, ...withTags })
-  const { figures } = evaluated
-  show(evaluated, json, [`WB-Reward ${figures.reward.toFixed(4)} against ${reference} at K = ${k}, n = ${figures.total} (${figures.win_much} much better, ${figures.win} better, ${figures.tie} ties, ${figures.lose} worse, ${figures.lose_much} much worse)`, ...perTask(figures.task_categorized_rewards, figures.task_macro_reward)])
+  if (scores !== undefined) showFiles(await evaluateScores({ scores, ...withTags }), options)
+  else showFiles(await evaluateComparisons({ pairwise: pairwise!, reference: reference!, k, ...withTags }), options)
 }
 
-function show(evaluated: Evaluated<object>, json: true | undefined, words: string[]): void {
-  const badge = badgeOf(evaluated, null)
-  for (const notice of evaluated.notices) console.error(`drift: ${notice}`)
-  if (json) console.log(JSON.stringify({ ...evaluated.figures, model: evaluated.model, judge: evaluated.judge, badge }))
-  else for (const line of [`${evaluated.model}, judged by ${evaluated.judge ?? 'an unnamed judge'} (${badge})`, ...words]) console.log(line)
+type Given = Omit<Partial<EvaluationInput>, 'files' | 'judge'> & { files: { [Role in keyof EvaluationFiles]: string | undefined } }
+
+function makeInput({ judgeUrl, judgeModel, concurrency }: JudgeOptions, { files, ...rest }: Given, swap: true | undefined = undefined): EvaluationInput {
+  if ((judgeUrl === undefined) !== (judgeModel === undefined)) throw new UsageError('eval: expected --judge-url and --judge-model together')
+  const judge = judgeUrl === undefined ? null : { url: judgeUrl, model: judgeModel, swap: swap ?? false, concurrency }
+  const given = Object.entries(files).filter(([, file]) => file !== undefined)
+  return evaluationInput.parse({ ...rest, files: Object.fromEntries(given.map(([role, file]) => [role, resolve(file!)])), judge })
+}
+
+/** Tells what it will take, asks, keeps everything in the workspace, and shows the figures. */
+async function askJudge(options: JudgeOptions, input: EvaluationInput): Promise<void> {
+  if (options.workspace === undefined) throw new UsageError("eval: expected --workspace, where the judge's replies are kept so that nothing is asked twice")
+  const workspace = openWorkspace(options.workspace)
+  try {
+    const estimate = await estimateJudging(workspace, input)
+    if (options.estimate) {
+      if (options.json) console.log(JSON.stringify({ ...estimate, cost: costOf(estimate, options.price) }))
+      else console.log(inWords(estimate, options.price))
+      return
+    }
+    console.error(`drift: ${inWords(estimate, options.price)}`)
+    const id = insertEvaluation(workspace.db, input, nameOf(input), new Date().toISOString())
+    let told = 0
+    await runEvaluation(workspace, id, {
+      signal: interruption(),
+      onProgress: ({ done, total, stage }) => {
+        const tenth = Math.floor((10 * done) / total)
+        if (tenth > told) console.error(`drift: ${stage} ${done}/${total}`)
+        told = tenth
+      },
+    })
+    const row = toRow(requireEvaluation(workspace.db, id), readCalibrations(workspace.db))
+    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path })
+  } finally {
+    workspace.close()
+  }
+}
+
+const costOf = ({ promptTokens, completionTokens }: JudgeEstimate, price: JudgeOptions['price']): number | null => (price === undefined ? null : (promptTokens * price.prompt + completionTokens * price.completion) / 1e6)
+
+function inWords(estimate: JudgeEstimate, price: JudgeOptions['price']): string {
+  const { calls, cached, promptTokens, completionTokens, seconds } = estimate
+  const cost = costOf(estimate, price)
+  const time = seconds === null ? 'time unknown before the first replies' : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}`
+  return `${calls} calls (${cached} replies are here already), about ${promptTokens} prompt tokens and at most ${completionTokens} completion tokens${cost === null ? '' : `, at most about ${cost.toFixed(2)}`}, ${time}`
+}
+
+type Shown = { model: string; judge: string | null; badge: JudgeBadge; figures: AlpacaFigures | WildBenchScore | WildBenchReward; notices: readonly string[] }
+
+/** Without a workspace no calibration is known. */
+const showFiles = (evaluated: Evaluated<Shown['figures']>, options: JudgeOptions): void => show({ ...evaluated, badge: badgeOf(evaluated, null) }, options)
+
+function show(evaluated: Shown, { json }: JudgeOptions, kept: object = {}): void {
+  const { figures, model, judge, badge, notices } = evaluated
+  for (const notice of notices) console.error(`drift: ${notice}`)
+  if (json) console.log(JSON.stringify({ ...figures, model, judge, badge, ...kept }))
+  else for (const line of [`${model}, judged by ${judge ?? 'an unnamed judge'} (${badge})`, ...describe(figures)]) console.log(line)
+}
+
+function describe(figures: Shown['figures']): string[] {
+  if ('win_rate' in figures) {
+    return [
+      `win rate ${percent(figures.win_rate)} ± ${percent(figures.standard_error)} (standard error), discrete ${percent(figures.discrete_win_rate)}, n = ${figures.n_total}`,
+      `length-controlled ${percent(figures.length_controlled_winrate)}, average length ${figures.avg_length}`,
+    ]
+  }
+  if ('wb_score' in figures) return [`WB-Score ${figures.wb_score.toFixed(2)} (mean score ${figures.score.toFixed(3)}), n = ${figures.total}, average length ${figures.avg_len?.toFixed(0) ?? 'not defined'}`, ...perTask(figures.task_categorized_scores, figures.task_macro_score)]
+  return [`WB-Reward ${figures.reward.toFixed(4)}, n = ${figures.total} (${figures.win_much} much better, ${figures.win} better, ${figures.tie} ties, ${figures.lose} worse, ${figures.lose_much} much worse)`, ...perTask(figures.task_categorized_rewards, figures.task_macro_reward)]
 }
 
 const percent = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(2))

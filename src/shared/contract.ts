@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgeEstimate } from './evaluation.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
@@ -74,6 +75,19 @@ export const calls = {
 
   'demo.start': call<{ jobId: string }>()({ quick: z.boolean().default(true), seed: z.int().default(1), seeds: z.int().positive().optional() }),
   'demo.estimate': call<{ quickMinutes: number; fullMinutes: number }>()({}),
+
+  /** Judged evaluations, newest first, and what is known of their judges; `key` tells whether the host has a judge's key. */
+  'evaluations.list': call<{ rows: EvaluationRow[]; calibrations: CalibrationRow[]; key: boolean }>()({}),
+  /** Makes one from a judge's files, or by asking a judge. */
+  'evaluations.start': call<{ id: string; jobId: string }>()({ evaluation: evaluationInput }),
+  /** Goes on with a stopped one: replies that came are not asked for again. */
+  'evaluations.resume': call<{ jobId: string }>()({ id: z.string() }),
+  /** What asking the judge will take. */
+  'evaluations.estimate': call<JudgeEstimate>()({ evaluation: evaluationInput }),
+  /** Hides one, or takes that back. */
+  'evaluations.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
+  /** The others minus the first, on the prompts they share. */
+  'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),

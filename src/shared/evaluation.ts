@@ -1,4 +1,5 @@
 /** The shapes of judged evaluations: computed in core/evals, stored, shown by the evaluate page, printed by `drift eval`. */
+import { z } from 'zod'
 import type { Interval } from './types.ts'
 
 /**
@@ -74,4 +75,84 @@ export type JudgeCalibration = {
   rankCorrelation: number | null
   /** Mean of this judge minus the published one, in the benchmark's points. */
   shift: Interval
+}
+
+export const BENCHMARKS = ['alpacaeval', 'wb-score', 'wb-reward'] as const
+export type Benchmark = (typeof BENCHMARKS)[number]
+
+const path = z.string().min(1)
+/**
+ * An evaluation to be made: from files that a judge left, or with `judge` by asking one. What the judge sees:
+ * AlpacaEval: outputs and baseline, or the answers in published annotations, judged anew (a calibration).
+ * WildBench: outputs on tasks (the data set's rows), for rewards also those of the reference.
+ */
+export const evaluationInput = z.object({
+  benchmark: z.enum(BENCHMARKS),
+  /** By role; relative to the workspace. */
+  files: z.object({ annotations: path, outputs: path, baseline: path, difficulty: path, gamed: path, instructions: path, scores: path, pairwise: path, tags: path, tasks: path }).partial(),
+  match: z.enum(['instruction', 'position']).default('instruction'),
+  c: z.number().positive().optional(),
+  /** Name contained in the id of WB-Reward's reference model. */
+  reference: z.string().min(1).optional(),
+  /** Length margin of WB-Reward in characters; -1 switches it off. */
+  k: z.int().min(-1).default(500),
+  judge: z
+    .object({
+      url: z.string().min(1),
+      model: z.string().min(1),
+      /** AlpacaEval: both orders, averaged. The published judge saw one. */
+      swap: z.boolean().default(false),
+      concurrency: z.int().min(1).max(64).default(4),
+    })
+    .nullable()
+    .default(null),
+})
+export type EvaluationInput = z.output<typeof evaluationInput>
+export type EvaluationFiles = EvaluationInput['files']
+export type JudgeSettings = NonNullable<EvaluationInput['judge']>
+
+/** What asking a judge will take. Tokens are characters / 4; replies count at their limit. */
+export type JudgeEstimate = {
+  answers: number
+  calls: number
+  /** Replies that are already here. */
+  cached: number
+  promptTokens: number
+  completionTokens: number
+  /** From the replies this judge has given in this workspace; null where there are none. */
+  seconds: number | null
+}
+
+/** 95 % intervals over instructions or tasks: bootstrap, for the length-controlled rate with the fit repeated. */
+export type EvaluationIntervals = { win_rate?: Interval; length_controlled_winrate?: Interval | null; wb_score?: Interval; task_macro_score?: Interval | null; reward?: Interval; task_macro_reward?: Interval | null }
+
+export type EvaluationRow = {
+  id: string
+  model: string
+  judge: string | null
+  /** Where the judge was asked; null where its files came from elsewhere. */
+  judgeUrl: string | null
+  reference: string | null
+  badge: JudgeBadge
+  status: 'running' | 'done' | 'failed' | 'cancelled' | 'interrupted'
+  input: EvaluationInput
+  files: { role: string; path: string; sha256: string }[]
+  intervals: EvaluationIntervals | null
+  notices: string[]
+  error: string | null
+  createdAt: string
+} & ({ benchmark: 'alpacaeval'; figures: AlpacaFigures | null } | { benchmark: 'wb-score'; figures: WildBenchScore | null } | { benchmark: 'wb-reward'; figures: WildBenchReward | null })
+
+export type CalibrationRow = JudgeCalibration & { benchmark: Benchmark; judge: string; judgeUrl: string | null; models: string[] }
+
+/** `id` minus the first of the compared evaluations, on the prompts they share. */
+export type EvaluationDifference = {
+  id: string
+  shared: number
+  difference: Interval
+  /** Two-sided sign-flip permutation test, and the same adjusted by Holm over the compared evaluations. */
+  permutationP: number
+  adjustedP: number
+  /** McNemar's exact test on who wins (AlpacaEval alone). */
+  mcnemarP: number | null
 }

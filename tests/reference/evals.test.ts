@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { evaluateAlpaca, evaluateComparisons, evaluateScores } from '../../src/backend/evaluations/evaluate-files.ts'
 import { isSwitched, pythonRandom } from '../../src/backend/judge/presentation-order.ts'
+import { preferenceFromLogprobs } from '../../src/core/evals/judge-replies.ts'
 import { type GamedRow, lengthControlledWinRate, type LengthRow } from '../../src/core/evals/length-controlled.ts'
 import { mcnemarTest, signFlipTest, spearman } from '../../src/core/paired-tests.ts'
 import { makeRng } from '../../src/core/rng.ts'
@@ -114,6 +115,17 @@ describe.skipIf(!existsSync(set))('published figures', () => {
     const order = readFileSync(join(a, 'presentation_order.csv'), 'utf8').trim().split('\n').slice(1).map((line) => line.split(',')[1] === '1')
     const { items } = await evaluateAlpaca({ annotations: filesOf('gemma-7b-it').annotations, match: 'instruction' })
     expect(items.map(({ key }) => isSwitched(key))).toEqual(order)
+  })
+
+  it('judge preferences follow from the published log-probabilities', () => {
+    type Case = { is_switched: boolean | null; top_logprobs: { token: string; logprob: number }[] | null; preference: number | null }
+    const cases = (JSON.parse(readFileSync(join(a, 'judge_cases.json'), 'utf8')) as Case[]).filter(({ top_logprobs }) => top_logprobs !== null)
+    expect(cases.length).toBeGreaterThan(10)
+    for (const { top_logprobs, is_switched, preference } of cases) {
+      const own = preferenceFromLogprobs(top_logprobs!, is_switched!)
+      if (preference === null) expect(own).toBeNull()
+      else expect(own).toBeCloseTo(preference, 9)
+    }
   })
 
   it.each(Object.entries(expected?.wildbench.models ?? {}))('WildBench %s', async (_, { upstream, published }) => {

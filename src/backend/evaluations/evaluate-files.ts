@@ -7,7 +7,8 @@ import { isDiscrete, OFFICIAL_BASELINE, OFFICIAL_JUDGE, winProbability } from '.
 import type { LengthRow, GamedRow } from '../../core/evals/length-controlled.ts'
 import { codePoints } from '../../core/evals/text-length.ts'
 import { judgeNotice, judgeOfPath, readComparisons, readScores, readTags } from '../../core/evals/wildbench-files.ts'
-import { groupsOfTags, OFFICIAL_REWARD_JUDGE, OFFICIAL_SCORE_JUDGE, pairwiseLabel, REWARD_OF, type TaskGroups, wildBenchReward, wildBenchScore } from '../../core/evals/wildbench.ts'
+import type { TaskValue } from '../../core/evals/intervals.ts'
+import { groupsOfTags, isKept, OFFICIAL_REWARD_JUDGE, OFFICIAL_SCORE_JUDGE, pairwiseLabel, REWARD_OF, type TaskGroups, wildBenchReward, wildBenchScore } from '../../core/evals/wildbench.ts'
 import type { AlpacaFigures, JudgedItem, WildBenchReward, WildBenchScore } from '../../shared/evaluation.ts'
 import { readTable } from './read-table.ts'
 
@@ -27,7 +28,7 @@ export type Evaluated<Figures> = {
   notices: string[]
 }
 
-/** `fitRows` are what the length-controlled figure was fitted on, for its interval. */
+/** `lengthRows` and `gamed` are what the length-controlled figure was fitted on, for its interval. */
 export async function evaluateAlpaca(files: AlpacaFiles): Promise<Evaluated<AlpacaFigures> & { lengthRows: LengthRow[] | null; gamed: GamedRow[] }> {
   const { annotations, notices } = readAnnotations(await readTable(files.annotations), files.annotations)
   const outputs = files.outputs === undefined ? null : readModelOutputs(await readTable(files.outputs), files.outputs)
@@ -51,27 +52,27 @@ export async function evaluateAlpaca(files: AlpacaFiles): Promise<Evaluated<Alpa
   }
 }
 
-export async function evaluateScores(files: { scores: string; tags?: string; judge?: string }): Promise<Evaluated<WildBenchScore> & { groups: TaskGroups | null }> {
-  const { tasks, models, notices } = readScores(await readTable(files.scores), files.scores)
+export async function evaluateScores(files: { scores: string; tags?: string }): Promise<Evaluated<WildBenchScore> & { taskValues: TaskValue[] | null }> {
+  const { tasks, models, judge: named, notices } = readScores(await readTable(files.scores), files.scores)
   const { groups, notices: tagNotices } = await readGroups(files.tags, tasks.map((task) => task.sessionId))
-  const judge = files.judge ?? judgeOfPath(resolve(files.scores))
+  const judge = named ?? judgeOfPath(resolve(files.scores))
   return {
     model: models[0] ?? basename(files.scores).replace(/\.json(l)?(\.gz)?$/, ''),
     judge,
     reference: null,
-    official: judge === OFFICIAL_SCORE_JUDGE,
+    official: named === null && judge === OFFICIAL_SCORE_JUDGE,
     discrete: false,
     figures: wildBenchScore(tasks, groups),
     items: tasks.map(({ sessionId, score, output }) => ({ key: sessionId, answers: hashOf(sessionId, output), value: score, length: codePoints(output), referenceLength: null })),
-    groups,
+    taskValues: groups && tasks.filter(isKept).map(({ sessionId, score }) => ({ value: (score - 5) * 2, groups: [...(groups.get(sessionId) ?? [])] })),
     notices: [...notices, ...judgeNotice(judge), ...tagNotices],
   }
 }
 
-export async function evaluateComparisons(files: { pairwise: string; reference: string; tags?: string; k: number; judge?: string }): Promise<Evaluated<WildBenchReward> & { groups: TaskGroups | null }> {
-  const { tasks, model, notices } = readComparisons(await readTable(files.pairwise), files.reference, files.pairwise)
+export async function evaluateComparisons(files: { pairwise: string; reference: string; tags?: string; k: number }): Promise<Evaluated<WildBenchReward> & { taskValues: TaskValue[] | null }> {
+  const { tasks, model, judge: named, notices } = readComparisons(await readTable(files.pairwise), files.reference, files.pairwise)
   const { groups, notices: tagNotices } = await readGroups(files.tags, tasks.map((task) => task.sessionId))
-  const judge = files.judge ?? judgeOfPath(resolve(files.pairwise))
+  const judge = named ?? judgeOfPath(resolve(files.pairwise))
   const items = tasks.map((task): JudgedItem => {
     const label = pairwiseLabel(task, files.k)
     return { key: task.sessionId, answers: hashOf(task.sessionId, task.referenceOutput, task.testOutput), value: label === null ? null : REWARD_OF[label], length: codePoints(task.testOutput), referenceLength: codePoints(task.referenceOutput) }
@@ -81,13 +82,21 @@ export async function evaluateComparisons(files: { pairwise: string; reference: 
     model,
     judge,
     reference: files.reference,
-    official: judge === OFFICIAL_REWARD_JUDGE,
+    official: named === null && judge === OFFICIAL_REWARD_JUDGE,
     discrete: false,
     figures: wildBenchReward(tasks, groups, files.k),
     items,
-    groups,
+    taskValues: groups && items.flatMap(({ key, value }) => (value === null ? [] : [{ value, groups: [...(groups.get(key) ?? [])] }])),
     notices: [...notices, ...judgeNotice(judge, OFFICIAL_REWARD_JUDGE), ...tagNotices, ...(left > 0 ? [`${left} comparisons with an empty or cut answer count in the total alone, as upstream does`] : [])],
   }
+}
+
+/** Throws where a file beside the judge's cannot be read: to be asked before a judge is. */
+export async function readSideFiles({ difficulty, gamed, instructions, tags }: { difficulty?: string | undefined; gamed?: string | undefined; instructions?: string | undefined; tags?: string | undefined }): Promise<void> {
+  if (difficulty !== undefined) readDifficulty(await readTable(difficulty), difficulty)
+  if (gamed !== undefined) readGamed(await readTable(gamed), gamed)
+  if (instructions !== undefined) readModelOutputs(await readTable(instructions), instructions)
+  if (tags !== undefined) readTags(await readTable(tags), tags)
 }
 
 async function readGroups(path: string | undefined, sessions: readonly string[]): Promise<{ groups: TaskGroups | null; notices: string[] }> {
@@ -103,7 +112,7 @@ async function readGroups(path: string | undefined, sessions: readonly string[])
 }
 
 /** The folder of `<model>/annotations.json` or `<model>/<judge>/annotations.json` is the model's name; the field may say something else. */
-function modelOfFolder(path: string, annotator: string): string | null {
+export function modelOfFolder(path: string, annotator: string): string | null {
   if (!/^annotations\.json(l)?(\.gz)?$/.test(basename(path))) return null
   let folder = dirname(resolve(path))
   while (basename(folder) === annotator) folder = dirname(folder)

@@ -4,7 +4,7 @@ import { describe, type Row } from '../import/format.ts'
 import { refuseDuplicates, textOf } from './alpaca-files.ts'
 import { type ComparedTask, OFFICIAL_SCORE_JUDGE, type ScoredTask, TASKS, type TaskTags } from './wildbench.ts'
 
-export function readScores(rows: readonly Row[], where: string): { tasks: ScoredTask[]; models: string[]; notices: string[] } {
+export function readScores(rows: readonly Row[], where: string): { tasks: ScoredTask[]; models: string[]; /** That the rows themselves name: one that was asked from here. */ judge: string | null; notices: string[] } {
   if (rows.length === 0) throw new UsageError(`scores ${where}: expected rows, got none`)
   const notices: string[] = []
   let unreadable = 0
@@ -26,13 +26,19 @@ export function readScores(rows: readonly Row[], where: string): { tasks: Scored
   if (unreadable > 0) notices.push(`${unreadable} of ${rows.length} rows hold no score from 1 to 10 and are left out`)
   if (tasks.length !== TASKS) notices.push(`${tasks.length} of ${TASKS} tasks are scored: the figures speak of those alone`)
   if (models.size > 1) notices.push(`model_test names ${models.size} models (${[...models].slice(0, 3).join(', ')}): the figures are an average over all of them`)
-  return { tasks, models: [...models], notices }
+  return { tasks, models: [...models], judge: judgeOfRows(rows, `scores ${where}`), notices }
 }
 
 /** A judge's score, 1 to 10, as it stands in its reply; null where it is none. */
 export function scoreOf(value: unknown): number | null {
   const score = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   return typeof score === 'number' && score >= 1 && score <= 10 ? score : null
+}
+
+function judgeOfRows(rows: readonly Row[], where: string): string | null {
+  const names = [...new Set(rows.map((row) => row['judge']))]
+  if (names.length > 1) throw new UsageError(`${where}: expected one judge, got ${names.map(describe).join(' and ')}. Split the file by judge`)
+  return typeof names[0] === 'string' ? names[0] : null
 }
 
 /** The judge a published folder names (`eval=gpt-4o-2024-05-13`); null where the path names none. */
@@ -46,7 +52,7 @@ export function judgeNotice(judge: string | null, official = OFFICIAL_SCORE_JUDG
 }
 
 /** Test and reference are told apart as upstream does: the reference's name is contained in its id. */
-export function readComparisons(rows: readonly Row[], reference: string, where: string): { tasks: ComparedTask[]; model: string; notices: string[] } {
+export function readComparisons(rows: readonly Row[], reference: string, where: string): { tasks: ComparedTask[]; model: string; judge: string | null; notices: string[] } {
   if (rows.length === 0) throw new UsageError(`comparisons ${where}: expected rows, got none`)
   const models = new Set<string>()
   const tasks = rows.map((row, i): ComparedTask => {
@@ -67,7 +73,7 @@ export function readComparisons(rows: readonly Row[], reference: string, where: 
   if (models.size > 1) throw new UsageError(`comparisons ${where}: expected one model beside the reference ${reference}, got ${[...models].slice(0, 3).join(', ')}. Split the file by model`)
   refuseDuplicates(tasks.map(({ sessionId }) => sessionId), `comparisons ${where}`)
   const notices = tasks.length === TASKS ? [] : [`${tasks.length} of ${TASKS} tasks are compared: the figures speak of those alone`]
-  return { tasks, model: [...models][0]!, notices }
+  return { tasks, model: [...models][0]!, judge: judgeOfRows(rows, `comparisons ${where}`), notices }
 }
 
 /** Rows of the dataset (config v2), or of any file with session_id or id, primary_tag and secondary_tags. */

@@ -55,12 +55,15 @@ export function groupsOfTags(tags: readonly TaskTags[]): { groups: TaskGroups; u
 
 export type ScoredTask = { sessionId: string; score: number; output: string }
 
+/** Empty and cut answers count in the score alone. */
+export const isKept = ({ output }: ScoredTask): boolean => output !== '' && !output.endsWith(TRUNCATION_MARK)
+
 const adjusted = (score: number): number => (score - 5) * 2
 
 /** Throws where there are no rows. `groups` null where no tags are known. */
 export function wildBenchScore(rows: readonly ScoredTask[], groups: TaskGroups | null): WildBenchScore {
   if (rows.length === 0) throw new Error('WB-Score: expected at least one scored task, got none')
-  const kept = rows.filter(({ output }) => output !== '' && !output.endsWith(TRUNCATION_MARK))
+  const kept = rows.filter(isKept)
   const score = mean(rows.map((row) => row.score))
   const categorized = groups && perGroup(kept, groups, (of) => adjusted(mean(of.map((row) => row.score))))
   return {
