@@ -45,6 +45,7 @@ export function alpacaFigures(inputs: AlpacaInputs): { figures: AlpacaFigures; l
   if (fit === null) return without('every answer differs from its baseline by the same length', lengthRows)
   if (isImplausible(rates.win_rate, fit.winRate)) notices.push(`length control moves the win rate from ${rates.win_rate.toFixed(1)} to ${fit.winRate.toFixed(1)}: more than is plausible, look at the lengths`)
   const { tanhLength, difficulty, bias } = fit.weights
+  if (difficulty === 0 && bias === 0) notices.push(`at C = ${fit.c.toPrecision(4)} the penalty leaves nothing of the model but its length: length_controlled_winrate is 50 for want of rows, not by the judge`)
   return { figures: { ...rates, avg_length: averageLength, length_controlled_winrate: fit.winRate, lc_c: fit.c, lc_weights: [tanhLength, difficulty, bias] }, lengthRows, notices }
 }
 
