@@ -46,6 +46,17 @@ test('bad files end with 2 and one line that names the place', { timeout: 60_000
   expect(ended[2]?.stderr).toMatch(/expected a file, found none at .*none\.json/)
 })
 
+test('a judge on published answers that the workspace has is calibrated by them', { timeout: 60_000 }, async () => {
+  const { url } = await aJudgeServer()
+  const rows = Array.from({ length: 110 }, (_, i) => annotation(i, { output_2: 'o'.repeat(1 + ((i * 7) % 200)), output_1: 'b'.repeat(100), preference: (i * 7) % 200 > 99 ? 1.8 : 1.1 }))
+  const annotations = aJsonlFile(rows, 'annotations.jsonl')
+  const workspace = join(aFolder(), 'w')
+  expect(JSON.parse((await drift('alpacaeval', '--annotations', annotations, '--workspace', workspace, '--json')).stdout)).toMatchObject({ badge: 'official', evaluation: expect.any(String) as string })
+  const judged = await drift('alpacaeval', '--annotations', annotations, '--judge-url', url, '--judge-model', 'judge-1', '--workspace', workspace, '--json')
+  expect(JSON.parse(judged.stdout)).toMatchObject({ badge: 'calibrated', judge: 'judge-1', calibration: { n: 110, agreement: { estimate: 1 } } })
+  expect(judged.stderr).toMatch(/agrees with the published judge on 100\.0 % of 110 answers/)
+})
+
 test('a judge: estimate, figures, a file in the published format, and nothing asked twice', { timeout: 60_000 }, async () => {
   const { url, requests } = await aJudgeServer()
   const answers = (generator: string, length: (i: number) => number) => Array.from({ length: 6 }, (_, i) => ({ instruction: `do ${i}`, output: 'x'.repeat(length(i)), generator }))

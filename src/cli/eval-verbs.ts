@@ -39,7 +39,7 @@ function judgeOptions(command: Command): Command {
   return command
     .option('--judge-url <url>', 'OpenAI-compatible endpoint, with its version: http://127.0.0.1:8000/v1; key from DRIFT_JUDGE_API_KEY')
     .option('--judge-model <name>', 'model that judges')
-    .option('--workspace <dir>', "where the evaluation and the judge's replies are kept (needed for a judge)")
+    .option('--workspace <dir>', "keeps the evaluation, and the judge's replies, there (needed for a judge)")
     .option('--concurrency <number>', 'questions asked at once', whole, 4)
     .option('--price <prompt,completion>', 'of a million tokens each, for the cost estimate', prices)
     .option('--estimate', 'tell calls, tokens, cost and time, and ask nothing')

@@ -14,7 +14,7 @@ import { interruption } from './interruption.ts'
 export async function runAlpacaEval(options: AlpacaOptions): Promise<void> {
   const { annotations, outputs, baseline, difficulty, gamed, instructions, match, c } = options
   const input = makeInput(options, { benchmark: 'alpacaeval', files: { annotations, outputs, baseline, difficulty, gamed, instructions }, match, ...(c === undefined ? {} : { c }) }, options.swap)
-  if (input.judge !== null) return askJudge(options, input)
+  if (input.judge !== null || options.workspace !== undefined) return evaluateInWorkspace(options, input)
   if (annotations === undefined) throw new UsageError("eval alpacaeval: expected --annotations, the judge's file, or --judge-url to ask a judge")
   showFiles(await evaluateAlpaca({ ...input.files, annotations, match, ...(c === undefined ? {} : { c }) }), options)
 }
@@ -24,7 +24,7 @@ export async function runWildBench(options: WildBenchOptions): Promise<void> {
   const rewards = pairwise !== undefined || baseline !== undefined
   const input = makeInput(options, { benchmark: rewards ? 'wb-reward' : 'wb-score', files: { scores, pairwise, tasks, outputs, baseline, tags }, k, ...(reference === undefined ? {} : { reference }) })
   if (rewards && reference === undefined) throw new UsageError('eval wildbench: expected --reference, the name of the reference model')
-  if (input.judge !== null) return askJudge(options, input)
+  if (input.judge !== null || options.workspace !== undefined) return evaluateInWorkspace(options, input)
   if ((scores === undefined) === (pairwise === undefined)) throw new UsageError('eval wildbench: expected either --scores or --pairwise, or --judge-url to ask a judge')
   const withTags = tags === undefined ? {} : { tags }
   if (scores !== undefined) showFiles(await evaluateScores({ scores, ...withTags }), options)
@@ -40,18 +40,20 @@ function makeInput({ judgeUrl, judgeModel, concurrency }: JudgeOptions, { files,
   return evaluationInput.parse({ ...rest, files: Object.fromEntries(given.map(([role, file]) => [role, resolve(file!)])), judge })
 }
 
-/** Tells what it will take, asks, keeps everything in the workspace, and shows the figures. */
-async function askJudge(options: JudgeOptions, input: EvaluationInput): Promise<void> {
+/** Tells what a judge will take and asks it where there is one, keeps everything in the workspace, and shows the figures. */
+async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput): Promise<void> {
   if (options.workspace === undefined) throw new UsageError("eval: expected --workspace, where the judge's replies are kept so that nothing is asked twice")
   const workspace = openWorkspace(options.workspace)
   try {
-    const estimate = await estimateJudging(workspace, input)
-    if (options.estimate) {
-      if (options.json) console.log(JSON.stringify({ ...estimate, cost: costOf(estimate, options.price) }))
-      else console.log(inWords(estimate, options.price))
-      return
+    if (input.judge !== null) {
+      const estimate = await estimateJudging(workspace, input)
+      if (options.estimate) {
+        if (options.json) console.log(JSON.stringify({ ...estimate, cost: costOf(estimate, options.price) }))
+        else console.log(inWords(estimate, options.price))
+        return
+      }
+      console.error(`drift: ${inWords(estimate, options.price)}`)
     }
-    console.error(`drift: ${inWords(estimate, options.price)}`)
     const id = insertEvaluation(workspace.db, input, nameOf(input), new Date().toISOString())
     let told = 0
     await runEvaluation(workspace, id, {
@@ -62,8 +64,11 @@ async function askJudge(options: JudgeOptions, input: EvaluationInput): Promise<
         told = tenth
       },
     })
-    const row = toRow(requireEvaluation(workspace.db, id), readCalibrations(workspace.db))
-    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path })
+    const calibrations = readCalibrations(workspace.db)
+    const row = toRow(requireEvaluation(workspace.db, id), calibrations)
+    const calibration = calibrations.find(({ benchmark, judge, judgeUrl }) => benchmark === row.benchmark && judge === row.judge && judgeUrl === row.judgeUrl)
+    if (calibration !== undefined) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
+    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path, ...(calibration === undefined ? {} : { calibration }) })
   } finally {
     workspace.close()
   }

@@ -51,6 +51,9 @@ export type WildBenchReward = {
   task_macro_reward: number | null
 }
 
+/** Ends the notice of an evaluation whose judge left questions unanswered. */
+export const RESUMABLE = 'resume asks those again'
+
 /** One judged answer. */
 export type JudgedItem = {
   /** Instruction or session id: what models are compared on. */

@@ -1,3 +1,4 @@
+import { isComparable } from '../../core/evals/badge.ts'
 import { differences } from '../../core/evals/calibration.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { dataJobs } from '../data-jobs.ts'
@@ -38,6 +39,8 @@ export function evaluationsApi(session: Session) {
       const [first, ...others] = ids.map((id) => requireEvaluation(db, id)) as [StoredEvaluation, ...StoredEvaluation[]]
       const other = others.find(({ benchmark }) => benchmark !== first.benchmark)
       if (other !== undefined) throw new BackendError('bad-input', `evaluations.differences: expected evaluations of one benchmark, got ${first.benchmark} (${first.id}) and ${other.benchmark} (${other.id})`)
+      const apart = others.find((row) => !isComparable(row, first))
+      if (apart !== undefined) throw new BackendError('bad-input', `evaluations.differences: expected evaluations against one reference under one length margin, got ${first.reference} at K = ${first.input.k} (${first.id}) and ${apart.reference} at K = ${apart.input.k} (${apart.id})`)
       return differences(first.benchmark, readValues(db, first.id), others.map(({ id }) => ({ id, values: readValues(db, id) })))
     },
   } satisfies Pick<Handlers, 'evaluations.list' | 'evaluations.start' | 'evaluations.resume' | 'evaluations.estimate' | 'evaluations.remove' | 'evaluations.differences'>

@@ -5,7 +5,7 @@ import { basename, join, resolve } from 'node:path'
 import { lengthControlledInterval, macroInterval, meanInterval, type TaskValue } from '../../core/evals/intervals.ts'
 import { makeRng } from '../../core/rng.ts'
 import { UsageError } from '../../shared/errors.ts'
-import type { EvaluationFiles, EvaluationInput, EvaluationIntervals, JudgeEstimate } from '../../shared/evaluation.ts'
+import { type EvaluationFiles, type EvaluationInput, type EvaluationIntervals, type JudgeEstimate, RESUMABLE } from '../../shared/evaluation.ts'
 import { toBackendError } from '../errors.ts'
 import { askAll, countKept } from '../judge/ask-all.ts'
 import { chatEndpoint } from '../judge/chat-endpoint.ts'
@@ -98,7 +98,7 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
     notices: [
       ...plan.notices,
       ...(model === judge.model ? [] : [`the endpoint answered as ${model} where ${judge.model} was asked for`]),
-      ...(failed > 0 ? [`the endpoint failed on ${failed} of ${completions.length} questions, which are left out (first: ${firstFailure}); resume asks those again`] : []),
+      ...(failed > 0 ? [`the endpoint failed on ${failed} of ${completions.length} questions, which are left out (first: ${firstFailure}); ${RESUMABLE}`] : []),
       ...notices,
     ],
     discrete,

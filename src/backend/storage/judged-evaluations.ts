@@ -93,7 +93,7 @@ export function readValues(db: ReadableDb, id: string): Map<string, number> {
 
 export type CalibrationPair = { benchmark: Benchmark; judge: string; judgeUrl: string | null; model: string; own: number; published: number }
 
-/** What other judges gave answers that an official evaluation of this workspace has too, in a fixed order. */
+/** What other judges gave answers that an official evaluation of this workspace has too (under the same length margin), in a fixed order. */
 export function readCalibrationPairs(db: ReadableDb): CalibrationPair[] {
   return db
     .prepare(
@@ -101,7 +101,7 @@ export function readCalibrationPairs(db: ReadableDb): CalibrationPair[] {
        FROM judged_evaluations AS official
        JOIN judged_items AS published ON published.evaluation_id = official.id
        JOIN judged_items AS item ON item.answers = published.answers
-       JOIN judged_evaluations AS own ON own.id = item.evaluation_id AND own.benchmark = official.benchmark
+       JOIN judged_evaluations AS own ON own.id = item.evaluation_id AND own.benchmark = official.benchmark AND own.input ->> 'k' = official.input ->> 'k'
        WHERE official.official = 1 AND own.official = 0 AND own.judge IS NOT NULL AND official.removed = 0 AND own.removed = 0
          AND item.value IS NOT NULL AND published.value IS NOT NULL
        GROUP BY own.judge, own.judge_url, item.answers

@@ -67,10 +67,10 @@ export function taskFigures(row: EvaluationRow): Record<string, number> | null {
   return figures ? Object.fromEntries(Object.entries(figures).map(([group, figure]) => [group, scale * figure])) : null
 }
 
-/** Two evaluations of one model are told apart by judge. */
+/** Two evaluations of one model are told apart by judge, rewards also by what they are against. */
 export function labelsOf(rows: readonly EvaluationRow[]): Map<string, string> {
   const twice = (row: EvaluationRow): boolean => rows.filter(({ model }) => model === row.model).length > 1
-  return new Map(rows.map((row) => [row.id, twice(row) ? `${row.model}, ${row.judge ?? 'unnamed judge'}` : row.model]))
+  return new Map(rows.map((row) => [row.id, twice(row) ? [row.model, ...(row.benchmark === 'wb-reward' ? [`against ${row.reference}`] : []), row.judge ?? 'unnamed judge'].join(', ') : row.model]))
 }
 
 function times(interval: Interval | null | undefined, factor: number): Interval | null {
