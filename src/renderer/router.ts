@@ -31,6 +31,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },
   { path: '/compare', component: page('compare/ComparePage'), meta: { title: 'Compare' } },
   { path: '/evaluate', component: page('evaluate/EvaluatePage'), meta: { title: 'Evaluate' } },
+  { path: '/evaluate/duels', component: page('evaluate/DuelPage'), meta: { title: 'Evaluate' } },
   { path: '/settings', component: page('settings/SettingsPage'), meta: { title: 'Settings' } },
   { path: '/:rest(.*)*', component: () => import('./components/NoPage.vue'), meta: { title: 'Not found' } },
 ]

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgeEstimate } from './evaluation.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
@@ -88,6 +89,18 @@ export const calls = {
   'evaluations.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
   /** The others minus the first, on the prompts they share. */
   'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
+
+  'duels.list': call<DuelRow[]>()({}),
+  /** Pairs what two files of model outputs answer differently, in a seeded order with seeded sides. */
+  'duels.start': call<{ id: string }>()({ a: z.string().min(1), b: z.string().min(1), seed: z.int().default(1) }),
+  /** The next pair that is not decided, without names. */
+  'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
+  /** With null the decision is taken back. */
+  'duels.decide': call<{ id: string }>()({ id: z.string(), index: z.int().min(0), winner: z.enum(['left', 'right', 'tie']).nullable(), reasons: z.array(z.string()).default([]) }),
+  /** Null where nothing is decided. */
+  'duels.result': call<{ result: DuelResult | null }>()({ id: z.string() }),
+  /** What lost, as a feedback dataset. */
+  'duels.dataset': call<Dataset>()({ id: z.string(), name: z.string().min(1) }),
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),

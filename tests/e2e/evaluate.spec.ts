@@ -135,6 +135,37 @@ describe('the evaluate page', () => {
     expect(await accessibilityProblems(page)).toEqual([])
   })
 
+  it('lets one decide blind by key, reveals who was who, and makes a dataset of what lost', async () => {
+    await page.keyboard.press('d')
+    await page.waitForURL(/\/evaluate\/duels/)
+    await page.getByLabel('Answers of one model').fill(files.duel.ash)
+    await page.getByLabel('Answers of the other').fill(files.duel.oak)
+    await page.getByRole('button', { name: 'Start' }).click()
+    const left = page.getByRole('article', { name: 'Left answer' })
+    await left.waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+    await page.keyboard.press('w')
+    expect(await page.getByRole('button', { name: 'revision asked' }).getAttribute('aria-pressed')).toBe('true')
+    for (let n = 1; n <= 3; n++) {
+      // Ash wins wherever it stands.
+      await page.keyboard.press((await left.innerText()).includes('ash') ? '1' : '3')
+      if (n < 3) await page.getByText(`${n} of 3`).waitFor()
+      if (n === 1) {
+        await page.keyboard.press('u')
+        await page.getByText('0 of 3').waitFor()
+        await page.keyboard.press('w')
+        await page.keyboard.press((await left.innerText()).includes('ash') ? '1' : '3')
+        await page.getByText('1 of 3').waitFor()
+      }
+    }
+    await page.getByRole('heading', { name: 'ash against oak' }).waitFor()
+    await page.getByText(/ash wins\s*100\.0 %[^]*3 won, 0 lost, 0 ties[^]*not distinguishable/).waitFor()
+    await page.getByRole('button', { name: 'Make the dataset' }).click()
+    await page.getByRole('status').getByText('3 rows are in').waitFor()
+    await page.getByRole('link', { name: 'duel-1-losses' }).click()
+    await page.waitForURL(/\/datasets\?name=duel-1-losses/)
+  })
+
   it('survives a restart of the page, logs no error and asks nobody else', async () => {
     await go('/evaluate')
     await lineOf('longer-is-better').waitFor()

@@ -50,6 +50,7 @@ export function writeEvaluationFiles(folder: string) {
     scores,
     difficulty: write('instruction_difficulty.csv', ['index,instruction_difficulty', ...difficulty.map((value, i) => `${i},${value}`)].join('\n')),
     tags: write('tags.jsonl', sessions.map((session_id, i) => JSON.stringify({ session_id, primary_tag: TAGS[i % 5], secondary_tags: i % 3 === 0 ? [TAGS[(i + 1) % 5]] : [] })).join('\n')),
+    duel: Object.fromEntries((['ash', 'oak'] as const).map((generator) => [generator, write(`${generator}.json`, JSON.stringify([1, 2, 3].map((i) => ({ instruction: `Name a tree, ${i}`, output: `${generator} ${i}`, generator }))))])) as Record<'ash' | 'oak', string>,
     twice: write(join('twice', 'annotations.json'), JSON.stringify([0, 0].map(() => ({ instruction: 'same', output_1: 'a', output_2: 'b', generator_1: OFFICIAL_BASELINE, generator_2: 'twice', annotator: OFFICIAL_JUDGE, preference: 1.2 })))),
   }
 }

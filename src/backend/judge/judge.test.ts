@@ -39,8 +39,8 @@ describe('an endpoint', () => {
     expect(times[2]! - times[0]!).toBeGreaterThan(900)
   })
   it('tries lost connections, time-outs, overload and broken answers again, and gives up with the reason', async () => {
-    const { url, requests } = await aJudgeServer(({ number }) => [{ drop: true as const }, { status: 503 }, { text: '<html>busy</html>' }, { delayMs: 500 }, { reply: 'm' }][number])
-    expect(await endpointAt(url, { timeoutMs: 200 }).complete([])).toMatchObject({ text: 'm', attempts: 5 })
+    const { url, requests } = await aJudgeServer(({ number }) => [{ drop: true as const }, { status: 503 }, { text: '<html>busy</html>' }, { delayMs: 2500 }, { reply: 'm' }][number])
+    expect(await endpointAt(url, { timeoutMs: 1000 }).complete([])).toMatchObject({ text: 'm', attempts: 5 })
     expect(requests).toHaveLength(5)
     const broken = await aJudgeServer(() => ({ text: '{"choices":[]}' }))
     await expect(endpointAt(broken.url, { attempts: 2 }).complete([])).rejects.toThrow(/expected choices\[0\]\.message\.content, got \{"choices":\[\]\}/)

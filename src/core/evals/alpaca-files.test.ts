@@ -13,7 +13,7 @@ describe('win rates', () => {
     expect(winRates([2, 1, 0, 1.5, null, 2.5, 1.75])).toMatchObject({ n_total: 5, n_wins: 2, n_wins_base: 1, n_draws: 2, win_rate: expect.closeTo(55, 12) as number, discrete_win_rate: 60 })
   })
   it('are refused where nothing was judged', () => {
-    expect(() => winRates([null])).toThrow('expected at least one judged row, got none')
+    expect(() => winRates([null])).toThrow('expected at least one row with a preference from 1 to 2, got none')
   })
   it('are discrete where the judge only chose', () => {
     expect([isDiscrete([1, 2, 1.5, null]), isDiscrete([1, 2, 1.0001])]).toEqual([true, false])

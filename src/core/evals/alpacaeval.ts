@@ -1,4 +1,5 @@
 /** AlpacaEval 2 without length control: `metrics/winrate.py` and `helpers.py` of tatsu-lab/alpaca_eval at cd543a14. */
+import { UsageError } from '../../shared/errors.ts'
 import type { AlpacaFigures } from '../../shared/evaluation.ts'
 
 /** One judged instruction. `preference` as the judge's file has it: 1 the baseline wins, 2 the model wins, 1.5 (or old 0) a tie, null no result. */
@@ -29,7 +30,7 @@ export function winProbability(preference: number | null): number | null {
 export function winRates(preferences: readonly (number | null)[]): WinRates {
   const q = preferences.map(winProbability).filter((value) => value !== null)
   const n = q.length
-  if (n === 0) throw new Error('win rate: expected at least one judged row, got none')
+  if (n === 0) throw new UsageError('win rate: expected at least one row with a preference from 1 to 2, got none')
   const mean = sum(q) / n
   const variance = q.reduce((total, value) => total + (value - mean) ** 2, 0) / (n - 1)
   const wins = q.filter((value) => value > 0.5).length

@@ -60,9 +60,8 @@ export const isKept = ({ output }: ScoredTask): boolean => output !== '' && !out
 
 const adjusted = (score: number): number => (score - 5) * 2
 
-/** Throws where there are no rows. `groups` null where no tags are known. */
+/** Of at least one row. `groups` null where no tags are known. */
 export function wildBenchScore(rows: readonly ScoredTask[], groups: TaskGroups | null): WildBenchScore {
-  if (rows.length === 0) throw new Error('WB-Score: expected at least one scored task, got none')
   const kept = rows.filter(isKept)
   const score = mean(rows.map((row) => row.score))
   const categorized = groups && perGroup(kept, groups, (of) => adjusted(mean(of.map((row) => row.score))))
@@ -95,9 +94,8 @@ export function pairwiseLabel({ winner, extent, testOutput, referenceOutput }: C
   return much ? 'lose_much' : k >= 0 && -longer > k ? 'tie' : 'lose'
 }
 
-/** Throws where there are no rows. */
+/** Of at least one row. */
 export function wildBenchReward(rows: readonly ComparedTask[], groups: TaskGroups | null, k: number): WildBenchReward {
-  if (rows.length === 0) throw new Error('WB-Reward: expected at least one comparison, got none')
   const kept = rows.flatMap((row) => {
     const label = pairwiseLabel(row, k)
     return label === null ? [] : [{ ...row, label }]

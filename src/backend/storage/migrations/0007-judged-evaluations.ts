@@ -1,6 +1,6 @@
 import type { WritableDb } from '../open.ts'
 
-/** Judged evaluations with what each answer got, and every reply of a judge. */
+/** Judged evaluations with what each answer got, every reply of a judge, and blind duels. */
 export function judgedEvaluations(db: WritableDb): void {
   db.exec(`
     CREATE TABLE judged_evaluations (
@@ -50,5 +50,27 @@ export function judgedEvaluations(db: WritableDb): void {
       created_at TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX judge_replies_of_model ON judge_replies(url, model);
+
+    CREATE TABLE duels (
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      name_a TEXT NOT NULL,
+      name_b TEXT NOT NULL,
+      seed INTEGER NOT NULL, -- of order and sides
+      files TEXT NOT NULL, -- JSON list of {path, sha256}
+      created_at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE duel_pairs (
+      duel_id TEXT NOT NULL REFERENCES duels(id) ON DELETE CASCADE,
+      idx INTEGER NOT NULL, -- in the order they are shown
+      prompt TEXT NOT NULL,
+      answer_a TEXT NOT NULL,
+      answer_b TEXT NOT NULL,
+      a_is_left INTEGER NOT NULL,
+      winner TEXT CHECK (winner IN ('a', 'b', 'tie')), -- null: open
+      reasons TEXT NOT NULL DEFAULT '[]', -- JSON list, against the loser
+      PRIMARY KEY (duel_id, idx)
+    ) STRICT, WITHOUT ROWID;
   `)
 }
