@@ -1,7 +1,7 @@
 /** What the eval verbs do. Figures go to stdout, in words or with --json as one object; what they are not, and progress, go to stderr. */
 import { resolve } from 'node:path'
 import { evaluateAlpaca, evaluateComparisons, evaluateScores, type Evaluated } from '../backend/evaluations/evaluate-files.ts'
-import { readCalibrations, toRow } from '../backend/evaluations/calibrations.ts'
+import { calibrationOf, readCalibrations, toRow } from '../backend/evaluations/calibrations.ts'
 import { estimateJudging, nameOf, runEvaluation } from '../backend/evaluations/run-evaluation.ts'
 import { insertEvaluation, requireEvaluation } from '../backend/storage/judged-evaluations.ts'
 import { openWorkspace } from '../backend/storage/open.ts'
@@ -66,9 +66,9 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
     })
     const calibrations = readCalibrations(workspace.db)
     const row = toRow(requireEvaluation(workspace.db, id), calibrations)
-    const calibration = calibrations.find(({ benchmark, judge, judgeUrl }) => benchmark === row.benchmark && judge === row.judge && judgeUrl === row.judgeUrl)
-    if (calibration !== undefined) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
-    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path, ...(calibration === undefined ? {} : { calibration }) })
+    const calibration = calibrationOf(row, calibrations)
+    if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
+    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path, ...(calibration === null ? {} : { calibration }) })
   } finally {
     workspace.close()
   }

@@ -112,7 +112,6 @@ export const evaluationInput = z.object({
 })
 export type EvaluationInput = z.output<typeof evaluationInput>
 export type EvaluationFiles = EvaluationInput['files']
-export type JudgeSettings = NonNullable<EvaluationInput['judge']>
 
 /** What asking a judge will take. Tokens are characters / 4; replies count at their limit. */
 export type JudgeEstimate = {

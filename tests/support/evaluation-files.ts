@@ -10,7 +10,7 @@ const TAGS = ['Creative Writing', 'Planning', 'Math', 'Advice seeking', 'Coding 
 
 /** `skill` moves the model's win probability, `length` is its mean length against the baseline's. */
 type Model = { name: string; skill: number; length: number }
-export const ALPACA_MODELS: Model[] = [
+const ALPACA_MODELS: Model[] = [
   { name: 'aster-7b', skill: 0.9, length: 1 },
   { name: 'birch-7b-verbose', skill: 0.2, length: 1.8 },
   { name: 'cedar-3b', skill: -1.6, length: 0.9 },

@@ -17,6 +17,10 @@ export function readCalibrations(db: ReadableDb): CalibrationRow[] {
 
 /** A stored evaluation as it is shown, with its badge. */
 export function toRow({ official, discrete, ...stored }: StoredEvaluation, calibrations: readonly CalibrationRow[]): EvaluationRow {
-  const calibration = calibrations.find(({ benchmark, judge, judgeUrl }) => benchmark === stored.benchmark && judge === stored.judge && judgeUrl === stored.judgeUrl) ?? null
-  return { ...stored, badge: badgeOf({ official, discrete }, calibration) } as EvaluationRow
+  return { ...stored, badge: badgeOf({ official, discrete }, calibrationOf(stored, calibrations)) } as EvaluationRow
+}
+
+/** The calibration of an evaluation's judge; null where it has none. */
+export function calibrationOf({ benchmark, judge, judgeUrl }: Pick<StoredEvaluation, 'benchmark' | 'judge' | 'judgeUrl'>, calibrations: readonly CalibrationRow[]): CalibrationRow | null {
+  return calibrations.find((row) => row.benchmark === benchmark && row.judge === judge && row.judgeUrl === judgeUrl) ?? null
 }

@@ -13,7 +13,7 @@ export type AlpacaAnnotation = {
   preference: number | null
 }
 
-export type WinRates = Pick<AlpacaFigures, 'n_total' | 'n_wins' | 'n_wins_base' | 'n_draws' | 'win_rate' | 'standard_error' | 'discrete_win_rate'>
+type WinRates = Pick<AlpacaFigures, 'n_total' | 'n_wins' | 'n_wins_base' | 'n_draws' | 'win_rate' | 'standard_error' | 'discrete_win_rate'>
 
 export const OFFICIAL_JUDGE = 'weighted_alpaca_eval_gpt4_turbo'
 export const OFFICIAL_BASELINE = 'gpt4_1106_preview'

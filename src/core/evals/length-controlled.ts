@@ -23,7 +23,7 @@ export type LengthControlled = {
   crossValidation: { c: number; score: number }[] | null
 }
 
-export const STRENGTHS: readonly number[] = Array.from({ length: 10 }, (_, j) => 10 ** (-4 + (8 * j) / 9))
+const STRENGTHS: readonly number[] = Array.from({ length: 10 }, (_, j) => 10 ** (-4 + (8 * j) / 9))
 const FOLDS = 5
 const GAMED_WEIGHT = 0.1
 const WIDTH = 3

@@ -9,15 +9,15 @@ import { whiskers } from './whiskers.ts'
 
 export type EvaluationDot = { label: string; value: Interval; other: number | null; n: string; selected: boolean }
 
-export function evaluationDots(options: { measure: string; other: string | null; rows: readonly EvaluationDot[]; theme: ChartTheme; zero?: boolean }): Chart {
-  const { measure, other, rows, theme, zero = false } = options
+export function evaluationDots(options: { measure: string; other: string | null; rows: readonly EvaluationDot[]; theme: ChartTheme }): Chart {
+  const { measure, other, rows, theme } = options
   const color = ({ selected }: EvaluationDot): string => (selected ? theme.accent : theme.muted)
   const short = (text: string): string => (text.length > 34 ? `${text.slice(0, 33)}…` : text)
   const pairs = other === null ? [] : rows.flatMap((row, i) => (row.other === null ? [] : [{ row, i, other: row.other }]))
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: { left: Math.max(...rows.map(({ label }) => short(label).length), 6) * 6.6 + 16, right: 130, top: 4, bottom: 32 },
-    xAxis: { ...xAxis(theme, { name: measure, format: axisFigure }), scale: !zero, splitLine: { show: true, lineStyle: { color: theme.grid } } },
+    xAxis: { ...xAxis(theme, { name: measure, format: axisFigure }), scale: true, splitLine: { show: true, lineStyle: { color: theme.grid } } },
     yAxis: [
       categories(rows.map(({ label }) => short(label)), 'left', { color: theme.text, fontSize: 12 }),
       categories(rows.map(({ value }) => writeInterval(value, 1)), 'right', { color: theme.text, fontSize: 12, margin: 10 }),
