@@ -68,7 +68,7 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
     const row = toRow(requireEvaluation(workspace.db, id), calibrations)
     const calibration = calibrationOf(row, calibrations)
     if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
-    show({ ...row, figures: row.figures! }, options, { evaluation: id, file: row.files.at(-1)!.path, ...(calibration === null ? {} : { calibration }) })
+    show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
   } finally {
     workspace.close()
   }

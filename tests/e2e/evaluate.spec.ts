@@ -161,7 +161,7 @@ describe('the evaluate page', () => {
     await page.getByRole('heading', { name: 'ash against oak' }).waitFor()
     await page.getByText(/ash wins\s*100\.0 %[^]*3 won, 0 lost, 0 ties[^]*not distinguishable/).waitFor()
     await page.getByRole('button', { name: 'Make the dataset' }).click()
-    await page.getByRole('status').getByText('3 rows are in').waitFor()
+    await page.getByText('3 rows are in').waitFor()
     await page.getByRole('link', { name: 'duel-1-losses' }).click()
     await page.waitForURL(/\/datasets\?name=duel-1-losses/)
   })
