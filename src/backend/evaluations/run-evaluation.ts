@@ -80,7 +80,8 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
   const plan = await planJudging(input)
   // A bad file must be told before the judge is paid.
   await readSideFiles(input.files)
-  const endpoint = chatEndpoint({ baseUrl: judge.url, model: judge.model, key: judgeKey() })
+  // Enough tries to outlast a limit per minute that the server does not tell.
+  const endpoint = chatEndpoint({ baseUrl: judge.url, model: judge.model, key: judgeKey(), attempts: 9 })
   const { completions, firstFailure, model } = await askAll(workspace.db, endpoint, plan.questions, {
     url: judge.url,
     concurrency: judge.concurrency,
