@@ -136,6 +136,8 @@ describe('the evaluate page', () => {
   })
 
   it('lets one decide blind by key, reveals who was who, and makes a dataset of what lost', async () => {
+    await go('/evaluate')
+    await page.getByRole('button', { name: 'From files' }).waitFor()
     await page.keyboard.press('d')
     await page.waitForURL(/\/evaluate\/duels/)
     await page.getByLabel('Answers of one model').fill(files.duel.ash)
