@@ -20,13 +20,16 @@ export function pairUp(a: readonly ModelOutput[], b: readonly ModelOutput[], see
   return rng.fork('order').shuffled(shared).map((pair) => ({ ...pair, aIsLeft: rng.next() < 0.5 }))
 }
 
-/** Shares are of a; a tie counts half. Null where nothing is decided. */
+/** Shares are of a; a tie counts half. Null where nothing is decided; bounds are NaN where every pair ended alike. */
 export function duelResult(decisions: readonly Decision[]): DuelResult | null {
   if (decisions.length === 0) return null
   const count = (winner: Decision['winner']): number => decisions.filter((decision) => decision.winner === winner).length
   const [winsA, winsB, ties] = [count('a'), count('b'), count('tie')]
   const values = decisions.map(({ winner }) => (winner === 'a' ? 1 : winner === 'b' ? 0 : 0.5))
-  return { winsA, winsB, ties, share: meanInterval(values, makeRng('duel/share').next, 100), p: mcnemarTest(winsA, winsB) }
+  const share = meanInterval(values, makeRng('duel/share').next, 100)
+  // Resamples of one and the same outcome never differ: that is no certainty.
+  const oneSided = values.every((value) => value === values[0])
+  return { winsA, winsB, ties, share: oneSided ? { estimate: share.estimate, low: Number.NaN, high: Number.NaN } : share, p: mcnemarTest(winsA, winsB) }
 }
 
 /**
