@@ -1,6 +1,6 @@
 """Makes tests/reference/evals.json: statistics, presentation orders and length-controlled fits as others compute them.
 
-    python scripts/reference_evals.py            (numpy 2.4, scipy 1.17, statsmodels 0.14)
+    python scripts/reference_evals.py            (numpy 2.4, scipy 1.17, statsmodels 0.15)
 
 All texts and figures are the project's own. The test that reads them needs neither Python nor network.
 """
