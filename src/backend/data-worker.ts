@@ -1,5 +1,6 @@
-/** The thread of one data job: imports files, runs a detector on a workspace or trains one, and tells how far it is. */
+/** The thread of one data job: imports files, runs a detector on a workspace or trains one, makes an evaluation, and tells how far it is. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { runEvaluation } from './evaluations/run-evaluation.ts'
 import { importFiles } from './imports/import-files.ts'
 import { readJudgeSettings, writeJudgeSettings } from './judge/judge-settings.ts'
 import { describeUsage, judgeFor, runJudge } from './judge/judge-signals.ts'
@@ -9,7 +10,7 @@ import { trainOnLabels } from './signals/train-on-labels.ts'
 import type { ImportReading } from '../shared/contract.ts'
 import { openWorkspace } from './storage/open.ts'
 
-export type DataTask = ({ kind: 'import'; files: string[] } & ImportReading) | { kind: 'signals'; detector: 'rules' | 'classifier'; retrain: boolean } | { kind: 'signals'; detector: 'judge'; limit: number | null }
+export type DataTask = ({ kind: 'import'; files: string[] } & ImportReading) | { kind: 'signals'; detector: 'rules' | 'classifier'; retrain: boolean } | { kind: 'signals'; detector: 'judge'; limit: number | null } | { kind: 'evaluation'; id: string }
 export type DataJobInput = { workspace: string; task: DataTask }
 /** `perSecond` where `done` counts something else than what has a rate. */
 export type DataJobMessage = { done: number; total: number; stage: string; perSecond?: number }
@@ -39,6 +40,8 @@ try {
       },
     })
     tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside` })
+  } else if (task.kind === 'evaluation') {
+    await runEvaluation(workspace, task.id, { signal: abort.signal, onProgress: tell })
   } else if (task.detector === 'judge') {
     const settings = readJudgeSettings(path)
     const report = await runJudge(workspace.db, judgeFor(settings, path), settings, { limit: task.limit, signal: abort.signal, onProgress: (done, total, usage) => tell({ done, total, stage: describeUsage(usage, settings) }) })

@@ -8,6 +8,8 @@ import { comparisonsApi } from './api/comparisons.ts'
 import { conversationsApi } from './api/conversations.ts'
 import { datasetsApi } from './api/datasets.ts'
 import { demoApi } from './api/demo.ts'
+import { duelsApi } from './api/duels.ts'
+import { evaluationsApi } from './api/evaluations.ts'
 import { importsApi } from './api/imports.ts'
 import { inspectionsApi } from './api/inspections.ts'
 import { jobsApi } from './api/jobs.ts'
@@ -67,6 +69,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...runsApi(session),
       ...inspectionsApi(session),
       ...demoApi(session),
+      ...evaluationsApi(session),
+      ...duelsApi(session),
       ...comparisonsApi(session),
       ...jobsApi(session),
     }

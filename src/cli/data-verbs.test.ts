@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { judgeServer } from '../../tests/support/judge-server.ts'
+import { judgeServer } from '../../tests/support/chat-server.ts'
 import { labelledWorldTurns } from '../core/world/labelled-turns.ts'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
 

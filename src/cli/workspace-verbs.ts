@@ -4,6 +4,7 @@ import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
 import type { JudgeOptions } from './data-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
+import { registerEvalVerbs } from './eval-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -101,6 +102,7 @@ export function registerWorkspaceVerbs(program: Command): void {
 
   registerRunVerbs(program)
   registerDemoVerbs(program)
+  registerEvalVerbs(program)
 }
 
 export type DatasetBuildOptions = { workspace: string; name: string; kind: 'feedback' | 'preference' | 'prompts'; source?: string; threshold: number }

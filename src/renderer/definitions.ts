@@ -39,5 +39,18 @@ export const definitions = {
   'warm start': 'DPO on pairs from within one conversation: the reply a user disliked, then the reply that pleased. All methods start their first round from it.',
   ledger: 'What each method consumed and did, per run. Equal pairs are not equal compute.',
   probe: 'Score of replies that were shown the user’s feedback minus score without it, before any training. Below about 0.05 DRIFT has nothing to learn from.',
+  'win rate': 'AlpacaEval 2: mean probability, in percent, that the judge prefers the model’s answer to the baseline’s. Longer answers win more often.',
+  'discrete win rate': 'Share of answers that win, a tie counting half: the judge’s probabilities rounded.',
+  'length effect': 'Win rate minus length-controlled win rate, in points: what answer length alone adds to the plain rate, or takes from it.',
+  'WB-Score': 'WildBench: (mean score − 5) × 20, from a judge’s 1 to 10 per task; −80 to 100.',
+  'WB-Reward': 'WildBench against a reference: much better 1, better ½, tie 0, worse −½, much worse −1; mean over all tasks. A narrow win of an answer longer by more than K characters is a tie.',
+  'task macro': 'Mean over five task groups with the weights of WildBench: creative 0.5, planning 1.25, math 1, information 0.75, coding 1.25. A task counts in every group of its tags.',
+  'judge badge': 'official: the benchmark’s own judge and baseline. calibrated: another judge, compared with published annotations on 100 answers or more and agreeing above chance. uncalibrated: another judge, not compared. discrete: choices without probabilities, another figure than the leaderboard’s.',
+  agreement: 'Share of answers on which two judges name the same winner (for scores: lie on the same side of 5); undecided ones left out. Half is chance.',
+  'rank correlation': 'Spearman’s ρ between what the two judges give the same answers, ties at their mean rank.',
+  shift: 'Mean of this judge minus the published one over the same answers, in the points of the benchmark, with its 95 % interval.',
+  'permutation p': 'Two-sided sign-flip permutation test on the shared prompts: each difference might as well have had the other sign.',
+  McNemar: 'McNemar’s exact test on who wins: only prompts that one side wins and the other does not count.',
+  Holm: 'Holm’s step-down adjustment over all evaluations compared here.',
 } as const
 export type Term = keyof typeof definitions

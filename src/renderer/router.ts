@@ -1,9 +1,9 @@
 /** Pages and their addresses. Each page is its own file, fetched when it is first opened. */
-import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Settings } from '@lucide/vue'
+import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Scale, Settings } from '@lucide/vue'
 import type { Component } from 'vue'
 import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
-export type PagePath = '/' | '/conversations' | '/signals' | '/datasets' | '/runs' | '/compare' | '/settings'
+export type PagePath = '/' | '/conversations' | '/signals' | '/datasets' | '/runs' | '/compare' | '/evaluate' | '/settings'
 export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
 
 /** In the order of the data's way; `key` follows `g`. */
@@ -14,6 +14,7 @@ export const pages: PageEntry[] = [
   { path: '/datasets', title: 'Datasets', icon: Database, key: 'd', counts: 'datasets' },
   { path: '/runs', title: 'Runs', icon: FlaskConical, key: 'r', counts: 'runs' },
   { path: '/compare', title: 'Compare', icon: ChartNoAxesCombined, key: 'p' },
+  { path: '/evaluate', title: 'Evaluate', icon: Scale, key: 'e' },
   { path: '/settings', title: 'Settings', icon: Settings, key: ',' },
 ]
 
@@ -29,6 +30,8 @@ const routes: RouteRecordRaw[] = [
   { path: '/runs', component: page('runs/RunsPage'), meta: { title: 'Runs' } },
   { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },
   { path: '/compare', component: page('compare/ComparePage'), meta: { title: 'Compare' } },
+  { path: '/evaluate', component: page('evaluate/EvaluatePage'), meta: { title: 'Evaluate' } },
+  { path: '/evaluate/duels', component: page('evaluate/DuelPage'), meta: { title: 'Evaluate' } },
   { path: '/settings', component: page('settings/SettingsPage'), meta: { title: 'Settings' } },
   { path: '/:rest(.*)*', component: () => import('./components/NoPage.vue'), meta: { title: 'Not found' } },
 ]

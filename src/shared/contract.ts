@@ -4,6 +4,8 @@
  */
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
+import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
@@ -94,6 +96,31 @@ export const calls = {
 
   'demo.start': call<{ jobId: string }>()({ quick: z.boolean().default(true), seed: z.int().default(1), seeds: z.int().positive().optional() }),
   'demo.estimate': call<{ quickMinutes: number; fullMinutes: number }>()({}),
+
+  /** Judged evaluations, newest first, and what is known of their judges; `key` tells whether the host has a judge's key. */
+  'evaluations.list': call<{ rows: EvaluationRow[]; calibrations: CalibrationRow[]; key: boolean }>()({}),
+  /** Makes one from a judge's files, or by asking a judge. */
+  'evaluations.start': call<{ id: string; jobId: string }>()({ evaluation: evaluationInput }),
+  /** Goes on with a stopped one: replies that came are not asked for again. */
+  'evaluations.resume': call<{ jobId: string }>()({ id: z.string() }),
+  /** What asking the judge will take. */
+  'evaluations.estimate': call<JudgingEstimate>()({ evaluation: evaluationInput }),
+  /** Hides one, or takes that back. */
+  'evaluations.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
+  /** The others minus the first, on the prompts they share. */
+  'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
+
+  'duels.list': call<DuelRow[]>()({}),
+  /** Pairs what two files of model outputs answer differently, in a seeded order with seeded sides. */
+  'duels.start': call<{ id: string }>()({ a: z.string().min(1), b: z.string().min(1), seed: z.int().default(1) }),
+  /** The next pair that is not decided, without names. */
+  'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
+  /** With null the decision is taken back. */
+  'duels.decide': call<{ id: string }>()({ id: z.string(), index: z.int().min(0), winner: z.enum(['left', 'right', 'tie']).nullable(), reasons: z.array(z.string()).default([]) }),
+  /** Null where nothing is decided. */
+  'duels.result': call<{ result: DuelResult | null }>()({ id: z.string() }),
+  /** What lost, as a feedback dataset. */
+  'duels.dataset': call<Dataset>()({ id: z.string(), name: z.string().min(1) }),
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),

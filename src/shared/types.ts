@@ -133,7 +133,7 @@ export type JobProgress = { runId: string; stage: string; done: number; total: n
 
 export type Job = {
   id: string
-  kind: 'run' | 'import' | 'signals' | 'demo'
+  kind: 'run' | 'import' | 'signals' | 'evaluation' | 'demo'
   title: string
   status: RunStatus
   stage: string

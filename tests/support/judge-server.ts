@@ -1,41 +1,75 @@
-/** A chat endpoint on this machine that behaves as told: the judge is tested against real connections. */
+/** A local OpenAI-compatible endpoint with a small judge in it, which can be slow, limited, broken, or another one suddenly. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 
-export type JudgeRequest = { path: string; key: string | null; body: { model: string; messages: { role: string; content: string }[]; response_format?: unknown } }
-/** What one request gets. `drop`: the connection ends without an answer. */
-export type JudgeReply = { status?: number; headers?: Record<string, string>; content?: string; raw?: string; afterMs?: number; drop?: true }
-export type JudgeServer = { baseUrl: string; requests: JudgeRequest[]; /** Most requests that were open at once. */ mostAtOnce(): number }
+export type AskedFor = { model: string; messages: { role: string; content: string }[]; max_tokens?: number; logprobs?: boolean; top_logprobs?: number }
+/** What to do with a request; nothing: let the judge answer. `number` counts from 0. */
+export type Behaviour = (request: { number: number; body: AskedFor; authorization: string | undefined }) => Misbehaviour | undefined
+export type Misbehaviour = { status?: number; headers?: Record<string, string>; text?: string; drop?: true; delayMs?: number; reply?: string; model?: string; withoutLogprobs?: true }
 
-/** Answers with what `reply` says of the request and its number, from 0. Ends with the test. */
-export async function judgeServer(reply: (request: JudgeRequest, index: number) => JudgeReply): Promise<JudgeServer> {
-  const requests: JudgeRequest[] = []
-  let open = 0
-  let most = 0
-  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    most = Math.max(most, ++open)
-    try {
-      let text = ''
-      for await (const chunk of request) text += String(chunk)
-      const asked: JudgeRequest = { path: request.url ?? '', key: request.headers.authorization ?? null, body: JSON.parse(text) as JudgeRequest['body'] }
-      requests.push(asked)
-      const { status = 200, headers = {}, content = '', raw, afterMs = 0, drop } = reply(asked, requests.length - 1)
-      // Unreferenced: an answer that nobody waits for any more does not hold up the end.
-      await sleep(afterMs, undefined, { ref: false })
-      if (drop) return void request.socket.destroy()
-      response.writeHead(status, { 'content-type': 'application/json', ...headers })
-      response.end(raw ?? JSON.stringify({ choices: [{ message: { role: 'assistant', content }, finish_reason: 'stop' }], usage: { prompt_tokens: 100, completion_tokens: 10 } }))
-    } finally {
-      open -= 1
-    }
-  }
+export type JudgeServer = { url: string; requests: AskedFor[]; /** When each request came, in ms. */ times: number[]; behave(behaviour: Behaviour): void; close(): Promise<void> }
+
+/** Serves until the test ends. Without `test` the caller closes it. */
+export async function aJudgeServer(behaviour: Behaviour = () => undefined, { test = true } = {}): Promise<JudgeServer> {
+  const requests: AskedFor[] = []
+  const times: number[] = []
+  let behave = behaviour
   const server = createServer((request, response) => void answer(request, response))
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let text = ''
+    for await (const chunk of request) text += String(chunk)
+    const body = JSON.parse(text) as AskedFor
+    const number = requests.push(body) - 1
+    times.push(performance.now())
+    const how = behave({ number, body, authorization: request.headers.authorization }) ?? {}
+    if (how.delayMs) await new Promise((resolve) => setTimeout(resolve, how.delayMs))
+    if (how.drop) return void request.socket.destroy()
+    response.writeHead(how.status ?? 200, { 'content-type': 'application/json', ...how.headers })
+    response.end(how.text ?? JSON.stringify(how.status && how.status >= 400 ? { error: { message: `status ${how.status}` } } : judge(body, how)))
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    return new Promise<void>((resolve) => server.close(() => resolve()))
-  })
-  return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests, mostAtOnce: () => most }
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.closeAllConnections()
+      server.close(() => resolve())
+    })
+  if (test) onTestFinished(close)
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests, times, behave: (next) => void (behave = next), close }
 }
+
+/**
+ * The judge: of two answers the longer one is better, the surer the longer it is; an answer alone gets a score by its
+ * length. So that what it should say of a pair can be worked out by hand.
+ */
+function judge(body: AskedFor, how: Misbehaviour): object {
+  const prompt = body.messages.map(({ content }) => content).join('\n')
+  const answers = [...prompt.matchAll(/"output": """([^]*?)"""/g)].map((match) => match[1]!)
+  const logprobs: { token: string; logprob: number }[] = []
+  let reply = how.reply ?? ''
+  if (how.reply === undefined && answers.length === 2) {
+    const p = probabilityOfFirst(answers[0]!, answers[1]!)
+    reply = p >= 0.5 ? 'm' : 'M'
+    logprobs.push({ token: 'm', logprob: Math.log(p) }, { token: 'M', logprob: Math.log(1 - p) }, { token: 'The', logprob: -9 })
+  } else if (how.reply === undefined) {
+    const [a, b] = ['answer A', 'answer B'].map((name) => between(prompt, name))
+    if (a !== undefined && b !== undefined) reply = JSON.stringify({ choice: a.length === b.length ? 'A=B' : a.length > b.length ? 'A++' : 'B+' })
+    else reply = JSON.stringify({ strengths: '', weaknesses: '', score: String(Math.min(10, 1 + (between(prompt, 'answer') ?? '').length)) })
+  }
+  const asked = body.logprobs && !how.withoutLogprobs
+  const first = { token: reply.slice(0, 5), logprob: -0.1, top_logprobs: logprobs.length > 0 ? logprobs : [{ token: reply.slice(0, 5), logprob: -0.1 }] }
+  return {
+    id: 'x',
+    object: 'chat.completion',
+    model: how.model ?? body.model,
+    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: reply }, ...(asked ? { logprobs: { content: [first] } } : {}) }],
+    usage: { prompt_tokens: Math.ceil(prompt.length / 4), completion_tokens: 1 },
+  }
+}
+
+/** That the test judge prefers the answer shown first. */
+export function probabilityOfFirst(first: string, second: string): number {
+  return 1 / (1 + Math.exp((second.length - first.length) / 10))
+}
+
+const between = (text: string, name: string): string | undefined => new RegExp(`<\\|begin of ${name}\\|>\\n([^]*?)\\n<\\|end of ${name}\\|>`).exec(text)?.[1]

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { judgeServer } from '../../../tests/support/judge-server.ts'
+import { judgeServer } from '../../../tests/support/chat-server.ts'
 import { chatEndpoint } from './chat-endpoint.ts'
 
 const question = [{ role: 'user' as const, content: 'hello' }]

@@ -1,7 +1,8 @@
 /**
  * One OpenAI-compatible endpoint: `complete` asks for one chat completion and sees it through. Overload, lost
  * connections and time-outs are tried again with growing pauses, or after as long as the server asks for
- * (Retry-After); a refusal is an error at once. Knows nothing of what is asked.
+ * (Retry-After, which holds back every request of this endpoint); a refusal is an error at once. Knows nothing of
+ * what is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../shared/errors.ts'
@@ -25,13 +26,16 @@ export type CompleteOptions = {
   responseFormat?: Record<string, unknown>
   temperature?: number
   maxTokens?: number
-  /** Number of alternatives per token to report. */
+  /** Number of alternatives per token to report; asked without where the server refuses the key. */
   topLogprobs?: number
   signal?: AbortSignal
 }
 
 export type Completion = {
+  /** The reply; where the server marks a refusal, its words. */
   text: string
+  /** As the server names it, which may not be what was asked for; null where it names none. */
+  model: string | null
   finishReason: string | null
   promptTokens: number | null
   completionTokens: number | null
@@ -60,12 +64,17 @@ export class EndpointError extends Error {
 }
 
 const LONGEST_PAUSE_MS = 60_000
+/** A server that asks for more is not waited for. */
+const LONGEST_RETRY_AFTER_MS = 600_000
 const SHOWN_BODY = 300
 
 export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
   const { model, key, attempts = 6, timeoutMs = 120_000, pauseMs = 500 } = options
   const url = completionsUrl(options.baseUrl)
   const headers = { 'content-type': 'application/json', ...(key ? { authorization: `Bearer ${key}` } : {}) }
+
+  let notBefore = 0
+  let refusesLogprobs = false
 
   const ask = async (body: string, signal: AbortSignal | undefined): Promise<Omit<Completion, 'attempts'>> => {
     const timeout = AbortSignal.timeout(timeoutMs)
@@ -85,23 +94,31 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
   return {
     model,
     async complete(messages, { responseFormat, temperature = 0, maxTokens, topLogprobs, signal } = {}) {
-      const body = JSON.stringify({
-        model,
-        messages,
-        temperature,
-        ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
-        ...(responseFormat === undefined ? {} : { response_format: responseFormat }),
-        ...(topLogprobs === undefined ? {} : { logprobs: true, top_logprobs: topLogprobs }),
-      })
       for (let attempt = 1; ; attempt++) {
         signal?.throwIfAborted()
+        const held = notBefore - Date.now()
+        if (held > 0) await sleep(held, undefined, signal ? { signal } : {})
+        const withLogprobs = topLogprobs !== undefined && !refusesLogprobs
+        const body = JSON.stringify({
+          model,
+          messages,
+          temperature,
+          ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+          ...(responseFormat === undefined ? {} : { response_format: responseFormat }),
+          ...(withLogprobs ? { logprobs: true, top_logprobs: topLogprobs } : {}),
+        })
         try {
           return { ...(await ask(body, signal)), attempts: attempt }
         } catch (error) {
-          if (!(error instanceof EndpointError) || !error.transient || attempt >= attempts) throw error
+          if (!(error instanceof EndpointError)) throw error
+          if (withLogprobs && (error.status === 400 || error.status === 422) && /logprobs/i.test(error.message)) {
+            refusesLogprobs = true
+            continue
+          }
+          if (!error.transient || attempt >= attempts || (error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw error
+          if (error.retryAfterMs !== null) notBefore = Math.max(notBefore, Date.now() + error.retryAfterMs)
           // Half of the pause is random: requests that failed together do not come back together.
-          const pause = error.retryAfterMs ?? pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
-          await sleep(Math.min(LONGEST_PAUSE_MS, pause), undefined, signal ? { signal } : {})
+          else await sleep(Math.min(LONGEST_PAUSE_MS, pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)), undefined, signal ? { signal } : {})
         }
       }
     },
@@ -144,12 +161,14 @@ function readCompletion(url: string, text: string): Omit<Completion, 'attempts'>
   const body = parse(text)
   const choices = at(body, 'choices')
   const choice = Array.isArray(choices) ? (choices as readonly Json[])[0] : undefined
-  const content = at(at(choice, 'message'), 'content')
+  const message = at(choice, 'message')
+  const content = at(message, 'content') ?? at(message, 'refusal')
   // A server that answers 200 with something else is often a proxy under load.
   if (typeof content !== 'string') throw new EndpointError(`${url}: expected choices[0].message.content, got ${messageOf(text)}`, { status: 200, transient: true })
   const usage = at(body, 'usage')
   const finishReason = at(choice, 'finish_reason')
-  return { text: content, finishReason: typeof finishReason === 'string' ? finishReason : null, promptTokens: numberOr(at(usage, 'prompt_tokens')), completionTokens: numberOr(at(usage, 'completion_tokens')), logprobs: readLogprobs(at(at(choice, 'logprobs'), 'content')) }
+  const model = at(body, 'model')
+  return { text: content, model: typeof model === 'string' ? model : null, finishReason: typeof finishReason === 'string' ? finishReason : null, promptTokens: numberOr(at(usage, 'prompt_tokens')), completionTokens: numberOr(at(usage, 'completion_tokens')), logprobs: readLogprobs(at(at(choice, 'logprobs'), 'content')) }
 }
 
 function readLogprobs(value: Json | undefined): Completion['logprobs'] {

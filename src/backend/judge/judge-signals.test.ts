@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { judgeServer, type JudgeReply, type JudgeRequest } from '../../../tests/support/judge-server.ts'
+import { judgeServer, type JudgeReply, type JudgeRequest } from '../../../tests/support/chat-server.ts'
 import { aFolder, aJsonlFile, turns } from '../../../tests/support/workspace.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { openWorkspace, type Workspace } from '../storage/open.ts'

@@ -26,6 +26,7 @@ function readMarks(db: ReadableDb): Marks {
     imports: mark('SELECT count(*) || total(imported) || total(quarantined) || total(seconds) FROM imports'),
     conversations: mark('SELECT max(position) FROM conversations'),
     datasets: mark('SELECT max(id) FROM datasets'),
+    evaluations: mark("SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations"),
     runs: mark("SELECT group_concat(id || status || round || notes, ' ') FROM runs"),
   }
 }

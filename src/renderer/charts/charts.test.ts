@@ -7,12 +7,14 @@ import { toCsv, toSvg } from './chart-export.ts'
 import type { Chart } from './chart.ts'
 import { chosenRejected } from './chosen-rejected.ts'
 import { contrastLabel, decidingP, differenceForest, orderDifferences } from './difference-forest.ts'
+import { evaluationDots } from './evaluation-dots.ts'
 import { createMetricLog } from './metric-log.ts'
 import { labelMix } from './label-mix.ts'
 import { metricCurve } from './metric-curve.ts'
 import { range, ridgelines } from './ridgelines.ts'
 import { reliabilityDiagram } from './reliability-diagram.ts'
 import { scoreDots } from './score-dots.ts'
+import { taskBars } from './task-bars.ts'
 import { themeFrom } from './theme.ts'
 import { thresholdCurve } from './threshold-curve.ts'
 
@@ -159,5 +161,29 @@ describe('the threshold workbench', () => {
     const chart = labelMix({ mix: [{ dissatisfied: 9, satisfied: 0, neutral: 1 }, { dissatisfied: 2, satisfied: 3, neutral: 5 }], theme })
     expect(chart.table.rows).toEqual([[0, 9, 1, 0], [1, 2, 5, 3]])
     expect(draw(chart)).toContain('cut-off on the probability')
+  })
+})
+
+describe('evaluationDots', () => {
+  const rows = [{ label: 'verbose-7b', value: interval(41.7, 5), other: 60.2, n: '805 answers', selected: true }, { label: 'short-7b', value: interval(23.5, 4), other: null, n: '805 answers', selected: false }]
+
+  it('draws the controlled rate with its interval beside the plain one, and lists both', () => {
+    const chart = evaluationDots({ measure: 'LC win rate', other: 'win rate', rows, theme })
+    expect(chart.table.rows).toEqual([['verbose-7b', 41.7, 36.7, 46.7, 60.2, '805 answers'], ['short-7b', 23.5, 19.5, 27.5, null, '805 answers']])
+    expect(chart.note).toBe('hollow: win rate')
+    expect(draw(chart)).toContain('41.7 [36.7, 46.7]')
+  })
+  it('of one figure alone says nothing of hollow dots', () => {
+    expect(evaluationDots({ measure: 'WB-Score', other: null, rows, theme })).toMatchObject({ note: null, table: { columns: [{ label: 'model' }, { label: 'WB-Score' }, { label: '95 % low' }, { label: '95 % high' }, { label: 'over' }] } })
+  })
+})
+
+describe('taskBars', () => {
+  const chart = taskBars({ measure: 'WB-Score', groups: ['Math', 'Coding'], series: [{ label: 'a', figures: { Math: -12.5, Coding: 30 }, selected: true }, { label: 'b', figures: { Math: 4 }, selected: false }], theme })
+
+  it('draws a bar per model and group, with its figure; a missing one is a gap and an empty cell', () => {
+    expect(chart.table.rows).toEqual([['Math', -12.5, 4], ['Coding', 30, null]])
+    const svg = draw(chart)
+    for (const text of ['Math', 'Coding', '−12.5', '30.0', '4.0']) expect(svg).toContain(text)
   })
 })

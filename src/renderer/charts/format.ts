@@ -13,6 +13,9 @@ export function fixed(value: number | null | undefined, digits = 3): string {
   return value < 0 && Number(text) !== 0 ? `−${text}` : text
 }
 
+/** At a tick: no more digits than it needs. */
+export const axisFigure = (value: number): string => String(Number(value.toFixed(2))).replace('-', '−')
+
 /** With its sign, as differences are written. */
 export function signed(value: number | null | undefined, digits = 3): string {
   const text = fixed(value, digits)

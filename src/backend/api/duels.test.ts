@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { aFolder, aJsonlFile } from '../../../tests/support/workspace.ts'
+import type { FeedbackRow } from '../../shared/types.ts'
+import { openBackend, type Backend } from '../index.ts'
+
+async function aBackend(): Promise<Backend> {
+  const backend = await openBackend({ workspace: join(aFolder(), 'w'), host: 'server' })
+  onTestFinished(() => backend.close())
+  return backend
+}
+const answers = (generator: string, n = 12) => aJsonlFile(Array.from({ length: n }, (_, i) => ({ instruction: `do ${i}`, output: `${generator} ${i}`, generator })), `${generator}.jsonl`)
+
+it('a duel hides names, keeps decisions, and turns what lost into a feedback dataset', async () => {
+  const backend = await aBackend()
+  const { id } = await backend.call('duels.start', { a: answers('ash'), b: answers('oak') })
+  const sides = new Set<string>()
+  for (let n = 0; n < 12; n++) {
+    const { pair, decided, total } = await backend.call('duels.next', { id })
+    expect([decided, total]).toEqual([n, 12])
+    sides.add(pair!.left.split(' ')[0]!)
+    // Ash wins wherever it stands, but for one tie.
+    await backend.call('duels.decide', { id, index: pair!.index, winner: n === 5 ? 'tie' : pair!.left.startsWith('ash') ? 'left' : 'right', reasons: n === 0 ? ['low quality'] : [] })
+  }
+  expect(sides).toEqual(new Set(['ash', 'oak']))
+  expect((await backend.call('duels.next', { id })).pair).toBeNull()
+  expect(await backend.call('duels.result', { id })).toMatchObject({ result: { winsA: 11, winsB: 0, ties: 1, share: { estimate: expect.closeTo(100 * (11.5 / 12), 9) as number } } })
+  expect(await backend.call('duels.list', {})).toMatchObject([{ id, nameA: 'ash', nameB: 'oak', decided: 12, total: 12 }])
+
+  expect(await backend.call('duels.dataset', { id, name: 'losses' })).toMatchObject({ name: 'losses', kind: 'feedback', rows: 11, recipe: { duel: id, between: ['ash', 'oak'] } })
+  const rows = (await backend.call('datasets.rows', { name: 'losses' })).rows as FeedbackRow[]
+  expect(rows.every(({ reply, label }) => reply.startsWith('oak') && label === 'dissatisfied')).toBe(true)
+  expect(rows.map(({ userFeedback }) => userFeedback).filter(Boolean)).toEqual(['The other answer is better: low quality.'])
+})
+
+it('a decision can be taken back; files without a shared request are refused', async () => {
+  const backend = await aBackend()
+  const { id } = await backend.call('duels.start', { a: answers('ash', 3), b: answers('oak', 3) })
+  const { pair } = await backend.call('duels.next', { id })
+  await backend.call('duels.decide', { id, index: pair!.index, winner: 'left' })
+  await backend.call('duels.decide', { id, index: pair!.index, winner: null })
+  expect(await backend.call('duels.next', { id })).toMatchObject({ decided: 0, pair })
+  expect(await backend.call('duels.result', { id })).toEqual({ result: null })
+  await expect(backend.call('duels.dataset', { id, name: 'none' })).rejects.toThrow('expected at least one answer that lost')
+  const same = answers('ash', 3)
+  await expect(backend.call('duels.start', { a: same, b: same })).rejects.toThrow('expected requests that both files answer differently, found none')
+})

@@ -1,0 +1,49 @@
+/** Blind duels and what was decided. */
+import type { Decision, DuelPair } from '../../core/evals/duels.ts'
+import type { DuelRow } from '../../shared/duel.ts'
+import { BackendError } from '../errors.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+
+export type StoredPair = DuelPair & { index: number; decision: Decision | null }
+
+export function insertDuel(db: WritableDb, duel: { nameA: string; nameB: string; seed: number; files: { path: string; sha256: string }[]; pairs: readonly DuelPair[] }, now: string): string {
+  const insert = db.prepare('INSERT INTO duel_pairs (duel_id, idx, prompt, answer_a, answer_b, a_is_left) VALUES (?, ?, ?, ?, ?, ?)')
+  return db
+    .transaction(() => {
+      const id = `duel-${(db.prepare('SELECT coalesce(max(position), 0) FROM duels').pluck().get() as number) + 1}`
+      db.prepare('INSERT INTO duels (id, name_a, name_b, seed, files, created_at) VALUES (?, ?, ?, ?, ?, ?)').run(id, duel.nameA, duel.nameB, duel.seed, JSON.stringify(duel.files), now)
+      duel.pairs.forEach(({ prompt, a, b, aIsLeft }, i) => insert.run(id, i, prompt, a, b, Number(aIsLeft)))
+      return id
+    })
+    .immediate()
+}
+
+/** Newest first. */
+export function listDuels(db: ReadableDb): DuelRow[] {
+  return db
+    .prepare(
+      `SELECT id, name_a AS nameA, name_b AS nameB, created_at AS createdAt, count(winner) AS decided, count(*) AS total
+       FROM duels JOIN duel_pairs ON duel_id = id GROUP BY id ORDER BY position DESC`,
+    )
+    .all() as DuelRow[]
+}
+
+export function requireDuel(db: ReadableDb, id: string): DuelRow {
+  const found = listDuels(db).find((duel) => duel.id === id)
+  if (found === undefined) throw new BackendError('not-found', `duel: expected the id of a duel of this workspace, got "${id}"`)
+  return found
+}
+
+/** In the order they are shown. */
+export function readPairs(db: ReadableDb, id: string): StoredPair[] {
+  type Row = { idx: number; prompt: string; answer_a: string; answer_b: string; a_is_left: number; winner: Decision['winner'] | null; reasons: string }
+  return (db.prepare('SELECT idx, prompt, answer_a, answer_b, a_is_left, winner, reasons FROM duel_pairs WHERE duel_id = ? ORDER BY idx').all(id) as Row[]).map((row) => ({
+    index: row.idx, prompt: row.prompt, a: row.answer_a, b: row.answer_b, aIsLeft: row.a_is_left === 1, decision: row.winner === null ? null : { winner: row.winner, reasons: JSON.parse(row.reasons) as string[] },
+  }))
+}
+
+/** With null what was decided is taken back. */
+export function setDecision(db: WritableDb, id: string, index: number, decision: Decision | null): void {
+  const { changes } = db.prepare('UPDATE duel_pairs SET winner = ?, reasons = ? WHERE duel_id = ? AND idx = ?').run(decision?.winner ?? null, JSON.stringify(decision?.reasons ?? []), id, index)
+  if (changes === 0) throw new BackendError('not-found', `duel ${id}: expected the index of one of its pairs, got ${index}`)
+}

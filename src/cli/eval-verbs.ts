@@ -1,0 +1,71 @@
+/** `drift eval alpacaeval` and `drift eval wildbench`. Declared here, done in ./evals.ts. */
+import { InvalidArgumentError, Option, type Command } from 'commander'
+
+export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; workspace?: string; concurrency: number; price?: { prompt: number; completion: number }; estimate?: true; json?: true }
+export type AlpacaOptions = JudgeOptions & { annotations?: string; outputs?: string; baseline?: string; difficulty?: string; gamed?: string; instructions?: string; match: 'instruction' | 'position'; c?: number; swap?: true }
+export type WildBenchOptions = JudgeOptions & { scores?: string; pairwise?: string; tasks?: string; outputs?: string; baseline?: string; reference?: string; tags?: string; k: number }
+
+export function registerEvalVerbs(program: Command): void {
+  const evaluate = program.command('eval').description('judged evaluations: AlpacaEval 2 and WildBench')
+  const alpacaeval = evaluate
+    .command('alpacaeval')
+    .description("win rates of AlpacaEval 2, plain and length-controlled, in percent; from a judge's file, or with --judge-url by asking a judge")
+    .option('--annotations <file>', "the judge's file; with --judge-url: answers to judge anew, which calibrates the judge")
+    .option('--outputs <file>', "the model's answers, for avg_length and for a judge")
+    .option('--baseline <file>', "the baseline's answers, for a judge")
+    .option('--difficulty <file>', 'instruction_difficulty.csv; without it the length-controlled rate is null')
+    .option('--gamed <file>', 'df_gamed.csv, the regularisation rows of the fit')
+    .option('--instructions <file>', 'outputs of any model that has all instructions, where the annotations lack some')
+    .addOption(new Option('--match <how>', 'look the difficulty up by instruction, or by row number as published values of files with missing rows were').choices(['instruction', 'position']).default('instruction'))
+    .option('--c <value>', 'regularisation strength (default: by cross-validation)', positive)
+    .option('--swap', 'ask the judge in both orders and average; the published one saw one order')
+  judgeOptions(alpacaeval).action(async (options: AlpacaOptions) => (await import('./evals.ts')).runAlpacaEval(options))
+
+  const wildbench = evaluate
+    .command('wildbench')
+    .description("WB-Score from scores, or WB-Reward from comparisons with a reference; from a judge's file, or with --judge-url by asking a judge")
+    .option('--scores <file>', "the judge's scores")
+    .option('--pairwise <file>', "the judge's comparisons")
+    .option('--tasks <file>', "the data set's rows, for a judge")
+    .option('--outputs <file>', "the model's answers, for a judge")
+    .option('--baseline <file>', "the reference model's answers, for a judge; gives WB-Reward")
+    .option('--reference <name>', 'name contained in the id of the reference model')
+    .option('--tags <file>', 'task tags; without them the task figures are null')
+    .option('--k <characters>', 'length margin of WB-Reward; -1 switches it off', margin, 500)
+  judgeOptions(wildbench).action(async (options: WildBenchOptions) => (await import('./evals.ts')).runWildBench(options))
+}
+
+function judgeOptions(command: Command): Command {
+  return command
+    .option('--judge-url <url>', 'OpenAI-compatible endpoint, with its version: http://127.0.0.1:8000/v1; key from DRIFT_JUDGE_API_KEY')
+    .option('--judge-model <name>', 'model that judges')
+    .option('--workspace <dir>', "keeps the evaluation, and the judge's replies, there (needed for a judge)")
+    .option('--concurrency <number>', 'questions asked at once', whole, 4)
+    .option('--price <prompt,completion>', 'of a million tokens each, for the cost estimate', prices)
+    .option('--estimate', 'tell calls, tokens, cost and time, and ask nothing')
+    .option('--json', 'one JSON object on stdout')
+}
+
+function positive(text: string): number {
+  const value = Number(text)
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number above 0, got ${text}.`)
+  return value
+}
+
+function whole(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1 || value > 64) throw new InvalidArgumentError(`expected a whole number from 1 to 64, got ${text}.`)
+  return value
+}
+
+function margin(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < -1) throw new InvalidArgumentError(`expected a whole number of characters, or -1, got ${text}.`)
+  return value
+}
+
+function prices(text: string): { prompt: number; completion: number } {
+  const [prompt, completion, ...more] = text.split(',').map(Number)
+  if (!(prompt! >= 0) || !(completion! >= 0) || more.length > 0) throw new InvalidArgumentError(`expected two prices such as 2.5,10, got ${text}.`)
+  return { prompt: prompt!, completion: completion! }
+}
