@@ -204,7 +204,7 @@ describe('train', () => {
   })
 
   test('an adapter that diverged is kept as an adapter; before the first step there is nothing to keep', async () => {
-    const keys = { ...trainArgs().keys, per_device_train_batch_size: '3', learning_rate: '3e38', use_peft: 'true', lora_target_modules: 'all-linear' }
+    const keys = { ...trainArgs().keys, per_device_train_batch_size: '3', learning_rate: '1e36', use_peft: 'true', lora_target_modules: 'all-linear' }
     await expect(runTrain(trainArgs({ keys }), outside())).rejects.toThrow('the weights of step 1 are in')
     expect(existsSync(join(folder, 'out', 'adapter_model.safetensors'))).toBe(true)
     const beta = { ...trainArgs().keys, beta: '1e39' }
