@@ -37,7 +37,7 @@ function makeDataJobs(session: Session): DataJobs {
 
   const start = (title: string, task: DataTask): Job => {
     const input: DataJobInput = { workspace: session.workspace.path, task }
-    const started = performance.now()
+    let first: { done: number; at: number } | null = null
     let told = -Infinity
     const job: Job = { id: `${task.kind}-${randomUUID().slice(0, 8)}`, kind: task.kind, title, status: 'running', stage: '', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }
     const tell = (): void => {
@@ -51,11 +51,11 @@ function makeDataJobs(session: Session): DataJobs {
       cancelled: false,
       ended: new Promise((resolve) => {
         worker.on('message', (message: DataJobMessage) => {
-          const seconds = (performance.now() - started) / 1000
-          const perSecond = message.done / seconds
-          const etaSeconds = message.done === 0 ? null : (message.total - message.done) / perSecond
-          // Bytes per second of an import would read as conversations.
-          Object.assign(job, message, { perSecond: task.kind === 'import' ? null : perSecond, etaSeconds })
+          // What a resumed import finds done was not done now.
+          first ??= { done: message.done, at: performance.now() }
+          const rate = (message.done - first.done) / ((performance.now() - first.at) / 1000)
+          const etaSeconds = rate > 0 ? (message.total - message.done) / rate : null
+          Object.assign(job, message, { perSecond: message.perSecond ?? (rate > 0 ? rate : null), etaSeconds })
           if (performance.now() - told >= TOLD_EVERY_MS) tell()
         })
         worker.on('error', (error) => {

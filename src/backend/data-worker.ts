@@ -2,11 +2,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { importFiles } from './imports/import-files.ts'
 import { runRules } from './signals/run-rules.ts'
+import type { ImportReading } from '../shared/contract.ts'
 import { openWorkspace } from './storage/open.ts'
 
-export type DataTask = { kind: 'import'; files: string[]; format: string | undefined } | { kind: 'signals' }
+export type DataTask = ({ kind: 'import'; files: string[] } & ImportReading) | { kind: 'signals' }
 export type DataJobInput = { workspace: string; task: DataTask }
-export type DataJobMessage = { done: number; total: number; stage: string }
+/** `perSecond` where `done` counts something else than what has a rate. */
+export type DataJobMessage = { done: number; total: number; stage: string; perSecond?: number }
 
 /** Shorter transactions than on the command line: the interface writes beside this. */
 const BATCH_SIZE = 2000
@@ -18,14 +20,19 @@ const abort = new AbortController()
 port.on('message', () => abort.abort())
 const tell = (message: DataJobMessage): void => port.postMessage(message)
 
+const started = performance.now()
 const workspace = openWorkspace(path, { create: false })
 try {
   if (task.kind === 'import') {
     const report = await importFiles(workspace.db, task.files, {
       format: task.format,
+      mapping: task.mapping,
       signal: abort.signal,
       batchSize: BATCH_SIZE,
-      onProgress: ({ bytesDone, bytesTotal, imported }) => tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations` }),
+      onProgress: ({ bytesDone, bytesTotal, imported, duplicates, quarantined }) => {
+        const perSecond = (imported + duplicates) / ((performance.now() - started) / 1000)
+        tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations${quarantined > 0 ? `, ${quarantined} set aside` : ''}`, perSecond })
+      },
     })
     tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside` })
   } else {

@@ -9,6 +9,7 @@ import { explainStorageError, openWorkspace, type Workspace } from '../backend/s
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
 import { scoreDetector, type ScoredTurn } from '../core/detector-score.ts'
+import type { ColumnMapping } from '../core/import/columns.ts'
 import type { ConversationDraft } from '../core/import/format.ts'
 import { answeredTurns, judgeTurn } from '../core/signals.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -17,22 +18,28 @@ import type { DatasetBuildOptions } from './workspace-verbs.ts'
 
 type Output = { json?: true }
 
-export async function runImport(files: string[], options: Output & { workspace: string; format?: string }): Promise<void> {
+export async function runImport(files: string[], options: Output & { workspace: string; format?: string; mapping?: ColumnMapping }): Promise<void> {
   await withWorkspace(options.workspace, true, async ({ db }) => {
     const line = progressLine()
+    const started = performance.now()
     const report = await importFiles(db, files, {
       format: options.format,
+      mapping: options.mapping,
       signal: interruption(),
-      onProgress: ({ bytesDone, bytesTotal, imported, quarantined }) => line.show(`${percent(bytesDone, bytesTotal)} read, ${imported} imported${quarantined > 0 ? `, ${quarantined} set aside` : ''}`),
+      onProgress: ({ bytesDone, bytesTotal, imported, quarantined }) => {
+        const seconds = (performance.now() - started) / 1000
+        const left = bytesDone > 0 ? `, ${Math.ceil((seconds * (bytesTotal - bytesDone)) / bytesDone)} s left` : ''
+        line.show(`${percent(bytesDone, bytesTotal)} read, ${imported} imported (${Math.round(imported / seconds)}/s)${quarantined > 0 ? `, ${quarantined} set aside` : ''}${left}`)
+      },
     })
     line.end()
-    const { imported, duplicates, quarantined, seconds, format } = report
-    if (imported + duplicates === 0) {
+    const { imported, duplicates, quarantined, seconds, format, resumed } = report
+    if (imported + duplicates === 0 && !resumed) {
       const first = db.prepare('SELECT file, row, reason FROM quarantined_rows WHERE import_id = ? ORDER BY id LIMIT 1').get(report.id) as { file: string; row: number; reason: string } | undefined
       throw new UsageError(`import: expected conversations, found none readable in ${files.join(', ')}${first === undefined ? '' : ` (${first.file} row ${first.row}: ${first.reason})`}`)
     }
     if (options.json) print({ imported, duplicates, quarantined, seconds, format })
-    else console.log(`${imported} conversations imported (${format}) in ${seconds.toFixed(1)} s, ${duplicates} were there already, ${quarantined} rows set aside`)
+    else console.log(`${resumed ? 'went on where it was stopped: ' : ''}${imported} conversations imported (${format}) in ${seconds.toFixed(1)} s, ${duplicates} were there already, ${quarantined} rows set aside`)
   })
 }
 

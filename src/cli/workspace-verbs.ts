@@ -1,5 +1,7 @@
 /** The verbs of a workspace's data: import, search, detect, detector eval, signals run, dataset. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
+import { importFormats } from '../core/import/index.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
@@ -10,11 +12,12 @@ export function registerWorkspaceVerbs(program: Command): void {
   program
     .command('import')
     .description('conversations from files into a workspace; bad rows are set aside with their reason')
-    .argument('<file...>', 'JSONL or JSON, also .gz and .zst; the format is detected')
+    .argument('<file...>', 'JSONL, JSON, CSV or Parquet, also .gz and .zst, and folders of them; the format is detected')
     .requiredOption('--workspace <dir>', `${where} (made where there is none)`)
-    .option('--format <name>', 'read every row as this format')
+    .option('--format <name>', `read every row as this format: ${importFormats.map(({ name }) => name).join(', ')}`)
+    .option('--mapping <field=column,…>', `columns of a table no format knows: ${columnFields.join(', ')}`, columnMapping)
     .option('--json', 'one JSON object on stdout')
-    .action(async (files: string[], options: Output & { workspace: string; format?: string }) => (await import('./data-verbs.ts')).runImport(files, options))
+    .action(async (files: string[], options: Output & { workspace: string; format?: string; mapping?: ColumnMapping }) => (await import('./data-verbs.ts')).runImport(files, options))
 
   program
     .command('search')
@@ -95,4 +98,12 @@ function probability(text: string): number {
   const number = Number(text)
   if (text.trim() === '' || !(number >= 0 && number <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1.')
   return number
+}
+
+function columnMapping(text: string): ColumnMapping {
+  return Object.fromEntries(text.split(',').map((part) => {
+    const [field = '', ...column] = part.split('=')
+    if (!columnFields.some((known) => known === field.trim()) || column.join('=') === '') throw new InvalidArgumentError(`expected field=column with a field of ${columnFields.join(', ')}, got "${part}".`)
+    return [field.trim(), column.join('=')]
+  }))
 }

@@ -24,7 +24,7 @@ const ownProvenance = z.object({ conversationId: optional(z.string()), turnIndex
 export function readFeedbackRow(row: Row): FeedbackRow {
   if ('reply' in row && 'label' in row) return parsed(ownFeedback, row)
   if (!driftRows.recognizes(row)) throw new RowProblem(`expected {prompt, reply, label} or {prompt, rejected, user_preference}, got the keys ${Object.keys(row).join(', ')}`)
-  const { messages, metadata } = driftRows.read([row])
+  const [{ messages, metadata }] = driftRows.read([row])
   const [reply, feedback] = messages.slice(-2)
   return {
     prompt: messages.slice(0, -2),
@@ -40,7 +40,7 @@ export function readFeedbackRow(row: Row): FeedbackRow {
 /** A preference pair: TRL's columns, with ours for provenance where present. Throws `RowProblem`. */
 export function readPair(row: Row): Pair {
   if (!('chosen' in row) || !('rejected' in row)) throw new RowProblem(`expected {prompt, chosen, rejected}, got the keys ${Object.keys(row).join(', ')}`)
-  const { messages, metadata } = trlPreference.read([row])
+  const [{ messages, metadata }] = trlPreference.read([row])
   const { task, ...columns } = parsed(provenanceColumns, row)
   const provenance = isRow(row['provenance'])
     ? parsed(ownProvenance, row['provenance'])

@@ -5,10 +5,13 @@
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
-import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
+import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, Message, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
+/** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
+const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
+const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
 const conversationFilter = {
   query: z.string().optional(),
   source: z.string().optional(),
@@ -31,8 +34,10 @@ export const calls = {
   'workspace.open': call<WorkspaceInfo>()({ path: z.string().min(1) }),
   'doctor.run': call<{ checks: { name: string; ok: boolean; detail: string }[] }>()({}),
 
-  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; quarantined: number; createdAt: string; seconds: number | null }[]>()({}),
-  'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), format: z.string().optional() }),
+  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
+  /** The first rows as they would be imported. */
+  'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
+  'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
 
   'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(['imported', 'turns', 'length', 'dissatisfied']).default('imported'), descending: z.boolean().default(false), ...page }),
@@ -139,6 +144,24 @@ export type SignalSummary = {
   categories: { category: string; count: number; examples: { conversationId: string; turnIndex: number; text: string }[] }[]
   /** Rules against labels that came with the data or from people, where both exist. */
   agreement: { n: number; precision: number | null; recall: number | null; f1: number | null; against: string } | null
+}
+
+/** What a column can hold (`core/import/columns.ts`). */
+export type ColumnField = z.infer<typeof columnField>
+export type ImportReading = { format?: string | undefined; mapping?: Partial<Record<ColumnField, string>> | undefined }
+
+export type ImportPreview = {
+  files: number
+  bytes: number
+  /** The one that is shown. */
+  file: string
+  /** Null where nothing was recognized. */
+  format: string | null
+  columns: string[]
+  mapping: Partial<Record<ColumnField, string>>
+  /** Long texts are cut. */
+  conversations: { source: string | null; model: string | null; language: string | null; createdAt: string | null; turns: number; messages: Message[] }[]
+  problems: { row: number; reason: string; raw: string }[]
 }
 
 export type RunDetail = {

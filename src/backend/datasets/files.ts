@@ -25,7 +25,7 @@ export async function readDatasetFile<Kind extends DatasetKind>(path: string, ki
     for (const raw of part.rows) {
       try {
         if (raw.problem !== null) throw new RowProblem(raw.problem)
-        const value: unknown = JSON.parse(raw.text)
+        const value: unknown = raw.value ?? JSON.parse(raw.text)
         if (!isRow(value)) throw new RowProblem(`expected a JSON object, got ${describe(value)}`)
         rows.push(reader(value))
       } catch (error) {

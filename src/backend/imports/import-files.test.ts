@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import type { Message } from '../../shared/types.ts'
 import { conversationId, getConversation } from '../storage/conversations.ts'
 import { listImports, pageOfQuarantinedRows } from '../storage/imports.ts'
 import { summarizeSignals } from '../storage/signals.ts'
+import { findFiles } from './find-files.ts'
 import { importFiles } from './import-files.ts'
 
 const rows = (n: number, tag = ''): { id: string; messages: { role: string; content: string }[] }[] => Array.from({ length: n }, (_, i) => ({ id: `c${i}`, messages: turns(`question ${tag}${i}`, `answer ${i}`) }))
@@ -29,7 +30,7 @@ test('good rows are imported, bad ones set aside with file, row, reason and text
     expect.stringMatching(/^expected JSON: /), 'expected a JSON object, got null', 'messages: expected a list of messages, got 5',
     expect.stringMatching(/^expected JSON: /), 'messages[0].content: expected text, got an object', expect.stringMatching(/^expected a row of a known format .*, got the keys hello$/),
   ])
-  expect(listImports(db)).toMatchObject([{ id: report.id, files: [file], imported: 2, quarantined: 6, format: 'openai', seconds: report.seconds }])
+  expect(listImports(db)).toMatchObject([{ id: report.id, files: [file], imported: 2, quarantined: 6, format: 'openai', seconds: expect.closeTo(report.seconds, 1) as number, stopped: false }])
 })
 
 test('importing again adds nothing; identity is the text, not the id, source or file', async () => {
@@ -96,7 +97,7 @@ test('labels become signals of the decider imported, also on conversations that 
   expect(db.prepare('SELECT dissatisfied_turns, satisfied_turns FROM conversations').get()).toEqual({ dissatisfied_turns: 1, satisfied_turns: 1 })
 })
 
-test('an import that is stopped keeps whole batches, and importing again adds the rest', async () => {
+test('an import that is stopped keeps whole batches, and importing again goes on behind them', async () => {
   const db = anEmptyDatabase()
   const file = aJsonlFile(rows(15_000))
   const stop = new AbortController()
@@ -104,8 +105,71 @@ test('an import that is stopped keeps whole batches, and importing again adds th
   const kept = count(db, 'conversations')
   expect(kept).toBeGreaterThan(0)
   expect(kept % 100).toBe(0)
-  expect(listImports(db)).toMatchObject([{ imported: kept, seconds: null }])
-  expect(await importFiles(db, [file])).toMatchObject({ imported: 15_000 - kept, duplicates: kept })
+  expect(listImports(db)).toMatchObject([{ imported: kept, seconds: null, stopped: true }])
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 15_000 - kept, duplicates: 0, resumed: true })
+  expect(listImports(db)).toMatchObject([{ imported: 15_000, duplicates: 0, stopped: false }])
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 0, duplicates: 15_000, resumed: false })
+})
+
+test('a stopped import of a file that has changed reads it from its start', async () => {
+  const db = anEmptyDatabase()
+  const file = aJsonlFile(rows(15_000))
+  const stop = new AbortController()
+  await expect(importFiles(db, [file], { batchSize: 100, signal: stop.signal, onProgress: ({ imported }) => imported > 0 && stop.abort() })).rejects.toThrow()
+  const kept = count(db, 'conversations')
+  writeFileSync(file, [...rows(10, 'new '), ...rows(15_000)].map((row) => `${JSON.stringify(row)}\n`).join(''))
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 15_010 - kept, duplicates: kept, resumed: true })
+})
+
+test('a conversation spread over rows is whole after a stop between its rows', async () => {
+  const db = anEmptyDatabase()
+  const utterances = Array.from({ length: 30_000 }, (_, i) => ({ UtteranceId: i % 3, Role: i % 3 === 1 ? 'Agent' : 'User', Content: `utterance ${i} ${'x'.repeat(60)}` }))
+  const file = aJsonlFile(utterances)
+  const stop = new AbortController()
+  await expect(importFiles(db, [file], { batchSize: 70, signal: stop.signal, onProgress: ({ imported }) => imported > 0 && stop.abort() })).rejects.toThrow()
+  await importFiles(db, [file])
+  expect(count(db, 'conversations')).toBe(10_000)
+  expect(db.prepare('SELECT min(turns), max(turns) FROM conversations').raw().get()).toEqual([3, 3])
+})
+
+test('quarantine tells what is wrong with a file now: mended and imported again, its rows are gone from there', async () => {
+  const db = anEmptyDatabase()
+  const file = aJsonlFile([rows(1)[0], '{"messages": [', { messages: 5 }])
+  await importFiles(db, [file])
+  await importFiles(db, [file])
+  expect(count(db, 'quarantined_rows')).toBe(2)
+  writeFileSync(file, rows(3).map((row) => JSON.stringify(row)).join('\n'))
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 2, duplicates: 1, quarantined: 0 })
+  expect(count(db, 'quarantined_rows')).toBe(0)
+})
+
+test('folders: every file that can be imported, shards in order, links once, descriptions not', async () => {
+  const db = anEmptyDatabase()
+  const folder = join(aFolder(), 'a set; with "odd" name é')
+  mkdirSync(join(folder, 'data', 'loop'), { recursive: true })
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+  write('data/train-2.jsonl', JSON.stringify(rows(1, 'two')[0]))
+  write('data/train-10.jsonl.gz', '')
+  writeFileSync(join(folder, 'data', 'train-10.jsonl.gz'), gzipSync(JSON.stringify(rows(1, 'ten')[0])))
+  write('README.md', '# card')
+  write('dataset_info.json', '{"features": {}}')
+  symlinkSync(join(folder, 'data', 'train-2.jsonl'), join(folder, 'data', 'z-link.jsonl'))
+  symlinkSync(join(folder, 'data'), join(folder, 'data', 'loop', 'again'))
+  symlinkSync(join(folder, 'nowhere'), join(folder, 'dangling.jsonl'))
+  expect(findFiles([folder]).map((file) => basename(file))).toEqual(['train-2.jsonl', 'train-10.jsonl.gz'])
+  expect(await importFiles(db, [folder])).toMatchObject({ imported: 2, quarantined: 0 })
+  await expect(importFiles(db, [aFolder()])).rejects.toThrow(/expected files that end in .*, found none/)
+})
+
+test('a table is read by its column names or by a mapping', async () => {
+  const db = anEmptyDatabase()
+  const file = join(aFolder(), 'log.csv')
+  writeFileSync(file, 'thread_id,speaker,text\n1,user,"Hi, you"\n1,bot,Hello\n2,user,Bye\n')
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 2, quarantined: 0, format: 'csv' })
+  writeFileSync(file, 'k;who;said\n1;user;"Hi; you"\n1;bot;Hello\n')
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 0, quarantined: 2 })
+  expect(await importFiles(db, [file], { mapping: { conversation: 'k', role: 'who', content: 'said' } })).toMatchObject({ imported: 1, quarantined: 0 })
+  await expect(importFiles(db, [file], { mapping: { role: 'who' } })).rejects.toThrow(/^mapping: expected columns for messages/)
 })
 
 test('an import that is killed leaves figures, conversations and search in agreement', async () => {
@@ -124,7 +188,7 @@ test('an import that is killed leaves figures, conversations and search in agree
     expect(listImports(db)).toMatchObject([{ imported: kept, seconds: null }])
     expect(count(db, 'messages')).toBe(2 * kept)
     expect(db.prepare("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'question'").pluck().get()).toBe(kept)
-    expect(await importFiles(db, [file])).toMatchObject({ imported: 15_000 - kept, duplicates: kept })
+    expect(await importFiles(db, [file])).toMatchObject({ imported: 15_000 - kept, duplicates: 0, resumed: true })
   } finally {
     db.close()
   }

@@ -1,23 +1,27 @@
 /**
  * Imports files into a workspace: rows are read as a stream, bad ones are quarantined with their reason, and
- * every batch is one transaction. Killed at any instant, what was written stays; importing again adds the rest.
+ * every batch is one transaction that also says how far each file was read. Killed at any instant, what was written
+ * stays, and importing the same files again goes on behind it.
  */
 import { randomUUID } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import type { ImportReading } from '../../shared/contract.ts'
+import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
-import { addToImport, finishImport, insertImport, insertQuarantinedRows, type QuarantinedRow } from '../storage/imports.ts'
+import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile, type QuarantinedRow } from '../storage/imports.ts'
 import type { WritableDb } from '../storage/open.ts'
-import { formatNamed, readConversations } from './read-conversations.ts'
+import { findFiles } from './find-files.ts'
+import { formatOf, readConversations } from './read-conversations.ts'
 
-/** `format` names those found, the most frequent first, joined by +; empty where nothing was readable. */
-export type ImportReport = { id: string; imported: number; duplicates: number; quarantined: number; seconds: number; format: string }
+/**
+ * Of this call alone. `format` names those found, the most frequent first, joined by +; empty where nothing was
+ * readable. `resumed`: it took up an import that had been stopped.
+ */
+export type ImportReport = { id: string; imported: number; duplicates: number; quarantined: number; seconds: number; format: string; resumed: boolean }
 export type ImportProgress = { bytesDone: number; bytesTotal: number; imported: number; duplicates: number; quarantined: number }
 
-export type ImportOptions = {
-  /** Name of a format; without it each row says by its keys what it is. */
-  format?: string | undefined
-  id?: string
+export type ImportOptions = ImportReading & {
   signal?: AbortSignal
   onProgress?: (progress: ImportProgress) => void
   /** Conversations per transaction. */
@@ -28,24 +32,35 @@ const BATCH_SIZE = 8000
 /** A batch also ends here, so that long conversations do not fill the memory. */
 const BATCH_CHARACTERS = 24_000_000
 
-export async function importFiles(db: WritableDb, files: readonly string[], options: ImportOptions = {}): Promise<ImportReport> {
+/** @param given files, and folders for all files in them */
+export async function importFiles(db: WritableDb, given: readonly string[], options: ImportOptions = {}): Promise<ImportReport> {
+  const { format, mapping, batchSize = BATCH_SIZE } = options
+  formatOf({ format, mapping })
+  const found = findFiles(given).map(asFound)
+  const { id, resumed, files } = openImport(db, { id: randomUUID(), files: given.map((path) => resolve(path)), reading: { format, mapping }, found, owner: thisOwner(), now: new Date() })
+  try {
+    return await readFiles(db, { id, resumed, files }, { ...options, batchSize })
+  } finally {
+    leaveImport(db, id)
+  }
+}
+
+async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; resumed: boolean; files: readonly FileToRead[] }, options: ImportOptions & { batchSize: number }): Promise<ImportReport> {
   const started = performance.now()
-  if (options.format !== undefined) formatNamed(options.format)
-  const batchSize = options.batchSize ?? BATCH_SIZE
-  const paths = files.map((file) => resolve(file))
-  const id = options.id ?? randomUUID()
+  let flushed = started
   const found = new Map<string, number>()
-  const report: ImportReport = { id, imported: 0, duplicates: 0, quarantined: 0, seconds: 0, format: '' }
+  const report: ImportReport = { id, imported: 0, duplicates: 0, quarantined: 0, seconds: 0, format: '', resumed }
   let drafts: NewConversation[] = []
   let problems: QuarantinedRow[] = []
   let characters = 0
+  const progress = new Map<string, FileProgress>()
 
   const flush = (): void => {
-    if (drafts.length === 0 && problems.length === 0) return
     report.format = [...found].sort((a, b) => b[1] - a[1]).map(([name]) => name).join('+')
     const { imported, duplicates } = writeConversations(db, id, drafts, (counts) => {
-      insertQuarantinedRows(db, id, problems)
-      addToImport(db, id, { ...counts, format: report.format, quarantined: problems.length })
+      const now = performance.now()
+      addToImport(db, id, { ...counts, format: report.format, quarantined: problems, files: [...progress.values()], seconds: (now - flushed) / 1000 })
+      flushed = now
     })
     report.imported += imported
     report.duplicates += duplicates
@@ -53,41 +68,48 @@ export async function importFiles(db: WritableDb, files: readonly string[], opti
     drafts = []
     problems = []
     characters = 0
+    progress.clear()
   }
 
-  const sizes = paths.map(sizeOf)
-  const bytesTotal = sizes.reduce((sum, size) => sum + size, 0)
+  const bytesTotal = files.reduce((sum, { size }) => sum + size, 0)
   let bytesBefore = 0
-  insertImport(db, { id, files: paths, format: '', createdAt: new Date().toISOString() })
-  for (const [i, path] of paths.entries()) {
-    for await (const { results, bytesRead } of readConversations(path, options.format)) {
+  for (const { path, size, rows, done } of files) {
+    let through = rows
+    for await (const { results, bytesRead } of done ? [] : readConversations(path, options, rows)) {
       for (const result of results) {
-        if ('reason' in result) problems.push({ file: path, ...result })
+        if ('reason' in result) problems.push({ file: path, row: result.row, reason: result.reason, raw: result.raw })
         else {
           const { draft, format } = result
           found.set(format, (found.get(format) ?? 0) + 1)
           drafts.push({ ...draft, source: draft.source ?? sourceOf(path) })
           for (const message of draft.messages) characters += message.content.length
         }
-        if (drafts.length + problems.length >= batchSize || characters >= BATCH_CHARACTERS) flush()
+        if (result.through === null) continue
+        through = result.through
+        if (drafts.length + problems.length >= options.batchSize || characters >= BATCH_CHARACTERS) {
+          progress.set(path, { path, rows: through, done: false })
+          flush()
+        }
       }
       const { imported, duplicates, quarantined } = report
       options.onProgress?.({ bytesDone: bytesBefore + bytesRead, bytesTotal, imported, duplicates, quarantined })
       options.signal?.throwIfAborted()
     }
-    bytesBefore += sizes[i] ?? 0
+    progress.set(path, { path, rows: through, done: true })
+    bytesBefore += size
   }
   flush()
   report.seconds = (performance.now() - started) / 1000
-  finishImport(db, id, report.seconds)
+  finishImport(db, id)
   return report
 }
 
-/** The facet of conversations whose rows name no source: the file's name without its endings. */
+/** The facet of conversations whose rows name no source: the file's name without its endings and shard number. */
 function sourceOf(path: string): string {
-  return basename(path).replace(/(\.(jsonl?|ndjson|gz|zst))+$/i, '') || basename(path)
+  return basename(path).replace(/(\.(jsonl?|ndjson|csv|tsv|parquet|gz|gzip|zst|zstd))+$/i, '').replace(/-\d{5}-of-\d{5}$/, '') || basename(path)
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
+function asFound(path: string): FoundFile {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return { path, size: found?.size ?? 0, modifiedMs: found?.mtimeMs ?? 0 }
 }

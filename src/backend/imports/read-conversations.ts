@@ -1,78 +1,92 @@
 /** A file's rows as conversations, or as what is wrong with them. */
-import { detectFormat, importFormats } from '../../core/import/index.ts'
+import { columnsFormat, mappingProblem } from '../../core/import/columns.ts'
 import { describe, isRow, RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
+import { detectFormat, importFormats } from '../../core/import/index.ts'
 import type { RawRow } from '../../core/import/split-rows.ts'
+import type { ImportReading } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readRows } from './read-rows.ts'
 
 export type BadRow = { row: number; reason: string; raw: string }
-export type ReadRow = { draft: ConversationDraft; format: string } | BadRow
+/** `through`: with this result every row of the file up to that one has been told; null where more is to come of it. */
+export type ReadRow = ({ draft: ConversationDraft; format: string } | BadRow) & { through: number | null }
 
 /**
  * Yields what each chunk of the file gave and how many of its bytes were read. Bad rows are among the results; a
  * file that cannot be read, or not to its end, gives one more bad row.
- * @param format name of a format; without it each row says by its keys what it is
+ * @param skipRows rows up to this number were told before
  */
-export async function* readConversations(path: string, format?: string): AsyncGenerator<{ results: ReadRow[]; bytesRead: number }> {
-  const reader = createRowReader(format === undefined ? null : formatNamed(format))
+export async function* readConversations(path: string, reading: ImportReading = {}, skipRows = 0): AsyncGenerator<{ results: ReadRow[]; bytesRead: number }> {
+  const forced = formatOf(reading)
+  const reader = createRowReader(forced)
   let bytesRead = 0
   try {
-    for await (const part of readRows(path)) {
+    for await (const part of readRows(path, { columnsFor: (outline) => (forced ?? detectFormat(outline))?.columns, skipRows })) {
       bytesRead = part.bytesRead
       yield { results: part.rows.flatMap((row) => reader.read(row)), bytesRead }
     }
   } catch (error) {
     if (!isReadError(error)) throw error
-    yield { results: [...reader.end(), { row: reader.lastRow(), reason: `the file cannot be read${reader.lastRow() === 0 ? '' : ' to its end'}: ${error.message}`, raw: '' }], bytesRead }
+    const row = Math.max(reader.lastRow(), skipRows)
+    yield { results: [...reader.end(), { row, reason: `the file cannot be read${row === 0 ? '' : ' to its end'}: ${error.message}`, raw: '', through: row }], bytesRead }
     return
   }
   yield { results: reader.end(), bytesRead }
 }
 
-/** Throws where there is no format of that name. */
-export function formatNamed(name: string): ImportFormat {
-  const format = importFormats.find((candidate) => candidate.name === name)
-  if (format === undefined) throw new UsageError(`format: expected one of ${importFormats.map((candidate) => candidate.name).join(', ')}, got "${name}"`)
-  return format
+/** The format that is asked for; null where rows are to say it themselves. Throws where there is no such format. */
+export function formatOf({ format, mapping }: ImportReading): ImportFormat | null {
+  if (mapping !== undefined) {
+    const problem = mappingProblem(mapping)
+    if (problem !== null) throw new UsageError(problem)
+    return columnsFormat(mapping)
+  }
+  if (format === undefined) return null
+  const found = importFormats.find((candidate) => candidate.name === format)
+  if (found === undefined) throw new UsageError(`format: expected one of ${importFormats.map(({ name }) => name).join(', ')}, got "${format}"`)
+  return found
 }
+
+/** So many rows belong together at most: a file that never says where a conversation ends must not fill the memory. */
+const MAX_ROWS_TOGETHER = 100_000
 
 /** Formats that spread a conversation over rows wait until the next one begins. */
 function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): ReadRow[]; end(): ReadRow[]; lastRow(): number } {
   let lastRow = 0
-  let open: { format: ImportFormat; rows: [Row, ...Row[]]; first: RawRow } | null = null
+  let open: { format: ImportFormat; rows: [Row, ...Row[]]; first: RawRow; last: number; bad: BadRow[] } | null = null
 
-  const finish = (format: ImportFormat, rows: readonly [Row, ...Row[]], first: RawRow): ReadRow => {
-    try {
-      return { draft: format.read(rows), format: format.name }
-    } catch (error) {
-      if (!(error instanceof RowProblem)) throw error
-      return { row: first.row, reason: error.message, raw: first.text }
-    }
-  }
   const close = (): ReadRow[] => {
     if (open === null) return []
-    const { format, rows, first } = open
+    const { format, rows, first, last, bad } = open
     open = null
-    return [finish(format, rows, first)]
+    return told([...readAs(format, rows, first), ...bad], last)
+  }
+  const refuse = (bad: BadRow): ReadRow[] => {
+    if (open === null) return told([bad], bad.row)
+    open.bad.push(bad)
+    open.last = bad.row
+    return []
   }
 
   return {
     read(raw) {
       lastRow = raw.row
       const parsed = parseRow(raw)
-      if ('reason' in parsed) return [{ row: raw.row, reason: parsed.reason, raw: raw.text }]
-      const format = forced ?? detectFormat(parsed.row)
+      if ('reason' in parsed) return refuse({ row: raw.row, reason: parsed.reason, raw: raw.text })
+      const { row } = parsed
+      const format = forced ?? detectFormat(row)
       if (format === undefined) {
-        const keys = Object.keys(parsed.row).slice(0, 12).join(', ')
-        return [...close(), { row: raw.row, reason: `expected a row of a known format (${importFormats.map(({ name }) => name).join(', ')}), got ${keys === '' ? 'no keys' : `the keys ${keys}`}`, raw: raw.text }]
+        const keys = Object.keys(row).slice(0, 12).join(', ')
+        return refuse({ row: raw.row, reason: `expected a row of a known format (${importFormats.map(({ name }) => name).join(', ')}), got ${keys === '' ? 'no keys' : `the keys ${keys}`}`, raw: raw.text })
       }
-      if (format.startsNew === undefined) return [...close(), finish(format, [parsed.row], raw)]
-      if (open !== null && open.format === format && !format.startsNew(parsed.row)) {
-        open.rows.push(parsed.row)
+      if (format.startsNew === undefined) return [...close(), ...told(readAs(format, [row], raw), raw.row)]
+      if (open !== null && open.format === format && open.rows.length < MAX_ROWS_TOGETHER && !format.startsNew(row, open.rows[0])) {
+        open.rows.push(row)
+        open.last = raw.row
         return []
       }
       const closed = close()
-      open = { format, rows: [parsed.row], first: raw }
+      open = { format, rows: [row], first: raw, last: raw.row, bad: [] }
       return closed
     },
     end: close,
@@ -80,8 +94,22 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
   }
 }
 
+type Result = { draft: ConversationDraft; format: string } | BadRow
+
+function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], first: RawRow): Result[] {
+  try {
+    return format.read(rows).map((draft) => ({ draft, format: format.name }))
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error
+    return [{ row: first.row, reason: rows.length === 1 ? error.message : `${error.message} (${rows.length} rows that belong together)`, raw: rows.length === 1 ? first.text : rows.map((row) => JSON.stringify(row)).join('\n') }]
+  }
+}
+
+const told = (results: readonly Result[], through: number): ReadRow[] => results.map((result, i) => ({ ...result, through: i === results.length - 1 ? through : null }))
+
 function parseRow(raw: RawRow): { row: Row } | { reason: string } {
   if (raw.problem !== null) return { reason: raw.problem }
+  if (raw.value !== undefined) return { row: raw.value }
   try {
     const value: unknown = JSON.parse(raw.text)
     return isRow(value) ? { row: value } : { reason: `expected a JSON object, got ${describe(value)}` }

@@ -1,37 +1,91 @@
 import type { CallOutput } from '../../shared/contract.ts'
+import { isOwnerAlive, type Owner } from '../jobs/owner.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export type ImportRow = CallOutput<'imports.list'>[number]
 export type QuarantinedRow = { file: string; row: number; reason: string; raw: string }
 
-/** Quarantined text is shown, not reparsed: so much of a row is kept. */
-const KEPT_CHARACTERS = 2000
+/** So much of a bad row is kept, to be looked at and mended. */
+const KEPT_CHARACTERS = 20_000
 
-export function insertImport(db: WritableDb, row: { id: string; files: string[]; format: string; createdAt: string }): void {
-  db.prepare('INSERT INTO imports (id, files, format, created_at) VALUES (?, ?, ?, ?)').run(row.id, JSON.stringify(row.files), row.format, row.createdAt)
+/** A file as an import found it. */
+export type FoundFile = { path: string; size: number; modifiedMs: number }
+/** `rows`: so many are told already. */
+export type FileToRead = FoundFile & { rows: number; done: boolean }
+
+/**
+ * Begins an import, or takes up the newest one of the same files and reading that nobody finished and nobody works
+ * on. A file that has changed since is read from its start; what was quarantined of a file that is read from its
+ * start is forgotten, for that reading tells it anew.
+ */
+export function openImport(db: WritableDb, wanted: { id: string; files: readonly string[]; reading: object; found: readonly FoundFile[]; owner: Owner; now: Date }): { id: string; resumed: boolean; files: FileToRead[] } {
+  const files = JSON.stringify(wanted.files)
+  const reading = JSON.stringify(wanted.reading)
+  const open = db.transaction(() => {
+    const stopped = db.prepare('SELECT id, owner FROM imports WHERE seconds IS NULL AND files = ? AND reading = ? ORDER BY rowid DESC').all(files, reading) as { id: string; owner: string | null }[]
+    const left = stopped.find(({ owner }) => !isAtWork(owner, wanted.now.getTime()))
+    const id = left?.id ?? wanted.id
+    const owner = JSON.stringify(wanted.owner)
+    if (left === undefined) db.prepare("INSERT INTO imports (id, files, format, created_at, reading, owner) VALUES (?, ?, '', ?, ?, ?)").run(id, files, wanted.now.toISOString(), reading, owner)
+    else db.prepare('UPDATE imports SET owner = ? WHERE id = ?').run(owner, id)
+    const knownFile = db.prepare('SELECT rows, done FROM import_files WHERE import_id = ? AND path = ? AND size = ? AND modified_ms = ?')
+    const setFile = db.prepare('INSERT OR REPLACE INTO import_files (import_id, path, size, modified_ms) VALUES (?, ?, ?, ?)')
+    const forget = db.prepare('DELETE FROM quarantined_rows WHERE file = ?')
+    return {
+      id,
+      resumed: left !== undefined,
+      files: wanted.found.map((file): FileToRead => {
+        const known = knownFile.get(id, file.path, file.size, file.modifiedMs) as { rows: number; done: number } | undefined
+        if (known === undefined) {
+          setFile.run(id, file.path, file.size, file.modifiedMs)
+          forget.run(file.path)
+        }
+        return { ...file, rows: known?.rows ?? 0, done: known?.done === 1 }
+      }),
+    }
+  })
+  return open.immediate()
 }
+
+const isAtWork = (owner: string | null, now: number): boolean => owner !== null && isOwnerAlive(JSON.parse(owner) as Owner, Infinity, now)
+
+export type FileProgress = { path: string; rows: number; done: boolean }
 
 /** Adds one batch's figures; in the transaction that writes the batch, so that figures and rows agree after a kill. */
-export function addToImport(db: WritableDb, id: string, counts: { format: string; imported: number; duplicates: number; quarantined: number }): void {
-  db.prepare('UPDATE imports SET format = ?, imported = imported + ?, duplicates = duplicates + ?, quarantined = quarantined + ? WHERE id = ?').run(
-    counts.format, counts.imported, counts.duplicates, counts.quarantined, id,
+export function addToImport(db: WritableDb, id: string, batch: { format: string; imported: number; duplicates: number; quarantined: readonly QuarantinedRow[]; files: readonly FileProgress[]; seconds: number }): void {
+  insertQuarantinedRows(db, id, batch.quarantined)
+  db.prepare("UPDATE imports SET format = coalesce(nullif(?, ''), format), imported = imported + ?, duplicates = duplicates + ?, quarantined = quarantined + ?, worked_seconds = worked_seconds + ? WHERE id = ?").run(
+    batch.format, batch.imported, batch.duplicates, batch.quarantined.length, batch.seconds, id,
   )
+  const setProgress = db.prepare('UPDATE import_files SET rows = ?, done = ? WHERE import_id = ? AND path = ?')
+  for (const { path, rows, done } of batch.files) setProgress.run(rows, done ? 1 : 0, id, path)
 }
 
-export function finishImport(db: WritableDb, id: string, seconds: number): void {
-  db.prepare('UPDATE imports SET seconds = ? WHERE id = ?').run(seconds, id)
+export function finishImport(db: WritableDb, id: string): void {
+  db.prepare('UPDATE imports SET seconds = worked_seconds WHERE id = ?').run(id)
 }
 
-export function insertQuarantinedRows(db: WritableDb, importId: string, rows: readonly QuarantinedRow[]): void {
+/** Nobody works on it any more, whether it is finished or not. */
+export function leaveImport(db: WritableDb, id: string): void {
+  db.prepare('UPDATE imports SET owner = NULL WHERE id = ?').run(id)
+}
+
+function insertQuarantinedRows(db: WritableDb, importId: string, rows: readonly QuarantinedRow[]): void {
   const insert = db.prepare('INSERT INTO quarantined_rows (import_id, file, row, reason, raw) VALUES (?, ?, ?, ?, ?)')
   for (const { file, row, reason, raw } of rows) insert.run(importId, file, row, reason, raw.length > KEPT_CHARACTERS ? `${raw.slice(0, KEPT_CHARACTERS)}…` : raw)
 }
 
 export function listImports(db: ReadableDb): ImportRow[] {
-  const rows = db.prepare('SELECT id, files, format, imported, duplicates, quarantined, created_at, seconds FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
-    id: string; files: string; format: string; imported: number; duplicates: number; quarantined: number; created_at: string; seconds: number | null
+  const rows = db.prepare('SELECT id, files, format, imported, duplicates, quarantined, created_at, seconds, reading, owner FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
+    id: string; files: string; format: string; imported: number; duplicates: number; quarantined: number; created_at: string; seconds: number | null; reading: string; owner: string | null
   }[]
-  return rows.map(({ files, created_at, ...row }) => ({ ...row, files: JSON.parse(files) as string[], createdAt: created_at }))
+  return rows.map(({ files, created_at, reading, owner, ...row }) => ({
+    ...row,
+    files: JSON.parse(files) as string[],
+    createdAt: created_at,
+    reading: JSON.parse(reading) as ImportRow['reading'],
+    stopped: row.seconds === null && !isAtWork(owner, Date.now()),
+  }))
 }
 
 export function pageOfQuarantinedRows(db: ReadableDb, filter: { importId?: string | undefined; offset: number; limit: number }): { total: number; rows: QuarantinedRow[] } {

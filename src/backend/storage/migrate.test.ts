@@ -62,7 +62,7 @@ test('rows written under version 1 are the same under the newest', () => {
   const tables = ['imports', 'conversations', 'messages', 'signals', 'winning_signals', 'datasets', 'dataset_rows']
   const before = tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all())
   migrate(db, 'test')
-  expect(tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all())).toEqual(before)
+  expect(tables.map((table) => db.prepare(`SELECT * FROM ${table}`).all())).toMatchObject(before)
   expect(db.prepare("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'wrong'").pluck().all()).toEqual([3])
 })
 

@@ -12,7 +12,7 @@ export const driftRows: ImportFormat = {
     if (typeof words !== 'string') throw new RowProblem(`user_preference.content: expected text, got ${describe(words)}`)
     const prompt = readPrompt(row['prompt'])
     const messages = [...prompt, { role: 'assistant' as const, content: readReply(row['rejected'], 'rejected') }, { role: 'user' as const, content: words }]
-    return {
+    return [{
       source: optionalText(row['source']),
       model: optionalText(row['model']),
       language: optionalText(row['language']),
@@ -20,6 +20,6 @@ export const driftRows: ImportFormat = {
       messages,
       metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
       labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [], ratings: null }],
-    }
+    }]
   },
 }

@@ -18,15 +18,20 @@ export type ImportedLabel = {
 /** A conversation before it has an id; `source` is null where the row names none. */
 export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[] }
 
+/** What a row, or several that belong together, gave. */
+export type ConversationDrafts = [ConversationDraft, ...ConversationDraft[]]
+
 /** One way of writing conversations down. Most take a row each; `startsNew` marks those that spread one over rows. */
 export type ImportFormat = {
   name: string
+  /** What is read of columnar files; `a.b` is the field b of what the column a holds. Absent: everything. */
+  columns?: readonly string[]
   /** Cheap: looks at keys only. Formats are asked in order. */
   recognizes(row: Row): boolean
-  /** True where a row begins a new conversation; absent where every row is one. */
-  startsNew?(row: Row): boolean
-  /** Throws `RowProblem` with the reason. */
-  read(rows: readonly [Row, ...Row[]]): ConversationDraft
+  /** True where a row does not belong with those from `first` on; absent where every row stands alone. */
+  startsNew?(row: Row, first: Row): boolean
+  /** Mostly one conversation; a tree gives several. Throws `RowProblem` with the reason. */
+  read(rows: readonly [Row, ...Row[]]): ConversationDrafts
 }
 
 /** Why a row cannot be imported; it is quarantined with this reason. */

@@ -6,7 +6,8 @@ import { identityText, isRow, RowProblem, type ConversationDraft, type Row } fro
 function read(row: Row, ...more: Row[]): ConversationDraft & { format: string } {
   const format = detectFormat(row)
   if (format === undefined) throw new Error('no format')
-  return { format: format.name, ...format.read([row, ...more]) }
+  const [draft] = format.read([row, ...more])
+  return { format: format.name, ...draft }
 }
 
 const dialogue = [{ role: 'user', content: 'Name two fruits.' }, { role: 'assistant', content: 'Kiwi, plum.' }]
@@ -89,14 +90,15 @@ test('WildFeedback annotations: one row per utterance, a new conversation at Utt
   const format = importFormats.find(({ name }) => name === 'wildfeedback-annotations')
   const row = (UtteranceId: number, Role: string, Content: string, flags: Row = {}): Row => ({ UtteranceId, Role, Content, ...flags })
   const first = row(0, 'User', 'Hi')
-  expect(format?.startsNew?.(first)).toBe(true)
-  expect(format?.startsNew?.(row(1, 'Agent', 'Hello'))).toBe(false)
+  expect(format?.startsNew?.(first, first)).toBe(true)
+  expect(format?.startsNew?.(row(1, 'Agent', 'Hello'), first)).toBe(false)
   const { messages, labels } = read(first, row(1, 'Agent', 'Hello'), row(2, 'User', 'No', { Satisfaction: true, Disatisfaction: true }), row(3, 'Agent', 'Oh'), row(4, 'User', 'ty', { Satisfaction: 'True' }))
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant', 'user'])
   expect(labels.map(({ turnIndex, label }) => [turnIndex, label])).toEqual([[2, 'dissatisfied'], [4, 'satisfied']])
 })
 
 test.each<[string, Row, RegExp]>([
+  ['a text beside messages', { chosen: 'b', rejected: dialogue }, /^prompt: expected text or messages/],
   ['messages that are a number', { messages: 5 }, /^messages: expected a list of messages, got 5$/],
   ['no messages', { messages: [] }, /got an empty list/],
   ['a role nobody knows', { messages: [{ role: 'narrator', content: '' }] }, /^messages\[0\]\.role: expected system, user, assistant or tool, got "narrator"$/],
@@ -104,7 +106,7 @@ test.each<[string, Row, RegExp]>([
   ['null content without a tool call', { messages: [{ role: 'assistant', content: null }] }, /expected text, got null/],
   ['a message that is a text', { messages: ['hi'] }, /^messages\[0\]: expected an object with role and content, got "hi"$/],
   ['equal sides', { prompt: 'a', chosen: 'b', rejected: 'b' }, /got the same one twice/],
-  ['texts without a prompt', { chosen: 'b', rejected: 'c' }, /^prompt: expected text or messages/],
+  ['texts without a prompt', { chosen: 'b', rejected: 'c' }, /^prompt: expected it, or a text that chosen and rejected begin with/],
   ['no shared beginning', { chosen: [dialogue[1]], rejected: [{ role: 'assistant', content: 'c' }] }, /^prompt: expected it, or messages that chosen and rejected begin with/],
   ['a reply by the user', { prompt: 'a', chosen: 'b', rejected: [{ role: 'user', content: 'c' }] }, /^rejected: expected an assistant message, got one of "user"$/],
   ['a prompt that ends with a reply', { conversations: [{ from: 'gpt', value: 'x' }], chosen: 'a', rejected: 'b' }, /^prompt: expected a user message at its end/],
@@ -118,17 +120,18 @@ test('any row is read or refused with a reason, never anything else', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean())
   const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar }, { requiredKeys: [] })
   const value = fc.oneof(scalar, fc.array(fc.oneof(message, scalar), { maxLength: 4 }), message, fc.dictionary(fc.string(), scalar))
-  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content']
+  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies']
   const row = fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 6 })
   fc.assert(
     fc.property(row, (fuzzed) => {
       if (!isRow(fuzzed)) return
       for (const format of importFormats) {
         try {
-          const { messages, labels, metadata } = format.read([fuzzed])
-          expect(messages.length).toBeGreaterThan(0)
-          for (const { turnIndex } of labels) expect(messages[turnIndex]?.role).toBe('user')
-          expect(identityText(messages, metadata)).toBeTypeOf('string')
+          for (const { messages, labels, metadata } of format.read([fuzzed])) {
+            expect(messages.length).toBeGreaterThan(0)
+            for (const { turnIndex } of labels) expect(messages[turnIndex]?.role).toBe('user')
+            expect(identityText(messages, metadata)).toBeTypeOf('string')
+          }
         } catch (error) {
           expect(error).toBeInstanceOf(RowProblem)
         }

@@ -1,13 +1,20 @@
 /** All formats, in the order in which they are asked; the more particular come first. */
+import { csv } from './columns.ts'
 import { driftRows } from './drift-rows.ts'
 import type { ImportFormat, Row } from './format.ts'
+import { langfuse } from './langfuse.ts'
+import { lmsys } from './lmsys.ts'
+import { oasst } from './oasst.ts'
 import { openai } from './openai.ts'
 import { trlPreference, wildfeedback } from './preference.ts'
 import { sharegpt } from './sharegpt.ts'
+import { ultrafeedback } from './ultrafeedback.ts'
 import { wildchat } from './wildchat.ts'
 import { wildfeedbackAnnotations } from './wildfeedback-annotations.ts'
 
-export const importFormats: readonly ImportFormat[] = [driftRows, wildfeedback, trlPreference, openai, sharegpt, wildchat, wildfeedbackAnnotations]
+export const importFormats: readonly ImportFormat[] = [
+  driftRows, wildfeedback, trlPreference, ultrafeedback, oasst, openai, sharegpt, lmsys, wildchat, wildfeedbackAnnotations, langfuse, csv,
+]
 
 export function detectFormat(row: Row): ImportFormat | undefined {
   return importFormats.find((format) => format.recognizes(row))

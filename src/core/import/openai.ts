@@ -7,7 +7,7 @@ export const openai: ImportFormat = {
   recognizes: (row) => 'messages' in row,
   read([row]) {
     const messages = readMessages(row['messages'], 'messages')
-    return {
+    return [{
       source: optionalText(row['source']),
       model: optionalText(row['model']),
       language: optionalText(row['language']),
@@ -15,6 +15,6 @@ export const openai: ImportFormat = {
       messages,
       metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
       labels: readLabels(row['labels'], messages),
-    }
+    }]
   },
 }

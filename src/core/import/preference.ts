@@ -3,7 +3,7 @@
  * `metadata.chosen`. Datasets make pairs of them, and feedback rows without the user's words.
  */
 import type { Message } from '../../shared/types.ts'
-import { describe, RowProblem, type ConversationDraft, type ImportFormat, type Row } from './format.ts'
+import { describe, RowProblem, type ConversationDrafts, type ImportFormat, type Row } from './format.ts'
 import { optionalText, readMessages, readMetadata, readReply, readTime } from './messages.ts'
 
 /** TRL preference rows: {prompt, chosen, rejected}, text or messages; without a prompt the messages both sides share. */
@@ -26,11 +26,11 @@ export const wildfeedback: ImportFormat = {
   },
 }
 
-function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: string): ConversationDraft {
+function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: string): ConversationDrafts {
   if (prompt.at(-1)?.role === 'assistant') throw new RowProblem('prompt: expected a user message at its end, got an assistant message')
   if (chosen === rejected) throw new RowProblem('chosen and rejected: expected two different replies, got the same one twice')
   const kept = ['task', 'score_chosen', 'score_rejected'].filter((key) => row[key] !== undefined)
-  return {
+  return [{
     source: optionalText(row['source']),
     model: optionalText(row['model']),
     language: optionalText(row['language']),
@@ -38,11 +38,13 @@ function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: 
     messages: [...prompt, { role: 'assistant', content: rejected }],
     metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id'], kept), chosen },
     labels: [],
-  }
+  }]
 }
 
 function withPrompt(row: Row): { prompt: Message[]; chosen: string; rejected: string } {
-  if (typeof row['chosen'] === 'string' || typeof row['rejected'] === 'string') {
+  const { chosen: better, rejected: worse } = row
+  if (typeof better === 'string' && typeof worse === 'string' && row['prompt'] === undefined) return withSharedText(better, worse)
+  if (typeof better === 'string' || typeof worse === 'string') {
     if (row['prompt'] === undefined) throw new RowProblem('prompt: expected text or messages beside chosen and rejected texts, got nothing')
     return { prompt: readPrompt(row['prompt']), chosen: readReply(row['chosen'], 'chosen'), rejected: readReply(row['rejected'], 'rejected') }
   }
@@ -54,6 +56,29 @@ function withPrompt(row: Row): { prompt: Message[]; chosen: string; rejected: st
   const prompt = shared > 0 || row['prompt'] === undefined ? chosen.slice(0, shared) : readPrompt(row['prompt'])
   if (prompt.length === 0) throw new RowProblem('prompt: expected it, or messages that chosen and rejected begin with, got neither')
   return { prompt, chosen: readReply(chosen.slice(shared), 'chosen'), rejected: readReply(rejected.slice(shared), 'rejected') }
+}
+
+/**
+ * Two texts that begin alike. As transcripts ("\n\nHuman: …\n\nAssistant: …", Anthropic's HH-RLHF) they are split into
+ * messages; otherwise what both begin with, to the last space, is the prompt.
+ */
+function withSharedText(chosen: string, rejected: string): { prompt: Message[]; chosen: string; rejected: string } {
+  const [better, worse] = [splitTranscript(chosen), splitTranscript(rejected)]
+  if (better !== null && worse !== null) return withPrompt({ chosen: better, rejected: worse })
+  let shared = 0
+  while (shared < Math.min(chosen.length, rejected.length) && chosen[shared] === rejected[shared]) shared++
+  // Two equal texts share everything: there is no prompt to tell from the reply.
+  const prompt = chosen === rejected ? '' : /^[^]*\s/.exec(chosen.slice(0, shared))?.[0] ?? ''
+  if (prompt.trim() === '') throw new RowProblem('prompt: expected it, or a text that chosen and rejected begin with, got neither')
+  return { prompt: [{ role: 'user', content: prompt.trimEnd() }], chosen: chosen.slice(prompt.length), rejected: rejected.slice(prompt.length) }
+}
+
+function splitTranscript(text: string): Message[] | null {
+  if (!/^\s*Human:/.test(text)) return null
+  return text.split(/(?:^|\n\n)\s*(?=(?:Human|Assistant):)/).filter((part) => part !== '').map((part) => {
+    const isUser = part.startsWith('Human:')
+    return { role: isUser ? 'user' : 'assistant', content: part.slice(isUser ? 'Human:'.length : 'Assistant:'.length).trim() }
+  })
 }
 
 export function readPrompt(value: unknown): Message[] {

@@ -9,7 +9,7 @@ export const sharegpt: ImportFormat = {
     const turns = readMessages(row['conversations'], 'conversations', 'from', 'value')
     const system = optionalText(row['system'])
     const messages = system === null ? turns : [{ role: 'system' as const, content: system }, ...turns]
-    return {
+    return [{
       source: optionalText(row['source']),
       model: optionalText(row['model']),
       language: optionalText(row['language'] ?? row['lang']),
@@ -17,6 +17,6 @@ export const sharegpt: ImportFormat = {
       messages,
       metadata: readMetadata(row, row['id']),
       labels: readLabels(row['labels'], messages),
-    }
+    }]
   },
 }

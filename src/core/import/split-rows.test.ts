@@ -61,6 +61,12 @@ test('a list that ends early gives its whole elements and says so', () => {
   expect(split('[{"a":1},').at(-1)?.problem).toMatch(/ends early/)
 })
 
+test('a first line that looks like a list does not take the lines below it along', () => {
+  const texts = (text: string, max?: number): string[] => split(text, Array.from({ length: 50 }, () => 50), max).filter(({ problem }) => problem === null).map((row) => row.text)
+  for (const first of ['[', '[[[[', '[]', '["x"', '[{"a":']) expect(texts(`${first}\n{"a":1}\n{"b":2}\n`)).toContain('{"b":2}')
+  expect(texts(`[[[\n${'{"a":1}\n'.repeat(500)}`, 200)).toHaveLength(500)
+})
+
 test('a row past the limit is a problem and is not held', () => {
   const rows = split(`{"a":"${'x'.repeat(5000)}"}\n{"b":1}\n`, [], 1000)
   expect(rows[0]?.problem).toBe('expected at most 1000 bytes, got 5008')

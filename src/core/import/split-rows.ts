@@ -1,10 +1,16 @@
 /**
  * Cuts a stream of bytes into rows without holding more than one row: lines (JSONL), the elements of one JSON
- * array, or pretty-printed objects one after the other. Parses nothing: a broken row is just a text.
+ * array, pretty-printed objects one after the other, or the records of a table. Parses no JSON: a broken row is just
+ * a text.
  */
+import type { Row } from './format.ts'
+import { headerCells, splitCsv } from './split-csv.ts'
 
-/** `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. */
-export type RawRow = { row: number; text: string; problem: string | null }
+/**
+ * `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. `value` where
+ * the row is no JSON text but a table's record.
+ */
+export type RawRow = { row: number; text: string; problem: string | null; value?: Row }
 
 export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
 
@@ -17,17 +23,27 @@ const CLOSING = new Set([0x7d, 0x5d])
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 export const MAX_ROW_BYTES = 64 * 1024 * 1024
+/** From here on a row is no accident: what unpacks to it is not read further. */
+const HOPELESS_ROW_BYTES = 2 ** 30
 const SHOWN_BYTES = 4096
 /** So much is looked at to tell lines from objects over several lines. */
 const SNIFFED_BYTES = 64 * 1024
 
-export function createRowSplitter(maxRowBytes: number = MAX_ROW_BYTES): RowSplitter {
+/** A file that cannot be read further; `code` as Node's own failures of files have one. */
+export class UnreadableFileError extends Error {
+  override readonly name: string = 'UnreadableFileError'
+  readonly code = 'ERR_UNREADABLE_FILE'
+}
+
+/** @param isTable whether a first line with these cells is a table's header; asked only where the text is no JSON */
+export function createRowSplitter(maxRowBytes: number = MAX_ROW_BYTES, isTable: (columns: readonly string[]) => boolean = () => false): RowSplitter {
   let head: Uint8Array = new Uint8Array()
   let inner: RowSplitter | null = null
   const decide = (bytes: Uint8Array): RowSplitter => {
     const start = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? 3 : 0
     head = bytes.subarray(start)
-    const layout = sniffLayout(head)
+    const layout = sniffLayout(head, isTable)
+    if (layout === 'table') return splitCsv(maxRowBytes)
     return layout === 'lines' ? splitLines(maxRowBytes) : splitValues(layout, maxRowBytes)
   }
   return {
@@ -46,12 +62,13 @@ export function createRowSplitter(maxRowBytes: number = MAX_ROW_BYTES): RowSplit
   }
 }
 
-type Layout = 'lines' | 'array' | 'objects'
+type Layout = 'lines' | 'array' | 'objects' | 'table'
 
-function sniffLayout(bytes: Uint8Array): Layout {
+function sniffLayout(bytes: Uint8Array, isTable: (columns: readonly string[]) => boolean): Layout {
   const text = new TextDecoder().decode(bytes.subarray(0, SNIFFED_BYTES)).trimStart()
   if (text.startsWith('[')) return 'array'
   const [first = '', second = ''] = text.split('\n', 2)
+  if (!first.startsWith('{') && isTable(headerCells(first.replace(/\r$/, '')).cells)) return 'table'
   // An object over several lines: its first line stays open and the next one is indented.
   return /^\{(\s*$|\s*"[^"]*"\s*:.*[,[{]\s*$)/.test(first) && /^[ \t]/.test(second) ? 'objects' : 'lines'
 }
@@ -88,7 +105,11 @@ function splitLines(maxRowBytes: number): RowSplitter {
   }
 }
 
-/** Elements of an array at depth 1, or objects at depth 0; what stands between them is only punctuation. */
+/**
+ * Elements of an array at depth 1, or objects at depth 0; what stands between them is only punctuation. Where that
+ * leads to no end (the file's, or a row past the limit, within one), the layout was misjudged from a broken first
+ * row: from the next line that begins with { on, lines are rows.
+ */
 function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplitter {
   const row = collectRow(maxRowBytes)
   const base = layout === 'array' ? 1 : 0
@@ -97,8 +118,19 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
   let escaped = false
   let number = 1
   let closed = false
+  let lines: RowSplitter | null = null
+  const renumber = (rows: RawRow[]): RawRow[] => rows.map((one) => ({ ...one, row: one.row + number }))
+  const goOnByLines = (problem: string): RawRow[] | null => {
+    const held = row.held()
+    const next = lineThatOpens(held)
+    if (next < 0) return null
+    lines = splitLines(maxRowBytes)
+    row.clear()
+    return [problemRow(number, held.subarray(0, next), problem), ...renumber(lines.push(held.subarray(next)))]
+  }
   return {
     push(chunk) {
+      if (lines !== null) return renumber(lines.push(chunk))
       const rows: RawRow[] = []
       let start = 0
       const cut = (end: number): void => {
@@ -109,7 +141,7 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
           number += 1
         }
       }
-      for (let i = 0; i < chunk.length; i++) {
+      for (let i = 0; i < chunk.length && !closed; i++) {
         const byte = chunk[i]!
         if (inText) {
           if (escaped) escaped = false
@@ -135,45 +167,71 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
         }
       }
       row.add(chunk.subarray(start))
+      if (row.isTooLong()) rows.push(...(goOnByLines(`expected at most ${maxRowBytes} bytes, got more`) ?? []))
       return rows
     },
     end() {
+      if (lines !== null) return renumber(lines.end())
+      const found = goOnByLines(closed ? 'expected nothing after the list' : 'expected its end, or the next row on a line of its own')
+      if (found !== null) return [...found, ...renumber(lines === null ? [] : (lines as RowSplitter).end())]
       const done = row.take(number)
-      if (done === null) return layout === 'objects' || closed ? [] : [{ row: number, text: '', problem: 'expected ] at the end of the list, the file ends early' }]
+      const endsEarly = (at: number): RawRow => ({ row: at, text: '', problem: 'expected ] at the end of the list, the file ends early' })
+      if (done === null) return layout === 'objects' || closed ? [] : [endsEarly(number)]
+      // The row itself is whole, what is missing is the end of the list.
+      if (layout === 'array' && depth === base && !inText && !closed) return [done, endsEarly(number + 1)]
       return [{ ...done, problem: done.problem ?? (closed ? 'expected nothing after the list' : 'the file ends within this row') }]
     },
   }
 }
 
+/** Where the first line after the first begins that opens an object; -1 where there is none. */
+function lineThatOpens(bytes: Uint8Array): number {
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) if (bytes[at + 1] === 0x7b) return at + 1
+  return -1
+}
+
 /** Gathers the pieces of one row; past the limit only its beginning is kept, to be shown. */
-function collectRow(maxRowBytes: number): { add(piece: Uint8Array): void; take(row: number): RawRow | null } {
+type Collected = { add(piece: Uint8Array): void; take(row: number): RawRow | null; held(): Uint8Array; isTooLong(): boolean; clear(): void }
+
+function collectRow(maxRowBytes: number): Collected {
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  const lenient = new TextDecoder()
   let pieces: Uint8Array[] = []
   let bytes = 0
+  const clear = (): void => {
+    pieces = []
+    bytes = 0
+  }
   return {
+    clear,
+    held: () => joinBytes(pieces),
+    isTooLong: () => bytes > maxRowBytes,
     add(piece) {
       if (piece.length === 0) return
       if (bytes <= maxRowBytes) pieces.push(piece)
       bytes += piece.length
+      if (bytes > HOPELESS_ROW_BYTES) throw new UnreadableFileError(`a row of it unpacks to more than ${HOPELESS_ROW_BYTES} bytes`)
     },
     take(row) {
       const all = pieces.length === 1 ? pieces[0]! : joinBytes(pieces)
       const size = bytes
-      pieces = []
-      bytes = 0
-      if (size > maxRowBytes) return { row, text: lenient.decode(all.subarray(0, SHOWN_BYTES)), problem: `expected at most ${maxRowBytes} bytes, got ${size}` }
+      clear()
+      if (size > maxRowBytes) return problemRow(row, all, `expected at most ${maxRowBytes} bytes, got ${size}`)
       try {
         const text = decoder.decode(all).trim()
         return text === '' ? null : { row, text, problem: null }
       } catch {
-        return { row, text: lenient.decode(all.subarray(0, SHOWN_BYTES)), problem: 'expected UTF-8 text, got other bytes' }
+        return problemRow(row, all, 'expected UTF-8 text, got other bytes')
       }
     },
   }
 }
 
-function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+/** Of what cannot be used the beginning is shown, with other bytes than UTF-8 replaced. */
+export function problemRow(row: number, bytes: Uint8Array, problem: string): RawRow {
+  return { row, text: new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES)), problem }
+}
+
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let at = 0
   for (const piece of pieces) {

@@ -24,7 +24,7 @@ export const wildfeedbackAnnotations: ImportFormat = {
       const label = dissatisfied ? 'dissatisfied' : satisfied ? 'satisfied' : 'neutral'
       return [{ turnIndex, label, probability: dissatisfied ? 1 : 0, categories: [], ratings: null }]
     })
-    return { source: null, model: null, language: null, createdAt: null, messages, metadata: {}, labels }
+    return [{ source: null, model: null, language: null, createdAt: null, messages, metadata: {}, labels }]
   },
 }
 

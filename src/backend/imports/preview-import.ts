@@ -1,0 +1,80 @@
+/** What an import of files would make of their first rows. */
+import { statSync } from 'node:fs'
+import { mappingProblem, suggestMapping } from '../../core/import/columns.ts'
+import { isRow } from '../../core/import/format.ts'
+import type { ImportPreview, ImportReading } from '../../shared/contract.ts'
+import { findFiles } from './find-files.ts'
+import { readConversations } from './read-conversations.ts'
+import { readRows } from './read-rows.ts'
+
+const SHOWN_CONVERSATIONS = 5
+const SHOWN_PROBLEMS = 5
+const SHOWN_MESSAGES = 6
+const SHOWN_CHARACTERS = 300
+/** Of the beginning of a file, so that a large one answers at once. */
+const LOOKED_AT_ROWS = 200
+/** Shards of one data set read alike. */
+const TRIED_FILES = 3
+
+/** Of the first file that gives conversations, else of the first. */
+export async function previewImport(given: readonly string[], reading: ImportReading): Promise<ImportPreview> {
+  const files = findFiles(given)
+  const bytes = files.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0)
+  let first: ImportPreview | null = null
+  for (const path of files.slice(0, TRIED_FILES)) {
+    const preview = { ...(await previewFile(path, reading)), files: files.length, bytes }
+    if (preview.conversations.length > 0) return preview
+    first ??= preview
+  }
+  if (first === null) throw new Error('preview: expected files, got none')
+  return first
+}
+
+async function previewFile(path: string, reading: ImportReading): Promise<ImportPreview> {
+  const columns = await firstColumns(path)
+  const preview: ImportPreview = { files: 1, bytes: 0, file: path, format: null, columns, mapping: reading.mapping ?? suggestMapping(columns), conversations: [], problems: [] }
+  // Half a mapping is on its way to a whole one.
+  if (reading.mapping !== undefined && mappingProblem(reading.mapping) !== null) return preview
+  let looked = 0
+  for await (const { results } of readConversations(path, reading)) {
+    for (const result of results) {
+      looked += 1
+      if ('reason' in result) {
+        if (preview.problems.length < SHOWN_PROBLEMS) preview.problems.push({ row: result.row, reason: result.reason, raw: cut(result.raw) })
+        continue
+      }
+      const { draft: { model, language, createdAt, source, messages }, format } = result
+      preview.format ??= format
+      preview.conversations.push({ model, language, createdAt, source, turns: messages.length, messages: messages.slice(0, SHOWN_MESSAGES).map(({ role, content }) => ({ role, content: cut(content) })) })
+      if (preview.conversations.length === SHOWN_CONVERSATIONS) return preview
+    }
+    if (looked >= LOOKED_AT_ROWS) return preview
+  }
+  return preview
+}
+
+/** The names in the first row that is an object; none where the file cannot be read, which reading it again will say. */
+async function firstColumns(path: string): Promise<string[]> {
+  try {
+    for await (const { rows } of readRows(path)) {
+      for (const { text, problem, value } of rows) {
+        if (problem !== null) continue
+        const row: unknown = value ?? parsed(text)
+        if (isRow(row)) return Object.keys(row)
+      }
+    }
+  } catch {
+    // Told by the rows.
+  }
+  return []
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text)

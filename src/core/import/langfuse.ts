@@ -1,0 +1,52 @@
+import type { Message } from '../../shared/types.ts'
+import { describe, isRow, RowProblem, type ImportFormat, type Row } from './format.ts'
+import { optionalText, readMessages, readMetadata, readReply, readTime } from './messages.ts'
+
+/**
+ * Langfuse's export of traces and observations: `input` is what the model was given (messages, {messages}, or a
+ * text), `output` its reply. In CSV both are JSON texts. Scores are kept; the user's id is not.
+ */
+export const langfuse: ImportFormat = {
+  name: 'langfuse',
+  recognizes: (row) => 'input' in row && 'output' in row && ['traceId', 'sessionId', 'startTime', 'timestamp', 'observations'].some((key) => key in row),
+  read([row]) {
+    const messages = [...readInput(unfold(row['input'])), { role: 'assistant' as const, content: readOutput(unfold(row['output'])) }]
+    const kept = Object.fromEntries(['name', 'tags', 'scores', 'sessionId', 'traceId'].flatMap((key) => (row[key] === undefined || row[key] === null || row[key] === '' ? [] : [[key, row[key]]])))
+    return [{
+      source: null,
+      model: optionalText(row['model'] ?? row['providedModelName']),
+      language: null,
+      createdAt: readTime(row['timestamp'] ?? row['startTime']),
+      messages,
+      metadata: { ...readMetadata({ metadata: metadataOf(row) }, row['id']), ...kept },
+      labels: [],
+    }]
+  },
+}
+
+function readInput(input: unknown): Message[] {
+  if (typeof input === 'string') return [{ role: 'user', content: input }]
+  const messages = readMessages(isRow(input) && 'messages' in input ? input['messages'] : input, 'input')
+  if (messages.at(-1)?.role === 'assistant') throw new RowProblem('input: expected a user message at its end, got an assistant message')
+  return messages
+}
+
+function readOutput(output: unknown): string {
+  if (output === null || output === undefined) throw new RowProblem(`output: expected the reply, got ${describe(output)}`)
+  return readReply(isRow(output) && isRow(output['message']) ? output['message'] : output, 'output')
+}
+
+/** A JSON list or object that came as a text; any other text is itself. */
+function unfold(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+const metadataOf = (row: Row): unknown => {
+  const metadata = unfold(row['metadata'])
+  return isRow(metadata) ? metadata : undefined
+}
