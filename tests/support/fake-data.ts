@@ -93,9 +93,19 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       made.length === 0
         ? []
         : [
-            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: 1.9 },
-            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1 },
+            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: null, reading: {}, stopped: true },
+            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1, reading: {}, stopped: false },
           ],
+    'imports.preview': ({ files, mapping }) => ({
+      files: files.length,
+      bytes: 1_420_000_000,
+      file: files[0] ?? '',
+      format: mapping ? 'csv' : files[0]?.endsWith('.csv') ? null : 'wildchat',
+      columns: files[0]?.endsWith('.csv') ? ['ticket', 'who', 'said', 'day'] : ['conversation_hash', 'conversation', 'model'],
+      mapping: mapping ?? {},
+      conversations: files[0]?.endsWith('.csv') && !mapping ? [] : made.slice(0, 5).map(({ conversation }) => ({ ...conversation, turns: conversation.messages.length, messages: conversation.messages.slice(0, 6) })),
+      problems: files[0]?.endsWith('.csv') ? [] : [{ row: 3, reason: 'conversation[2].role: expected system, user, assistant or tool, got "narrator"', raw: '' }],
+    }),
     'imports.start': ({ files }) => {
       const job: Job = { id: 'import-1', kind: 'import', title: `Import ${files.join(', ')}`, status: 'running', stage: 'reading', done: 4200, total: 12000, perSecond: 8123.4, etaSeconds: 1, runId: null, error: null }
       options.push({ type: 'job', job })

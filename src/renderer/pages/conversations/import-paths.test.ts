@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { joinPaths, splitPaths } from './import-paths.ts'
+
+test('one path, with spaces or without', () => {
+  for (const path of ['/data/log.jsonl', '/data/my logs/a b.jsonl', '/data/a folder']) expect(splitPaths(joinPaths([path]))).toEqual([path])
+})
+
+test('several paths come back, folders and spaces among them', () => {
+  const paths = ['/data/a folder', '/data/b.parquet', 'C:\\logs\\c d.csv']
+  expect(splitPaths(joinPaths(paths))).toEqual(paths)
+})
+
+test('typed one after the other, the endings part them', () => {
+  expect(splitPaths(' /data/a b.jsonl.gz  /data/c.csv ')).toEqual(['/data/a b.jsonl.gz', '/data/c.csv'])
+  expect(splitPaths('')).toEqual([])
+})
