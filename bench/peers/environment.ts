@@ -1,4 +1,4 @@
-/** The peers' own environments: a Python one in .runtime/bench-python, llama.cpp in bench/node_modules. Installed when first needed. */
+/** The peers' own environments: a Python one in .runtime/bench-python, llama.cpp and DuckDB in bench/node_modules. Installed when first needed. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -50,20 +50,37 @@ export async function peerPython(): Promise<string> {
 
 /** Makes `node-llama-cpp` importable from bench/. @throws SetupError where it cannot be installed. */
 export async function ensureLlama(): Promise<void> {
-  const { dependencies } = readJson(join(bench, 'package.json')) as { dependencies: { 'node-llama-cpp': string } }
-  const version = dependencies['node-llama-cpp']
+  const version = benchVersion('node-llama-cpp')
   const platform = `${process.platform}-${process.arch}`
   const binary = LLAMA_BINARIES[platform]
   if (!binary) throw new SetupError(`node-llama-cpp has no prebuilt binary for ${platform}`)
   const folders = ['node-llama-cpp', `@node-llama-cpp/${binary}`]
+  await ensureBenchPackages(`llama.cpp (node-llama-cpp ${version}, ${binary})`, folders, version, [`@node-llama-cpp/${binary}@${version}`])
+}
+
+/** Makes `@duckdb/node-api` importable from bench/. @throws SetupError where it cannot be installed. */
+export async function ensureDuckdb(): Promise<void> {
+  const version = benchVersion('@duckdb/node-api')
+  const binary = `@duckdb/node-bindings-${process.platform}-${process.arch}`
+  await ensureBenchPackages(`DuckDB ${version}`, ['@duckdb/node-api', binary], version, [`@duckdb/node-api@${version}`, `${binary}@${version}`])
+}
+
+function benchVersion(name: string): string {
+  const { dependencies } = readJson(join(bench, 'package.json')) as { dependencies: Record<string, string> }
+  const version = dependencies[name]
+  if (version === undefined) throw new Error(`bench/package.json: expected a version of ${name}, got none`)
+  return version
+}
+
+async function ensureBenchPackages(what: string, folders: readonly string[], version: string, wanted: readonly string[]): Promise<void> {
   const fits = (): boolean => folders.every((folder) => (readJson(join(bench, 'node_modules', folder, 'package.json')) as { version?: string } | null)?.version === version)
   if (fits()) return
-  await withLock(join(root, '.runtime', 'bench-llama.lock'), { onWait: (pid) => say(`waiting for another installation (process ${pid})`) }, async (holdFor) => {
+  await withLock(join(root, '.runtime', 'bench-packages.lock'), { onWait: (pid) => say(`waiting for another installation (process ${pid})`) }, async (holdFor) => {
     if (fits()) return
-    await step(`installing llama.cpp (node-llama-cpp ${version}, ${binary}) into bench/node_modules`, async () => {
-      const args = ['install', '--prefix', bench, '--no-save', '--no-package-lock', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', `@node-llama-cpp/${binary}@${version}`]
+    await step(`installing ${what} into bench/node_modules`, async () => {
+      const args = ['install', '--prefix', bench, '--no-save', '--no-package-lock', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...wanted]
       const npm = process.env.npm_execpath
-      await demand(npm ? process.execPath : 'npm', npm ? [npm, ...args] : args, 'node-llama-cpp could not be installed; check the network and npm\'s registry settings', holdFor)
+      await demand(npm ? process.execPath : 'npm', npm ? [npm, ...args] : args, `${what} could not be installed; check the network and npm's registry settings`, holdFor)
       if (!fits()) throw new SetupError(`expected ${folders.join(' and ')} ${version} in bench/node_modules after the installation, found others; remove bench/node_modules and run the same command again`)
     })
   })
