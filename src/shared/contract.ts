@@ -38,6 +38,8 @@ export const calls = {
   /** The first rows as they would be imported. */
   'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
+  /** A part of a file that a browser holds, appended where `start` is its end; answers how much of it is there, and where. */
+  'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
   'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
 
   'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(['imported', 'turns', 'length', 'dissatisfied']).default('imported'), descending: z.boolean().default(false), ...page }),

@@ -68,6 +68,17 @@ it('says of a path that is not there what was expected', async () => {
   await page.getByText(/expected files or folders, found none at \/nowhere\/a\.jsonl/).waitFor()
 })
 
+it('brings a file that only the browser has into the workspace, and imports it from there', async () => {
+  await go('/conversations?import=files')
+  const lines = Array.from({ length: 30_000 }, (_, i) => JSON.stringify({ messages: [{ role: 'user', content: `Uploaded ${i} ${'x'.repeat(100)}` }, { role: 'assistant', content: 'Seen.' }] })).join('\n')
+  await page.getByLabel('Files to bring into the workspace').setInputFiles({ name: 'mine.jsonl', mimeType: 'application/jsonl', buffer: Buffer.from(lines) })
+  await preview().getByText('Uploaded 0', { exact: false }).first().waitFor()
+  await page.getByRole('textbox', { name: 'Files and folders' }).press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'mine.jsonl' }).filter({ hasText: '30,000' }).waitFor()
+})
+
 it('keeps the bad row with its reason and text', async () => {
   await go('/conversations?import=quarantine')
   await page.getByRole('grid', { name: 'Rows in quarantine' }).getByText('expected a list of messages, got 5').waitFor()

@@ -106,6 +106,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       conversations: files[0]?.endsWith('.csv') && !mapping ? [] : made.slice(0, 5).map(({ conversation }) => ({ ...conversation, turns: conversation.messages.length, messages: conversation.messages.slice(0, 6) })),
       problems: files[0]?.endsWith('.csv') ? [] : [{ row: 3, reason: 'conversation[2].role: expected system, user, assistant or tool, got "narrator"', raw: '' }],
     }),
+    'imports.upload': ({ name, size }) => ({ path: `/workspace/uploads/${name}`, bytes: size }),
     'imports.start': ({ files }) => {
       const job: Job = { id: 'import-1', kind: 'import', title: `Import ${files.join(', ')}`, status: 'running', stage: 'reading', done: 4200, total: 12000, perSecond: 8123.4, etaSeconds: 1, runId: null, error: null }
       options.push({ type: 'job', job })

@@ -5,6 +5,7 @@ import { dataJobs } from '../data-jobs.ts'
 import { BackendError } from '../errors.ts'
 import { previewImport } from '../imports/preview-import.ts'
 import { formatOf } from '../imports/read-conversations.ts'
+import { receiveUpload } from '../imports/receive-upload.ts'
 import { listImports, pageOfQuarantinedRows } from '../storage/imports.ts'
 import type { Session } from '../session.ts'
 
@@ -25,6 +26,7 @@ export function importsApi(session: Session) {
       const job = dataJobs(session).start(`import ${paths.map((file) => basename(file)).join(', ')}`, { kind: 'import', files: paths, ...reading })
       return { jobId: job.id }
     },
+    'imports.upload': ({ base64, ...part }) => receiveUpload(path, { ...part, bytes: Buffer.from(base64, 'base64') }),
     'imports.quarantine': (input) => pageOfQuarantinedRows(db, input),
-  } satisfies Pick<Handlers, 'imports.list' | 'imports.preview' | 'imports.start' | 'imports.quarantine'>
+  } satisfies Pick<Handlers, 'imports.list' | 'imports.preview' | 'imports.start' | 'imports.upload' | 'imports.quarantine'>
 }

@@ -129,8 +129,9 @@ test('a line of 100 MB is one bad row, its neighbours are in', async () => {
 })
 
 test('what unpacks without end is not read to it', async () => {
-  // 1.2 GB of blanks within one row, in a file of about a megabyte.
-  const { report } = await importBytes(gzipSync(Buffer.concat([Buffer.from(`${goodLine(0)}\n"`), Buffer.alloc(1.2e9, 'x')]), { level: 1 }))
+  // 1.2 GB within one row, in a file of about a megabyte: gzip's members follow each other.
+  const part = gzipSync(Buffer.alloc(100e6, 'x'))
+  const { report } = await importBytes(Buffer.concat([gzipSync(`${goodLine(0)}\n"`), ...Array.from({ length: 12 }, () => part)]))
   expect(report).toMatchObject({ imported: 1, quarantined: 1 })
 })
 

@@ -129,28 +129,18 @@ function prune(metadata: FileMetaData, tree: SchemaTree, wanted: readonly string
   if (wanted === undefined) return metadata
   const leaves = new Set<string>()
   /** Elements kept at and below a node, in the file's order; none where nothing below is wanted. */
-  const keep = (node: SchemaTree, name: string): SchemaElement[] => {
+  const keep = (node: SchemaTree, name: string, parent: SchemaTree | null): SchemaElement[] => {
     if (node.children.length === 0) {
       if (!wanted.some((column) => name === column || name.startsWith(`${column}.`))) return []
       leaves.add(node.path.join('.'))
       return [node.element]
     }
-    const kept = node.children.map((child) => keep(child, isWrapper(node, name) ? name : name === '' ? child.element.name : `${name}.${child.element.name}`)).filter((elements) => elements.length > 0)
+    // A list's items stand one or two levels below it, under names that nobody means.
+    const isPacking = isList(node) || (parent !== null && isList(parent) && node.children.length === 1)
+    const kept = node.children.map((child) => keep(child, isPacking ? name : [name, child.element.name].filter(Boolean).join('.'), node)).filter((elements) => elements.length > 0)
     return kept.length === 0 ? [] : [{ ...node.element, num_children: kept.length }, ...kept.flat()]
   }
-  const wrappers = new Set<SchemaTree>()
-  const markWrappers = (node: SchemaTree): void => {
-    if (isList(node)) {
-      wrappers.add(node)
-      const [items] = node.children
-      // Three levels: the list, its repeated group, the item. Of two levels the group is the item.
-      if (items?.children.length === 1) wrappers.add(items)
-    }
-    node.children.forEach(markWrappers)
-  }
-  const isWrapper = (node: SchemaTree, name: string): boolean => name !== '' && wrappers.has(node)
-  markWrappers(tree)
-  const schema = keep(tree, '')
+  const schema = keep(tree, '', null)
   if (schema.length === 0) return metadata
   return { ...metadata, schema, row_groups: metadata.row_groups.map((group) => ({ ...group, columns: group.columns.filter(({ meta_data }) => leaves.has(meta_data?.path_in_schema.join('.') ?? '')) })) }
 }

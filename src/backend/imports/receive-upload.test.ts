@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { aFolder } from '../../../tests/support/workspace.ts'
+import { receiveUpload } from './receive-upload.ts'
+
+const text = (words: string): Uint8Array => new TextEncoder().encode(words)
+const file = { name: 'log.jsonl', size: 10, modifiedMs: 5 }
+
+test('parts make the file; one that was lost or came twice does not harm it', () => {
+  const workspace = aFolder()
+  const send = (start: number, words: string) => receiveUpload(workspace, { ...file, start, bytes: text(words) }).bytes
+  expect(send(0, '')).toBe(0)
+  expect(send(0, '01234')).toBe(5)
+  expect(send(0, '01234')).toBe(5)
+  expect(send(7, '789')).toBe(5)
+  expect(send(5, '56789')).toBe(10)
+  const { path } = receiveUpload(workspace, { ...file, start: 0, bytes: text('') })
+  expect(readFileSync(path, 'utf8')).toBe('0123456789')
+})
+
+test('a file does not grow past the size it was announced with', () => {
+  expect(() => receiveUpload(aFolder(), { ...file, start: 5, bytes: text('567890') })).toThrow('expected at most 10 bytes, got 11')
+})
+
+test('whatever a file is called, it lies in its own folder of uploads', () => {
+  const workspace = aFolder()
+  for (const name of ['../../etc/passwd', '..', '.', '', '/', 'a/b\\c', 'C:\\x', '\u0000', '名前 (1).csv', '.hidden']) {
+    const { path } = receiveUpload(workspace, { ...file, name, start: 0, bytes: text('x') })
+    expect(dirname(path)).toBe(join(workspace, 'uploads', '10-5'))
+  }
+})
