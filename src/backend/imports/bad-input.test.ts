@@ -2,7 +2,7 @@
  * Generated and mutated files of every container: never a crash, a hang or a lost good row, and each bad row in
  * quarantine with its reason.
  */
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -145,4 +145,24 @@ test('a conversation of 10,000 turns, duplicate keys, NUL in a text', async () =
 test('metadata nested 10,000 deep is refused', async () => {
   const { report } = await importBytes(`{"messages":[{"role":"user","content":"x"}],"metadata":{"a":${'['.repeat(10_000)}${']'.repeat(10_000)}}}\n${goodLine(0)}`)
   expect(report).toMatchObject({ imported: 1, quarantined: 1 })
+})
+
+test('a file that grows, shrinks or goes away while it is read: what was read is in, and reading it again gives the rest', async () => {
+  const lines = Array.from({ length: 30_000 }, (_, i) => `${goodLine(i)}\n`)
+  for (const change of [(file: string) => appendFileSync(file, goodLine(30_000)), (file: string) => truncateSync(file, 1_500_000), (file: string) => rmSync(file)]) {
+    const db = anEmptyDatabase()
+    const file = join(aFolder(), 'log.jsonl')
+    writeFileSync(file, lines.join(''))
+    let changed = false
+    const onProgress = (): void => {
+      if (!changed) change(file)
+      changed = true
+    }
+    const { imported } = await importFiles(db, [file], { batchSize: 500, onProgress })
+    expect(changed).toBe(true)
+    expect(imported).toBeGreaterThan(10_000)
+    writeFileSync(file, lines.join('') + goodLine(30_000))
+    await importFiles(db, [file])
+    expect(db.prepare('SELECT count(*) FROM conversations').pluck().get()).toBe(30_001)
+  }
 })

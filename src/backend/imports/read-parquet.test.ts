@@ -62,10 +62,26 @@ test('only the columns that are needed are read, and nothing personal', async ()
   expect((await read(undefined))[0]).toMatchObject({ turn: 3, toxic: false, hashed_ip: 'secret', timestamp: '2024-01-01T00:00:00.000Z' })
 })
 
-test('rows may be skipped, numbers stay; slices of a group are its rows', async () => {
+test('rows may be skipped, numbers stay', async () => {
   const numbers: number[] = []
-  for await (const { rows } of readParquet(aParquetFile(logs(90), { rowGroupSize: 40 }), () => ['conversation_hash'], 55)) numbers.push(...rows.map(({ row, value }) => (expect(value).toEqual({ conversation_hash: `h${row - 1}` }), row)))
+  for await (const { rows } of readParquet(aParquetFile(logs(90), { rowGroupSize: 40 }), () => ['conversation_hash'], 55)) {
+    for (const { row, value } of rows) {
+      expect(value).toEqual({ conversation_hash: `h${row - 1}` })
+      numbers.push(row)
+    }
+  }
   expect(numbers).toEqual(Array.from({ length: 35 }, (_, i) => 56 + i))
+})
+
+test('a large row group with an index of its pages is read in slices', async () => {
+  const large = logs(2500).map((messages) => messages.map(({ role, content }) => ({ role, content: `${content} ${'x'.repeat(10_000)}` })))
+  const file = aParquetFile(large, { rowGroupSize: 2500, pageSize: 100_000 })
+  const sizes: number[] = []
+  for await (const { rows } of readParquet(file, () => ['conversation_hash', 'conversation.role', 'conversation.content'], 10)) {
+    sizes.push(rows.length)
+    for (const { row, value } of rows) expect(value).toEqual({ conversation_hash: `h${row - 1}`, conversation: large[row - 1] })
+  }
+  expect(sizes).toEqual([1000, 1000, 490])
 })
 
 test('a damaged row group is one bad row; those after it are read', async () => {

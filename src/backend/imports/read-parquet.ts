@@ -8,6 +8,7 @@ import { UnreadableFileError, type RawRow } from '../../core/import/split-rows.t
 /** Row groups that unpack to more are read in slices of rows where the file has an index of its pages. */
 const SLICED_FROM_BYTES = 64 * 1024 * 1024
 const SLICE_ROWS = 1000
+const SMALL_COLUMN_BYTES = 1024 * 1024
 /** What has to be unpacked at once may not be larger. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 const MAX_GROUP_ROWS = 2_000_000
@@ -28,7 +29,7 @@ export async function* readParquet(path: string, columnsFor: ColumnsFor, skipRow
     const metadata = await orUnreadable(() => parquetMetadataAsync(file, { parsers, geoparquet: false }))
     const tree = await orUnreadable(() => parquetSchema(metadata))
     const kept = prune(metadata, tree, columnsFor(outlineOf(tree)))
-    const groups = kept.row_groups.map((group) => ({ rows: Number(group.num_rows), packed: bytesOf(group, 'total_compressed_size'), unpacked: bytesOf(group, 'total_uncompressed_size'), indexed: group.columns.every((column) => column.offset_index_offset !== undefined) }))
+    const groups = kept.row_groups.map((group) => ({ rows: Number(group.num_rows), packed: bytesOf(group, 'total_compressed_size'), unpacked: bytesOf(group, 'total_uncompressed_size'), indexed: group.columns.every(isIndexed) }))
     const packedTotal = Math.max(1, groups.reduce((sum, { packed }) => sum + packed, 0))
     let packedDone = 0
     let start = 0
@@ -143,6 +144,11 @@ function prune(metadata: FileMetaData, tree: SchemaTree, wanted: readonly string
   const schema = keep(tree, '', null)
   if (schema.length === 0) return metadata
   return { ...metadata, schema, row_groups: metadata.row_groups.map((group) => ({ ...group, columns: group.columns.filter(({ meta_data }) => leaves.has(meta_data?.path_in_schema.join('.') ?? '')) })) }
+}
+
+/** A small column may be unpacked again for every slice. */
+function isIndexed({ offset_index_offset, meta_data }: RowGroup['columns'][number]): boolean {
+  return offset_index_offset !== undefined || Number(meta_data?.total_uncompressed_size ?? 0) < SMALL_COLUMN_BYTES
 }
 
 function bytesOf(group: RowGroup, what: 'total_compressed_size' | 'total_uncompressed_size'): number {
