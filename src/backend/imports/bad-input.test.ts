@@ -47,18 +47,23 @@ test('broken lines among good ones: all good ones are in, each broken one is in 
   )
 })
 
-test('bytes put wrong in one line cost that line alone', async () => {
-  const lines = Array.from({ length: 20 }, (_, i) => goodLine(i))
+test('bytes put wrong in one row cost that row alone, in lines, lists and indented objects', async () => {
+  const rows = Array.from({ length: 20 }, (_, i) => good(i))
+  const layouts = [
+    rows.map((row) => JSON.stringify(row)).join('\n'), `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`,
+    JSON.stringify(rows, null, 2), rows.map((row) => JSON.stringify(row, null, 1)).join('\n'),
+  ]
+  const noise = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 4 }).filter((bytes) => !bytes.includes(10)), fc.constantFrom(...'"{}[]\\,').map((sign) => new TextEncoder().encode(sign)))
   await fc.assert(
-    fc.asyncProperty(fc.nat({ max: 19 }), fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 4 }).filter((bytes) => !bytes.includes(10)), async (at, offset, noise) => {
-      const bytes = Buffer.from(`${lines.join('\n')}\n`)
-      const start = lines.slice(0, at).reduce((sum, line) => sum + line.length + 1, 0)
-      // Not over the end of the line, nor its first byte, which tells the file's layout.
-      bytes.set(noise, start + 1 + (offset % (lines[at]!.length - 1 - noise.length)))
+    fc.asyncProperty(fc.constantFrom(...layouts), fc.nat({ max: 19 }), fc.nat(), noise, async (text, at, offset, wrong) => {
+      const bytes = Buffer.from(text)
+      // Within the row's question: before it stands what tells the file's layout, behind it the next row begins.
+      const start = text.indexOf(`question ${at}"`)
+      bytes.set(wrong, start + (offset % Math.max(1, text.indexOf(`answer ${at}"`) + 8 - start - wrong.length)))
       const { questions } = await importBytes(bytes)
       for (let i = 0; i < 20; i++) if (i !== at) expect(questions).toContain(i)
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   )
 })
 

@@ -61,6 +61,27 @@ test('a list that ends early gives its whole elements and says so', () => {
   expect(split('[{"a":1},').at(-1)?.problem).toMatch(/ends early/)
 })
 
+test('a broken element takes no other along, in whichever layout', () => {
+  const rows = [{ a: [{ n: 1 }] }, { a: [{ n: 2 }] }, { a: [{ n: 3 }] }]
+  const [list, objects] = [JSON.stringify(rows, null, 2), rows.map((row) => JSON.stringify(row, null, 2)).join('\n')]
+  const perLine = `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]\n`
+  const read = (text: string): unknown[] => split(text, Array.from({ length: 30 }, () => 7)).flatMap((row) => {
+    try {
+      return row.problem === null ? [JSON.parse(row.text) as unknown] : []
+    } catch {
+      return []
+    }
+  })
+  for (const text of [list, objects, perLine]) {
+    expect(read(text)).toEqual(rows)
+    // What is missing: a brace, a bracket, a closing quote.
+    for (const [good, broken] of [[/\{(\s*)"n": ?2/, '$1"n": 2'], [/"a": ?\[(\s*)(\{\s*"n": ?2)/, '"a": $1$2'], [/"n": ?2/, '"n: 2'], [/2(\s*)\}/, '2$1']] as const) {
+      const found = read(text.replace(good, broken))
+      expect(found).toEqual(expect.arrayContaining([rows[0], rows[2]]))
+    }
+  }
+})
+
 test('a first line that looks like a list does not take the lines below it along', () => {
   const texts = (text: string, max?: number): string[] => split(text, Array.from({ length: 50 }, () => 50), max).filter(({ problem }) => problem === null).map((row) => row.text)
   for (const first of ['[', '[[[[', '[]', '["x"', '[{"a":']) expect(texts(`${first}\n{"a":1}\n{"b":2}\n`)).toContain('{"b":2}')

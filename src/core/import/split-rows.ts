@@ -15,10 +15,13 @@ export type RawRow = { row: number; text: string; problem: string | null; value?
 export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
 
 const LINE_FEED = 10
+const SPACE = 32
+const TAB = 9
+const OPENING_BRACE = 0x7b
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
-const OPENING = new Set([0x7b, 0x5b])
+const OPENING = new Set([OPENING_BRACE, 0x5b])
 const CLOSING = new Set([0x7d, 0x5d])
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
@@ -106,9 +109,10 @@ function splitLines(maxRowBytes: number): RowSplitter {
 }
 
 /**
- * Elements of an array at depth 1, or objects at depth 0; what stands between them is only punctuation. Where that
- * leads to no end (the file's, or a row past the limit, within one), the layout was misjudged from a broken first
- * row: from the next line that begins with { on, lines are rows.
+ * Elements of an array at depth 1, or objects at depth 0; what stands between them is only punctuation. A broken one
+ * ends where the next begins, which its indentation tells. Without indentation, where an array leads to no end (the
+ * file's, or a row past the limit, within one), it was misjudged from a broken first line, or an element is broken:
+ * from the next line that begins with { on, lines are rows.
  */
 function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplitter {
   const row = collectRow(maxRowBytes)
@@ -118,19 +122,23 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
   let escaped = false
   let number = 1
   let closed = false
+  /** Blanks since the line began; -1 behind its first other byte. */
+  let blanks = -1
+  /** Before the { of an element; null where it is not known, or tells nothing. */
+  let indentation = layout === 'objects' ? 0 : null
   let lines: RowSplitter | null = null
-  const renumber = (rows: RawRow[]): RawRow[] => rows.map((one) => ({ ...one, row: one.row + number }))
+  const fromLines = (rows: RawRow[]): RawRow[] => rows.map((one) => ({ ...one, row: one.row + number, text: one.text.replace(/,$/, '') })).filter(({ text }) => text !== ']')
   const goOnByLines = (problem: string): RawRow[] | null => {
     const held = row.held()
     const next = lineThatOpens(held)
     if (next < 0) return null
     lines = splitLines(maxRowBytes)
     row.clear()
-    return [problemRow(number, held.subarray(0, next), problem), ...renumber(lines.push(held.subarray(next)))]
+    return [problemRow(number, held.subarray(0, next), problem), ...fromLines(lines.push(held.subarray(next)))]
   }
   return {
     push(chunk) {
-      if (lines !== null) return renumber(lines.push(chunk))
+      if (lines !== null) return fromLines(lines.push(chunk))
       const rows: RawRow[] = []
       let start = 0
       const cut = (end: number): void => {
@@ -141,8 +149,22 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
           number += 1
         }
       }
-      for (let i = 0; i < chunk.length && !closed; i++) {
+      for (let i = 0; i < chunk.length; i++) {
         const byte = chunk[i]!
+        if (byte === LINE_FEED) blanks = 0
+        else if (blanks >= 0 && (byte === SPACE || byte === TAB)) blanks += 1
+        else if (blanks >= 0) {
+          if (byte === OPENING_BRACE && blanks === indentation) {
+            cut(i)
+            start = i
+            depth = base
+            inText = false
+            escaped = false
+            closed = false
+          } else if (byte === OPENING_BRACE && depth === base && blanks > 0) indentation ??= blanks
+          blanks = -1
+        }
+        if (closed) continue
         if (inText) {
           if (escaped) escaped = false
           else if (byte === BACKSLASH) escaped = true
@@ -167,13 +189,13 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
         }
       }
       row.add(chunk.subarray(start))
-      if (row.isTooLong()) rows.push(...(goOnByLines(`expected at most ${maxRowBytes} bytes, got more`) ?? []))
+      if (layout === 'array' && row.isTooLong()) rows.push(...(goOnByLines(`expected at most ${maxRowBytes} bytes, got more`) ?? []))
       return rows
     },
     end() {
-      if (lines !== null) return renumber(lines.end())
-      const found = goOnByLines(closed ? 'expected nothing after the list' : 'expected its end, or the next row on a line of its own')
-      if (found !== null) return [...found, ...renumber(lines === null ? [] : (lines as RowSplitter).end())]
+      if (lines !== null) return fromLines(lines.end())
+      const found = layout === 'array' ? goOnByLines(closed ? 'expected nothing after the list' : 'expected its end before the next row begins') : null
+      if (found !== null) return [...found, ...fromLines(lines === null ? [] : (lines as RowSplitter).end())]
       const done = row.take(number)
       const endsEarly = (at: number): RawRow => ({ row: at, text: '', problem: 'expected ] at the end of the list, the file ends early' })
       if (done === null) return layout === 'objects' || closed ? [] : [endsEarly(number)]
@@ -186,7 +208,7 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
 
 /** Where the first line after the first begins that opens an object; -1 where there is none. */
 function lineThatOpens(bytes: Uint8Array): number {
-  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) if (bytes[at + 1] === 0x7b) return at + 1
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) if (bytes[at + 1] === OPENING_BRACE) return at + 1
   return -1
 }
 
