@@ -3,6 +3,7 @@
  * what a batch wrote stays, and doing it again adds the rest.
  */
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
@@ -14,6 +15,7 @@ import { perSession, type Session } from './session.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './data-worker.ts' : './data-worker.js'
 const TOLD_EVERY_MS = 200
 const KEPT_ENDED = 20
+const LISTENS_WITHIN_MS = 5000
 
 export type DataJobs = {
   /** Newest first; a few ended ones are kept. */
@@ -32,7 +34,14 @@ export const dataJobs = perSession(makeDataJobs)
 function makeDataJobs(session: Session): DataJobs {
   const jobs = new Map<string, Running>()
   session.onClose(async () => {
-    await Promise.all([...jobs.values()].map(({ worker }) => worker.terminate()))
+    await Promise.all([...jobs.values()].map(async (running) => {
+      if (running.job.status !== 'running') return
+      // An import that is told can say that nobody works on it any more; it listens between batches.
+      running.cancelled = true
+      running.worker.postMessage('abort')
+      await Promise.race([running.ended, setTimeout(LISTENS_WITHIN_MS, null, { ref: false })])
+      await running.worker.terminate()
+    }))
   })
 
   const start = (title: string, task: DataTask): Job => {

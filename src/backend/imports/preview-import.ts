@@ -13,6 +13,8 @@ const SHOWN_MESSAGES = 6
 const SHOWN_CHARACTERS = 300
 /** Of the beginning of a file, so that a large one answers at once. */
 const LOOKED_AT_ROWS = 200
+/** Chunks of a file, a megabyte each: so that the largest row still fits in. */
+const LOOKED_AT_CHUNKS = 70
 /** Shards of one data set read alike. */
 const TRIED_FILES = 3
 
@@ -35,7 +37,7 @@ async function previewFile(path: string, reading: ImportReading): Promise<Import
   const preview: ImportPreview = { files: 1, bytes: 0, file: path, format: null, columns, mapping: reading.mapping ?? suggestMapping(columns), conversations: [], problems: [] }
   // Half a mapping is on its way to a whole one.
   if (reading.mapping !== undefined && mappingProblem(reading.mapping) !== null) return preview
-  let looked = 0
+  let [looked, chunks] = [0, 0]
   for await (const { results } of readConversations(path, reading)) {
     for (const result of results) {
       looked += 1
@@ -48,7 +50,8 @@ async function previewFile(path: string, reading: ImportReading): Promise<Import
       preview.conversations.push({ model, language, createdAt, source, turns: messages.length, messages: messages.slice(0, SHOWN_MESSAGES).map(({ role, content }) => ({ role, content: cut(content) })) })
       if (preview.conversations.length === SHOWN_CONVERSATIONS) return preview
     }
-    if (looked >= LOOKED_AT_ROWS) return preview
+    chunks += 1
+    if (looked >= LOOKED_AT_ROWS || chunks >= LOOKED_AT_CHUNKS) return preview
   }
   return preview
 }
@@ -56,12 +59,15 @@ async function previewFile(path: string, reading: ImportReading): Promise<Import
 /** The names in the first row that is an object; none where the file cannot be read, which reading it again will say. */
 async function firstColumns(path: string): Promise<string[]> {
   try {
+    let chunks = 0
     for await (const { rows } of readRows(path)) {
       for (const { text, problem, value } of rows) {
         if (problem !== null) continue
         const row: unknown = value ?? parsed(text)
         if (isRow(row)) return Object.keys(row)
       }
+      chunks += 1
+      if (chunks >= LOOKED_AT_CHUNKS) return []
     }
   } catch {
     // Told by the rows.
