@@ -3,7 +3,10 @@ import { describe, isRow, RowProblem, type ConversationDraft, type ImportFormat,
 import { optionalText, readRole, readTime } from './messages.ts'
 
 /** A message of the tree with the one it answers. */
-type Node = { row: Row; parent: Node | null; siblings: readonly Row[]; /** It or one above it. */ deleted: boolean }
+type Node = { row: Row; parent: Node | null; siblings: readonly Row[]; /** It or one above it. */ deleted: boolean; /** From 1 at the root. */ depth: number }
+
+/** Dialogues share their beginnings: a deep tree with many leaves is larger by its square. */
+const MAX_MESSAGES = 200_000
 
 /**
  * OASST1 and 2: trees ({message_tree_id, prompt: {…, replies}}) and flat messages, whose trees stand together. Every
@@ -18,16 +21,20 @@ export const oasst: ImportFormat = {
   read(rows) {
     const { root, repliesOf, size } = isRow(rows[0]['prompt']) ? nestedTree(rows[0]['prompt']) : flatTree(rows)
     const drafts: ConversationDraft[] = []
-    let seen = 0
+    let [seen, written] = [0, 0]
     // A stack of our own: a tree may be deeper than the program's.
-    const open: Node[] = [{ row: root, parent: null, siblings: [], deleted: root['deleted'] === true }]
+    const open: Node[] = [{ row: root, parent: null, siblings: [], deleted: root['deleted'] === true, depth: 1 }]
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       seen += 1
       const parent = node
       const replies = repliesOf(node.row)
       const siblings = replies.filter((reply) => reply['deleted'] !== true)
-      if (siblings.length === 0 && !node.deleted) drafts.push(dialogueTo(node, rows[0]))
-      for (const row of replies.toReversed()) open.push({ row, parent, siblings, deleted: parent.deleted || row['deleted'] === true })
+      if (siblings.length === 0 && !node.deleted) {
+        written += node.depth
+        if (written > MAX_MESSAGES) throw new RowProblem(`replies: expected at most ${MAX_MESSAGES} messages in the dialogues of a tree, got more`)
+        drafts.push(dialogueTo(node, rows[0]))
+      }
+      for (const row of replies.toReversed()) open.push({ row, parent, siblings, deleted: parent.deleted || row['deleted'] === true, depth: parent.depth + 1 })
     }
     if (size !== null && seen < size) throw new RowProblem(`parent_id: expected every message below the root of its tree, got ${size - seen} that are not`)
     const [first, ...rest] = drafts

@@ -52,6 +52,14 @@ test('OASST: a deleted message takes what is below it along, a missing parent is
   expect(() => read(oasstRows[1]!)).toThrow(RowProblem)
 })
 
+test('OASST: a tree whose dialogues would fill the memory is refused', () => {
+  const comb = Array.from({ length: 2000 }, (_, i): Row[] => [
+    { message_id: `n${i}`, parent_id: i === 0 ? null : `n${i - 1}`, message_tree_id: 'q', text: 'x', role: i % 2 === 0 ? 'prompter' : 'assistant' },
+    { message_id: `leaf${i}`, parent_id: `n${i}`, message_tree_id: 'q', text: 'x', role: 'assistant' },
+  ]).flat()
+  expect(() => read(comb[0]!, ...comb.slice(1))).toThrow(/expected at most 200000 messages/)
+})
+
 test('OASST: rows of one tree belong together', () => {
   const oasst = importFormats.find(({ name }) => name === 'oasst')
   expect(oasst?.startsNew?.(oasstRows[1]!, oasstRows[0]!)).toBe(false)
