@@ -2,7 +2,7 @@
 import { columnsFormat, mappingProblem } from '../../core/import/columns.ts'
 import { describe, isRow, RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
 import { detectFormat, importFormats } from '../../core/import/index.ts'
-import type { RawRow } from '../../core/import/split-rows.ts'
+import type { RawRow } from '../../core/import/raw-rows.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readRows } from './read-rows.ts'

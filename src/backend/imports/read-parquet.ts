@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors, type FileMetaData, type RowGroup, type SchemaElement, type SchemaTree } from 'hyparquet'
 import type { Row } from '../../core/import/format.ts'
-import { UnreadableFileError, type RawRow } from '../../core/import/split-rows.ts'
+import { UnreadableFileError, type RawRow } from '../../core/import/raw-rows.ts'
 
 /** Row groups that unpack to more are read in slices of rows where the file has an index of its pages. */
 const SLICED_FROM_BYTES = 64 * 1024 * 1024

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRowSplitter, type RawRow } from './split-rows.ts'
+import type { RawRow } from './raw-rows.ts'
+import { createRowSplitter } from './split-rows.ts'
 
 function split(text: string | Uint8Array, chunkSizes: readonly number[] = [], maxRowBytes?: number): RawRow[] {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text
@@ -41,6 +42,11 @@ test('a quote that is never closed costs its own line alone', () => {
   // The same before the file ends, where the record grows past the limit.
   const many = split(`a,b\n0,"open\n${'1,x\n'.repeat(1000)}`, Array.from({ length: 40 }, () => 100), 500)
   expect(good(many)).toHaveLength(1000)
+})
+
+test('a line past the limit is one bad row', () => {
+  const rows = split(`a,b\n1,${'x'.repeat(2000)},z\n2,y\n`, Array.from({ length: 40 }, () => 50), 500)
+  expect(rows.map(({ row, problem }) => [row, problem === null])).toEqual([[2, false], [3, true]])
 })
 
 test('text behind a closing quote, more cells than names, other bytes than UTF-8: a problem of the row alone', () => {

@@ -3,7 +3,7 @@
  * an object of its header's names; cells that hold JSON lists or objects are parsed, empty ones are null.
  */
 import type { Row } from './format.ts'
-import { joinBytes, problemRow, type RawRow, type RowSplitter } from './split-rows.ts'
+import { checkRowBytes, joinBytes, problemRow, type RawRow, type RowSplitter } from './raw-rows.ts'
 
 const LINE_FEED = 10
 const QUOTE = 0x22
@@ -29,6 +29,8 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
   let startLine = 1
   let state: 'start' | 'plain' | 'quoted' | 'quote' = 'start'
   let rows: RawRow[] = []
+  /** Bytes of a line past the limit; 0 where none is being passed over. */
+  let skipped = 0
 
   const take = (): Uint8Array => {
     const all = joinBytes(pieces)
@@ -55,9 +57,21 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
       delimiterByte = header.delimiter.charCodeAt(0)
     }
   }
+  /** The rest of a line past the limit is passed over. */
+  const skip = (chunk: Uint8Array): number => {
+    if (skipped === 0) return 0
+    const end = chunk.indexOf(LINE_FEED)
+    skipped += end < 0 ? chunk.length : end
+    checkRowBytes(skipped)
+    if (end < 0) return chunk.length
+    skipped = 0
+    startLine += 1
+    line = startLine
+    return end + 1
+  }
   const scan = (chunk: Uint8Array): void => {
-    let start = 0
-    for (let i = 0; i < chunk.length; i++) {
+    let start = skip(chunk)
+    for (let i = start; i < chunk.length; i++) {
       const byte = chunk[i]
       if (byte === LINE_FEED) line += 1
       if (state === 'quoted') {
@@ -79,9 +93,12 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
     const all = take()
     const end = all.indexOf(LINE_FEED)
     rows.push(problemRow(startLine, end < 0 ? all : all.subarray(0, end), problem))
-    startLine += 1
-    line = startLine
-    if (end >= 0) scan(all.subarray(end + 1))
+    if (end < 0) skipped = all.length
+    else {
+      startLine += 1
+      line = startLine
+      scan(all.subarray(end + 1))
+    }
   }
   const given = (): RawRow[] => {
     const done = rows

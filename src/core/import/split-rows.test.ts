@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRowSplitter, type RawRow } from './split-rows.ts'
+import type { RawRow } from './raw-rows.ts'
+import { createRowSplitter } from './split-rows.ts'
 
 function split(text: string | Uint8Array, chunkSizes: readonly number[] = [], maxRowBytes?: number): RawRow[] {
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text

@@ -3,16 +3,8 @@
  * array, pretty-printed objects one after the other, or the records of a table. Parses no JSON: a broken row is just
  * a text.
  */
-import type { Row } from './format.ts'
+import { checkRowBytes, joinBytes, problemRow, type RawRow, type RowSplitter } from './raw-rows.ts'
 import { headerCells, splitCsv } from './split-csv.ts'
-
-/**
- * `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. `value` where
- * the row is no JSON text but a table's record.
- */
-export type RawRow = { row: number; text: string; problem: string | null; value?: Row }
-
-export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
 
 const LINE_FEED = 10
 const SPACE = 32
@@ -26,17 +18,8 @@ const CLOSING = new Set([0x7d, 0x5d])
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 export const MAX_ROW_BYTES = 64 * 1024 * 1024
-/** From here on a row is no accident: what unpacks to it is not read further. */
-const HOPELESS_ROW_BYTES = 2 ** 30
-const SHOWN_BYTES = 4096
 /** So much is looked at to tell lines from objects over several lines. */
 const SNIFFED_BYTES = 64 * 1024
-
-/** A file that cannot be read further; `code` as Node's own failures of files have one. */
-export class UnreadableFileError extends Error {
-  override readonly name: string = 'UnreadableFileError'
-  readonly code = 'ERR_UNREADABLE_FILE'
-}
 
 /** @param isTable whether a first line with these cells is a table's header; asked only where the text is no JSON */
 export function createRowSplitter(maxRowBytes: number = MAX_ROW_BYTES, isTable: (columns: readonly string[]) => boolean = () => false): RowSplitter {
@@ -231,7 +214,7 @@ function collectRow(maxRowBytes: number): Collected {
       if (piece.length === 0) return
       if (bytes <= maxRowBytes) pieces.push(piece)
       bytes += piece.length
-      if (bytes > HOPELESS_ROW_BYTES) throw new UnreadableFileError(`a row of it unpacks to more than ${HOPELESS_ROW_BYTES} bytes`)
+      checkRowBytes(bytes)
     },
     take(row) {
       const all = pieces.length === 1 ? pieces[0]! : joinBytes(pieces)
@@ -246,19 +229,4 @@ function collectRow(maxRowBytes: number): Collected {
       }
     },
   }
-}
-
-/** Of what cannot be used the beginning is shown, with other bytes than UTF-8 replaced. */
-export function problemRow(row: number, bytes: Uint8Array, problem: string): RawRow {
-  return { row, text: new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES)), problem }
-}
-
-export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    joined.set(piece, at)
-    at += piece.length
-  }
-  return joined
 }

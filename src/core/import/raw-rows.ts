@@ -1,0 +1,40 @@
+/** Rows as they are cut from a file, before anybody reads them. */
+import type { Row } from './format.ts'
+
+/**
+ * `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. `value` where
+ * the row is no JSON text but a table's record.
+ */
+export type RawRow = { row: number; text: string; problem: string | null; value?: Row }
+
+export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
+
+const SHOWN_BYTES = 4096
+
+/** Of what cannot be used the beginning is shown, with other bytes than UTF-8 replaced. */
+export function problemRow(row: number, bytes: Uint8Array, problem: string): RawRow {
+  return { row, text: new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES)), problem }
+}
+
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    joined.set(piece, at)
+    at += piece.length
+  }
+  return joined
+}
+
+/** A file that cannot be read further; `code` as Node's own failures of files have one. */
+export class UnreadableFileError extends Error {
+  override readonly name: string = 'UnreadableFileError'
+  readonly code = 'ERR_UNREADABLE_FILE'
+}
+
+/** From here on a row is no accident: what unpacks to it is not read further. */
+const HOPELESS_ROW_BYTES = 2 ** 30
+
+export function checkRowBytes(bytes: number): void {
+  if (bytes > HOPELESS_ROW_BYTES) throw new UnreadableFileError(`a row of it unpacks to more than ${HOPELESS_ROW_BYTES} bytes`)
+}
