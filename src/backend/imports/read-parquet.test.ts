@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { parquetMetadata } from 'hyparquet'
@@ -47,6 +47,18 @@ test.each(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'ZSTD', 'BROTLI'] as const)('WildCh
   const row = db.prepare("SELECT created_at, metadata, source, turns FROM conversations WHERE position = 3").get()
   expect(row).toEqual({ created_at: '2024-01-03T00:00:00.000Z', metadata: '{"id":"h2","toxic":false}', source: 'train', turns: 3 })
   expect(db.prepare('SELECT content FROM messages WHERE conversation = 3 ORDER BY turn_index').pluck().all()).toEqual(['question 2', 'answer 2', 'again 2'])
+})
+
+const reference = join(import.meta.dirname, '..', '..', '..', 'tests', 'reference', 'parquet')
+
+test.each(readdirSync(reference))("pyarrow's %s is what its script wrote", async (name) => {
+  const db = anEmptyDatabase()
+  expect(await importFiles(db, [join(reference, name)])).toMatchObject({ imported: 7, quarantined: 0, format: 'wildchat' })
+  for (let i = 0; i < 7; i++) {
+    expect(db.prepare('SELECT model, language, created_at, metadata FROM conversations WHERE position = ?').get(i + 1)).toEqual({ model: 'gpt-4', language: 'English', created_at: `2024-01-0${i + 1}T00:00:00.000Z`, metadata: JSON.stringify({ id: `h${i}`, toxic: false, redacted: i === 1 }) })
+    const contents = Array.from({ length: 2 + 2 * (i % 3) }, (_, j) => [j % 2 === 0 ? 'user' : 'assistant', `text ${i} ${j} äöü 🎲`])
+    expect(db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index').raw().all(i + 1)).toEqual(contents)
+  }
 })
 
 test('only the columns that are needed are read, and nothing personal', async () => {
