@@ -47,13 +47,13 @@ export function formatOf({ format, mapping }: ImportReading): ImportFormat | nul
   return found
 }
 
-/** So many rows belong together at most: a file that never says where a conversation ends must not fill the memory. */
-const MAX_ROWS_TOGETHER = 100_000
+/** Rows that belong together hold so many characters at most: a file that never says where a conversation ends must not fill the memory. */
+const MAX_CHARACTERS_TOGETHER = 64_000_000
 
 /** Formats that spread a conversation over rows wait until the next one begins. */
 function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): ReadRow[]; end(): ReadRow[]; lastRow(): number } {
   let lastRow = 0
-  let open: { format: ImportFormat; rows: [Row, ...Row[]]; first: RawRow; last: number; bad: BadRow[] } | null = null
+  let open: { format: ImportFormat; rows: [Row, ...Row[]]; first: RawRow; last: number; characters: number; bad: BadRow[] } | null = null
 
   const close = (): ReadRow[] => {
     if (open === null) return []
@@ -80,13 +80,14 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
         return refuse({ row: raw.row, reason: `expected a row of a known format (${importFormats.map(({ name }) => name).join(', ')}), got ${keys === '' ? 'no keys' : `the keys ${keys}`}`, raw: raw.text })
       }
       if (format.startsNew === undefined) return [...close(), ...told(readAs(format, [row], raw), raw.row)]
-      if (open !== null && open.format === format && open.rows.length < MAX_ROWS_TOGETHER && !format.startsNew(row, open.rows[0])) {
+      if (open !== null && open.format === format && open.characters < MAX_CHARACTERS_TOGETHER && !format.startsNew(row, open.rows[0])) {
         open.rows.push(row)
         open.last = raw.row
+        open.characters += raw.text.length
         return []
       }
       const closed = close()
-      open = { format, rows: [row], first: raw, last: raw.row, bad: [] }
+      open = { format, rows: [row], first: raw, last: raw.row, characters: raw.text.length, bad: [] }
       return closed
     },
     end: close,
