@@ -6,7 +6,7 @@ export type Figure = {
   atMost: number | null
   /** Smallest value that keeps the promise, where more is better; `atMost` is null then. */
   atLeast?: number
-  unit: 's' | 'ms' | 'MB' | 'x' | '%'
+  unit: 's' | 'ms' | 'MB' | 'x' | '%' | 'turns/s'
   /** How it was measured, and what else was seen. */
   detail: string
 }

@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|train|sample|iteration|scale …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|train|sample|iteration|detector|scale …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample and iteration install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models: they run only where they are named.
@@ -8,6 +8,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
 import { measureDemo } from './demo.ts'
+import { measureDetector } from './detector.ts'
 import { type Absence, type Figure, printFigure } from './figure.ts'
 import { measureInstall } from './install.ts'
 import { measureInterface } from './interface.ts'
@@ -33,6 +34,7 @@ const benches: Record<string, Bench> = {
   train: { measure: () => measureTrain({ cases: casesOf(TRAIN_CASES), rounds }), cases: TRAIN_CASES, onlyByName: true },
   sample: { measure: () => measureSample({ cases: casesOf(SAMPLE_CASES), rounds }), cases: SAMPLE_CASES, onlyByName: true },
   iteration: { measure: () => measureIteration({ rounds }), onlyByName: true },
+  detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   scale: { measure: () => measureScale({ cases: casesOf(SCALE_CASES), rounds }), cases: SCALE_CASES, onlyByName: true },
 }
 

@@ -28,6 +28,7 @@ const shots: Shot[] = [
   { name: 'welcome', path: '/?start=1' },
   { name: 'conversations', path: '/conversations?signal=dissatisfied', act: openReader },
   { name: 'signals', path: '/signals' },
+  { name: 'signals-threshold', path: '/signals?view=threshold' },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
   { name: 'runs', path: '/runs' },
   { name: 'race', path: '/runs?view=race' },

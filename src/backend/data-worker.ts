@@ -1,10 +1,14 @@
-/** The thread of one data job: imports files or runs the rules on a workspace, and tells how far it is. */
+/** The thread of one data job: imports files, runs a detector on a workspace or trains one, and tells how far it is. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { importFiles } from './imports/import-files.ts'
-import { runRules } from './signals/run-rules.ts'
+import { readJudgeSettings, writeJudgeSettings } from './judge/judge-settings.ts'
+import { describeUsage, judgeFor, runJudge } from './judge/judge-signals.ts'
+import { detectorNamed } from './signals/detectors.ts'
+import { runDetector } from './signals/run-detector.ts'
+import { trainOnLabels } from './signals/train-on-labels.ts'
 import { openWorkspace } from './storage/open.ts'
 
-export type DataTask = { kind: 'import'; files: string[]; format: string | undefined } | { kind: 'signals' }
+export type DataTask = { kind: 'import'; files: string[]; format: string | undefined } | { kind: 'signals'; detector: 'rules' | 'classifier'; retrain: boolean } | { kind: 'signals'; detector: 'judge'; limit: number | null }
 export type DataJobInput = { workspace: string; task: DataTask }
 export type DataJobMessage = { done: number; total: number; stage: string }
 
@@ -28,8 +32,14 @@ try {
       onProgress: ({ bytesDone, bytesTotal, imported }) => tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations` }),
     })
     tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside` })
+  } else if (task.detector === 'judge') {
+    const settings = readJudgeSettings(path)
+    const report = await runJudge(workspace.db, judgeFor(settings, path), settings, { limit: task.limit, signal: abort.signal, onProgress: (done, total, usage) => tell({ done, total, stage: describeUsage(usage, settings) }) })
+    if (report.calls > 0) writeJudgeSettings(path, { ...settings, secondsPerCall: report.callSeconds / report.calls })
+    tell({ done: report.turns, total: report.turns, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied; ${describeUsage(report, settings)}` })
   } else {
-    const report = await runRules(workspace.db, { signal: abort.signal, onProgress: ({ done, total }) => tell({ done, total, stage: 'rules' }) })
+    if (task.retrain) trainOnLabels(workspace.db, path, { onProgress: (done, total) => tell({ done, total, stage: 'training on your labels' }) })
+    const report = await runDetector(workspace.db, detectorNamed(task.detector, path), { signal: abort.signal, onProgress: ({ done, total }) => tell({ done, total, stage: task.detector }) })
     tell({ done: report.conversations, total: report.conversations, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied` })
   }
 } finally {

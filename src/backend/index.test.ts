@@ -56,7 +56,7 @@ test('the data stages, call by call: import, browse, detect, label, build, expor
   const run = await backend.call('signals.run', {})
   expect(await ended(pushes, run.jobId)).toMatchObject({ kind: 'signals', status: 'done' })
   expect(await backend.call('signals.summary', {})).toMatchObject({
-    answeredTurns: 2, labels: [{ label: 'dissatisfied', count: 1 }, { label: 'satisfied', count: 1 }], agreement: { n: 1, precision: 1, recall: 1, f1: 1, against: 'imported' },
+    answeredTurns: 2, labels: [{ label: 'dissatisfied', count: 1 }, { label: 'satisfied', count: 1 }],
     deciders: [{ decider: 'rules', version: '1', count: 2 }, { decider: 'imported', count: 1 }],
   })
   expect(await backend.call('signals.list', { label: 'satisfied' })).toMatchObject({ total: 1, rows: [{ conversationId: id, turnIndex: 4, decider: 'rules', userText: 'thanks', replyText: 'kiwi, fig', categories: ['gratitude'], evidence: { start: 0, end: 6 } }] })

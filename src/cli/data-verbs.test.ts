@@ -2,7 +2,9 @@ import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { judgeServer } from '../../tests/support/judge-server.ts'
+import { labelledWorldTurns } from '../core/world/labelled-turns.ts'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
 
 type Ended = { code: number; out: unknown[]; stdout: string; stderr: string }
@@ -48,6 +50,41 @@ test('detect writes a row per reaction, detector eval scores them', { timeout: 6
     { id: 'a', turn_index: 4, label: 'satisfied' },
   ])
   expect((await drift('detector', 'eval', '--input', file, '--json')).out).toEqual([{ average_precision: 1, roc_auc: 1, f1: expect.any(Number) as number, n: 2 }])
+})
+
+test('detector train makes a file that detect, detector eval and signals run take', { timeout: 60_000 }, async () => {
+  const folder = aFolder()
+  const rows = Map.groupBy(labelledWorldTurns({ seed: 2, dialogues: 120 }), ({ dialogue }) => dialogue)
+  const file = aJsonlFile([...rows].map(([dialogue, labelled]) => ({ id: String(dialogue), source: 'log', messages: labelled[0]!.messages, labels: labelled.map(({ turnIndex, dissatisfied }) => ({ turn_index: turnIndex, dsat: dissatisfied })) })))
+  const detector = join(folder, 'detector')
+  const trained = await drift('detector', 'train', '--input', file, '--output', detector, '--json')
+  expect(trained).toMatchObject({ code: 0, out: [{ output: detector, version: expect.stringMatching(/^[0-9a-f]{12}$/) as string, cross_validation: { average_precision: expect.any(Number) as number } }] })
+  const { version } = trained.out[0] as { version: string }
+  expect((await drift('detect', '--input', file, '--output', join(folder, 'out'), '--detector', detector, '--json')).out).toMatchObject([{ detector: 'classifier', version, conversations: 120 }])
+  const [figures] = (await drift('detector', 'eval', '--input', file, '--detector', detector, '--json')).out as { average_precision: number }[]
+  expect(figures?.average_precision).toBeGreaterThan(0.9)
+  const workspace = join(folder, 'w')
+  await drift('import', file, '--workspace', workspace)
+  expect((await drift('signals', 'run', '--workspace', workspace, '--detector', detector, '--json')).out).toMatchObject([{ detector: 'classifier', version }])
+  const shipped = await drift('signals', 'run', '--workspace', workspace, '--detector', 'classifier', '--json')
+  expect(shipped).toMatchObject({ code: 0, stderr: expect.stringContaining('trained on simulated users of the built-in world; its accuracy there says little') as string })
+})
+
+test('an LLM judge over a workspace and over a file: the estimate first, a row a turn', { timeout: 60_000 }, async () => {
+  const server = await judgeServer(({ body }) => ({ content: JSON.stringify({ label: body.messages[1]?.content.includes('<message>\nthanks') ? 'satisfied' : 'dissatisfied' }) }))
+  const folder = aFolder()
+  // Verdicts on a file are kept in the user's own folder.
+  vi.stubEnv('DRIFT_HOME', folder)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const file = aJsonlFile(log)
+  const workspace = join(folder, 'w')
+  await drift('import', file, '--workspace', workspace)
+  const judge = ['--detector', 'judge', '--judge-url', server.baseUrl, '--judge-model', 'm']
+  const run = await drift('signals', 'run', '--workspace', workspace, ...judge, '--json')
+  expect(run).toMatchObject({ code: 0, out: [{ detector: 'judge', turns: 2, dissatisfied: 1, satisfied: 1, calls: 2 }], stderr: expect.stringMatching(/2 turns, 0 of them in the cache; about \d+ prompt and 120 completion tokens/) as string })
+  const output = join(folder, 'out')
+  expect((await drift('detect', '--input', file, '--output', output, ...judge, '--json')).out).toMatchObject([{ detector: 'judge', rows: 2 }])
+  expect(await drift('signals', 'run', '--workspace', workspace, '--detector', 'judge', '--json')).toMatchObject({ code: 2, stderr: expect.stringContaining('--judge-url and --judge-model') as string })
 })
 
 test('bad usage and bad input end with 2 and one line that says what to do', { timeout: 60_000 }, async () => {

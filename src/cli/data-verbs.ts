@@ -1,17 +1,29 @@
 /** What the data verbs do. Results go to stdout, in words or with --json as one object; progress goes to stderr. */
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { exportDataset } from '../backend/datasets/files.ts'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
-import { runRules } from '../backend/signals/run-rules.ts'
+import { DEFAULT_JUDGE, readJudgeSettings } from '../backend/judge/judge-settings.ts'
+import { describeUsage, estimateJudge, judgeFor, runJudge, type JudgeReport } from '../backend/judge/judge-signals.ts'
+import { mapConcurrently } from '../backend/judge/verdicts.ts'
+import { configFolder } from '../backend/recent-workspaces.ts'
+import { writeDetectorFile } from '../backend/signals/detector-file.ts'
+import { detectorNamed, type Detector } from '../backend/signals/detectors.ts'
+import { labelledTurnsOf } from '../backend/signals/labelled-turns.ts'
+import { runDetector, type SignalsReport } from '../backend/signals/run-detector.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
 import { buildDataset, listDatasets } from '../backend/storage/datasets.ts'
-import { explainStorageError, openWorkspace, type Workspace } from '../backend/storage/open.ts'
+import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
-import { scoreDetector, type ScoredTurn } from '../core/detector-score.ts'
+import { scoreDetector } from '../core/detector-score.ts'
+import { trainDetector } from '../core/detector/train.ts'
 import type { ConversationDraft } from '../core/import/format.ts'
-import { answeredTurns, judgeTurn } from '../core/signals.ts'
+import { answeredTurns, type Judgement } from '../core/signals.ts'
 import { UsageError } from '../shared/errors.ts'
+import type { JudgeSettings } from '../shared/judge.ts'
+import type { Message } from '../shared/types.ts'
 import { interruption } from './interruption.ts'
 import type { DatasetBuildOptions } from './workspace-verbs.ts'
 
@@ -47,66 +59,125 @@ export async function runSearch(query: string, options: Output & { workspace: st
   })
 }
 
-export async function runDetect(options: Output & { input: string; output: string; detector: string }): Promise<void> {
-  requireRules(options.detector)
+export async function runDetect(options: Output & JudgeOptions & { input: string; output: string; detector: string }): Promise<void> {
   const started = performance.now()
   const signal = interruption()
+  const judge = options.detector === 'judge' ? judgeFor(judgeSettings(options, DEFAULT_JUDGE), configFolder()) : null
+  const detector = judge === null ? detectorNamed(options.detector) : null
   const counts = { conversations: 0, rows: 0, unreadable: 0 }
   let firstProblem = ''
+  const judgeTurns = async (turns: readonly AnsweredTurn[]): Promise<(Judgement | null)[]> =>
+    judge === null ? turns.map(({ messages, turnIndex }) => detector!.judge(messages, turnIndex)) : mapConcurrently(turns, options.concurrency ?? DEFAULT_JUDGE.concurrency, ({ messages, turnIndex }) => judge.judge(messages, turnIndex, signal))
   async function* lines(): AsyncGenerator<string> {
     for await (const { results } of readConversations(options.input)) {
       signal.throwIfAborted()
-      let text = ''
+      const turns: AnsweredTurn[] = []
       for (const result of results) {
         if ('reason' in result) {
           counts.unreadable += 1
           firstProblem ||= `row ${result.row}: ${result.reason}`
           continue
         }
+        const { messages } = result.draft
         const id = idOf(result.draft)
         counts.conversations += 1
-        for (const turnIndex of answeredTurns(result.draft.messages)) {
-          const { label, probability, categories, evidence } = judgeTurn(result.draft.messages, turnIndex)
-          text += `${JSON.stringify({ id, turn_index: turnIndex, dsat_probability: probability, label, categories, evidence })}\n`
-          counts.rows += 1
-        }
+        for (const turnIndex of answeredTurns(messages)) turns.push({ id, messages, turnIndex })
       }
+      const judgements = await judgeTurns(turns)
+      const text = turns.map(({ id, turnIndex }, i) => {
+        const judgement = judgements[i]
+        if (!judgement) return ''
+        counts.rows += 1
+        const { label, probability, categories, evidence } = judgement
+        return `${JSON.stringify({ id, turn_index: turnIndex, dsat_probability: probability, label, categories, evidence })}\n`
+      }).join('')
       if (text !== '') yield text
     }
     if (counts.conversations === 0) throw new UsageError(`detect: expected conversations, found none readable in ${options.input} (${firstProblem || 'the file is empty'})`)
   }
   const output = await writeLines(options.output, lines())
   if (counts.unreadable > 0) console.error(`${counts.unreadable} rows of ${options.input} could not be read (${firstProblem})`)
+  if (judge !== null) console.error(describeUsage(judge.usage, DEFAULT_JUDGE))
+  sayTraining(detector)
   const seconds = (performance.now() - started) / 1000
-  if (options.json) print({ detector: 'rules', ...counts, output, seconds })
+  const { decider, version } = detector ?? { decider: 'judge', version: judge!.version }
+  if (options.json) print({ detector: decider, version, ...counts, output, seconds })
   else console.log(`${counts.rows} turns of ${counts.conversations} conversations judged in ${seconds.toFixed(1)} s: ${output}`)
 }
 
-export async function runDetectorEval(options: Output & { input: string; detector: string }): Promise<void> {
-  requireRules(options.detector)
-  const turns: ScoredTurn[] = []
-  for await (const { results } of readConversations(options.input)) {
-    for (const result of results) {
-      if ('reason' in result) throw new UsageError(`detector eval: ${options.input} row ${result.row}: ${result.reason}`)
-      const { messages, labels } = result.draft
-      for (const { turnIndex, label, ratings } of labels) turns.push({ probability: judgeTurn(messages, turnIndex).probability, dissatisfied: label === 'dissatisfied', ratings })
-    }
+type AnsweredTurn = { id: string; messages: readonly Message[]; turnIndex: number }
+
+export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; rubric?: string; concurrency?: number }
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new UsageError(`--rubric: expected a text file, got "${path}" (${error instanceof Error ? error.message : String(error)})`, { cause: error })
   }
-  if (turns.length === 0) throw new UsageError(`detector eval: expected conversations with labels [{turn_index, dsat}], found none in ${options.input}`)
-  const { average_precision, roc_auc, f1, n } = scoreDetector(turns)
+}
+
+/** What the command line says goes before the settings that are there. */
+function judgeSettings({ judgeUrl, judgeModel, rubric, concurrency }: JudgeOptions, present: JudgeSettings): JudgeSettings {
+  return { ...present, baseUrl: judgeUrl ?? present.baseUrl, model: judgeModel ?? present.model, rubric: rubric === undefined ? present.rubric : readText(rubric), concurrency: concurrency ?? present.concurrency }
+}
+
+export async function runDetectorTrain(options: Output & { input: string; output: string; seed: number }): Promise<void> {
+  const started = performance.now()
+  const turns = await labelledTurnsOf(options.input, 'detector train')
+  const line = progressLine()
+  const model = trainDetector(turns, { seed: options.seed, signal: interruption(), onProgress: (done, total) => line.show(`${done}/${total} models`) })
+  line.end()
+  const { path, version, bytes } = writeDetectorFile(options.output, model, { trainedOn: basename(options.input), heldOut: {} })
+  const { n, positives, average_precision, roc_auc, f1, flagged, hits } = model.crossValidation
+  const seconds = (performance.now() - started) / 1000
+  if (options.json) return print({ output: path, version, turns: n, dissatisfied: positives, cutoff: model.cutoff, cross_validation: { average_precision, roc_auc, f1, precision: ratio(hits, flagged), recall: ratio(hits, positives) }, bytes, seconds })
+  console.log(`${n} turns, ${positives} dissatisfied; five folds by dialogue, each judged by a model that had not seen it:`)
+  console.log(`average precision ${digits(average_precision)}, ROC-AUC ${digits(roc_auc)}, F1 at the human's flag rate ${digits(f1)}`)
+  console.log(`cut-off ${model.cutoff.toFixed(3)} (best F1): precision ${digits(ratio(hits, flagged))}, recall ${digits(ratio(hits, positives))}`)
+  console.log(`${path}, version ${version}, ${Math.round(bytes / 1000)} kB, in ${seconds.toFixed(1)} s. These figures hold for data of this kind alone`)
+}
+
+export async function runDetectorEval(options: Output & { input: string; detector: string }): Promise<void> {
+  const detector = detectorNamed(options.detector)
+  const turns = await labelledTurnsOf(options.input, 'detector eval')
+  const { average_precision, roc_auc, f1, n } = scoreDetector(turns.map((turn) => ({ ...turn, probability: detector.judge(turn.messages, turn.turnIndex).probability })))
+  sayTraining(detector)
   if (options.json) print({ average_precision, roc_auc, f1, n })
   else console.log(`average precision ${digits(average_precision)}, ROC-AUC ${digits(roc_auc)}, F1 at the human's flag rate ${digits(f1)} on ${n} turns`)
 }
 
-export async function runSignals(options: Output & { workspace: string; detector: string }): Promise<void> {
-  requireRules(options.detector)
-  await withWorkspace(options.workspace, false, async ({ db }) => {
+export async function runSignals(options: Output & JudgeOptions & { workspace: string; detector: string; limit?: number }): Promise<void> {
+  await withWorkspace(options.workspace, false, async ({ db, path }) => {
     const line = progressLine()
-    const report = await runRules(db, { signal: interruption(), onProgress: ({ done, total }) => line.show(`${done}/${total} conversations`) })
+    const report = options.detector === 'judge' ? await judgeWorkspace(db, path, options, line.show) : await detectInWorkspace(db, detectorNamed(options.detector, path), line.show)
     line.end()
     if (options.json) return print(report)
     console.log(`${report.turns} turns of ${report.conversations} conversations judged in ${report.seconds.toFixed(1)} s: ${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied, ${report.neutral} neutral`)
   })
+}
+
+async function detectInWorkspace(db: WritableDb, detector: Detector, show: (text: string) => void): Promise<SignalsReport> {
+  sayTraining(detector)
+  return runDetector(db, detector, { signal: interruption(), onProgress: ({ done, total }) => show(`${done}/${total} conversations`) })
+}
+
+async function judgeWorkspace(db: WritableDb, path: string, options: JudgeOptions & { limit?: number }, show: (text: string) => void): Promise<JudgeReport> {
+  const present = readJudgeSettings(path)
+  const settings = judgeSettings(options, present)
+  const judge = judgeFor(settings, path)
+  const limit = options.limit ?? null
+  const { turns, cached, promptTokens, completionTokens } = estimateJudge(db, judge, { ...settings, secondsPerCall: present.secondsPerCall }, limit)
+  console.error(`judge ${judge.version}: ${turns} turns, ${cached} of them in the cache; about ${promptTokens} prompt and ${completionTokens} completion tokens`)
+  const report = await runJudge(db, judge, settings, { limit, signal: interruption(), onProgress: (done, total, usage) => show(`${done}/${total} turns, ${describeUsage(usage, settings)}`) })
+  console.error(describeUsage(report, settings))
+  return report
+}
+
+/** A classifier's figures hold for what it was trained on: whoever uses it is told what that was. */
+function sayTraining(detector: Detector | null): void {
+  const trainedOn = detector?.trainedOn ?? null
+  if (trainedOn !== null) console.error(`classifier trained on ${trainedOn}; its accuracy there says little of other conversations`)
 }
 
 export async function runDatasetBuild(options: Output & DatasetBuildOptions): Promise<void> {
@@ -146,10 +217,6 @@ async function withWorkspace(path: string, create: boolean, work: (workspace: Wo
   }
 }
 
-function requireRules(detector: string): void {
-  if (detector !== 'rules') throw new UsageError(`detector: expected rules, got "${detector}". Trained detectors and judges are not part of this version`)
-}
-
 /** The id the row came with; without one its content hash. */
 function idOf({ messages, metadata }: ConversationDraft): string {
   const { id } = metadata
@@ -158,6 +225,7 @@ function idOf({ messages, metadata }: ConversationDraft): string {
 
 const print = (value: unknown): void => console.log(JSON.stringify(value))
 const digits = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(3))
+const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 const percent = (done: number, total: number): string => `${total === 0 ? 100 : Math.round((100 * done) / total)} %`
 const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')
 const terminalMarks = (text: string): string => {

@@ -1,10 +1,21 @@
-/** The verbs of a workspace's data: import, search, detect, detector eval, signals run, dataset. */
+/** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run, dataset. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { JudgeOptions } from './data-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
 const where = 'folder of the workspace'
+const DETECTORS = 'rules, classifier, judge or a file of detector train'
+
+/** What an LLM judge needs; the key comes from DRIFT_JUDGE_API_KEY. */
+function withJudge(command: Command): Command {
+  return command
+    .option('--judge-url <url>', 'OpenAI-compatible endpoint, with its version: http://127.0.0.1:8000/v1')
+    .option('--judge-model <name>', 'model that judges')
+    .option('--rubric <file>', 'categories to judge by, as the app shows them')
+    .option('--concurrency <number>', 'requests to the judge at once', positiveNumber)
+}
 
 export function registerWorkspaceVerbs(program: Command): void {
   program
@@ -25,32 +36,39 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--json', 'one JSON object on stdout')
     .action(async (words: string[], options: Output & { workspace: string; limit: number }) => (await import('./data-verbs.ts')).runSearch(words.join(' '), options))
 
-  program
-    .command('detect')
+  withJudge(program.command('detect'))
     .description('who was dissatisfied: one JSONL row per user message that follows an assistant message')
     .requiredOption('--input <file>', 'conversations in any format that import reads')
     .requiredOption('--output <file>', 'JSONL, gzip where it ends in .gz')
-    .option('--detector <name>', 'rules', 'rules')
+    .option('--detector <name>', DETECTORS, 'rules')
     .option('--json', 'one JSON object on stdout when done')
-    .action(async (options: Output & { input: string; output: string; detector: string }) => (await import('./data-verbs.ts')).runDetect(options))
+    .action(async (options: Output & JudgeOptions & { input: string; output: string; detector: string }) => (await import('./data-verbs.ts')).runDetect(options))
 
   const detector = program.command('detector').description('detectors of dissatisfaction')
+  detector
+    .command('train')
+    .description('a classifier from labelled conversations, with its figures from cross-validation')
+    .requiredOption('--input <file>', 'conversations with labels: [{turn_index, dsat, ratings?}]')
+    .requiredOption('--output <file>', 'detector to write')
+    .option('--seed <number>', 'of the folds', positiveNumber, 1)
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { input: string; output: string; seed: number }) => (await import('./data-verbs.ts')).runDetectorTrain(options))
   detector
     .command('eval')
     .description('average precision, ROC-AUC and F1 against labels that came with the data')
     .requiredOption('--input <file>', 'conversations with labels: [{turn_index, dsat, ratings?}]')
-    .option('--detector <name>', 'rules', 'rules')
+    .option('--detector <name>', DETECTORS, 'rules')
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { input: string; detector: string }) => (await import('./data-verbs.ts')).runDetectorEval(options))
 
   const signals = program.command('signals').description("what users thought of the replies they got")
-  signals
-    .command('run')
+  withJudge(signals.command('run'))
     .description('judges every answered turn of a workspace')
     .requiredOption('--workspace <dir>', where)
-    .option('--detector <name>', 'rules', 'rules')
+    .option('--detector <name>', DETECTORS, 'rules')
+    .option('--limit <number>', 'turns the judge is asked about, labelled ones first', positiveNumber)
     .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & { workspace: string; detector: string }) => (await import('./data-verbs.ts')).runSignals(options))
+    .action(async (options: Output & JudgeOptions & { workspace: string; detector: string; limit?: number }) => (await import('./data-verbs.ts')).runSignals(options))
 
   const dataset = program.command('dataset').description('immutable datasets of a workspace')
   dataset

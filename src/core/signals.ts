@@ -36,6 +36,14 @@ export function answeredTurns(messages: readonly Message[]): number[] {
 
 /** Judges the reply before `turnIndex`, which must index a user message that follows an assistant message. */
 export function judgeTurn(messages: readonly Message[], turnIndex: number): Judgement {
+  const signs = readSigns(messages, turnIndex)
+  return judgementFrom(signs, signs.probability, 0.5)
+}
+
+/** What the rules find in a turn, for and against, and the probability they give. `rules`: the numbers of the rules that hold. */
+export type Signs = { against: Found[]; pleased: Found[]; rules: number[]; probability: number }
+
+export function readSigns(messages: readonly Message[], turnIndex: number): Signs {
   const user = messages[turnIndex]
   const reply = messages[turnIndex - 1]
   if (user === undefined || reply === undefined || !isReaction(messages, turnIndex)) {
@@ -46,18 +54,23 @@ export function judgeTurn(messages: readonly Message[], turnIndex: number): Judg
   const share = OPENS_TASK.test(text) ? IN_A_NEW_TASK : 1
   const against = findSigns(text, DISSATISFIED_RULES, afterQuestion, share)
   const restated = restatement(messages, turnIndex)
-  if (restated !== null) against.push({ sign: RESTATED_SIGN, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
+  if (restated !== null) against.push({ sign: RESTATED_SIGN, rule: DISSATISFIED_RULES.length, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
   const pleased = findSigns(text, SATISFIED_RULES, false, share)
-
   const failure = FAILURE_RULES.reduce((sum, { weight, pattern }) => sum + (pattern.test(reply.content) ? weight : 0), 0)
   const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
-  const probability = 1 / (1 + Math.exp(-logOdds))
-  if (probability >= 0.5) return { label: 'dissatisfied', probability, ...explain(against) }
+  const rules = [...against.map(({ rule }) => rule), ...pleased.map(({ rule }) => DISSATISFIED_RULES.length + 1 + rule)]
+  return { against, pleased, rules, probability: 1 / (1 + Math.exp(-logOdds)) }
+}
+
+/** Label, reasons and evidence under a probability, whoever gave it: dissatisfied from the cut-off on. */
+export function judgementFrom({ against, pleased }: Signs, probability: number, cutoff: number): Judgement {
+  if (probability >= cutoff) return { label: 'dissatisfied', probability, ...explain(against) }
   if (strongest(pleased).weight >= SATISFIED_FROM && total(pleased) > total(against)) return { label: 'satisfied', probability, ...explain(pleased) }
   return { label: 'neutral', probability, categories: [], evidence: null }
 }
 
-type Found = { sign: Sign; weight: number; start: number; end: number }
+/** `rule`: its place in its list; restating comes after the last of the dissatisfied ones. */
+type Found = { sign: Sign; rule: number; weight: number; start: number; end: number }
 
 function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean, share: number): Found[] {
   const found: Found[] = []
@@ -65,7 +78,7 @@ function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean,
   const head = short ? text : text.slice(0, HEAD_CHARACTERS)
   const tailStart = text.length - TAIL_CHARACTERS
   const tail = short ? '' : text.slice(tailStart)
-  for (const { sign, weight, pattern, answer, within } of rules) {
+  for (const [rule, { sign, weight, pattern, answer, within }] of rules.entries()) {
     if (within !== undefined && text.length > within) continue
     let offset = 0
     let match = pattern.exec(head)
@@ -74,7 +87,7 @@ function findSigns(text: string, rules: readonly Rule[], afterQuestion: boolean,
       offset = tailStart
     }
     if (match === null) continue
-    found.push({ sign, weight: weight * share * (answer && afterQuestion ? AFTER_QUESTION : 1), start: offset + match.index, end: offset + match.index + match[0].length })
+    found.push({ sign, rule, weight: weight * share * (answer && afterQuestion ? AFTER_QUESTION : 1), start: offset + match.index, end: offset + match.index + match[0].length })
   }
   return found
 }
@@ -87,7 +100,7 @@ function total(found: readonly Found[]): number {
   return weights.reduce((sum, weight, i) => sum + weight * (i === 0 ? 1 : 0.35), 0)
 }
 
-const NOTHING: Found = { sign: 'acknowledgment', weight: 0, start: 0, end: 0 }
+const NOTHING: Found = { sign: 'acknowledgment', rule: -1, weight: 0, start: 0, end: 0 }
 const strongest = (found: readonly Found[]): Found => found.reduce((best, sign) => (sign.weight > best.weight ? sign : best), NOTHING)
 
 const NAMED_FROM = 1.5

@@ -5,9 +5,12 @@
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
+import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
+import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
+const detector = z.enum(['rules', 'classifier', 'judge'])
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
 const conversationFilter = {
   query: z.string().optional(),
@@ -41,7 +44,17 @@ export const calls = {
 
   'signals.summary': call<SignalSummary>()({}),
   'signals.list': call<{ total: number; rows: SignalRow[] }>()({ label: label.optional(), category: z.string().optional(), decider: z.string().optional(), ...page }),
-  'signals.run': call<{ jobId: string }>()({ detector: z.enum(['rules']).default('rules') }),
+  /** `limit`: the judge's first so many turns, labelled ones before the others. */
+  'signals.run': call<{ jobId: string }>()({ detector: detector.default('rules'), limit: z.int().min(1).nullable().default(null) }),
+  'signals.classifier': call<ClassifierInfo>()({}),
+  /** Trains the workspace's own classifier on its labels and runs it. */
+  'signals.retrain': call<{ jobId: string }>()({}),
+  /** What each cut-off on a detector's probability finds, against the labels of people and of the data. */
+  'signals.threshold': call<ThresholdBench>()({ detector }),
+  'signals.judge': call<JudgeSettings & { key: 'environment' | 'settings' | null }>()({}),
+  /** `key`: kept for this user; empty forgets it; left out, it stays. */
+  'signals.configureJudge': call<{ ok: true }>()({ settings: judgeSettingsSchema, key: z.string().optional() }),
+  'signals.estimateJudge': call<JudgeEstimate>()({ limit: z.int().min(1).nullable().default(null) }),
   /** A human label wins over every other decider; null takes it back. */
   'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable() }),
 
@@ -137,8 +150,6 @@ export type SignalSummary = {
   labels: { label: SignalLabel; count: number }[]
   deciders: { decider: string; version: string; count: number }[]
   categories: { category: string; count: number; examples: { conversationId: string; turnIndex: number; text: string }[] }[]
-  /** Rules against labels that came with the data or from people, where both exist. */
-  agreement: { n: number; precision: number | null; recall: number | null; f1: number | null; against: string } | null
 }
 
 export type RunDetail = {

@@ -1,4 +1,6 @@
 /** The calls of workspace, imports, conversations, signals and datasets, answered from made-up conversations. */
+import { DEFAULT_RUBRIC } from '../../src/core/judge.ts'
+import { reliability, thresholdCurve, wilson } from '../../src/core/threshold.ts'
 import { BackendError } from '../../src/backend/errors.ts'
 import type { CallName, ConversationRow, Handlers, ParsedInput, Push, SignalRow } from '../../src/shared/contract.ts'
 import type { Dataset, FeedbackRow, Job, Pair, Signal } from '../../src/shared/types.ts'
@@ -153,7 +155,6 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
             return { category, count: Math.round(those.length * repeats), examples: those.slice(0, 3).map((signal) => ({ conversationId: signal.conversationId, turnIndex: signal.turnIndex, text: reply(signal).userText })) }
           })
           .sort((a, b) => b.count - a.count),
-        agreement: all.length === 0 ? null : { n: 188, precision: 0.871, recall: 0.742, f1: 0.801, against: 'human and imported' },
       }
     },
     'signals.list': ({ label, category, decider, offset, limit }) => {
@@ -172,6 +173,16 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       setTimeout(() => options.push({ type: 'job', job: { ...job, status: 'done', done: 1480 } }), 2000)
       return { jobId: job.id }
     },
+    'signals.retrain': () => ({ jobId: 'signals-2' }),
+    'signals.classifier': () => ({ version: 'ea73101bafc0', own: false, trainedOn: 'simulated users of the built-in world', turns: 12715, dissatisfied: 2108, cutoff: 0.45, precision: wilson(2000, 2021), recall: wilson(2000, 2108), labels: { people: 48, imported: 0, dissatisfied: 17 }, fewestOfEach: 10 }),
+    'signals.threshold': () => {
+      const reviewed = Array.from({ length: 240 }, (_, i) => ({ probability: ((i * 37) % 100) / 100, dissatisfied: (i * 53) % 100 < (i * 37) % 100 }))
+      const cutoffs = Array.from({ length: 101 }, (_, i) => i / 100)
+      return { reviewed: { people: 48, imported: 192, dissatisfied: reviewed.filter(({ dissatisfied }) => dissatisfied).length }, curve: thresholdCurve(reviewed, cutoffs), mix: cutoffs.map((cutoff) => ({ dissatisfied: Math.round(900 * (1 - cutoff) ** 2), satisfied: Math.round(140 * cutoff) + 60, neutral: 1200 - Math.round(900 * (1 - cutoff) ** 2) - Math.round(140 * cutoff) - 60 })), reliability: reliability(reviewed) }
+    },
+    'signals.judge': () => ({ baseUrl: '', model: '', rubric: DEFAULT_RUBRIC, concurrency: 4, promptPrice: null, completionPrice: null, key: null }),
+    'signals.configureJudge': () => ({ ok: true }),
+    'signals.estimateJudge': () => ({ turns: 1480, cached: 0, promptTokens: 902_000, completionTokens: 88_800, cost: null, seconds: null }),
     'signals.label': ({ conversationId, turnIndex, label }) => {
       const one = find(conversationId)
       const before = one.signals.find((signal) => signal.turnIndex === turnIndex)

@@ -1,25 +1,55 @@
-import type { Handlers } from '../../shared/contract.ts'
+import type { CallName, Handlers } from '../../shared/contract.ts'
 import type { Signal, SignalLabel } from '../../shared/types.ts'
 import { isReaction } from '../../core/import/messages.ts'
+import { readRubric } from '../../core/judge.ts'
 import { dataJobs } from '../data-jobs.ts'
+import type { DataTask } from '../data-worker.ts'
 import { BackendError } from '../errors.ts'
+import { judgeKey, keepJudgeKey, readJudgeSettings, writeJudgeSettings } from '../judge/judge-settings.ts'
+import { estimateJudge, judgeFor } from '../judge/judge-signals.ts'
+import { describeClassifier } from '../signals/describe-classifier.ts'
+import { thresholdBench } from '../storage/threshold.ts'
 import type { Session } from '../session.ts'
 import { getConversation } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { countSignals, deleteSignal, pageOfSignals, summarizeSignals, winningSignal, writeSignals } from '../storage/signals.ts'
 
 export function signalsApi(session: Session) {
-  const { workspace: { db }, push } = session
+  const { workspace: { db, path }, push } = session
   return {
     'signals.summary': () => summarizeSignals(db),
     'signals.list': (input) => pageOfSignals(db, input),
-    'signals.run': ({ detector }) => ({ jobId: dataJobs(session).start(`signals: ${detector}`, { kind: 'signals' }).id }),
+    'signals.run': ({ detector, limit }) => {
+      // Told before the job starts: without an endpoint there is nothing to run.
+      if (detector === 'judge') judgeFor(readJudgeSettings(path), path)
+      const task: DataTask = detector === 'judge' ? { kind: 'signals', detector, limit } : { kind: 'signals', detector, retrain: false }
+      return { jobId: dataJobs(session).start(`signals: ${detector}`, task).id }
+    },
+    'signals.classifier': () => describeClassifier(db, path),
+    'signals.retrain': () => ({ jobId: dataJobs(session).start('classifier: training on your labels', { kind: 'signals', detector: 'classifier', retrain: true }).id }),
+    'signals.threshold': ({ detector }) => thresholdBench(db, detector),
+    'signals.judge': () => {
+      const { baseUrl, model, rubric, concurrency, promptPrice, completionPrice } = readJudgeSettings(path)
+      return { baseUrl, model, rubric, concurrency, promptPrice, completionPrice, key: judgeKey().from }
+    },
+    'signals.configureJudge': ({ settings, key }) => {
+      readRubric(settings.rubric)
+      const present = readJudgeSettings(path)
+      const sameJudge = present.baseUrl === settings.baseUrl && present.model === settings.model
+      writeJudgeSettings(path, { ...settings, secondsPerCall: sameJudge ? present.secondsPerCall : null })
+      if (key !== undefined) keepJudgeKey(key)
+      return { ok: true }
+    },
+    'signals.estimateJudge': ({ limit }) => {
+      const settings = readJudgeSettings(path)
+      return estimateJudge(db, judgeFor(settings, path), settings, limit)
+    },
     'signals.label': ({ conversationId, turnIndex, label }) => {
       const signal = labelByHand(db, conversationId, turnIndex, label)
       push({ type: 'workspace.changed', nouns: ['signals'] })
       return { signal }
     },
-  } satisfies Pick<Handlers, 'signals.summary' | 'signals.list' | 'signals.run' | 'signals.label'>
+  } satisfies Pick<Handlers, Extract<CallName, `signals.${string}`>>
 }
 
 /** A person's label on a turn, or with null its removal; returns the signal that wins then. */

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
 import type { PromptRow } from '../../shared/types.ts'
 import { importFiles } from '../imports/import-files.ts'
-import { runRules } from '../signals/run-rules.ts'
+import { detectorNamed } from '../signals/detectors.ts'
+import { runDetector } from '../signals/run-detector.ts'
 import { buildDataset, buildFeedback, buildPrompts, buildSeedPairs, createDataset, eachDatasetRow, hasDataset, listDatasets, pageOfDatasetRows, readDataset, readExtremeRows } from './datasets.ts'
 import { usesOf } from './lineage.ts'
 import type { WritableDb } from './open.ts'
@@ -34,7 +35,7 @@ test('feedback, seed pairs and prompts come from the winning signals, for one so
 test('rules decide only where nothing better is known', async () => {
   const db = anEmptyDatabase()
   await importFiles(db, [aJsonlFile([{ messages: turns('q', 'r', 'this is wrong'), labels: [{ turn_index: 2, dsat: false }] }, { messages: turns('q', 'r2', 'this is wrong') }])])
-  await runRules(db)
+  await runDetector(db, detectorNamed('rules'))
   expect(buildFeedback(db).map(({ label }) => label)).toEqual(['neutral', 'dissatisfied'])
   expect(buildFeedback(db, { threshold: 0.999 }).map(({ label }) => label)).toEqual(['neutral', 'neutral'])
 })

@@ -121,7 +121,6 @@ export function summarizeSignals(db: ReadableDb): SignalSummary {
     labels,
     deciders: mergeImportedVersions(deciders),
     categories: counted.map((row) => ({ ...row, examples: examples.all(row.category) as SignalSummary['categories'][number]['examples'] })),
-    agreement: agreement(db),
   }
 }
 
@@ -131,23 +130,4 @@ function mergeImportedVersions(deciders: SignalSummary['deciders']): SignalSumma
   if (imported.length < 2) return deciders
   const count = imported.reduce((sum, row) => sum + row.count, 0)
   return [...deciders.filter(({ decider }) => decider !== 'imported'), { decider: 'imported', version: `${imported.length} imports`, count }].sort((a, b) => b.count - a.count)
-}
-
-/** Rules against people's labels where there are any, else against imported ones: who is dissatisfied, on turns both judged. */
-function agreement(db: ReadableDb): SignalSummary['agreement'] {
-  const row = db
-    .prepare(
-      `SELECT count(*) AS n, coalesce(sum(r.label = 'dissatisfied' AND t.label = 'dissatisfied'), 0) AS hits, coalesce(sum(r.label = 'dissatisfied'), 0) AS flagged, coalesce(sum(t.label = 'dissatisfied'), 0) AS true_count,
-         group_concat(DISTINCT t.decider) AS against
-       FROM signals r
-       JOIN signals t ON t.conversation = r.conversation AND t.turn_index = r.turn_index AND t.decider IN ('human', 'imported')
-         AND (t.decider = 'human' OR NOT EXISTS (SELECT 1 FROM signals h WHERE h.conversation = t.conversation AND h.turn_index = t.turn_index AND h.decider = 'human'))
-       WHERE r.decider = 'rules'`,
-    )
-    .get() as { n: number; hits: number; flagged: number; true_count: number; against: string | null }
-  if (row.n === 0 || row.against === null) return null
-  const precision = row.flagged === 0 ? null : row.hits / row.flagged
-  const recall = row.true_count === 0 ? null : row.hits / row.true_count
-  const f1 = precision === null || recall === null ? null : precision + recall === 0 ? 0 : (2 * precision * recall) / (precision + recall)
-  return { n: row.n, precision, recall, f1, against: row.against.split(',').sort().join(' and ') }
 }

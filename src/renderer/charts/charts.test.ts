@@ -1,5 +1,6 @@
 /** What every chart promises: it draws in ECharts, says in its table what it draws, and does not hide what is unclear. */
 import { describe, expect, it } from 'vitest'
+import { reliability, thresholdCurve as curveOf } from '../../core/threshold.ts'
 import type { PairedDifference } from '../../shared/comparison.ts'
 import { byRound, withoutInterval } from './by-round.ts'
 import { toCsv, toSvg } from './chart-export.ts'
@@ -7,10 +8,13 @@ import type { Chart } from './chart.ts'
 import { chosenRejected } from './chosen-rejected.ts'
 import { contrastLabel, decidingP, differenceForest, orderDifferences } from './difference-forest.ts'
 import { createMetricLog } from './metric-log.ts'
+import { labelMix } from './label-mix.ts'
 import { metricCurve } from './metric-curve.ts'
 import { range, ridgelines } from './ridgelines.ts'
+import { reliabilityDiagram } from './reliability-diagram.ts'
 import { scoreDots } from './score-dots.ts'
 import { themeFrom } from './theme.ts'
+import { thresholdCurve } from './threshold-curve.ts'
 
 const theme = themeFrom((token) => (token === '--method-drift' ? '#0072b2' : ''))
 const draw = (chart: Chart): string => toSvg(chart, { title: 'A title', subtitle: 'a unit', note: chart.note }, theme, { width: 720, height: 240 })
@@ -131,4 +135,29 @@ it('toCsv quotes where it must and keeps full precision', () => {
 it('text from data cannot become markup in a tooltip', async () => {
   const { tooltipHtml } = await import('./chart.ts')
   expect(tooltipHtml(theme, '<img src=x>', [])).not.toContain('<img')
+})
+
+describe('the threshold workbench', () => {
+  const reviewed = Array.from({ length: 60 }, (_, i) => ({ probability: (i * 7 % 20) / 20, dissatisfied: i % 3 === 0 }))
+  const curve = curveOf(reviewed, [0, 0.5, 0.96])
+
+  it('draws precision, recall and F1 with their names, and leaves a gap where precision is not defined', () => {
+    const chart = thresholdCurve({ curve, theme })
+    expect(draw(chart)).toMatch(/Precision[^]*Recall[^]*F1/)
+    expect(chart.table.rows[0]).toEqual([0, 60, 20, expect.closeTo(1 / 3), expect.any(Number), expect.any(Number), 1, expect.any(Number), 1, 0.5, expect.any(Number), expect.any(Number)])
+    expect(chart.table.rows[2]?.slice(0, 6)).toEqual([0.96, 0, 0, null, null, null])
+  })
+
+  it('says how probabilities hold in numbers too', () => {
+    const chart = reliabilityDiagram({ reliability: reliability(reviewed)!, theme })
+    expect(chart.note).toMatch(/^Brier score 0\.\d{3}, expected calibration error 0\.\d{3}/)
+    expect(chart.table.rows.reduce((sum, row) => sum + Number(row[2]), 0)).toBe(60)
+    expect(draw(chart)).toContain('mean probability of the bin')
+  })
+
+  it('lists the labels of every cut-off', () => {
+    const chart = labelMix({ mix: [{ dissatisfied: 9, satisfied: 0, neutral: 1 }, { dissatisfied: 2, satisfied: 3, neutral: 5 }], theme })
+    expect(chart.table.rows).toEqual([[0, 9, 1, 0], [1, 2, 5, 3]])
+    expect(draw(chart)).toContain('cut-off on the probability')
+  })
 })

@@ -1,4 +1,5 @@
 /** The colours charts draw with, read from the style tokens, so that a chart follows light, dark and print. */
+import type { SignalLabel } from '../../shared/types.ts'
 import { methodStyle } from './methods.ts'
 
 export type ChartTheme = {
@@ -14,6 +15,8 @@ export type ChartTheme = {
   accent: string
   failure: string
   method: (key: string) => string
+  /** A user's reaction. */
+  signal: Record<SignalLabel, string>
 }
 
 /** Builds a theme from a look-up of custom properties; `read` answers '' where a token is not set. */
@@ -34,6 +37,7 @@ export function themeFrom(read: (token: string) => string): ChartTheme {
     accent: token('--accent', '#2f5fd0'),
     failure: token('--failure', '#c0262d'),
     method: (key) => token(methodStyle(key).token, muted),
+    signal: { dissatisfied: token('--dissatisfied', '#95307f'), satisfied: token('--satisfied', '#566b00'), neutral: token('--neutral', muted) },
   }
 }
 

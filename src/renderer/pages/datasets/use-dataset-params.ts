@@ -8,5 +8,7 @@ export const useDatasetParams = () =>
     row: integer({ quiet: true }),
     view: choice(['text', 'tokens'], { quiet: true }),
     at: optional({ quiet: true }),
+    /** Cut-off that the dialog starts with, in hundredths. */
+    cut: integer({ quiet: true }),
     dialog: optionalChoice(['build', 'export'], { quiet: 'stepping' }),
   })

@@ -1,19 +1,20 @@
-/** Runs the rules detector over a workspace: one signal per answered turn, in batches of one transaction each. */
+/** Runs a local detector over a workspace: one signal per answered turn, in batches of one transaction each. */
 import { setImmediate } from 'node:timers/promises'
-import { answeredTurns, judgeTurn, RULES_VERSION } from '../../core/signals.ts'
+import { answeredTurns } from '../../core/signals.ts'
 import { eachConversation } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { countSignals, writeSignals, type SignalWrite } from '../storage/signals.ts'
+import type { Detector } from './detectors.ts'
 
-export type SignalsReport = { detector: 'rules'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
+export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
 export type SignalsProgress = { done: number; total: number }
 
 const BATCH_CONVERSATIONS = 1000
 
-export async function runRules(db: WritableDb, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void } = {}): Promise<SignalsReport> {
+export async function runDetector(db: WritableDb, detector: Detector, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void } = {}): Promise<SignalsReport> {
   const started = performance.now()
   const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
-  const report: SignalsReport = { detector: 'rules', version: RULES_VERSION, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
+  const report: SignalsReport = { detector: detector.decider, version: detector.version, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
   let signals: SignalWrite[] = []
   let positions: number[] = []
   const flush = db.transaction(() => {
@@ -30,8 +31,8 @@ export async function runRules(db: WritableDb, options: { signal?: AbortSignal; 
   }
   for (const { position, conversation } of eachConversation(db)) {
     for (const turnIndex of answeredTurns(conversation.messages)) {
-      const judgement = judgeTurn(conversation.messages, turnIndex)
-      signals.push({ conversation: position, turnIndex, ...judgement, decider: 'rules', deciderVersion: RULES_VERSION })
+      const judgement = detector.judge(conversation.messages, turnIndex, conversation.id)
+      signals.push({ conversation: position, turnIndex, ...judgement, decider: detector.decider, deciderVersion: detector.version })
       report.turns += 1
       report[judgement.label] += 1
     }

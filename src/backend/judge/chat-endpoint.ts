@@ -1,0 +1,183 @@
+/**
+ * One OpenAI-compatible endpoint: `complete` asks for one chat completion and sees it through. Overload, lost
+ * connections and time-outs are tried again with growing pauses, or after as long as the server asks for
+ * (Retry-After); a refusal is an error at once. Knows nothing of what is asked.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Message } from '../../shared/types.ts'
+
+export type ChatEndpointOptions = {
+  /** With the version, as servers print it: http://127.0.0.1:8000/v1 */
+  baseUrl: string
+  model: string
+  key?: string | null
+  /** Tries of one request, the first included (default 6). */
+  attempts?: number
+  /** Longest wait for an answer (default two minutes). */
+  timeoutMs?: number
+  /** First pause before another try, doubled each time (default 500). */
+  pauseMs?: number
+}
+
+export type CompleteOptions = {
+  /** As in OpenAI's API: {type: 'json_schema', json_schema: {name, schema, strict}}. */
+  responseFormat?: Record<string, unknown>
+  temperature?: number
+  maxTokens?: number
+  /** Number of alternatives per token to report. */
+  topLogprobs?: number
+  signal?: AbortSignal
+}
+
+export type Completion = {
+  text: string
+  finishReason: string | null
+  promptTokens: number | null
+  completionTokens: number | null
+  /** Per token of the text; null where none were asked for or the server gives none. */
+  logprobs: { token: string; logprob: number; top: { token: string; logprob: number }[] }[] | null
+  /** Tries it took. */
+  attempts: number
+}
+
+export type ChatEndpoint = { readonly model: string; complete(messages: readonly Message[], options?: CompleteOptions): Promise<Completion> }
+
+/** What an endpoint answered instead of a completion. */
+export class EndpointError extends Error {
+  override readonly name: string = 'EndpointError'
+  /** HTTP status; null where there was no answer. */
+  readonly status: number | null
+  /** Another try may do better. */
+  readonly transient: boolean
+  readonly retryAfterMs: number | null
+  constructor(message: string, options: { status: number | null; transient: boolean; retryAfterMs?: number | null; cause?: unknown }) {
+    super(message, { cause: options.cause })
+    this.status = options.status
+    this.transient = options.transient
+    this.retryAfterMs = options.retryAfterMs ?? null
+  }
+}
+
+const LONGEST_PAUSE_MS = 60_000
+const SHOWN_BODY = 300
+
+export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
+  const { model, key, attempts = 6, timeoutMs = 120_000, pauseMs = 500 } = options
+  const url = completionsUrl(options.baseUrl)
+  const headers = { 'content-type': 'application/json', ...(key ? { authorization: `Bearer ${key}` } : {}) }
+
+  const ask = async (body: string, signal: AbortSignal | undefined): Promise<Omit<Completion, 'attempts'>> => {
+    const timeout = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await fetch(url, { method: 'POST', headers, body, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+      const text = await response.text()
+      if (!response.ok) throw refusal(url, response, text)
+      return readCompletion(url, text)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof EndpointError) throw error
+      if (timeout.aborted) throw new EndpointError(`${url}: expected an answer within ${timeoutMs / 1000} s, got none. A slower model needs a higher limit or fewer requests at once`, { status: null, transient: true, cause: error })
+      throw new EndpointError(`${url}: no connection (${reasonOf(error)}). Check the base URL and that the server runs`, { status: null, transient: true, cause: error })
+    }
+  }
+
+  return {
+    model,
+    async complete(messages, { responseFormat, temperature = 0, maxTokens, topLogprobs, signal } = {}) {
+      const body = JSON.stringify({
+        model,
+        messages,
+        temperature,
+        ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+        ...(responseFormat === undefined ? {} : { response_format: responseFormat }),
+        ...(topLogprobs === undefined ? {} : { logprobs: true, top_logprobs: topLogprobs }),
+      })
+      for (let attempt = 1; ; attempt++) {
+        signal?.throwIfAborted()
+        try {
+          return { ...(await ask(body, signal)), attempts: attempt }
+        } catch (error) {
+          if (!(error instanceof EndpointError) || !error.transient || attempt >= attempts) throw error
+          // Half of the pause is random: requests that failed together do not come back together.
+          const pause = error.retryAfterMs ?? pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
+          await sleep(Math.min(LONGEST_PAUSE_MS, pause), undefined, signal ? { signal } : {})
+        }
+      }
+    },
+  }
+}
+
+function completionsUrl(baseUrl: string): string {
+  let url: URL
+  try {
+    url = new URL(baseUrl)
+  } catch {
+    throw new EndpointError(`judge: expected a base URL such as http://127.0.0.1:8000/v1, got "${baseUrl}"`, { status: null, transient: false })
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new EndpointError(`judge: expected an http or https URL, got "${baseUrl}"`, { status: null, transient: false })
+  url.pathname = `${url.pathname.replace(/\/(chat\/completions)?\/*$/, '')}/chat/completions`
+  return url.href
+}
+
+function refusal(url: string, response: Response, text: string): EndpointError {
+  const { status } = response
+  const transient = status === 408 || status === 409 || status === 425 || status === 429 || status >= 500
+  const advice = status === 401 || status === 403 ? '. Check the key' : status === 404 ? '. Check the base URL and the model' : ''
+  return new EndpointError(`${url}: expected status 200, got ${status} (${messageOf(text)})${advice}`, { status, transient, retryAfterMs: retryAfter(response.headers.get('retry-after')) })
+}
+
+/** Seconds or a date, as milliseconds from now. */
+function retryAfter(header: string | null): number | null {
+  if (header === null) return null
+  const seconds = Number(header)
+  const ms = Number.isFinite(seconds) ? 1000 * seconds : Date.parse(header) - Date.now()
+  return Number.isFinite(ms) ? Math.max(0, ms) : null
+}
+
+type Json = { [key: string]: Json | undefined } | readonly Json[] | string | number | boolean | null
+const isObject = (value: Json | undefined): value is { [key: string]: Json | undefined } => typeof value === 'object' && value !== null && !Array.isArray(value)
+const at = (value: Json | undefined, key: string): Json | undefined => (isObject(value) ? value[key] : undefined)
+const numberOr = (value: Json | undefined): number | null => (typeof value === 'number' ? value : null)
+
+function readCompletion(url: string, text: string): Omit<Completion, 'attempts'> {
+  const body = parse(text)
+  const choices = at(body, 'choices')
+  const choice = Array.isArray(choices) ? (choices as readonly Json[])[0] : undefined
+  const content = at(at(choice, 'message'), 'content')
+  // A server that answers 200 with something else is often a proxy under load.
+  if (typeof content !== 'string') throw new EndpointError(`${url}: expected choices[0].message.content, got ${messageOf(text)}`, { status: 200, transient: true })
+  const usage = at(body, 'usage')
+  const finishReason = at(choice, 'finish_reason')
+  return { text: content, finishReason: typeof finishReason === 'string' ? finishReason : null, promptTokens: numberOr(at(usage, 'prompt_tokens')), completionTokens: numberOr(at(usage, 'completion_tokens')), logprobs: readLogprobs(at(at(choice, 'logprobs'), 'content')) }
+}
+
+function readLogprobs(value: Json | undefined): Completion['logprobs'] {
+  if (!Array.isArray(value)) return null
+  const one = (entry: Json): { token: string; logprob: number } => ({ token: String(at(entry, 'token') ?? ''), logprob: numberOr(at(entry, 'logprob')) ?? Number.NaN })
+  return (value as readonly Json[]).map((entry) => {
+    const top = at(entry, 'top_logprobs')
+    return { ...one(entry), top: Array.isArray(top) ? (top as readonly Json[]).map(one) : [] }
+  })
+}
+
+function parse(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/** The error text that servers put in JSON, else the beginning of what came. */
+function messageOf(text: string): string {
+  const error = at(parse(text), 'error')
+  const message = typeof error === 'string' ? error : at(error, 'message')
+  const words = typeof message === 'string' ? message : text
+  return words === '' ? 'an empty answer' : words.length > SHOWN_BODY ? `${words.slice(0, SHOWN_BODY)} …` : words
+}
+
+/** Node's fetch says "fetch failed" and puts the reason into the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message
+}

@@ -1,0 +1,55 @@
+/**
+ * Which endpoint judges, with which rubric, at what price: `judge.json` in the workspace. The key never stands there:
+ * it comes from DRIFT_JUDGE_API_KEY or from a file of the user's own that nobody else may read.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { DEFAULT_RUBRIC } from '../../core/judge.ts'
+import { UsageError } from '../../shared/errors.ts'
+import { judgeSettingsSchema, type JudgeSettings } from '../../shared/judge.ts'
+import { configFolder } from '../recent-workspaces.ts'
+
+const storedSchema = judgeSettingsSchema.extend({ secondsPerCall: z.number().nullable().default(null) })
+type Stored = z.infer<typeof storedSchema>
+
+export const DEFAULT_JUDGE: JudgeSettings = { baseUrl: '', model: '', rubric: DEFAULT_RUBRIC, concurrency: 4, promptPrice: null, completionPrice: null }
+
+const settingsFile = (workspace: string): string => join(workspace, 'judge.json')
+
+/** `secondsPerCall`: mean of the last run, null before any. */
+export function readJudgeSettings(workspace: string): Stored {
+  const file = settingsFile(workspace)
+  if (!existsSync(file)) return { ...DEFAULT_JUDGE, secondsPerCall: null }
+  try {
+    return storedSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch (error) {
+    throw new UsageError(`judge settings ${file}: ${error instanceof Error ? error.message : String(error)}. Mend the file or delete it`, { cause: error })
+  }
+}
+
+export function writeJudgeSettings(workspace: string, settings: Stored): void {
+  writeWhole(settingsFile(workspace), `${JSON.stringify(settings, null, 1)}\n`)
+}
+
+const keyFile = (): string => join(configFolder(), 'judge-key')
+
+export function judgeKey(): { key: string | null; from: 'environment' | 'settings' | null } {
+  const given = process.env['DRIFT_JUDGE_API_KEY']
+  if (given) return { key: given, from: 'environment' }
+  if (!existsSync(keyFile())) return { key: null, from: null }
+  return { key: readFileSync(keyFile(), 'utf8').trim(), from: 'settings' }
+}
+
+/** Keeps the key for this user's workspaces, or with '' forgets it. */
+export function keepJudgeKey(key: string): void {
+  if (key === '') return rmSync(keyFile(), { force: true })
+  mkdirSync(configFolder(), { recursive: true })
+  writeWhole(keyFile(), key, 0o600)
+}
+
+function writeWhole(file: string, text: string, mode?: number): void {
+  const draft = `${file}.${process.pid}.part`
+  writeFileSync(draft, text, mode === undefined ? {} : { mode })
+  renameSync(draft, file)
+}

@@ -1,0 +1,16 @@
+/** What the interface says of the classifier in use, and of the labels it could learn from. */
+import { FEWEST_OF_EACH } from '../../core/detector/train.ts'
+import { wilson } from '../../core/threshold.ts'
+import type { ClassifierInfo } from '../../shared/signals.ts'
+import type { ReadableDb } from '../storage/open.ts'
+import { countLabels } from '../storage/threshold.ts'
+import { readDetectorFile } from './detector-file.ts'
+import { classifierPath, SHIPPED_CLASSIFIER } from './detectors.ts'
+
+/** @param workspace its folder */
+export function describeClassifier(db: ReadableDb, workspace: string): ClassifierInfo {
+  const path = classifierPath(workspace)
+  const { version, trainedOn, turns, dissatisfied, cutoff, crossValidation } = readDetectorFile(path)
+  const { hits, flagged, positives } = crossValidation
+  return { version, own: path !== SHIPPED_CLASSIFIER, trainedOn, turns, dissatisfied, cutoff, precision: wilson(hits, flagged), recall: wilson(hits, positives), labels: countLabels(db), fewestOfEach: FEWEST_OF_EACH }
+}

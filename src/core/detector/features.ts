@@ -1,0 +1,252 @@
+/**
+ * A turn as hashed features: what the user's message and the reply before it do (acts, crossed), their words, what
+ * they share, and the user's earlier messages. Nothing after the turn is read. The hashing trick (Weinberger et al.
+ * 2009): a feature's name is hashed to one of `BUCKETS`, no dictionary is kept.
+ */
+import type { Message } from '../../shared/types.ts'
+import type { Signs } from '../signals.ts'
+import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
+
+/** Raise it with every change of what a bucket means: weights belong to one version of the features. */
+export const FEATURES_VERSION = 1
+export const BUCKETS = 2 ** 18
+
+/**
+ * Length of each group's vector beside the acts' ones: under one penalty a longer group is trusted more. Words are
+ * divided by the root of their number, as cosine normalisation would. Chosen by cross-validation on the DSAT train
+ * part; letters and words under a negation gave nothing there and are left out.
+ */
+const WORDS = 3
+const EARLIER_WORDS = 2
+const WORDS_BY_REPLY = 2
+
+/** Characters read of a message, from its beginning; a long one is pasted text. */
+const READ_CHARACTERS = 600
+
+/** Buckets and values, appended to growing lists. */
+export class FeatureList {
+  columns = new Int32Array(1024)
+  values = new Float32Array(1024)
+  length = 0
+  clear(): void {
+    this.length = 0
+  }
+  /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
+  add(hash: number, value = 1): void {
+    if (this.length === this.columns.length) this.grow()
+    this.columns[this.length] = mix(hash) & (BUCKETS - 1)
+    this.values[this.length++] = value
+  }
+  private grow(): void {
+    const columns = new Int32Array(2 * this.length)
+    columns.set(this.columns)
+    this.columns = columns
+    const values = new Float32Array(2 * this.length)
+    values.set(this.values)
+    this.values = values
+  }
+}
+
+/** FNV-1a over UTF-16 units, continued from `seed`. */
+function hashFrom(seed: number, text: string): number {
+  let hash = seed
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}
+/** The finaliser of MurmurHash3. */
+function mix(hash: number): number {
+  let mixed = hash ^ (hash >>> 16)
+  mixed = Math.imul(mixed, 0x85ebca6b)
+  mixed ^= mixed >>> 13
+  mixed = Math.imul(mixed, 0xc2b2ae35)
+  return mixed ^ (mixed >>> 16)
+}
+const seedOf = (name: string): number => hashFrom(0x811c9dc5, name)
+
+const SEED = {
+  act: seedOf('act'),
+  rule: seedOf('rule'),
+  replyAct: seedOf('reply act'),
+  actPair: seedOf('act pair'),
+  actByReply: seedOf('act by reply'),
+  word: seedOf('word'),
+  twoWords: seedOf('two words'),
+  threeWords: seedOf('three words'),
+  replyWord: seedOf('reply word'),
+  twoReplyWords: seedOf('two reply words'),
+  opening: seedOf('opening'),
+  openingByReply: seedOf('opening by reply'),
+  wordByReply: seedOf('word by reply'),
+  shared: seedOf('shared'),
+  earlierAct: seedOf('earlier act'),
+  actByEarlier: seedOf('act by earlier'),
+  earlierWord: seedOf('earlier word'),
+  place: seedOf('place'),
+}
+
+const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
+const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
+const NUMBER = /\d+(?:[:.,]\d+)*/g
+
+const readable = (text: string): string => text.slice(0, READ_CHARACTERS).toLowerCase().replaceAll(/[’‘ʼ`]/g, "'")
+
+/** A user's message read once, however many turns look back at it. */
+type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
+const readings = new WeakMap<Message, Reading>()
+
+function readingOf(message: Message): Reading {
+  const known = readings.get(message)
+  if (known !== undefined) return known
+  const text = readable(message.content)
+  const words = wordsOf(text)
+  const acts = actsOf(text, USER_ACTS)
+  const reading = { text, words, names: namesIn(words), acts, complains: acts.some((act) => COMPLAINTS.has(act)) }
+  readings.set(message, reading)
+  return reading
+}
+
+/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
+export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
+  const user = readingOf(messages[turnIndex]!)
+  const reply = readable(replyBefore(messages, turnIndex))
+  const replyWords = wordsOf(reply)
+  const replyActs = actsOf(reply, ASSISTANT_ACTS)
+
+  for (const rule of signs.rules) list.add(SEED.rule + rule)
+  for (const replyAct of replyActs) list.add(SEED.replyAct + replyAct)
+  for (const act of user.acts) {
+    list.add(SEED.act + act)
+    for (const replyAct of replyActs) list.add(SEED.actByReply + 64 * act + replyAct)
+    for (const other of user.acts) if (other > act) list.add(SEED.actPair + 64 * act + other)
+  }
+  addWords(list, user.words)
+  addReplyWords(list, replyWords)
+  addOpening(list, user.words, replyActs)
+  addShared(list, user, reply, replyWords)
+  addPlace(list, messages, turnIndex, user.words.length)
+  addEarlier(list, messages, turnIndex, user)
+}
+
+/** The assistant's messages just before the turn, joined: some sources split one reply. */
+function replyBefore(messages: readonly Message[], turnIndex: number): string {
+  let first = turnIndex - 1
+  while (first > 0 && messages[first - 1]!.role === 'assistant') first--
+  return first === turnIndex - 1 ? messages[first]!.content : messages.slice(first, turnIndex).map(({ content }) => content).join('\n')
+}
+
+function actsOf(text: string, acts: readonly Act[]): number[] {
+  const found: number[] = []
+  for (let i = 0; i < acts.length; i++) if (acts[i]!.pattern.test(text)) found.push(i)
+  return found
+}
+
+/** What the words alone say: for the evidence of a text. */
+export function addWordFeatures(list: FeatureList, text: string): void {
+  addWords(list, wordsOf(readable(text)))
+}
+
+/** One, two and three words in a row, the message's edges included. */
+function addWords(list: FeatureList, words: readonly string[]): void {
+  const value = WORDS / Math.sqrt(2 * words.length + 1)
+  let before = '^'
+  let twoBefore = ''
+  for (const word of words) {
+    list.add(hashFrom(SEED.word, word), value)
+    list.add(hashFrom(SEED.twoWords, `${before} ${word}`), value)
+    if (twoBefore !== '') list.add(hashFrom(SEED.threeWords, `${twoBefore} ${before} ${word}`), value)
+    twoBefore = before
+    before = word
+  }
+  list.add(hashFrom(SEED.twoWords, `${before} $`), value)
+  if (twoBefore !== '') list.add(hashFrom(SEED.threeWords, `${twoBefore} ${before} $`), value)
+}
+
+function addReplyWords(list: FeatureList, words: readonly string[]): void {
+  const value = WORDS / Math.sqrt(2 * words.length + 1)
+  words.forEach((word, i) => {
+    list.add(hashFrom(SEED.replyWord, word), value)
+    if (i > 0) list.add(hashFrom(SEED.twoReplyWords, `${words[i - 1]!} ${word}`), value)
+  })
+}
+
+/** How the message opens, the whole of a short one, and each of its words under what the reply did. */
+function addOpening(list: FeatureList, words: readonly string[], replyActs: readonly number[]): void {
+  const opening = words[0] ?? ''
+  list.add(hashFrom(SEED.opening, opening))
+  list.add(hashFrom(SEED.opening, words.slice(0, 2).join(' ')))
+  list.add(hashFrom(SEED.opening, words.length < 6 ? `all ${words.join(' ')}` : ''))
+  const value = WORDS_BY_REPLY / Math.sqrt(words.length)
+  const distinct = new Set(words)
+  for (const replyAct of replyActs) {
+    list.add(hashFrom(SEED.openingByReply + replyAct, opening))
+    for (const word of distinct) list.add(hashFrom(SEED.wordByReply + replyAct, word), value)
+  }
+}
+
+const COMMON = new Set('a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if ? ! 0 yes ok okay there here about like thank thanks'.split(' '))
+const namesIn = (words: readonly string[]): Set<string> => new Set(words.filter((word) => !COMMON.has(word)))
+
+function sharedBy(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+  let shared = 0
+  for (const word of a) if (b.has(word)) shared++
+  return shared
+}
+
+/** Whether the user repeats or replaces what the reply just said: words, and values such as times and prices. */
+function addShared(list: FeatureList, user: Reading, reply: string, replyWords: readonly string[]): void {
+  const own = user.names
+  const repeated = sharedBy(own, namesIn(replyWords))
+  const numbers = user.text.match(NUMBER) ?? []
+  const saidNumbers = new Set(reply.match(NUMBER) ?? [])
+  const kept = numbers.filter((number) => saidNumbers.has(number)).length
+  const findings = [
+    `repeats ${Math.min(3, repeated)}`,
+    `new ${Math.min(4, own.size - repeated)}`,
+    `numbers kept ${Math.min(2, kept)} new ${Math.min(2, numbers.length - kept)} of ${Math.min(2, saidNumbers.size)}`,
+    `repeats all ${own.size > 0 && repeated === own.size}`,
+  ]
+  for (const finding of findings) {
+    const hash = hashFrom(SEED.shared, finding)
+    list.add(hash)
+    for (const act of user.acts) list.add(hashFrom(hash, String(act)))
+  }
+}
+
+/** Half powers of two, so that sizes far apart stay comparable. */
+const magnitude = (n: number): number => Math.min(8, Math.floor(2 * Math.log2(n + 1)))
+
+function addPlace(list: FeatureList, messages: readonly Message[], turnIndex: number, words: number): void {
+  const findings = [
+    `turn ${magnitude(turnIndex)}`,
+    `words ${magnitude(words)}`,
+    `opens ${messages[0]!.role}`,
+    `before the reply ${messages[turnIndex - 2]?.role}`,
+    `reply length ${magnitude(messages[turnIndex - 1]!.content.length)}`,
+    `length ${magnitude(messages[turnIndex]!.content.length)}`,
+  ]
+  for (const finding of findings) list.add(hashFrom(SEED.place, finding))
+}
+
+const EARLIER_MESSAGES = 6
+
+/** The user's messages before: what the last two did, how many complained, whether this one says one over again. */
+function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: number, user: Reading): void {
+  let seen = 0
+  let complaints = 0
+  let restated = 0
+  for (let i = turnIndex - 1; i >= 0 && seen < EARLIER_MESSAGES; i--) {
+    if (messages[i]!.role !== 'user') continue
+    const earlier = readingOf(messages[i]!)
+    if (seen < 2) for (const act of earlier.acts) list.add(SEED.earlierAct + 64 * seen + act)
+    if (seen === 0) {
+      for (const act of earlier.acts) for (const now of user.acts) list.add(SEED.actByEarlier + 64 * act + now)
+      const value = EARLIER_WORDS / Math.sqrt(earlier.words.length + 1)
+      for (const word of earlier.words) list.add(hashFrom(SEED.earlierWord, word), value)
+    }
+    if (earlier.complains) complaints++
+    if (user.names.size > 0 && earlier.names.size > 0) restated = Math.max(restated, (2 * sharedBy(user.names, earlier.names)) / (user.names.size + earlier.names.size))
+    seen++
+  }
+  list.add(hashFrom(SEED.place, `complaints ${Math.min(4, complaints)}`))
+  list.add(hashFrom(SEED.place, `restates ${Math.floor(4 * restated)}`))
+}

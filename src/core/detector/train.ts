@@ -1,0 +1,152 @@
+/**
+ * Trains the classifier: features of labelled turns, logistic regression on the share of annotators who were
+ * dissatisfied, five folds by dialogue for honest figures, calibration (Platt 1999) and the cut-off.
+ */
+import { scoreDetector, type DetectorFigures } from '../detector-score.ts'
+import { makeRng } from '../rng.ts'
+import { readSigns } from '../signals.ts'
+import type { Message } from '../../shared/types.ts'
+import { addFeatures, BUCKETS, FeatureList } from './features.ts'
+import { fitLogistic, logOddsOf, sigmoid, type LinearModel, type SparseRows } from './logistic-regression.ts'
+
+export type LabelledTurn = {
+  messages: readonly Message[]
+  turnIndex: number
+  dissatisfied: boolean
+  /** 1 to 5, one per annotator; their share of 1 and 2 is learned where there are any. */
+  ratings: readonly number[] | null
+  /** Turns of one dialogue stay in one fold. */
+  dialogue: number
+}
+
+export type TrainedModel = {
+  intercept: number
+  /** [BUCKETS]; calibration is part of them. */
+  weights: Float32Array
+  /** Probability with the best F1 on turns the model had not seen. */
+  cutoff: number
+  /** On turns whose dialogue the judging model had not seen; at the cut-off `flagged` are called dissatisfied and `hits` are. */
+  crossValidation: DetectorFigures & { flagged: number; hits: number }
+  /** Calibrated probability of each turn by a model that had not seen its dialogue. */
+  heldOut: Float64Array
+}
+
+/** Chosen by cross-validation on the DSAT train part; figures in docs/log.md. */
+const L2 = 40
+const FEWEST_TURNS = 3
+const ITERATIONS = 60
+const TOLERANCE = 1e-4
+const FOLDS = 5
+export const FEWEST_OF_EACH = 10
+
+export class TrainingDataError extends Error {
+  override readonly name: string = 'TrainingDataError'
+  readonly exitCode = 2
+}
+
+export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: number; signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {}): TrainedModel {
+  const { seed = 1, signal, onProgress } = options
+  const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
+  if (positives < FEWEST_OF_EACH || turns.length - positives < FEWEST_OF_EACH) {
+    throw new TrainingDataError(`detector: expected at least ${FEWEST_OF_EACH} dissatisfied and ${FEWEST_OF_EACH} other turns to learn from, got ${positives} and ${turns.length - positives}. Label more turns`)
+  }
+  const { rows, buckets } = encodeTurns(turns)
+  const targets = Float64Array.from(turns, targetOf)
+  const folds = foldsOf(turns, seed)
+  const fit = (chosen: Int32Array): LinearModel => fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE, signal })
+
+  const heldOut = new Float64Array(turns.length)
+  for (let fold = 0; fold < FOLDS; fold++) {
+    onProgress?.(fold, FOLDS + 1)
+    const model = fit(Int32Array.from(turns.keys()).filter((i) => folds[i] !== fold))
+    for (let i = 0; i < turns.length; i++) if (folds[i] === fold) heldOut[i] = logOddsOf(rows, i, model)
+  }
+  onProgress?.(FOLDS, FOLDS + 1)
+  const model = fit(Int32Array.from(turns.keys()))
+  onProgress?.(FOLDS + 1, FOLDS + 1)
+
+  const { slope, offset } = calibrate(heldOut, turns)
+  for (let i = 0; i < heldOut.length; i++) heldOut[i] = sigmoid(slope * heldOut[i]! + offset)
+  const weights = new Float32Array(BUCKETS)
+  for (const [id, bucket] of buckets.entries()) weights[bucket] = slope * model.weights[id]!
+  const scored = turns.map(({ dissatisfied, ratings }, i) => ({ dissatisfied, ratings, probability: heldOut[i]! }))
+  const cutoff = bestCutoff(scored)
+  const flagged = scored.filter(({ probability }) => probability >= cutoff)
+  const crossValidation = { ...scoreDetector(scored), flagged: flagged.length, hits: flagged.filter(({ dissatisfied }) => dissatisfied).length }
+  return { intercept: slope * model.intercept + offset, weights, cutoff, crossValidation, heldOut }
+}
+
+/** Share of annotators who rated 1 or 2: says more than the majority alone. */
+function targetOf({ dissatisfied, ratings }: LabelledTurn): number {
+  if (ratings === null || ratings.length === 0) return dissatisfied ? 1 : 0
+  return ratings.filter((rating) => rating <= 2).length / ratings.length
+}
+
+/** Features in the buckets that occur in enough turns, renumbered; `buckets[column]` is the bucket. */
+function encodeTurns(turns: readonly LabelledTurn[]): { rows: SparseRows; buckets: Int32Array } {
+  const list = new FeatureList()
+  const starts = new Int32Array(turns.length + 1)
+  const turnsWith = new Int32Array(BUCKETS)
+  const lastTurn = new Int32Array(BUCKETS).fill(-1)
+  turns.forEach(({ messages, turnIndex }, i) => {
+    addFeatures(list, messages, turnIndex, readSigns(messages, turnIndex))
+    starts[i + 1] = list.length
+    for (let k = starts[i]!; k < list.length; k++) {
+      const bucket = list.columns[k]!
+      if (lastTurn[bucket] === i) continue
+      lastTurn[bucket] = i
+      turnsWith[bucket]! += 1
+    }
+  })
+  const buckets = Int32Array.from(turnsWith.keys()).filter((bucket) => turnsWith[bucket]! >= FEWEST_TURNS)
+  const columnOf = new Int32Array(BUCKETS).fill(-1)
+  buckets.forEach((bucket, column) => (columnOf[bucket] = column))
+  let kept = 0
+  let from = 0
+  for (let i = 0; i < turns.length; i++) {
+    const to = starts[i + 1]!
+    for (let k = from; k < to; k++) {
+      const column = columnOf[list.columns[k]!]!
+      if (column < 0) continue
+      list.columns[kept] = column
+      list.values[kept++] = list.values[k]!
+    }
+    from = to
+    starts[i + 1] = kept
+  }
+  return { rows: { starts, columns: list.columns.slice(0, kept), values: list.values.slice(0, kept), width: buckets.length }, buckets }
+}
+
+function foldsOf(turns: readonly LabelledTurn[], seed: number): Int32Array {
+  const dialogues = makeRng(`detector folds ${seed}`).shuffled([...new Set(turns.map(({ dialogue }) => dialogue))])
+  const foldOf = new Map(dialogues.map((dialogue, i) => [dialogue, i % FOLDS]))
+  return Int32Array.from(turns, ({ dialogue }) => foldOf.get(dialogue)!)
+}
+
+/** Slope and offset that make held-out log odds probabilities of the label: a logistic regression on one value. */
+function calibrate(logOdds: Float64Array, turns: readonly LabelledTurn[]): { slope: number; offset: number } {
+  const rows = { starts: Int32Array.from({ length: turns.length + 1 }, (_, i) => i), columns: new Int32Array(turns.length), values: Float32Array.from(logOdds), width: 1 }
+  const { weights, intercept } = fitLogistic(rows, Float64Array.from(turns, ({ dissatisfied }) => (dissatisfied ? 1 : 0)), Int32Array.from(turns.keys()), { l2: 1e-3 })
+  // Where nothing was learned the order must not turn round: everything gets the base rate.
+  return weights[0]! > 0 ? { slope: weights[0]!, offset: intercept } : { slope: 0, offset: Math.log(baseOdds(turns)) }
+}
+
+function baseOdds(turns: readonly LabelledTurn[]): number {
+  const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
+  return positives / (turns.length - positives)
+}
+
+/** The probability from which "dissatisfied" has the best F1 against the labels. */
+function bestCutoff(turns: readonly { probability: number; dissatisfied: boolean }[]): number {
+  const falling = turns.toSorted((a, b) => b.probability - a.probability)
+  const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
+  let hits = 0
+  let best = { f1: -1, cutoff: 0.5 }
+  for (const [i, { probability, dissatisfied }] of falling.entries()) {
+    if (dissatisfied) hits += 1
+    if (falling[i + 1]?.probability === probability) continue
+    const f1 = (2 * hits) / (i + 1 + positives)
+    if (f1 > best.f1) best = { f1, cutoff: probability }
+  }
+  return best.cutoff
+}

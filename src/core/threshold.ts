@@ -1,0 +1,111 @@
+/**
+ * The threshold workbench's figures: what a cut-off on the probability of dissatisfaction finds, judged by reviewed
+ * labels, with 95 % intervals; how far probabilities can be taken at their word; and what more labels would buy.
+ */
+import type { CutoffFigures, Reliability, ReliabilityBin } from '../shared/signals.ts'
+import type { Interval } from '../shared/types.ts'
+
+/** A turn whose label a person (or the imported data) gave, with a detector's probability for it. */
+export type ReviewedTurn = { probability: number; dissatisfied: boolean }
+
+/** Two-sided 95 % of the normal distribution. */
+const Z = 1.959963984540054
+
+/** Wilson's score interval of a share (Wilson 1927), statsmodels' proportion_confint(method='wilson'). */
+export function wilson(hits: number, n: number): Interval | null {
+  if (n === 0) return null
+  const share = hits / n
+  const centre = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n)
+  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))
+  return { estimate: share, low: hits === 0 ? 0 : centre - half, high: hits === n ? 1 : centre + half }
+}
+
+/**
+ * F1 = 2J / (1 + J) rises with the Jaccard share J = TP / (TP + FP + FN), which is a share of the turns that are
+ * flagged or dissatisfied: its Wilson bounds, so transformed, are F1's.
+ */
+function f1Interval(hits: number, union: number): Interval | null {
+  const share = wilson(hits, union)
+  const f1 = (j: number): number => (2 * j) / (1 + j)
+  return share && { estimate: f1(share.estimate), low: f1(share.low), high: f1(share.high) }
+}
+
+/** Precision, recall and F1 of "dissatisfied from this probability on", at each cut-off. */
+export function thresholdCurve(reviewed: readonly ReviewedTurn[], cutoffs: readonly number[]): CutoffFigures[] {
+  const positives = reviewed.filter(({ dissatisfied }) => dissatisfied).length
+  const falling = reviewed.toSorted((a, b) => b.probability - a.probability)
+  const byCutoff = new Map<number, CutoffFigures>()
+  let flagged = 0
+  let hits = 0
+  for (const cutoff of cutoffs.toSorted((a, b) => b - a)) {
+    for (; flagged < falling.length && falling[flagged]!.probability >= cutoff; flagged++) if (falling[flagged]!.dissatisfied) hits += 1
+    byCutoff.set(cutoff, { cutoff, flagged, hits, precision: wilson(hits, flagged), recall: wilson(hits, positives), f1: f1Interval(hits, flagged + positives - hits) })
+  }
+  return cutoffs.map((cutoff) => byCutoff.get(cutoff)!)
+}
+
+/** Bins of equal width, the empty ones left out, as scikit-learn's calibration_curve draws them. */
+export function reliability(reviewed: readonly ReviewedTurn[], bins = 10): Reliability | null {
+  if (reviewed.length === 0) return null
+  const groups = Array.from({ length: bins }, () => ({ n: 0, hits: 0, sum: 0 }))
+  let squares = 0
+  for (const { probability, dissatisfied } of reviewed) {
+    const group = groups[binOf(probability, bins)]!
+    group.n += 1
+    group.sum += probability
+    if (dissatisfied) group.hits += 1
+    squares += (probability - (dissatisfied ? 1 : 0)) ** 2
+  }
+  const filled = groups.flatMap(({ n, hits, sum }, i): ReliabilityBin[] => {
+    const observed = wilson(hits, n)
+    return observed ? [{ from: i / bins, to: (i + 1) / bins, n, meanProbability: sum / n, observed }] : []
+  })
+  const distance = filled.reduce((total, { n, meanProbability, observed }) => total + n * Math.abs(observed.estimate - meanProbability), 0)
+  return { bins: filled, brier: squares / reviewed.length, expectedCalibrationError: distance / reviewed.length }
+}
+
+/** A probability on an edge belongs to the bin below it. */
+function binOf(probability: number, bins: number): number {
+  const bin = Math.min(bins - 1, Math.floor(probability * bins))
+  return bin > 0 && probability <= bin / bins ? bin - 1 : bin
+}
+
+export type LabelsValue = {
+  /** Half the width of precision's interval now, and after `more` labels on turns at or above the cut-off; null while there are none. */
+  now: number | null
+  then: number
+  /** Fewest further labels after which half the width is at most `target`, as far as `most`; null beyond. */
+  untilTarget: number | null
+}
+
+/**
+ * What `more` labels would buy. Each further label on a flagged turn is a hit with probability p, the posterior mean
+ * (hits + 1) / (flagged + 2) of a uniform prior, so k of them are binomial, and the expected half-width is
+ * sum over k of Binomial(k; more, p) * half(Wilson(hits + k, flagged + more)).
+ */
+export function valueOfLabels({ hits, flagged }: Pick<CutoffFigures, 'hits' | 'flagged'>, more: number, target: number, most = 2000): LabelsValue {
+  const p = (hits + 1) / (flagged + 2)
+  const expected = (labels: number): number => {
+    let sum = 0
+    let logShare = labels * Math.log1p(-p) // log Binomial(0; labels, p)
+    for (let k = 0; k <= labels; k++) {
+      if (logShare > -40) sum += Math.exp(logShare) * halfWidth(hits + k, flagged + labels)
+      logShare += Math.log((labels - k) / (k + 1)) + Math.log(p) - Math.log1p(-p)
+    }
+    return sum
+  }
+  let low = 0
+  let high = most
+  if (expected(most) > target) return { now: flagged === 0 ? null : halfWidth(hits, flagged), then: expected(more), untilTarget: null }
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (flagged + middle > 0 && expected(middle) <= target) high = middle
+    else low = middle + 1
+  }
+  return { now: flagged === 0 ? null : halfWidth(hits, flagged), then: expected(more), untilTarget: low }
+}
+
+function halfWidth(hits: number, n: number): number {
+  const interval = wilson(hits, n)!
+  return (interval.high - interval.low) / 2
+}
