@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -85,6 +85,23 @@ test('an LLM judge over a workspace and over a file: the estimate first, a row a
   const output = join(folder, 'out')
   expect((await drift('detect', '--input', file, '--output', output, ...judge, '--json')).out).toMatchObject([{ detector: 'judge', rows: 2 }])
   expect(await drift('signals', 'run', '--workspace', workspace, '--detector', 'judge', '--json')).toMatchObject({ code: 2, stderr: expect.stringContaining('--judge-url and --judge-model') as string })
+})
+
+test('a judge run that is killed goes on where it was: no verdict is asked for twice', { timeout: 60_000 }, async () => {
+  const turnsIn = 12
+  const file = aJsonlFile(Array.from({ length: turnsIn }, (_, i) => ({ id: `c${i}`, messages: turns(`request ${i}`, 'kiwi', `thanks ${i}`) })))
+  const workspace = join(aFolder(), 'w')
+  await drift('import', file, '--workspace', workspace)
+  let child: ChildProcess | null = null
+  const server = await judgeServer((_, i) => {
+    if (i === 5) child?.kill('SIGKILL')
+    return { content: '{"label":"satisfied"}', afterMs: 30 }
+  })
+  const judge = ['signals', 'run', '--workspace', workspace, '--detector', 'judge', '--judge-url', server.baseUrl, '--judge-model', 'm', '--concurrency', '1', '--json']
+  child = execFile(process.execPath, [join(import.meta.dirname, 'index.ts'), ...judge])
+  await new Promise((resolve) => child?.on('close', resolve))
+  expect(server.requests).toHaveLength(6)
+  expect((await drift(...judge)).out).toMatchObject([{ turns: turnsIn, cached: 5, calls: turnsIn - 5 }])
 })
 
 test('bad usage and bad input end with 2 and one line that says what to do', { timeout: 60_000 }, async () => {

@@ -62,12 +62,9 @@ export async function runSearch(query: string, options: Output & { workspace: st
 export async function runDetect(options: Output & JudgeOptions & { input: string; output: string; detector: string }): Promise<void> {
   const started = performance.now()
   const signal = interruption()
-  const judge = options.detector === 'judge' ? judgeFor(judgeSettings(options, DEFAULT_JUDGE), configFolder()) : null
-  const detector = judge === null ? detectorNamed(options.detector) : null
+  const detector = namedDetector(options, signal)
   const counts = { conversations: 0, rows: 0, unreadable: 0 }
   let firstProblem = ''
-  const judgeTurns = async (turns: readonly AnsweredTurn[]): Promise<(Judgement | null)[]> =>
-    judge === null ? turns.map(({ messages, turnIndex }) => detector!.judge(messages, turnIndex)) : mapConcurrently(turns, options.concurrency ?? DEFAULT_JUDGE.concurrency, ({ messages, turnIndex }) => judge.judge(messages, turnIndex, signal))
   async function* lines(): AsyncGenerator<string> {
     for await (const { results } of readConversations(options.input)) {
       signal.throwIfAborted()
@@ -83,7 +80,7 @@ export async function runDetect(options: Output & JudgeOptions & { input: string
         counts.conversations += 1
         for (const turnIndex of answeredTurns(messages)) turns.push({ id, messages, turnIndex })
       }
-      const judgements = await judgeTurns(turns)
+      const judgements = await detector.judgeAll(turns)
       const text = turns.map(({ id, turnIndex }, i) => {
         const judgement = judgements[i]
         if (!judgement) return ''
@@ -97,15 +94,33 @@ export async function runDetect(options: Output & JudgeOptions & { input: string
   }
   const output = await writeLines(options.output, lines())
   if (counts.unreadable > 0) console.error(`${counts.unreadable} rows of ${options.input} could not be read (${firstProblem})`)
-  if (judge !== null) console.error(describeUsage(judge.usage, DEFAULT_JUDGE))
-  sayTraining(detector)
+  detector.say()
   const seconds = (performance.now() - started) / 1000
-  const { decider, version } = detector ?? { decider: 'judge', version: judge!.version }
-  if (options.json) print({ detector: decider, version, ...counts, output, seconds })
+  if (options.json) print({ detector: detector.decider, version: detector.version, ...counts, output, seconds })
   else console.log(`${counts.rows} turns of ${counts.conversations} conversations judged in ${seconds.toFixed(1)} s: ${output}`)
 }
 
-type AnsweredTurn = { id: string; messages: readonly Message[]; turnIndex: number }
+type Turn = { messages: readonly Message[]; turnIndex: number }
+type AnsweredTurn = Turn & { id: string }
+
+/** A detector for a file's turns; `say` tells on stderr what is worth knowing of it afterwards. */
+type NamedDetector = { decider: string; version: string; judgeAll(turns: readonly Turn[]): Promise<(Judgement | null)[]>; say(): void }
+
+function namedDetector(options: JudgeOptions & { detector: string }, signal: AbortSignal): NamedDetector {
+  if (options.detector !== 'judge') {
+    const detector = detectorNamed(options.detector)
+    const { decider, version } = detector
+    return { decider, version, judgeAll: (turns) => Promise.resolve(turns.map(({ messages, turnIndex }) => detector.judge(messages, turnIndex))), say: () => sayTraining(detector) }
+  }
+  const settings = judgeSettings(options, DEFAULT_JUDGE)
+  const judge = judgeFor(settings, configFolder())
+  return {
+    decider: 'judge',
+    version: judge.version,
+    judgeAll: (turns) => mapConcurrently(turns, settings.concurrency, ({ messages, turnIndex }) => judge.judge(messages, turnIndex, signal)),
+    say: () => console.error(describeUsage(judge.usage, settings)),
+  }
+}
 
 export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; rubric?: string; concurrency?: number }
 
@@ -138,11 +153,14 @@ export async function runDetectorTrain(options: Output & { input: string; output
   console.log(`${path}, version ${version}, ${Math.round(bytes / 1000)} kB, in ${seconds.toFixed(1)} s. These figures hold for data of this kind alone`)
 }
 
-export async function runDetectorEval(options: Output & { input: string; detector: string }): Promise<void> {
-  const detector = detectorNamed(options.detector)
+export async function runDetectorEval(options: Output & JudgeOptions & { input: string; detector: string }): Promise<void> {
+  const detector = namedDetector(options, interruption())
   const turns = await labelledTurnsOf(options.input, 'detector eval')
-  const { average_precision, roc_auc, f1, n } = scoreDetector(turns.map((turn) => ({ ...turn, probability: detector.judge(turn.messages, turn.turnIndex).probability })))
-  sayTraining(detector)
+  const judgements = await detector.judgeAll(turns)
+  detector.say()
+  const missing = judgements.filter((judgement) => judgement === null).length
+  if (missing > 0) throw new Error(`detector eval: expected a verdict on each of ${turns.length} turns, got none on ${missing}. Figures of a part would not be the file's`)
+  const { average_precision, roc_auc, f1, n } = scoreDetector(turns.map((turn, i) => ({ ...turn, probability: judgements[i]!.probability })))
   if (options.json) print({ average_precision, roc_auc, f1, n })
   else console.log(`average precision ${digits(average_precision)}, ROC-AUC ${digits(roc_auc)}, F1 at the human's flag rate ${digits(f1)} on ${n} turns`)
 }
@@ -175,8 +193,7 @@ async function judgeWorkspace(db: WritableDb, path: string, options: JudgeOption
 }
 
 /** A classifier's figures hold for what it was trained on: whoever uses it is told what that was. */
-function sayTraining(detector: Detector | null): void {
-  const trainedOn = detector?.trainedOn ?? null
+function sayTraining({ trainedOn }: Detector): void {
   if (trainedOn !== null) console.error(`classifier trained on ${trainedOn}; its accuracy there says little of other conversations`)
 }
 

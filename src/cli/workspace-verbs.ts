@@ -53,13 +53,12 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--seed <number>', 'of the folds', positiveNumber, 1)
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { input: string; output: string; seed: number }) => (await import('./data-verbs.ts')).runDetectorTrain(options))
-  detector
-    .command('eval')
+  withJudge(detector.command('eval'))
     .description('average precision, ROC-AUC and F1 against labels that came with the data')
     .requiredOption('--input <file>', 'conversations with labels: [{turn_index, dsat, ratings?}]')
     .option('--detector <name>', DETECTORS, 'rules')
     .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & { input: string; detector: string }) => (await import('./data-verbs.ts')).runDetectorEval(options))
+    .action(async (options: Output & JudgeOptions & { input: string; detector: string }) => (await import('./data-verbs.ts')).runDetectorEval(options))
 
   const signals = program.command('signals').description("what users thought of the replies they got")
   withJudge(signals.command('run'))

@@ -65,6 +65,7 @@ const seedOf = (name: string): number => hashFrom(0x811c9dc5, name)
 
 const SEED = {
   act: seedOf('act'),
+  rulesLogOdds: seedOf('rules log odds'),
   rule: seedOf('rule'),
   replyAct: seedOf('reply act'),
   actPair: seedOf('act pair'),
@@ -112,6 +113,7 @@ export function addFeatures(list: FeatureList, messages: readonly Message[], tur
   const replyWords = wordsOf(reply)
   const replyActs = actsOf(reply, ASSISTANT_ACTS)
 
+  list.add(SEED.rulesLogOdds, Math.log(signs.probability / (1 - signs.probability)))
   for (const rule of signs.rules) list.add(SEED.rule + rule)
   for (const replyAct of replyActs) list.add(SEED.replyAct + replyAct)
   for (const act of user.acts) {

@@ -13,12 +13,11 @@ const total = (mix: LabelMix): number => mix.dissatisfied + mix.satisfied + mix.
 export function labelMix(options: { mix: readonly LabelMix[]; theme: ChartTheme }): Chart {
   const { mix, theme } = options
   const cutoffOf = (i: number): number => i / (mix.length - 1)
-  const most = Math.max(1, ...mix.map(total))
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: CUTOFF_GRID,
     xAxis: { ...cutoffAxis(theme), axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
-    yAxis: yAxis(theme, { min: 0, max: most, zero: true, format: (value) => (value >= 1e4 ? `${significant(value / 1000)}k` : count(value)) }),
+    yAxis: yAxis(theme, { min: 0, zero: true, format: (value) => (value >= 1e4 ? `${significant(value / 1000)}k` : count(value)) }),
     series: LABELS.map((label) => ({
       type: 'line' as const,
       name: label,
