@@ -22,7 +22,8 @@ export async function judgeServer(reply: (request: JudgeRequest, index: number) 
       const asked: JudgeRequest = { path: request.url ?? '', key: request.headers.authorization ?? null, body: JSON.parse(text) as JudgeRequest['body'] }
       requests.push(asked)
       const { status = 200, headers = {}, content = '', raw, afterMs = 0, drop } = reply(asked, requests.length - 1)
-      await sleep(afterMs)
+      // Unreferenced: an answer that nobody waits for any more does not hold up the end.
+      await sleep(afterMs, undefined, { ref: false })
       if (drop) return void request.socket.destroy()
       response.writeHead(status, { 'content-type': 'application/json', ...headers })
       response.end(raw ?? JSON.stringify({ choices: [{ message: { role: 'assistant', content }, finish_reason: 'stop' }], usage: { prompt_tokens: 100, completion_tokens: 10 } }))

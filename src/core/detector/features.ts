@@ -4,11 +4,12 @@
  * 2009): a feature's name is hashed to one of `BUCKETS`, no dictionary is kept.
  */
 import type { Message } from '../../shared/types.ts'
+import { RULES_VERSION } from '../signal-rules.ts'
 import type { Signs } from '../signals.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
 
-/** Raise it with every change of what a bucket means: weights belong to one version of the features. */
-export const FEATURES_VERSION = 1
+/** Raise the number with every change of what a bucket means: weights belong to one version of features and rules. */
+export const FEATURES_VERSION = `1, rules ${RULES_VERSION}`
 export const BUCKETS = 2 ** 18
 
 /**
