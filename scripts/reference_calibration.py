@@ -44,5 +44,5 @@ fixture = {
 }
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "reference", "calibration.json")
 with open(path, "w") as file:
-    json.dump(fixture, file, indent=1)
+    json.dump(fixture, file)
     file.write("\n")
