@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { judgeServer } from '../../../tests/support/judge-server.ts'
-import { chatEndpoint, EndpointError } from './chat-endpoint.ts'
+import { chatEndpoint } from './chat-endpoint.ts'
 
 const question = [{ role: 'user' as const, content: 'hello' }]
 
@@ -65,6 +65,6 @@ test('an abort ends a request and a pause at once', async () => {
 })
 
 test('what is no URL is refused before anything is asked', () => {
-  expect(() => chatEndpoint({ baseUrl: 'localhost:8000', model: 'm' })).toThrow(EndpointError)
+  expect(() => chatEndpoint({ baseUrl: 'localhost:8000', model: 'm' })).toThrow('expected an http or https URL, got "localhost:8000"')
   expect(() => chatEndpoint({ baseUrl: '', model: 'm' })).toThrow('expected a base URL such as http://127.0.0.1:8000/v1, got ""')
 })

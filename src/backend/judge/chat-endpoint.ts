@@ -4,6 +4,7 @@
  * (Retry-After); a refusal is an error at once. Knows nothing of what is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { UsageError } from '../../shared/errors.ts'
 import type { Message } from '../../shared/types.ts'
 
 export type ChatEndpointOptions = {
@@ -112,9 +113,9 @@ function completionsUrl(baseUrl: string): string {
   try {
     url = new URL(baseUrl)
   } catch {
-    throw new EndpointError(`judge: expected a base URL such as http://127.0.0.1:8000/v1, got "${baseUrl}"`, { status: null, transient: false })
+    throw new UsageError(`judge: expected a base URL such as http://127.0.0.1:8000/v1, got "${baseUrl}"`)
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new EndpointError(`judge: expected an http or https URL, got "${baseUrl}"`, { status: null, transient: false })
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new UsageError(`judge: expected an http or https URL, got "${baseUrl}"`)
   url.pathname = `${url.pathname.replace(/\/(chat\/completions)?\/*$/, '')}/chat/completions`
   return url.href
 }
