@@ -21,8 +21,9 @@ const WORDS = 3
 const EARLIER_WORDS = 2
 const WORDS_BY_REPLY = 2
 
-/** Characters read of a message, from its beginning; a long one is pasted text. */
-const READ_CHARACTERS = 600
+/** Read of a long message: what opens it, and how it ends (a question, a wish after a pasted text). */
+const HEAD_CHARACTERS = 450
+const TAIL_CHARACTERS = 150
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
@@ -90,7 +91,10 @@ const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
 const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
-const readable = (text: string): string => text.slice(0, READ_CHARACTERS).toLowerCase().replaceAll(/[’‘ʼ`]/g, "'")
+function readable(text: string): string {
+  const read = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`
+  return read.toLowerCase().replaceAll(/[’‘ʼ`]/g, "'")
+}
 
 /** A user's message read once, however many turns look back at it. */
 type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
