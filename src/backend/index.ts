@@ -11,6 +11,7 @@ import { demoApi } from './api/demo.ts'
 import { importsApi } from './api/imports.ts'
 import { inspectionsApi } from './api/inspections.ts'
 import { jobsApi } from './api/jobs.ts'
+import { reviewApi } from './api/review.ts'
 import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
 import { workspaceApi } from './api/workspace.ts'
@@ -63,6 +64,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...importsApi(session),
       ...conversationsApi(session),
       ...signalsApi(session),
+      ...reviewApi(session),
       ...datasetsApi(session),
       ...runsApi(session),
       ...inspectionsApi(session),

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
+import { openWorkspace } from '../backend/storage/open.ts'
+import { appendEntry } from '../backend/storage/review.ts'
 
 type Ended = { code: number; out: unknown[]; stdout: string; stderr: string }
 
@@ -48,6 +50,17 @@ test('detect writes a row per reaction, detector eval scores them', { timeout: 6
     { id: 'a', turn_index: 4, label: 'satisfied' },
   ])
   expect((await drift('detector', 'eval', '--input', file, '--json')).out).toEqual([{ average_precision: 1, roc_auc: 1, f1: expect.any(Number) as number, n: 2 }])
+})
+
+test('review export writes people’s labels', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  await drift('import', aJsonlFile(log.slice(0, 1)), '--workspace', workspace, '--json')
+  const opened = openWorkspace(workspace)
+  appendEntry(opened.db, { conversation: 1, turnIndex: 2, annotator: 'ana', pass: 'first', action: 'label', label: 'neutral', categories: [], evidence: null, note: '', suggestion: 'hidden', seconds: null }, new Date())
+  opened.close()
+  const output = join(workspace, 'labels.csv')
+  expect(await drift('review', 'export', '--workspace', workspace, '--output', output, '--json')).toMatchObject({ code: 0, out: [{ path: output, rows: 1 }] })
+  expect(readFileSync(output, 'utf8')).toMatch(/^conversation_id,turn_index,annotator.*\r\n[0-9a-f]{32},2,ana,first,neutral,/)
 })
 
 test('bad usage and bad input end with 2 and one line that says what to do', { timeout: 60_000 }, async () => {

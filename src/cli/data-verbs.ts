@@ -2,6 +2,7 @@
 import { exportDataset } from '../backend/datasets/files.ts'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
+import { exportLabels } from '../backend/review/export-labels.ts'
 import { runRules } from '../backend/signals/run-rules.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
 import { buildDataset, listDatasets } from '../backend/storage/datasets.ts'
@@ -132,6 +133,14 @@ export async function runDatasetExport(options: Output & { workspace: string; da
     const written = await exportDataset(db, options.dataset, options.format, options.output)
     if (options.json) print(written)
     else console.log(`${written.rows} rows written: ${written.path}`)
+  })
+}
+
+export async function runReviewExport(options: Output & { workspace: string; output: string }): Promise<void> {
+  await withWorkspace(options.workspace, false, async ({ db }) => {
+    const written = await exportLabels(db, options.output)
+    if (options.json) print(written)
+    else console.log(`${written.rows} labels written: ${written.path}`)
   })
 }
 

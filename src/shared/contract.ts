@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
+import type { LogEntry, LogRow, Resolution, ReviewAgreement, ReviewItem, ReviewQueue } from './review.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
@@ -18,6 +19,8 @@ const conversationFilter = {
   minTurns: z.int().optional(),
   maxTurns: z.int().optional(),
 }
+const annotator = z.string().trim().min(1).max(60)
+const reviewPass = z.enum(['first', 'second', 'adjudication'])
 
 /** A call's input schema and, as a type only, its output. */
 type Call<Input extends z.ZodType, Output> = { input: Input; output?: Output }
@@ -42,8 +45,45 @@ export const calls = {
   'signals.summary': call<SignalSummary>()({}),
   'signals.list': call<{ total: number; rows: SignalRow[] }>()({ label: label.optional(), category: z.string().optional(), decider: z.string().optional(), ...page }),
   'signals.run': call<{ jobId: string }>()({ detector: z.enum(['rules']).default('rules') }),
-  /** A human label wins over every other decider; null takes it back. */
-  'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable() }),
+  /** A person's label, as `review.label` writes it, from the reader; null takes theirs back. People win over every other decider. */
+  'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable(), annotator: annotator.default('unnamed') }),
+
+  /** The annotator's queue of this kind, drawn once and kept; `fresh` draws another of turns that are left. */
+  'review.queue': call<ReviewQueue>()({
+    annotator,
+    pass: reviewPass.default('first'),
+    order: z.enum(['uncertain', 'random', 'category', 'disagreement', 'skipped']).default('uncertain'),
+    category: z.string().nullable().default(null),
+    /** Whose labels a second pass looks at again: one's own name for one's own; null for anybody else's. */
+    of: annotator.nullable().default(null),
+    target: z.int().min(1).max(5000).default(100),
+    seed: z.int().default(1),
+    cutoff: z.number().min(0).max(1).default(0.5),
+    fresh: z.boolean().default(false),
+  }),
+  /** Where the queue stands and the next undecided turns, the first to be shown now. */
+  'review.next': call<{ queue: ReviewQueue; items: ReviewItem[] }>()({ queue: z.int(), limit: z.int().min(1).max(10).default(3) }),
+  /** Appends to the log: a label, or with null that the annotator sets the turn aside. Answered when it is on disk. */
+  'review.label': call<{ entry: LogEntry; resolution: Resolution | null }>()({
+    conversationId: z.string(),
+    turnIndex: z.int(),
+    annotator,
+    pass: reviewPass,
+    label: label.nullable(),
+    categories: z.array(z.string().min(1)).max(50).default([]),
+    evidence: z.object({ start: z.int().min(0), end: z.int() }).nullable().default(null),
+    note: z.string().max(10_000).default(''),
+    suggestion: z.enum(['shown', 'hidden']),
+    seconds: z.number().min(0).nullable().default(null),
+  }),
+  /** Takes back the annotator's last entry of a pass, whenever it was made, and brings its turn again. */
+  'review.undo': call<{ undone: LogEntry | null; item: ReviewItem | null }>()({ annotator, pass: reviewPass }),
+  'review.agreement': call<ReviewAgreement>()({}),
+  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(['label', 'skip', 'undo']).optional(), label: label.optional(), ...page }),
+  /** Everybody's present labels; CSV where the file's name says so, JSONL otherwise. */
+  'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1) }),
+  /** The workspace's text on how to label; with `text` it is replaced. */
+  'review.guidelines': call<{ text: string }>()({ text: z.string().max(100_000).optional() }),
 
   'datasets.list': call<Dataset[]>()({}),
   'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
@@ -101,7 +141,7 @@ export type Push =
   | { type: 'run.stage'; runId: string; stage: RunStage }
   | { type: 'run.metrics'; runId: string; rows: MetricRow[] }
   | { type: 'run.samples'; runId: string; rows: SampleRow[] }
-  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'datasets' | 'runs' | 'evaluations')[] }
+  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'review' | 'datasets' | 'runs' | 'evaluations')[] }
 
 /** Frames on every pipe, one JSON object each. */
 export type RequestFrame = { id: number; call: CallName; input: unknown }
