@@ -45,7 +45,7 @@ export const calls = {
   'signals.summary': call<SignalSummary>()({}),
   'signals.list': call<{ total: number; rows: SignalRow[] }>()({ label: label.optional(), category: z.string().optional(), decider: z.string().optional(), ...page }),
   'signals.run': call<{ jobId: string }>()({ detector: z.enum(['rules']).default('rules') }),
-  /** A person's label, as `review.label` writes it, from the reader; null takes theirs back. People win over every other decider. */
+  /** A person's label, as `review.label` writes it, from the reader; null takes their last one on the turn back. People win over every other decider. */
   'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable(), annotator: annotator.default('unnamed') }),
 
   /** The annotator's queue of this kind, drawn once and kept; `fresh` draws another of turns that are left. */
@@ -58,6 +58,7 @@ export const calls = {
     of: annotator.nullable().default(null),
     target: z.int().min(1).max(5000).default(100),
     seed: z.int().default(1),
+    /** Probability from which a detector counts as dissatisfied; the most uncertain turns lie nearest to it. */
     cutoff: z.number().min(0).max(1).default(0.5),
     fresh: z.boolean().default(false),
   }),
@@ -79,7 +80,7 @@ export const calls = {
   /** Takes back the annotator's last entry of a pass, whenever it was made, and brings its turn again. */
   'review.undo': call<{ undone: LogEntry | null; item: ReviewItem | null }>()({ annotator, pass: reviewPass }),
   'review.agreement': call<ReviewAgreement>()({}),
-  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(['label', 'skip', 'undo']).optional(), label: label.optional(), ...page }),
+  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(['label', 'skip', 'undo']).optional(), ...page }),
   /** Everybody's present labels; CSV where the file's name says so, JSONL otherwise. */
   'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1) }),
   /** The workspace's text on how to label; with `text` it is replaced. */

@@ -69,6 +69,16 @@ test('a queue stays as it was drawn and goes on where its annotator was, whateve
   expect((await upcoming(backend, id)).map(key)).toEqual(order.slice(2))
 })
 
+test('a queue that was empty is drawn again, one that is through is not', async () => {
+  const backend = await aBackend({ count: 0, judged: false })
+  expect((await backend.call('review.queue', { annotator: 'ana' })).size).toBe(0)
+  await importFiles(backend.workspace.db, [aJsonlFile([{ messages: turns('a', 'b', 'c') }])])
+  const queue = await backend.call('review.queue', { annotator: 'ana' })
+  await labelAll(backend, queue.id, () => 'neutral')
+  await importFiles(backend.workspace.db, [aJsonlFile([{ messages: turns('d', 'e', 'f') }])])
+  expect(await backend.call('review.queue', { annotator: 'ana' })).toMatchObject({ id: queue.id, size: 1, labelled: 1 })
+})
+
 test('a seed draws the same turns again, another seed others', async () => {
   const order = async (seed: number): Promise<string[]> => {
     const backend = await aBackend()
@@ -165,14 +175,18 @@ test('labels of turns that are none, and evidence beyond the words, are refused 
   await expect(backend.call('review.next', { queue: 99 })).rejects.toThrow(/expected the id of a queue/)
 })
 
-test('the reader’s label is an entry of the log, and taking it back takes back all of that person’s', async () => {
+test('the reader’s label is an entry of the log, and taking it back brings back what that person said before', async () => {
   const backend = await aBackend({ count: 1 })
   const [item] = await upcoming(backend, (await backend.call('review.queue', { annotator: 'ana' })).id)
   const give = (value: SignalLabel | null) => backend.call('signals.label', { conversationId: item!.conversationId, turnIndex: 2, label: value, annotator: 'ana' })
   expect(await give('satisfied')).toMatchObject({ signal: { decider: 'human', label: 'satisfied' } })
   expect(await give('neutral')).toMatchObject({ signal: { decider: 'human', label: 'neutral' } })
+  await label(backend, item!, 'neutral', { annotator: 'ben' })
   expect(await give(null)).toMatchObject({ signal: { decider: 'rules' } })
-  expect((await backend.call('review.log', {})).rows.map(({ action, label }) => label ?? action)).toEqual(['undo', 'undo', 'neutral', 'satisfied'])
+  expect(await backend.call('review.undo', { annotator: 'ben', pass: 'first' })).toMatchObject({ undone: { label: 'neutral' } })
+  expect((await backend.call('conversations.get', { id: item!.conversationId })).signals).toMatchObject([{ decider: 'human', label: 'satisfied' }])
+  expect(await give(null)).toMatchObject({ signal: { decider: 'rules' } })
+  expect((await backend.call('review.log', {})).rows.map(({ action, label }) => label ?? action)).toEqual(['undo', 'undo', 'undo', 'neutral', 'neutral', 'satisfied'])
 })
 
 test('guidelines start with ours and keep what is written', async () => {

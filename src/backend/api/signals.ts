@@ -14,7 +14,7 @@ export function signalsApi(session: Session) {
     'signals.label': ({ conversationId, turnIndex, label, annotator }) => {
       const { conversation } = requireReaction(db, 'signals.label', conversationId, turnIndex)
       const now = new Date()
-      if (label === null) while (undoLast(db, { annotator, pass: 'first', turn: { conversation, turnIndex } }, now));
+      if (label === null) undoLast(db, { annotator, pass: 'first', turn: { conversation, turnIndex } }, now)
       else appendEntry(db, { conversation, turnIndex, annotator, pass: 'first', action: 'label', label, categories: [], evidence: null, note: '', suggestion: 'shown', seconds: null }, now)
       push({ type: 'workspace.changed', nouns: ['signals', 'review'] })
       return { signal: winningSignal(db, conversation, turnIndex) }

@@ -2,33 +2,26 @@
 import { setImmediate } from 'node:timers/promises'
 import { drawIndices, orderCandidates, resolve, type Candidate } from '../../core/review.ts'
 import { makeRng } from '../../core/rng.ts'
+import type { ParsedInput } from '../../shared/contract.ts'
 import type { ReviewItem, ReviewOrder, ReviewPass, ReviewQueue } from '../../shared/review.ts'
 import type { Message, SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { labelledTurns, labelsOfTurn, pace } from './review.ts'
 import { DETECTORS, detectorSignal } from './signals.ts'
 
-export type QueueRequest = {
-  annotator: string
-  pass: ReviewPass
-  order: ReviewOrder
-  category: string | null
-  /** Whose labels a second pass looks at again; null: anybody else's. */
-  of: string | null
-  target: number
-  seed: number
-  /** Probability from which a detector counts as dissatisfied; the most uncertain turns lie nearest to it. */
-  cutoff: number
-}
+export type QueueRequest = Omit<ParsedInput<'review.queue'>, 'fresh'>
 
 type Turn = { conversation: number; turnIndex: number }
 type TurnCandidate = Turn & Candidate
 
-/** The annotator's queue of this request: the one they were in, or, where there is none or `fresh` is set, a new one. */
+/** The annotator's queue of this request: the one they were in, or, where there is none, it was empty, or `fresh` is set, a new one. */
 export async function openQueue(db: WritableDb, request: QueueRequest, fresh: boolean, now: Date): Promise<number> {
   const { annotator, pass, ...settings } = request
   const key = JSON.stringify({ pass, ...settings })
-  const known = db.prepare('SELECT max(id) FROM review_queues WHERE annotator = ? AND settings = ?').pluck().get(annotator, key) as number | null
+  const known = db
+    .prepare('SELECT max(id) FROM review_queues q WHERE annotator = ? AND settings = ? AND EXISTS (SELECT 1 FROM review_queue_items i WHERE i.queue = q.id)')
+    .pluck()
+    .get(annotator, key) as number | null
   if (known !== null && !fresh) return known
   const items = await drawItems(db, request)
   const write = db.transaction(() => {

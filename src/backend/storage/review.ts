@@ -1,5 +1,6 @@
 /** Labels by people: an append-only log, what each annotator says now, and the 'human' signal that follows from it. */
 import { resolve, type Vote } from '../../core/review.ts'
+import type { ParsedInput } from '../../shared/contract.ts'
 import type { LogEntry, LogRow, Resolution, ReviewPass } from '../../shared/review.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
@@ -122,13 +123,12 @@ export function* eachLabel(db: ReadableDb): Generator<{ entry: LabelEntry; userT
   }
 }
 
-export type LogFilter = { annotator?: string | undefined; pass?: ReviewPass | undefined; action?: LogEntry['action'] | undefined; label?: SignalLabel | undefined; offset: number; limit: number }
 const SHOWN_CHARACTERS = 300
 
 /** The log, newest first. */
-export function pageOfLog(db: ReadableDb, filter: LogFilter): { total: number; rows: LogRow[] } {
-  const where = '(@annotator IS NULL OR a.annotator = @annotator) AND (@pass IS NULL OR a.pass = @pass) AND (@action IS NULL OR a.action = @action) AND (@label IS NULL OR a.label = @label)'
-  const bound = { annotator: filter.annotator ?? null, pass: filter.pass ?? null, action: filter.action ?? null, label: filter.label ?? null }
+export function pageOfLog(db: ReadableDb, filter: ParsedInput<'review.log'>): { total: number; rows: LogRow[] } {
+  const where = '(@annotator IS NULL OR a.annotator = @annotator) AND (@pass IS NULL OR a.pass = @pass) AND (@action IS NULL OR a.action = @action)'
+  const bound = { annotator: filter.annotator ?? null, pass: filter.pass ?? null, action: filter.action ?? null }
   const total = db.prepare(`SELECT count(*) FROM annotations a WHERE ${where}`).pluck().get(bound) as number
   const rows = db
     .prepare(
