@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|train|sample|iteration|scale|import|detector …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample and iteration install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
@@ -15,6 +15,7 @@ import { measureInstall } from './install.ts'
 import { measureInterface } from './interface.ts'
 import { measureIteration } from './iteration.ts'
 import { measureMemory } from './memory.ts'
+import { measureReview } from './review.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
 import { measureScale, SCALE_CASES } from './scale.ts'
 import { measureTrain, TRAIN_CASES } from './train.ts'
@@ -32,6 +33,7 @@ const benches: Record<string, Bench> = {
   interface: { measure: measureInterface },
   install: { measure: measureInstall },
   memory: { measure: measureMemory },
+  review: { measure: measureReview, onlyByName: true },
   train: { measure: () => measureTrain({ cases: casesOf(TRAIN_CASES), rounds }), cases: TRAIN_CASES, onlyByName: true },
   sample: { measure: () => measureSample({ cases: casesOf(SAMPLE_CASES), rounds }), cases: SAMPLE_CASES, onlyByName: true },
   iteration: { measure: () => measureIteration({ rounds }), onlyByName: true },

@@ -29,6 +29,7 @@ const shots: Shot[] = [
   { name: 'conversations', path: '/conversations?signal=dissatisfied', act: openReader },
   { name: 'signals', path: '/signals' },
   { name: 'signals-threshold', path: '/signals?view=threshold' },
+  { name: 'review', path: '/review?view=log&target=30', act: startReview },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
   { name: 'runs', path: '/runs' },
   { name: 'race', path: '/runs?view=race' },
@@ -51,6 +52,17 @@ async function openReader(page: Page): Promise<void> {
   await page.getByRole('grid', { name: 'Conversations' }).getByRole('row').nth(2).waitFor()
   await page.keyboard.press('j')
   await page.locator('.opinion').first().waitFor()
+}
+
+/** Nobody labels without a name. */
+async function startReview(page: Page): Promise<void> {
+  await page.keyboard.press('N')
+  await page.getByRole('dialog', { name: 'Who labels?' }).waitFor()
+  await page.keyboard.type('ana')
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.keyboard.press('L')
+  await page.locator('[data-item]').waitFor()
 }
 
 await ensureBuilt('renderer', process.execPath)

@@ -13,6 +13,7 @@ import { evaluationsApi } from './api/evaluations.ts'
 import { importsApi } from './api/imports.ts'
 import { inspectionsApi } from './api/inspections.ts'
 import { jobsApi } from './api/jobs.ts'
+import { reviewApi } from './api/review.ts'
 import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
 import { workspaceApi } from './api/workspace.ts'
@@ -65,6 +66,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...importsApi(session),
       ...conversationsApi(session),
       ...signalsApi(session),
+      ...reviewApi(session),
       ...datasetsApi(session),
       ...runsApi(session),
       ...inspectionsApi(session),

@@ -6,6 +6,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { judgeServer } from '../../tests/support/chat-server.ts'
 import { labelledWorldTurns } from '../core/world/labelled-turns.ts'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
+import { openWorkspace } from '../backend/storage/open.ts'
+import { appendEntry } from '../backend/storage/review.ts'
 
 type Ended = { code: number; out: unknown[]; stdout: string; stderr: string }
 
@@ -102,6 +104,17 @@ test('a judge run that is killed goes on where it was: no verdict is asked for t
   await new Promise((resolve) => child?.on('close', resolve))
   expect(server.requests).toHaveLength(6)
   expect((await drift(...judge)).out).toMatchObject([{ turns: turnsIn, cached: 5, calls: turnsIn - 5 }])
+})
+
+test('review export writes people’s labels', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  await drift('import', aJsonlFile(log.slice(0, 1)), '--workspace', workspace, '--json')
+  const opened = openWorkspace(workspace)
+  appendEntry(opened.db, { conversation: 1, turnIndex: 2, annotator: 'ana', pass: 'first', action: 'label', label: 'neutral', categories: [], evidence: null, note: '', suggestion: 'hidden', seconds: null }, new Date())
+  opened.close()
+  const output = join(workspace, 'labels.csv')
+  expect(await drift('review', 'export', '--workspace', workspace, '--output', output, '--json')).toMatchObject({ code: 0, out: [{ path: output, rows: 1 }] })
+  expect(readFileSync(output, 'utf8')).toMatch(/^conversation_id,turn_index,annotator.*\r\n[0-9a-f]{32},2,ana,first,neutral,/)
 })
 
 test('bad usage and bad input end with 2 and one line that says what to do', { timeout: 60_000 }, async () => {

@@ -8,6 +8,7 @@ import { DEFAULT_JUDGE, readJudgeSettings } from '../backend/judge/judge-setting
 import { describeUsage, estimateJudge, judgeFor, runJudge, type JudgeReport } from '../backend/judge/judge-signals.ts'
 import { mapConcurrently } from '../backend/judge/verdicts.ts'
 import { configFolder } from '../backend/recent-workspaces.ts'
+import { exportLabels } from '../backend/review/export-labels.ts'
 import { writeDetectorFile } from '../backend/signals/detector-file.ts'
 import { detectorNamed, type Detector } from '../backend/signals/detectors.ts'
 import { labelledTurnsOf } from '../backend/signals/labelled-turns.ts'
@@ -227,6 +228,14 @@ export async function runDatasetExport(options: Output & { workspace: string; da
     const written = await exportDataset(db, options.dataset, options.format, options.output)
     if (options.json) print(written)
     else console.log(`${written.rows} rows written: ${written.path}`)
+  })
+}
+
+export async function runReviewExport(options: Output & { workspace: string; output: string }): Promise<void> {
+  await withWorkspace(options.workspace, false, async ({ db }) => {
+    const written = await exportLabels(db, options.output)
+    if (options.json) print(written)
+    else console.log(`${written.rows} labels written: ${written.path}`)
   })
 }
 

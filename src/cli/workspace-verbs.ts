@@ -73,6 +73,15 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & JudgeOptions & { workspace: string; detector: string; limit?: number }) => (await import('./data-verbs.ts')).runSignals(options))
 
+  const review = program.command('review').description("people's labels")
+  review
+    .command('export')
+    .description("everybody's present labels with what each turn's come to")
+    .requiredOption('--workspace <dir>', where)
+    .requiredOption('--output <file>', 'CSV where it ends in .csv, JSONL otherwise; gzip with .gz after either')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { workspace: string; output: string }) => (await import('./data-verbs.ts')).runReviewExport(options))
+
   const dataset = program.command('dataset').description('immutable datasets of a workspace')
   dataset
     .command('build')

@@ -1,9 +1,9 @@
 /** Pages and their addresses. Each page is its own file, fetched when it is first opened. */
-import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Scale, Settings } from '@lucide/vue'
+import { Activity, ChartNoAxesCombined, Database, FlaskConical, House, MessagesSquare, Scale, Settings, Tags } from '@lucide/vue'
 import type { Component } from 'vue'
 import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
-export type PagePath = '/' | '/conversations' | '/signals' | '/datasets' | '/runs' | '/compare' | '/evaluate' | '/settings'
+export type PagePath = '/' | '/conversations' | '/signals' | '/review' | '/datasets' | '/runs' | '/compare' | '/evaluate' | '/settings'
 export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
 
 /** In the order of the data's way; `key` follows `g`. */
@@ -11,6 +11,7 @@ export const pages: PageEntry[] = [
   { path: '/', title: 'Home', icon: House, key: 'h' },
   { path: '/conversations', title: 'Conversations', icon: MessagesSquare, key: 'c', counts: 'conversations' },
   { path: '/signals', title: 'Signals', icon: Activity, key: 's', counts: 'signals' },
+  { path: '/review', title: 'Review', icon: Tags, key: 'v' },
   { path: '/datasets', title: 'Datasets', icon: Database, key: 'd', counts: 'datasets' },
   { path: '/runs', title: 'Runs', icon: FlaskConical, key: 'r', counts: 'runs' },
   { path: '/compare', title: 'Compare', icon: ChartNoAxesCombined, key: 'p' },
@@ -26,6 +27,7 @@ const routes: RouteRecordRaw[] = [
   { path: '/', component: page('welcome/WelcomePage'), meta: { title: 'Home' } },
   { path: '/conversations', component: page('conversations/ConversationsPage'), meta: { title: 'Conversations' } },
   { path: '/signals', component: page('signals/SignalsPage'), meta: { title: 'Signals' } },
+  { path: '/review', component: page('review/ReviewPage'), meta: { title: 'Review' } },
   { path: '/datasets', component: page('datasets/DatasetsPage'), meta: { title: 'Datasets' } },
   { path: '/runs', component: page('runs/RunsPage'), meta: { title: 'Runs' } },
   { path: '/runs/:id', component: page('runs/RunPage'), props: true, meta: { title: 'Runs' } },

@@ -10,6 +10,7 @@ import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, Message, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
+import type { LogEntry, LogRow, Resolution, ReviewAgreement, ReviewItem, ReviewQueue } from './review.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
 const detector = z.enum(['rules', 'classifier', 'judge'])
@@ -26,6 +27,8 @@ const conversationFilter = {
   minTurns: z.int().optional(),
   maxTurns: z.int().optional(),
 }
+const annotator = z.string().trim().min(1).max(60)
+const reviewPass = z.enum(['first', 'second', 'adjudication'])
 
 /** A call's input schema and, as a type only, its output. */
 type Call<Input extends z.ZodType, Output> = { input: Input; output?: Output }
@@ -64,8 +67,46 @@ export const calls = {
   /** `key`: kept for this user; empty forgets it; left out, it stays. */
   'signals.configureJudge': call<{ ok: true }>()({ settings: judgeSettingsSchema, key: z.string().optional() }),
   'signals.estimateJudge': call<JudgeEstimate>()({ limit: z.int().min(1).nullable().default(null) }),
-  /** A human label wins over every other decider; null takes it back. */
-  'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable() }),
+  /** A person's label, as `review.label` writes it, from the reader; null takes their last one on the turn back. People win over every other decider. */
+  'signals.label': call<{ signal: Signal | null }>()({ conversationId: z.string(), turnIndex: z.int(), label: label.nullable(), annotator: annotator.default('unnamed') }),
+
+  /** The annotator's queue of this kind, drawn once and kept; `fresh` draws another of turns that are left. */
+  'review.queue': call<ReviewQueue>()({
+    annotator,
+    pass: reviewPass.default('first'),
+    order: z.enum(['uncertain', 'random', 'category', 'disagreement', 'skipped']).default('uncertain'),
+    category: z.string().nullable().default(null),
+    /** Whose labels a second pass looks at again: one's own name for one's own; null for anybody else's. */
+    of: annotator.nullable().default(null),
+    target: z.int().min(1).max(5000).default(100),
+    seed: z.int().default(1),
+    /** Probability from which a detector counts as dissatisfied; the most uncertain turns lie nearest to it. */
+    cutoff: z.number().min(0).max(1).default(0.5),
+    fresh: z.boolean().default(false),
+  }),
+  /** Where the queue stands and the next undecided turns, the first to be shown now. */
+  'review.next': call<{ queue: ReviewQueue; items: ReviewItem[] }>()({ queue: z.int(), limit: z.int().min(1).max(10).default(3) }),
+  /** Appends to the log: a label, or with null that the annotator sets the turn aside. Answered when it is on disk. */
+  'review.label': call<{ entry: LogEntry; resolution: Resolution | null }>()({
+    conversationId: z.string(),
+    turnIndex: z.int(),
+    annotator,
+    pass: reviewPass,
+    label: label.nullable(),
+    categories: z.array(z.string().min(1)).max(50).default([]),
+    evidence: z.object({ start: z.int().min(0), end: z.int() }).nullable().default(null),
+    note: z.string().max(10_000).default(''),
+    suggestion: z.enum(['shown', 'hidden']),
+    seconds: z.number().min(0).nullable().default(null),
+  }),
+  /** Takes back the annotator's last entry of a pass, whenever it was made, and brings its turn again. */
+  'review.undo': call<{ undone: LogEntry | null; item: ReviewItem | null }>()({ annotator, pass: reviewPass }),
+  'review.agreement': call<ReviewAgreement>()({}),
+  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(['label', 'skip', 'undo']).optional(), ...page }),
+  /** Everybody's present labels; CSV where the file's name says so, JSONL otherwise. */
+  'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1) }),
+  /** The workspace's text on how to label; with `text` it is replaced. */
+  'review.guidelines': call<{ text: string }>()({ text: z.string().max(100_000).optional() }),
 
   'datasets.list': call<Dataset[]>()({}),
   'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
@@ -148,7 +189,7 @@ export type Push =
   | { type: 'run.stage'; runId: string; stage: RunStage }
   | { type: 'run.metrics'; runId: string; rows: MetricRow[] }
   | { type: 'run.samples'; runId: string; rows: SampleRow[] }
-  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'datasets' | 'runs' | 'evaluations')[] }
+  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'review' | 'datasets' | 'runs' | 'evaluations')[] }
 
 /** Frames on every pipe, one JSON object each. */
 export type RequestFrame = { id: number; call: CallName; input: unknown }

@@ -25,6 +25,7 @@ function readMarks(db: ReadableDb): Marks {
   return {
     imports: mark('SELECT count(*) || total(imported) || total(quarantined) || total(seconds) FROM imports'),
     conversations: mark('SELECT max(position) FROM conversations'),
+    review: mark('SELECT max(id) FROM annotations'),
     datasets: mark('SELECT max(id) FROM datasets'),
     evaluations: mark("SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations"),
     runs: mark("SELECT group_concat(id || status || round || notes, ' ') FROM runs"),

@@ -63,6 +63,23 @@ export function getConversation(db: ReadableDb, id: string): { position: number;
   return { position: row.position, conversation: toConversation(row, messages) }
 }
 
+/** The position of a conversation by its id, or null. */
+export function findConversation(db: ReadableDb, id: string): number | null {
+  return (db.prepare('SELECT position FROM conversations WHERE id = ?').pluck().get(id) as number | undefined) ?? null
+}
+
+/** The text of the user message at `turnIndex`, or null where none stands there or it follows no assistant message. */
+export function findReaction(db: ReadableDb, position: number, turnIndex: number): string | null {
+  const text = db
+    .prepare(
+      `SELECT u.content FROM messages u JOIN messages r ON r.conversation = u.conversation AND r.turn_index = u.turn_index - 1 AND r.role = 'assistant'
+       WHERE u.conversation = ? AND u.turn_index = ? AND u.role = 'user'`,
+    )
+    .pluck()
+    .get(position, turnIndex) as string | undefined
+  return text ?? null
+}
+
 /** Every conversation in import order, read in pages so that a transaction elsewhere is not held up. */
 export function* eachConversation(db: ReadableDb, source?: string): Generator<{ position: number; conversation: Conversation }> {
   const pageSize = 500

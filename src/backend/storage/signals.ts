@@ -79,6 +79,17 @@ export function winningSignal(db: ReadableDb, position: number, turnIndex: numbe
   return winningSignalsOf(db, position).find((signal) => signal.turnIndex === turnIndex) ?? null
 }
 
+/** Deciders that compute, the one that wins first. */
+export const DETECTORS = ['judge', 'classifier', 'rules'] as const satisfies readonly Decider[]
+
+/** The signal of the detector that wins on a turn, whatever people and the data say of it. */
+export function detectorSignal(db: ReadableDb, position: number, turnIndex: number): Signal | null {
+  const rows = db
+    .prepare(`SELECT ${COLUMNS} FROM signals s JOIN conversations c ON c.position = s.conversation WHERE s.conversation = ? AND s.turn_index = ? AND s.decider NOT IN ('human', 'imported')`)
+    .all(position, turnIndex) as StoredSignal[]
+  return DETECTORS.map((name) => rows.find(({ decider }) => decider === name)).filter((row) => row !== undefined).map(toSignal)[0] ?? null
+}
+
 export function pageOfSignals(
   db: ReadableDb,
   filter: { label?: SignalLabel | undefined; category?: string | undefined; decider?: string | undefined; offset: number; limit: number },

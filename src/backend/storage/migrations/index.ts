@@ -3,6 +3,7 @@ import { conversationsAndDatasets } from './0001-conversations-and-datasets.ts'
 import { runs } from './0002-runs.ts'
 import { importFiles } from './0003-import-files.ts'
 import { judgedEvaluations } from './0004-judged-evaluations.ts'
+import { review } from './0005-review.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -12,4 +13,5 @@ export const migrations: readonly Migration[] = [
   { number: 2, name: 'runs', up: runs },
   { number: 3, name: 'import-files', up: importFiles },
   { number: 4, name: 'judged-evaluations', up: judgedEvaluations },
+  { number: 5, name: 'review', up: review },
 ]

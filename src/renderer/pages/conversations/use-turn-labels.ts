@@ -3,6 +3,7 @@ import { computed, type ComputedRef, type ShallowRef } from 'vue'
 import type { CallOutput } from '../../../shared/contract.ts'
 import type { Signal, SignalLabel } from '../../../shared/types.ts'
 import { useClient } from '../../client.ts'
+import { useRemembered } from '../../composables/use-remembered.ts'
 import { useToasts } from '../../stores/toasts.ts'
 
 type Answer = CallOutput<'conversations.get'> | null
@@ -10,6 +11,8 @@ type Answer = CallOutput<'conversations.get'> | null
 export function useTurnLabels(data: ShallowRef<Answer>, shown: ComputedRef<Answer>, params: { turn: number | null }) {
   const client = useClient()
   const toasts = useToasts()
+  /** Who labels, as the review page knows them. */
+  const annotator = useRemembered('review.annotator', '')
   const byTurn = computed(() => new Map((shown.value?.signals ?? []).map((signal) => [signal.turnIndex, signal])))
   const signalAt = (turnIndex: number): Signal | null => byTurn.value.get(turnIndex) ?? null
 
@@ -37,12 +40,12 @@ export function useTurnLabels(data: ShallowRef<Answer>, shown: ComputedRef<Answe
     params.turn = turn
     if (!(await send(conversationId, turn, value))) return
     const earlier = before?.decider === 'human' ? before.label : null
-    toasts.done(value === null ? `Your label of turn ${turn} is taken back` : `Turn ${turn} labelled ${value}`, { action: { label: 'Undo', run: () => void send(conversationId, turn, earlier) } })
+    toasts.done(value === null ? `Your label of turn ${turn} is taken back` : `Turn ${turn} labelled ${value}`, { action: { label: 'Undo', run: () => void send(conversationId, turn, value === null ? earlier : null) } })
   }
 
   async function send(conversationId: string, turnIndex: number, value: SignalLabel | null): Promise<boolean> {
     try {
-      const { signal } = await client.call('signals.label', { conversationId, turnIndex, label: value })
+      const { signal } = await client.call('signals.label', { conversationId, turnIndex, label: value, annotator: annotator.value || undefined })
       if (shown.value?.conversation.id === conversationId) replace(turnIndex, signal)
       return true
     } catch (error) {

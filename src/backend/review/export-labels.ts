@@ -1,0 +1,72 @@
+/** People's labels as a file: one row per turn, annotator and pass, with what the turn's labels come to. */
+import { resolve } from '../../core/review.ts'
+import type { ReadableDb } from '../storage/open.ts'
+import { eachLabel, type LabelEntry } from '../storage/review.ts'
+import { writeLines } from '../write-lines.ts'
+
+/** Columns in order. `evidence` holds the words, its ends are UTF-16 offsets into the user's message. */
+type LabelRow = {
+  conversation_id: string
+  turn_index: number
+  annotator: string
+  pass: string
+  label: string
+  categories: string[]
+  evidence: string
+  evidence_start: number | null
+  evidence_end: number | null
+  note: string
+  suggestion: string
+  seconds: number | null
+  created_at: string
+  resolution: string
+  resolved_label: string | null
+}
+
+/** Writes everybody's present labels to `path`: CSV where it ends in .csv, JSONL otherwise, gzip with .gz after either. */
+export async function exportLabels(db: ReadableDb, path: string): Promise<{ path: string; rows: number }> {
+  const rows = labelRows(db)
+  const lines = /\.csv(\.gz)?$/i.test(path) ? csvLines(rows) : rows.map((row) => `${JSON.stringify(row)}\n`)
+  return { path: await writeLines(path, lines), rows: rows.length }
+}
+
+function labelRows(db: ReadableDb): LabelRow[] {
+  const byTurn = Map.groupBy(eachLabel(db), ({ entry }) => `${entry.conversationId} ${entry.turnIndex}`)
+  return [...byTurn.values()].flatMap((labels) => {
+    const outcome = resolve(labels.map(({ entry }) => entry))
+    return labels.map(({ entry, userText }) => toRow(entry, userText, outcome))
+  })
+}
+
+function toRow(entry: LabelEntry, userText: string, outcome: ReturnType<typeof resolve<LabelEntry>>): LabelRow {
+  const { conversationId, turnIndex, annotator, pass, label, categories, evidence, note, suggestion, seconds, createdAt } = entry
+  return {
+    conversation_id: conversationId,
+    turn_index: turnIndex,
+    annotator,
+    pass,
+    label,
+    categories,
+    evidence: evidence ? userText.slice(evidence.start, evidence.end) : '',
+    evidence_start: evidence?.start ?? null,
+    evidence_end: evidence?.end ?? null,
+    note,
+    suggestion,
+    seconds,
+    created_at: createdAt,
+    resolution: outcome?.resolution ?? 'single',
+    resolved_label: outcome?.vote?.label ?? null,
+  }
+}
+
+const COLUMNS: readonly (keyof LabelRow)[] = ['conversation_id', 'turn_index', 'annotator', 'pass', 'label', 'categories', 'evidence', 'evidence_start', 'evidence_end', 'note', 'suggestion', 'seconds', 'created_at', 'resolution', 'resolved_label']
+
+/** RFC 4180: CRLF, quotes doubled; several categories are joined with `; `. */
+function csvLines(rows: readonly LabelRow[]): string[] {
+  return [`${COLUMNS.join(',')}\r\n`, ...rows.map((row) => `${COLUMNS.map((column) => csvCell(row[column])).join(',')}\r\n`)]
+}
+
+function csvCell(value: LabelRow[keyof LabelRow]): string {
+  const text = value === null ? '' : Array.isArray(value) ? value.join('; ') : String(value)
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}

@@ -1,0 +1,113 @@
+/**
+ * How far raters agree: raw agreement, Cohen's kappa for two, Fleiss' kappa for more, each with a 95 % interval.
+ * `tests/reference/agreement.json` holds what scikit-learn and statsmodels make of the same tables.
+ */
+import type { PairAgreement, Resolution, ReviewAgreement } from '../shared/review.ts'
+import type { Interval, SignalLabel } from '../shared/types.ts'
+import { raterNames, resolve, type Vote } from './review.ts'
+import { makeRng, type Rng } from './rng.ts'
+import { quantile } from './statistics.ts'
+
+/** Two-sided 95 % point of the standard normal. */
+const Z = 1.959963984540054
+const RESAMPLES = 1000
+
+/** `table[a][b]`: items that the first rater put into category a and the second into b. */
+export type Table = readonly (readonly number[])[]
+
+/**
+ * Cohen's kappa with the large-sample interval of Fleiss, Cohen and Everitt (1969), cut to [-1, 1]; statsmodels'
+ * `cohens_kappa`. null where expected agreement is 1 (both raters used one and the same category) or there are no items.
+ */
+export function cohenKappa(table: Table): Interval | null {
+  const n = sum(table.map(sum))
+  const p = table.map((row) => row.map((count) => count / n))
+  const rows = p.map(sum)
+  const columns = p.map((_, b) => sum(p.map((row) => row[b]!)))
+  const observed = sum(p.map((row, a) => row[a]!))
+  const expected = sum(rows.map((share, a) => share * columns[a]!))
+  if (n === 0 || 1 - expected < Number.EPSILON) return null
+  const kappa = (observed - expected) / (1 - expected)
+  const agreeing = sum(p.map((row, a) => row[a]! * (1 - (rows[a]! + columns[a]!) * (1 - kappa)) ** 2))
+  const differing = (1 - kappa) ** 2 * sum(p.map((row, a) => sum(row.map((share, b) => (a === b ? 0 : share * (columns[a]! + rows[b]!) ** 2)))))
+  const variance = (agreeing + differing - (kappa - expected * (1 - kappa)) ** 2) / (1 - expected) ** 2 / n
+  const reach = Z * Math.sqrt(Math.max(0, variance))
+  return { estimate: kappa, low: Math.max(-1, kappa - reach), high: Math.min(1, kappa + reach) }
+}
+
+/**
+ * Fleiss' kappa (1971) of `counts[item][category]`, raters per item. Where items have unlike numbers of raters, an
+ * item's agreement is over its own pairs of raters. null where expected agreement is 1 or an item has fewer than two raters.
+ */
+export function fleissKappa(counts: Table): number | null {
+  const raters = counts.map(sum)
+  const ratings = sum(raters)
+  if (ratings === 0 || raters.some((n) => n < 2)) return null
+  const observed = sum(counts.map((row, i) => sum(row.map((count) => count * (count - 1))) / (raters[i]! * (raters[i]! - 1)))) / counts.length
+  const expected = sum(counts[0]!.map((_, category) => (sum(counts.map((row) => row[category]!)) / ratings) ** 2))
+  return 1 - expected < Number.EPSILON ? null : (observed - expected) / (1 - expected)
+}
+
+/** Fleiss' kappa with a percentile bootstrap over items (seeded); resamples in which it is not defined are left out. */
+export function fleissInterval(counts: Table, rng: Rng, resamples = RESAMPLES): Interval | null {
+  const estimate = fleissKappa(counts)
+  if (estimate === null) return null
+  const drawn: number[] = []
+  for (let r = 0; r < resamples; r++) {
+    const kappa = fleissKappa(counts.map(() => counts[rng.int(counts.length)]!))
+    if (kappa !== null) drawn.push(kappa)
+  }
+  drawn.sort((a, b) => a - b)
+  return { estimate, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) }
+}
+
+/** A share with Wilson's score interval (1927); statsmodels' `proportion_confint(method='wilson')`. */
+export function wilsonInterval(hits: number, n: number): Interval {
+  const share = hits / n
+  const centre = (share + Z ** 2 / (2 * n)) / (1 + Z ** 2 / n)
+  const reach = (Z / (1 + Z ** 2 / n)) * Math.sqrt((share * (1 - share)) / n + Z ** 2 / (4 * n ** 2))
+  return { estimate: share, low: Math.max(0, centre - reach), high: Math.min(1, centre + reach) }
+}
+
+const LABELS: readonly SignalLabel[] = ['dissatisfied', 'neutral', 'satisfied']
+
+/** What the labels of all turns say of their raters; `turns[turn]` are the present votes on one turn. */
+export function summarizeAgreement(turns: readonly (readonly Vote[])[]): ReviewAgreement {
+  const resolutions = new Map<Resolution, number>()
+  const labels = new Map<string, number>()
+  const tables = new Map<string, { first: string; second: string; table: number[][] }>()
+  const raters = new Set<string>()
+  const counts: number[][] = []
+  for (const votes of turns) {
+    const resolution = resolve(votes)?.resolution
+    if (resolution) resolutions.set(resolution, (resolutions.get(resolution) ?? 0) + 1)
+    for (const { annotator } of votes) labels.set(annotator, (labels.get(annotator) ?? 0) + 1)
+    const independent = votes.filter(({ pass }) => pass !== 'adjudication')
+    if (independent.length < 2) continue
+    const names = raterNames(independent)
+    const places = independent.map(({ label }) => LABELS.indexOf(label))
+    names.forEach((name) => raters.add(name))
+    counts.push(LABELS.map((_, place) => places.filter((other) => other === place).length))
+    names.forEach((first, i) => {
+      names.forEach((second, j) => {
+        if (first >= second) return
+        const key = `${first}\u001f${second}`
+        const entry = tables.get(key) ?? { first, second, table: LABELS.map(() => LABELS.map(() => 0)) }
+        tables.set(key, entry)
+        entry.table[places[i]!]![places[j]!]! += 1
+      })
+    })
+  }
+  const pairs = [...tables.values()].map(({ first, second, table }): PairAgreement => {
+    const n = sum(table.map(sum))
+    return { first, second, n, raw: wilsonInterval(sum(table.map((row, a) => row[a]!)), n), kappa: cohenKappa(table) }
+  })
+  return {
+    annotators: [...labels].map(([name, count]) => ({ name, labels: count })).sort((a, b) => b.labels - a.labels || (a.name < b.name ? -1 : 1)),
+    resolutions: [...resolutions].map(([resolution, count]) => ({ resolution, turns: count })),
+    pairs: pairs.sort((a, b) => b.n - a.n),
+    fleiss: raters.size > 2 ? { raters: raters.size, n: counts.length, kappa: fleissInterval(counts, makeRng('agreement')) } : null,
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
