@@ -1,10 +1,8 @@
 /** What the data verbs do. Results go to stdout, in words or with --json as one object; progress goes to stderr. */
-import { exportDataset } from '../backend/datasets/files.ts'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
 import { runRules } from '../backend/signals/run-rules.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
-import { buildDataset, listDatasets } from '../backend/storage/datasets.ts'
 import { explainStorageError, openWorkspace, type Workspace } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
@@ -13,7 +11,6 @@ import type { ConversationDraft } from '../core/import/format.ts'
 import { answeredTurns, judgeTurn } from '../core/signals.ts'
 import { UsageError } from '../shared/errors.ts'
 import { interruption } from './interruption.ts'
-import type { DatasetBuildOptions } from './workspace-verbs.ts'
 
 type Output = { json?: true }
 
@@ -109,33 +106,7 @@ export async function runSignals(options: Output & { workspace: string; detector
   })
 }
 
-export async function runDatasetBuild(options: Output & DatasetBuildOptions): Promise<void> {
-  await withWorkspace(options.workspace, false, ({ db }) => {
-    const { name, kind, source, threshold } = options
-    const dataset = buildDataset(db, { name, kind, source, threshold })
-    if (options.json) return print(dataset)
-    console.log(`${dataset.name}: ${dataset.rows} rows of kind ${dataset.kind} (${dataset.statistics.map(({ label, value }) => `${label} ${value}`).join(', ')})`)
-  })
-}
-
-export async function runDatasetList(options: Output & { workspace: string }): Promise<void> {
-  await withWorkspace(options.workspace, false, ({ db }) => {
-    const datasets = listDatasets(db)
-    if (options.json) return print({ datasets })
-    for (const { name, kind, rows, createdAt, hash } of datasets) console.log(`${name.padEnd(24)} ${kind.padEnd(10)} ${String(rows).padStart(8)}  ${createdAt.slice(0, 16).replace('T', ' ')}  ${hash.slice(0, 12)}`)
-    if (datasets.length === 0) console.log('no datasets yet: drift dataset build makes one')
-  })
-}
-
-export async function runDatasetExport(options: Output & { workspace: string; dataset: string; format: 'trl-jsonl' | 'drift'; output: string }): Promise<void> {
-  await withWorkspace(options.workspace, false, async ({ db }) => {
-    const written = await exportDataset(db, options.dataset, options.format, options.output)
-    if (options.json) print(written)
-    else console.log(`${written.rows} rows written: ${written.path}`)
-  })
-}
-
-async function withWorkspace(path: string, create: boolean, work: (workspace: Workspace) => void | Promise<void>): Promise<void> {
+export async function withWorkspace(path: string, create: boolean, work: (workspace: Workspace) => void | Promise<void>): Promise<void> {
   const workspace = openWorkspace(path, { create })
   try {
     await work(workspace)
@@ -156,7 +127,7 @@ function idOf({ messages, metadata }: ConversationDraft): string {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : conversationId(messages, metadata)
 }
 
-const print = (value: unknown): void => console.log(JSON.stringify(value))
+export const print = (value: unknown): void => console.log(JSON.stringify(value))
 const digits = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(3))
 const percent = (done: number, total: number): string => `${total === 0 ? 100 : Math.round((100 * done) / total)} %`
 const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')

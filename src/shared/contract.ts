@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import { buildShape, type DatasetDiff } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 
@@ -47,7 +48,9 @@ export const calls = {
 
   'datasets.list': call<Dataset[]>()({}),
   'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
-  'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), source: z.string().optional(), threshold: z.number().min(0).max(1).default(0.5) }),
+  'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), ...buildShape }),
+  /** What another snapshot has, lacks and says otherwise; statistics side by side. */
+  'datasets.diff': call<DatasetDiff>()({ before: z.string(), after: z.string(), ...page }),
   /** A pair token by token under a model of the workspace (and its reference): ids, log-probabilities, what is cut. */
   'datasets.inspect': call<PairInspection>()({ name: z.string(), row: z.int().min(0), policy: z.string(), reference: z.string().nullable().default(null) }),
   'datasets.export': call<{ path: string; rows: number }>()({ name: z.string(), format: z.enum(['trl-jsonl', 'drift']), path: z.string() }),
