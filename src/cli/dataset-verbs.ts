@@ -1,6 +1,6 @@
-/** The verbs of datasets: build, list, diff, export. */
+/** The verbs of datasets: build, list, diff, lint, fix, check, export. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { type BuildOptions, DECIDERS } from '../shared/datasets.ts'
+import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
 import { positiveNumber } from './workspace-verbs.ts'
 
@@ -38,11 +38,34 @@ export function registerDatasetVerbs(program: Command): void {
     .option('--limit <number>', 'rows shown', positiveNumber, 20)
     .action(async (before: string, after: string, options: Output & { limit: number }) => (await import('./datasets.ts')).runDatasetDiff(before, after, options))
 
+  underModel(verb('lint', 'what is wrong with the rows, the gravest first; each finding names its fix'))
+    .requiredOption('--dataset <name>', 'name of the dataset')
+    .action(async (options: Output & { dataset: string }) => (await import('./datasets.ts')).runDatasetLint(options))
+
+  underModel(verb('fix', 'a new dataset as the fix of one finding leaves the rows'))
+    .requiredOption('--dataset <name>', 'name of the dataset')
+    .addOption(new Option('--fix <finding>', 'the finding to fix').choices([...LINT_KINDS, 'contamination']).makeOptionMandatory())
+    .option('--name <name>', 'name of the new dataset (default: the next free number)')
+    .action(async (options: Output & { dataset: string; fix: LintKind | 'contamination'; name?: string }) => (await import('./datasets.ts')).runDatasetFix(options))
+
+  verb('check', 'looks for evaluation prompts in the rows and stamps the dataset with the result')
+    .requiredOption('--dataset <name>', 'name of the dataset')
+    .requiredOption('--against <files...>', 'prompt files: AlpacaEval, WildBench, or rows with a prompt')
+    .action(async (options: Output & { dataset: string; against: string[] }) => (await import('./datasets.ts')).runDatasetCheck(options))
+
   verb('export', 'writes a dataset for other tools')
     .requiredOption('--dataset <name>', 'name of the dataset')
-    .addOption(new Option('--format <format>', 'trl-jsonl: preference, unpaired or prompt rows; drift: feedback rows').choices(['trl-jsonl', 'drift']).default('trl-jsonl'))
-    .requiredOption('--output <path>', 'file to write, gzip where it ends in .gz')
-    .action(async (options: Output & { dataset: string; format: 'trl-jsonl' | 'drift'; output: string }) => (await import('./datasets.ts')).runDatasetExport(options))
+    .addOption(new Option('--format <format>', 'trl-jsonl, trl-parquet: preference, unpaired or prompt rows; hf: a dataset folder with card').choices([...EXPORT_FORMATS]).default('trl-jsonl'))
+    .requiredOption('--output <path>', 'file to write (JSONL: gzip where it ends in .gz); a folder for llama-factory and hf')
+    .option('--mask', 'mask e-mail, phone, card and IP addresses and keys', false)
+    .action(async (options: Output & { dataset: string; format: ExportFormat; output: string; mask: boolean }) => (await import('./datasets.ts')).runDatasetExport(options))
+}
+
+/** Options of what a model makes of the rows. */
+function underModel(command: Command): Command {
+  return command
+    .option('--model <dir>', 'a model folder, for truncation and end-of-sequence tokens')
+    .option('--max-length <number>', "longest sequence in training (default 2048, or the model's context)", positiveNumber)
 }
 
 function share(text: string): number {

@@ -1,9 +1,10 @@
 /** What the dataset verbs do. Results go to stdout, in words or with --json as one object. */
-import { exportDataset } from '../backend/datasets/files.ts'
+import { resolve } from 'node:path'
+import type { Fix } from '../backend/datasets/lint.ts'
 import { performTask } from '../backend/datasets/tasks.ts'
 import { diffDatasets } from '../backend/storage/dataset-diff.ts'
 import { listDatasets } from '../backend/storage/datasets.ts'
-import type { BuildOptions } from '../shared/datasets.ts'
+import type { BuildOptions, ExportFormat } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { print, withWorkspace } from './data-verbs.ts'
 import type { Output } from './dataset-verbs.ts'
@@ -37,9 +38,43 @@ export async function runDatasetDiff(before: string, after: string, { workspace,
   })
 }
 
-export async function runDatasetExport({ workspace, json, dataset, format, output }: Output & { dataset: string; format: 'trl-jsonl' | 'drift'; output: string }): Promise<void> {
+type UnderModel = { model?: string; maxLength?: number }
+const underModel = ({ model, maxLength }: UnderModel) => ({ model: model === undefined ? null : resolve(model), maxLength: maxLength ?? null })
+
+export async function runDatasetLint({ workspace, json, dataset, ...options }: Output & UnderModel & { dataset: string }): Promise<void> {
   await withWorkspace(workspace, false, async ({ db }) => {
-    const written = await exportDataset(db, dataset, format, output)
+    const report = await performTask(db, 'lint', { name: dataset, ...underModel(options) })
+    if (json) return print(report)
+    for (const { severity, kind, summary, fix, rows } of report.findings) {
+      console.log(`${severity.padEnd(8)} ${kind}: ${summary}${fix === null ? '' : ` (drift dataset fix --fix ${kind}: ${fix})`}`)
+      for (const { row, found } of rows.slice(0, 3)) console.log(`         row ${row + 1}: ${found}`)
+    }
+    console.log(report.findings.length === 0 ? `${report.rows} rows, nothing found` : `${report.findings.length} findings in ${report.rows} rows`)
+  })
+}
+
+export async function runDatasetFix({ workspace, json, dataset, fix, name, ...options }: Output & UnderModel & { dataset: string; fix: Fix; name?: string }): Promise<void> {
+  await withWorkspace(workspace, false, async ({ db }) => {
+    const made = await performTask(db, 'fix', { name: dataset, fix, as: name ?? null, ...underModel(options) })
+    if (json) return print(made)
+    console.log(inWords(made))
+  })
+}
+
+export async function runDatasetCheck({ workspace, json, dataset, against }: Output & { dataset: string; against: string[] }): Promise<void> {
+  await withWorkspace(workspace, false, async ({ db }) => {
+    const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against })
+    if (json) return print(contamination)
+    if (contamination === null) throw new Error(`dataset ${dataset}: checked, but without a stamp`)
+    const { counts, ngram, similarity, files } = contamination
+    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${files.reduce((sum, { prompts }) => sum + prompts, 0)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}`)
+    if (contamination.rows.length > 0) console.log(`drift dataset fix --dataset ${dataset} --fix contamination drops them`)
+  })
+}
+
+export async function runDatasetExport({ workspace, json, dataset, output, ...options }: Output & { dataset: string; format: ExportFormat; output: string; mask: boolean }): Promise<void> {
+  await withWorkspace(workspace, false, async ({ db }) => {
+    const written = await performTask(db, 'export', { ...options, name: dataset, path: output })
     if (json) print(written)
     else console.log(`${written.rows} rows written: ${written.path}`)
   })

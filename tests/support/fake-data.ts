@@ -185,6 +185,9 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       const rows = rowsOf(name)
       return { total: rows.length, rows: rows.slice(offset, offset + limit) }
     },
+    'datasets.lint': ({ name }) => ({ rows: rowsOf(name).length, findings: [], model: null, maxLength: null }),
+    'datasets.fix': ({ name }) => notFound(`dataset ${name}: nothing to fix`),
+    'datasets.check': ({ name }) => datasets().find((dataset) => dataset.name === name) ?? notFound(`datasets.check: no dataset ${name}`),
     'datasets.diff': ({ before, after }) => ({ before, after, counts: { added: 0, removed: 0, changed: 0, same: rowsOf(before).length }, statistics: [], rows: [] }),
     'datasets.build': ({ name, kind }) => ({ ...(datasets()[0] ?? notFound('datasets.build: no conversations')), name, kind }),
     'models.list': () => [
