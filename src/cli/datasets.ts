@@ -2,7 +2,6 @@
 import { resolve } from 'node:path'
 import type { Fix } from '../backend/datasets/lint.ts'
 import { performTask } from '../backend/datasets/tasks.ts'
-import { diffDatasets } from '../backend/storage/dataset-diff.ts'
 import { listDatasets } from '../backend/storage/datasets.ts'
 import type { BuildOptions, ExportFormat } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
@@ -27,8 +26,8 @@ export async function runDatasetList({ workspace, json }: Output): Promise<void>
 }
 
 export async function runDatasetDiff(before: string, after: string, { workspace, json, limit }: Output & { limit: number }): Promise<void> {
-  await withWorkspace(workspace, false, ({ db }) => {
-    const diff = diffDatasets(db, { before, after, offset: 0, limit })
+  await withWorkspace(workspace, false, async ({ db }) => {
+    const diff = await performTask(db, 'diff', { before, after, offset: 0, limit })
     if (json) return print(diff)
     const { added, removed, changed, same } = diff.counts
     console.log(`${before} → ${after}: ${added} rows added, ${removed} removed, ${changed} changed, ${same} the same`)

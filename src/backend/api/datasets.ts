@@ -3,7 +3,6 @@ import type { Handlers } from '../../shared/contract.ts'
 import { datasetThread } from '../datasets/thread.ts'
 import { folderOf, requireModel } from '../inspect/models.ts'
 import type { Session } from '../session.ts'
-import { diffDatasets } from '../storage/dataset-diff.ts'
 import { listDatasets, pageOfDatasetRows } from '../storage/datasets.ts'
 
 export function datasetsApi(session: Session) {
@@ -18,7 +17,7 @@ export function datasetsApi(session: Session) {
   return {
     'datasets.list': () => listDatasets(db),
     'datasets.rows': ({ name, offset, limit }) => pageOfDatasetRows(db, name, offset, limit),
-    'datasets.diff': (input) => diffDatasets(db, input),
+    'datasets.diff': (input) => thread().perform('diff', input),
     'datasets.build': async (input) => changed(await thread().perform('build', input)),
     'datasets.lint': ({ name, model, maxLength }) => thread().perform('lint', { name, model: folder(model), maxLength }),
     'datasets.fix': async ({ model, ...input }) => changed(await thread().perform('fix', { ...input, model: folder(model) })),

@@ -1,6 +1,6 @@
 /** The pair lint on a dataset of the workspace, under a model's tokenizer where one is chosen; and its fixes, each a new snapshot. */
-import { fixRows, lintFor, lintRows } from '../../core/lint/index.ts'
-import type { Finding, ModelLimits, RowTokens } from '../../core/lint/finding.ts'
+import { type Fixable, fixRows, lintFor, lintRows } from '../../core/lint/index.ts'
+import type { ModelLimits, RowTokens } from '../../core/lint/finding.ts'
 import type { DatasetRow, LintKind, LintReport } from '../../shared/datasets.ts'
 import type { Dataset, Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
@@ -30,9 +30,9 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   const parent = requireDataset(db, name)
   const rows = readDatasetRows<DatasetRow>(db, name)
   const limits = model === null ? null : limitsOf(model, maxLength, rows)
-  const finding = fix === 'contamination' ? contaminated(parent) : lintFor(fix, rows, limits)
+  const finding: Fixable | null = fix === 'contamination' ? contaminated(parent) : lintFor(fix, rows, limits)
   if (finding === null) throw new BackendError('bad-input', `dataset ${name}: expected a finding of kind ${fix} to fix, found none${model === null ? ' (truncation and missing-eos need a model)' : ''}`)
-  if (finding.fix === null) throw new BackendError('bad-input', `dataset ${name}: ${fix} has no fix in the rows. ${finding.summary}`)
+  if (finding.fix === null) throw new BackendError('bad-input', `dataset ${name}: ${fix} has no fix in the rows; choose a model whose template ends replies`)
   const fixed = fixRows(rows, finding, limits)
   if (fixed.length === 0) throw new BackendError('bad-input', `dataset ${name}: the fix of ${fix} would leave none of its ${rows.length} rows`)
   const child = as ?? nextName(db, name)
@@ -42,9 +42,8 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   return parent.contamination === null ? made : checkContamination(db, { name: child, files: parent.contamination.files.map(({ path }) => path) })
 }
 
-function contaminated({ contamination }: Dataset): Pick<Finding, 'kind' | 'fix' | 'rows' | 'summary' | 'severity'> | null {
-  if (contamination === null || contamination.rows.length === 0) return null
-  return { kind: 'duplicate', severity: 'error', summary: '', fix: 'drop', rows: contamination.rows.map((row) => ({ row, found: '' })) }
+function contaminated({ contamination }: Dataset): Fixable | null {
+  return contamination === null || contamination.rows.length === 0 ? null : { kind: 'contamination', fix: 'drop', rows: contamination.rows.map((row) => ({ row })) }
 }
 
 /** pairs, pairs-2, pairs-3 … */

@@ -1,5 +1,5 @@
 /** The pair lint: every check over a dataset's rows, and what its fixes make of them. Pure. */
-import type { DatasetRow, LintKind } from '../../shared/datasets.ts'
+import type { DatasetRow, FixAction, LintKind } from '../../shared/datasets.ts'
 import { LINT_KINDS } from '../../shared/datasets.ts'
 import { mapTexts } from '../row-texts.ts'
 import { duplicates, nearlyDuplicates } from './duplicates.ts'
@@ -38,8 +38,11 @@ export function lintRows(rows: readonly DatasetRow[], model: ModelLimits | null)
 /** One check alone; null where it finds nothing. */
 export const lintFor = (kind: LintKind, rows: readonly DatasetRow[], model: ModelLimits | null): Finding | null => CHECKS[kind](rows, model)
 
+/** What a fix needs of a finding; the contamination guard's result is fixed by the same means. */
+export type Fixable = { kind: LintKind | 'contamination'; fix: FixAction | null; rows: readonly { row: number }[] }
+
 /** The rows as a finding's fix leaves them: those it names dropped, or their text masked. */
-export function fixRows<Row extends DatasetRow>(rows: readonly Row[], { kind, fix, rows: found }: Finding, model: ModelLimits | null): Row[] {
+export function fixRows<Row extends DatasetRow>(rows: readonly Row[], { kind, fix, rows: found }: Fixable, model: ModelLimits | null): Row[] {
   const named = new Set(found.map(({ row }) => row))
   if (fix !== 'mask') return rows.filter((_, at) => !named.has(at))
   const mask = (row: DatasetRow): DatasetRow => (kind === 'personal-data' ? mapTexts(row, maskPersonalData) : withoutTemplateText(row, model?.specialTokens))
