@@ -25,16 +25,22 @@ export const normalized = (text: string): string => wordsOf(text).join(' ') || t
 export function shingles(text: string): Uint32Array {
   const words = wordsOf(text)
   const found = new Set<number>()
-  for (let i = 0; i + SHINGLE_WORDS <= words.length; i++) found.add(hash(words[i]!, hash(words[i + 1]!, hash(words[i + 2]!, 0))))
+  const hashes = words.map((word) => hash(word, 0))
+  for (let i = 0; i + SHINGLE_WORDS <= words.length; i++) found.add(mixed(hashes[i]! + Math.imul(hashes[i + 1]!, 31) + Math.imul(hashes[i + 2]!, 961)))
   if (found.size === 0) found.add(hash(words.join(' ') || text.trim(), 1))
   return Uint32Array.from(found).sort()
 }
 
 /** FNV-1a with a finisher, so that its high bits are good enough to take minima of. */
 function hash(text: string, seed: number): number {
-  let value = (2166136261 ^ seed) >>> 0
+  let value = 2166136261 ^ seed
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 16777619)
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  return mixed(value)
+}
+
+/** The finisher of MurmurHash3's first half. */
+function mixed(bits: number): number {
+  const value = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   return (value ^ (value >>> 13)) >>> 0
 }
 
@@ -88,8 +94,11 @@ export class SimilarityIndex {
         const at = 2 * (band * ROWS_PER_BAND + row)
         const [factor, offset] = [this.factors[at]!, this.factors[at + 1]!]
         let least = 0xffffffff
-        for (const shingle of own) least = Math.min(least, (Math.imul(shingle, factor) + offset) >>> 0)
-        key = hash(String(least), key)
+        for (let i = 0; i < own.length; i++) {
+          const value = (Math.imul(own[i]!, factor) + offset) >>> 0
+          if (value < least) least = value
+        }
+        key = mixed(key ^ Math.imul(least, 0x9e3779b1))
       }
       return key
     })
