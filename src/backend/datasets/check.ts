@@ -16,10 +16,18 @@ import { readParsedRows } from './files.ts'
 const EXAMPLES = 200
 const EXAMPLE_CHARACTERS = 200
 
+export type PromptFile = { path: string; sha256: string; prompts: GuardPrompt[] }
+
 /** @throws UsageError for a file that is missing, unreadable or without prompts. */
 export async function checkContamination(db: WritableDb, { name, files }: { name: string; files: readonly string[] }): Promise<Dataset> {
   requireDataset(db, name)
-  const read = await Promise.all(files.map(readPromptFile))
+  return stampAgainst(db, name, await readPromptFiles(files))
+}
+
+export const readPromptFiles = (files: readonly string[]): Promise<PromptFile[]> => Promise.all(files.map(readPromptFile))
+
+/** Looks for the prompts in the rows and keeps the result with the snapshot. */
+export function stampAgainst(db: WritableDb, name: string, read: readonly PromptFile[]): Dataset {
   const prompts = read.flatMap((file) => file.prompts)
   const found = findContamination(guardedRows(db, name), prompts)
   const stamp: ContaminationStamp = {
@@ -35,7 +43,7 @@ export async function checkContamination(db: WritableDb, { name, files }: { name
   return requireDataset(db, name)
 }
 
-async function readPromptFile(file: string): Promise<{ path: string; sha256: string; prompts: GuardPrompt[] }> {
+async function readPromptFile(file: string): Promise<PromptFile> {
   const path = resolve(file)
   if (!existsSync(path)) throw new UsageError(`prompt file: expected a file of evaluation prompts, found none at ${path}`)
   const prompts = await readParsedRows(path, readGuardPrompt, `prompt file ${path}`, 'Expected AlpacaEval or WildBench rows, or rows with a prompt')

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { aJsonlFile, anEmptyDatabase } from '../../../tests/support/workspace.ts'
 import { noProvenance } from '../../core/datasets.ts'
@@ -6,7 +7,7 @@ import type { Pair } from '../../shared/types.ts'
 import { SHIPPED_BASE } from '../demo/base.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { buildDataset } from '../storage/build-datasets.ts'
-import { createDataset, readDataset, requireDataset } from '../storage/datasets.ts'
+import { createDataset, hasDataset, readDataset, requireDataset } from '../storage/datasets.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { checkContamination } from './check.ts'
 import { fixDataset, lintDataset } from './lint.ts'
@@ -51,6 +52,9 @@ test('the guard stamps the snapshot, its fix drops what meets a prompt, and the 
   const clean = await fixDataset(db, { name: 'pairs', fix: 'contamination', as: null, ...none })
   expect(clean).toMatchObject({ rows: 2, contamination: { rows: [] } })
   await expect(fixDataset(db, { name: clean.name, fix: 'contamination', as: null, ...none })).rejects.toThrow('found none')
+  rmSync(alpaca)
+  await expect(fixDataset(db, { name: 'pairs', fix: 'personal-data', as: 'unstamped', ...none })).rejects.toThrow(`found none at ${alpaca}`)
+  expect(hasDataset(db, 'unstamped')).toBe(false)
   await expect(checkContamination(db, { name: 'pairs', files: ['/no/file.json'] })).rejects.toThrow('found none at /no/file.json')
   await expect(checkContamination(db, { name: 'pairs', files: [aJsonlFile([{ text: 1 }])] })).rejects.toThrow(/row 1: expected instruction/)
 })

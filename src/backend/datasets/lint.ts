@@ -7,7 +7,7 @@ import { BackendError } from '../errors.ts'
 import { loadText, type Text } from '../lab/text.ts'
 import { createDataset, hasDataset, readDatasetRows, requireDataset } from '../storage/datasets.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
-import { checkContamination } from './check.ts'
+import { readPromptFiles, stampAgainst } from './check.ts'
 
 /** A recipe's default. */
 const MAX_LENGTH = 2048
@@ -35,11 +35,13 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   if (finding.fix === null) throw new BackendError('bad-input', `dataset ${name}: ${fix} has no fix in the rows; choose a model whose template ends replies`)
   const fixed = fixRows(rows, finding, limits)
   if (fixed.length === 0) throw new BackendError('bad-input', `dataset ${name}: the fix of ${fix} would leave none of its ${rows.length} rows`)
+  // Before anything is written: a prompt file may be gone.
+  const guard = parent.contamination === null ? null : await readPromptFiles(parent.contamination.files.map(({ path }) => path))
   const child = as ?? nextName(db, name)
   const { lineage } = parent.recipe
   const recipe = { from: 'fix', parent: name, parentHash: parent.hash, fix, action: finding.fix, rows: finding.rows.length, ...(limits === null ? {} : { model, maxLength: limits.maxLength }), ...(lineage === undefined ? {} : { lineage }) }
   const made = createDataset(db, { name: child, kind: parent.kind, rows: fixed as never, recipe })
-  return parent.contamination === null ? made : checkContamination(db, { name: child, files: parent.contamination.files.map(({ path }) => path) })
+  return guard === null ? made : stampAgainst(db, child, guard)
 }
 
 function contaminated({ contamination }: Dataset): Fixable | null {
