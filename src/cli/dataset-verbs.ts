@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
-import { positiveNumber } from './workspace-verbs.ts'
+import { positiveNumber, share, wholeNumber } from './option-values.ts'
 
 export type Output = { json?: true; workspace: string }
 const WHERE = ['--workspace <dir>', 'folder of the workspace'] as const
@@ -66,17 +66,6 @@ function underModel(command: Command): Command {
   return command
     .option('--model <dir>', 'a model folder, for truncation and end-of-sequence tokens')
     .option('--max-length <number>', "longest sequence in training (default 2048, or the model's context)", positiveNumber)
-}
-
-function share(text: string): number {
-  const number = Number(text)
-  if (text.trim() === '' || !(number >= 0 && number <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1.')
-  return number
-}
-
-function wholeNumber(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('expected a whole number.')
-  return Number(text)
 }
 
 function deciders(text: string): BuildOptions['deciders'] {

@@ -1,7 +1,8 @@
 /** The verbs of a workspace's data: import, search, detect, detector eval, signals run; those of datasets are in `dataset-verbs.ts`. */
-import { InvalidArgumentError, type Command } from 'commander'
+import type { Command } from 'commander'
 import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
+import { positiveNumber } from './option-values.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -56,10 +57,4 @@ export function registerWorkspaceVerbs(program: Command): void {
   registerDatasetVerbs(program)
   registerRunVerbs(program)
   registerDemoVerbs(program)
-}
-
-export function positiveNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('expected a whole number from 1 on.')
-  return number
 }

@@ -11,6 +11,6 @@ test('figures of pairs', () => {
   const pair = (chosen: string, rejected: string, conversationId: string) => ({ prompt: [{ role: 'user' as const, content: 'q' }], chosen, rejected, task: null, provenance: { ...noProvenance, conversationId, userFeedback: chosen === '' ? null : 'no' } })
   expect(Object.fromEntries(describeRows('preference', [pair('abc', 'ab', 'c1'), pair('', 'ab', 'c1')]).map(({ label, value }) => [label, value]))).toEqual({
     conversations: 1, 'unique prompts': 1, 'with the user’s words': 1, 'chosen characters, mean': 1.5, 'rejected characters, mean': 2,
-    'chosen ÷ rejected length, median': 1, 'with the longer reply chosen': 1, 'with a verifiable task': 0,
+    'chosen ÷ rejected, median': 1, 'with the longer reply chosen': 1, 'with a verifiable task': 0,
   })
 })

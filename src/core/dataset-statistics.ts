@@ -20,7 +20,7 @@ export function describeRows(kind: DatasetKind, rows: readonly DatasetRow[]): Da
     const { medianRatio, chosenLonger } = lengthSkew(pairs)
     add('chosen characters, mean', meanOf(pairs.map(({ chosen }) => chosen.length)))
     add('rejected characters, mean', meanOf(pairs.map(({ rejected }) => rejected.length)))
-    add('chosen ÷ rejected length, median', Math.round(1000 * medianRatio) / 1000)
+    add('chosen ÷ rejected, median', Math.round(1000 * medianRatio) / 1000)
     add('with the longer reply chosen', chosenLonger)
   }
   add('with a verifiable task', rows.filter((row) => row.task !== null).length)
