@@ -1,7 +1,6 @@
 /** What the data verbs do. Results go to stdout, in words or with --json as one object; progress goes to stderr. */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { exportDataset } from '../backend/datasets/files.ts'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
 import { DEFAULT_JUDGE, readJudgeSettings } from '../backend/judge/judge-settings.ts'
@@ -14,7 +13,6 @@ import { detectorNamed, type Detector } from '../backend/signals/detectors.ts'
 import { labelledTurnsOf } from '../backend/signals/labelled-turns.ts'
 import { runDetector, type SignalsReport } from '../backend/signals/run-detector.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
-import { buildDataset, listDatasets } from '../backend/storage/datasets.ts'
 import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
@@ -27,7 +25,6 @@ import { UsageError } from '../shared/errors.ts'
 import type { JudgeSettings } from '../shared/judge.ts'
 import type { Message } from '../shared/types.ts'
 import { interruption } from './interruption.ts'
-import type { DatasetBuildOptions } from './workspace-verbs.ts'
 
 type Output = { json?: true }
 
@@ -205,32 +202,6 @@ function sayTraining({ trainedOn }: Detector): void {
   if (trainedOn !== null) console.error(`classifier trained on ${trainedOn}; its accuracy there says little of other conversations`)
 }
 
-export async function runDatasetBuild(options: Output & DatasetBuildOptions): Promise<void> {
-  await withWorkspace(options.workspace, false, ({ db }) => {
-    const { name, kind, source, threshold } = options
-    const dataset = buildDataset(db, { name, kind, source, threshold })
-    if (options.json) return print(dataset)
-    console.log(`${dataset.name}: ${dataset.rows} rows of kind ${dataset.kind} (${dataset.statistics.map(({ label, value }) => `${label} ${value}`).join(', ')})`)
-  })
-}
-
-export async function runDatasetList(options: Output & { workspace: string }): Promise<void> {
-  await withWorkspace(options.workspace, false, ({ db }) => {
-    const datasets = listDatasets(db)
-    if (options.json) return print({ datasets })
-    for (const { name, kind, rows, createdAt, hash } of datasets) console.log(`${name.padEnd(24)} ${kind.padEnd(10)} ${String(rows).padStart(8)}  ${createdAt.slice(0, 16).replace('T', ' ')}  ${hash.slice(0, 12)}`)
-    if (datasets.length === 0) console.log('no datasets yet: drift dataset build makes one')
-  })
-}
-
-export async function runDatasetExport(options: Output & { workspace: string; dataset: string; format: 'trl-jsonl' | 'drift'; output: string }): Promise<void> {
-  await withWorkspace(options.workspace, false, async ({ db }) => {
-    const written = await exportDataset(db, options.dataset, options.format, options.output)
-    if (options.json) print(written)
-    else console.log(`${written.rows} rows written: ${written.path}`)
-  })
-}
-
 export async function runReviewExport(options: Output & { workspace: string; output: string }): Promise<void> {
   await withWorkspace(options.workspace, false, async ({ db }) => {
     const written = await exportLabels(db, options.output)
@@ -239,7 +210,7 @@ export async function runReviewExport(options: Output & { workspace: string; out
   })
 }
 
-async function withWorkspace(path: string, create: boolean, work: (workspace: Workspace) => void | Promise<void>): Promise<void> {
+export async function withWorkspace(path: string, create: boolean, work: (workspace: Workspace) => void | Promise<void>): Promise<void> {
   const workspace = openWorkspace(path, { create })
   try {
     await work(workspace)
@@ -256,7 +227,7 @@ function idOf({ messages, metadata }: ConversationDraft): string {
   return typeof id === 'string' || typeof id === 'number' ? String(id) : conversationId(messages, metadata)
 }
 
-const print = (value: unknown): void => console.log(JSON.stringify(value))
+export const print = (value: unknown): void => console.log(JSON.stringify(value))
 const digits = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(3))
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 const percent = (done: number, total: number): string => `${total === 0 ? 100 : Math.round((100 * done) / total)} %`

@@ -1,10 +1,12 @@
-/** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run, dataset. */
+/** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run, review export; those of datasets are in `dataset-verbs.ts`. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
 import type { JudgeOptions } from './data-verbs.ts'
+import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerEvalVerbs } from './eval-verbs.ts'
+import { positiveNumber } from './option-values.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -82,50 +84,10 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { workspace: string; output: string }) => (await import('./data-verbs.ts')).runReviewExport(options))
 
-  const dataset = program.command('dataset').description('immutable datasets of a workspace')
-  dataset
-    .command('build')
-    .description('freezes rows from the conversations and their signals')
-    .requiredOption('--workspace <dir>', where)
-    .requiredOption('--name <name>', 'name of the dataset')
-    .addOption(new Option('--kind <kind>', 'feedback: replies with what users thought; preference: pairs; prompts: requests').choices(['feedback', 'preference', 'prompts']).makeOptionMandatory())
-    .option('--source <source>', 'conversations of this source alone')
-    .option('--threshold <number>', 'probability from which a detector counts as dissatisfied', probability, 0.5)
-    .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & DatasetBuildOptions) => (await import('./data-verbs.ts')).runDatasetBuild(options))
-  dataset
-    .command('list')
-    .description('the datasets of a workspace, newest first')
-    .requiredOption('--workspace <dir>', where)
-    .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & { workspace: string }) => (await import('./data-verbs.ts')).runDatasetList(options))
-  dataset
-    .command('export')
-    .description('writes a dataset for other tools')
-    .requiredOption('--workspace <dir>', where)
-    .requiredOption('--dataset <name>', 'name of the dataset')
-    .addOption(new Option('--format <format>', 'trl-jsonl: preference, unpaired or prompt rows; drift: feedback rows').choices(['trl-jsonl', 'drift']).default('trl-jsonl'))
-    .requiredOption('--output <path>', 'file to write, gzip where it ends in .gz')
-    .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & { workspace: string; dataset: string; format: 'trl-jsonl' | 'drift'; output: string }) => (await import('./data-verbs.ts')).runDatasetExport(options))
-
+  registerDatasetVerbs(program)
   registerRunVerbs(program)
   registerDemoVerbs(program)
   registerEvalVerbs(program)
-}
-
-export type DatasetBuildOptions = { workspace: string; name: string; kind: 'feedback' | 'preference' | 'prompts'; source?: string; threshold: number }
-
-function positiveNumber(text: string): number {
-  const number = Number(text)
-  if (!Number.isInteger(number) || number < 1) throw new InvalidArgumentError('expected a whole number from 1 on.')
-  return number
-}
-
-function probability(text: string): number {
-  const number = Number(text)
-  if (text.trim() === '' || !(number >= 0 && number <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1.')
-  return number
 }
 
 function columnMapping(text: string): ColumnMapping {

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
+import { buildShape, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
@@ -29,6 +30,8 @@ const conversationFilter = {
 }
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(['first', 'second', 'adjudication'])
+
+const underModel = { model: z.string().nullable().default(null), maxLength: z.int().min(1).nullable().default(null) }
 
 /** A call's input schema and, as a type only, its output. */
 type Call<Input extends z.ZodType, Output> = { input: Input; output?: Output }
@@ -110,10 +113,19 @@ export const calls = {
 
   'datasets.list': call<Dataset[]>()({}),
   'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
-  'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), source: z.string().optional(), threshold: z.number().min(0).max(1).default(0.5) }),
+  'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), ...buildShape }),
+  /** Findings by severity; with a model (of `models.list`) also what its tokenizer, template and max_length make of the rows. */
+  'datasets.lint': call<LintReport>()({ name: z.string(), ...underModel }),
+  /** A new snapshot as the fix of one finding leaves the rows; without `as` under the next free name. */
+  'datasets.fix': call<Dataset>()({ name: z.string(), fix: z.enum([...LINT_KINDS, 'contamination']), as: z.string().min(1).nullable().default(null), ...underModel }),
+  /** Looks for the prompts of evaluation files (AlpacaEval, WildBench) in the rows and stamps the snapshot with the result. */
+  'datasets.check': call<Dataset>()({ name: z.string(), files: z.array(z.string().min(1)).min(1) }),
+  /** What another snapshot has, lacks and says otherwise; statistics side by side. */
+  'datasets.diff': call<DatasetDiff>()({ before: z.string(), after: z.string(), ...page }),
   /** A pair token by token under a model of the workspace (and its reference): ids, log-probabilities, what is cut. */
   'datasets.inspect': call<PairInspection>()({ name: z.string(), row: z.int().min(0), policy: z.string(), reference: z.string().nullable().default(null) }),
-  'datasets.export': call<{ path: string; rows: number }>()({ name: z.string(), format: z.enum(['trl-jsonl', 'drift']), path: z.string() }),
+  /** A file, or a folder for llama-factory and hf. */
+  'datasets.export': call<{ path: string; rows: number }>()({ name: z.string(), format: z.enum(EXPORT_FORMATS), path: z.string(), mask: z.boolean().default(false) }),
 
   'runs.list': call<Run[]>()({}),
   'runs.get': call<RunDetail>()({ id: z.string() }),

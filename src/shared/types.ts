@@ -1,4 +1,5 @@
 /** The domain's nouns, as they cross the contract. No behaviour here. */
+import type { ContaminationStamp } from './datasets.ts'
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool'
 export type Message = { role: Role; content: string }
@@ -60,7 +61,10 @@ export type Dataset = {
   createdAt: string
   /** How it was made: filters, cut-off, split, parent. */
   recipe: Record<string, unknown>
-  statistics: { label: string; value: number | string }[]
+  /** `group` marks rows counted by source, language or category. */
+  statistics: { label: string; value: number | string; group?: string }[]
+  /** What the contamination guard found, where it has looked. */
+  contamination: ContaminationStamp | null
 }
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'done' | 'failed' | 'cancelled'

@@ -63,9 +63,9 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     made.length === 0
       ? []
       : [
-          { name: 'feedback-1', kind: 'feedback', hash: '9c41f2a07be3', rows: signals().length, createdAt: '2026-08-02T10:21:00Z', recipe: { source: 'built-in world', threshold: 0.5, deciders: 'human > imported > rules 1' }, statistics: [{ label: 'dissatisfied', value: count('dissatisfied') }, { label: 'satisfied', value: count('satisfied') }, { label: 'neutral', value: count('neutral') }, { label: 'conversations', value: made.length }, { label: 'median reply, characters', value: 118 }, { label: 'distinct prompts', value: 871 }] },
-          { name: 'drift-round-1-pairs', kind: 'preference', hash: 'b07e55d1c2fa', rows: pairs().length, createdAt: '2026-08-02T10:48:00Z', recipe: { parent: 'feedback-1', chosen: 'sampled from drift/seed 1 at round 1', rejected: 'logged reply', temperature: 1 }, statistics: [{ label: 'pairs', value: pairs().length }, { label: 'chosen longer', value: '54 %' }, { label: 'identical pairs dropped', value: 3 }] },
-          { name: 'heldout-prompts', kind: 'prompts', hash: '55aa8fd10c77', rows: 240, createdAt: '2026-08-02T10:22:00Z', recipe: { split: 'held out', of: 'feedback-1', share: 0.1 }, statistics: [{ label: 'prompts', value: 240 }] },
+          { name: 'feedback-1', kind: 'feedback', hash: '9c41f2a07be3', rows: signals().length, createdAt: '2026-08-02T10:21:00Z', recipe: { source: 'built-in world', threshold: 0.5, deciders: 'human > imported > rules 1' }, statistics: [{ label: 'dissatisfied', value: count('dissatisfied') }, { label: 'satisfied', value: count('satisfied') }, { label: 'neutral', value: count('neutral') }, { label: 'conversations', value: made.length }, { label: 'median reply, characters', value: 118 }, { label: 'distinct prompts', value: 871 }], contamination: null },
+          { name: 'drift-round-1-pairs', kind: 'preference', hash: 'b07e55d1c2fa', rows: pairs().length, createdAt: '2026-08-02T10:48:00Z', recipe: { parent: 'feedback-1', chosen: 'sampled from drift/seed 1 at round 1', rejected: 'logged reply', temperature: 1 }, statistics: [{ label: 'pairs', value: pairs().length }, { label: 'chosen longer', value: '54 %' }, { label: 'identical pairs dropped', value: 3 }], contamination: null },
+          { name: 'heldout-prompts', kind: 'prompts', hash: '55aa8fd10c77', rows: 240, createdAt: '2026-08-02T10:22:00Z', recipe: { split: 'held out', of: 'feedback-1', share: 0.1 }, statistics: [{ label: 'prompts', value: 240 }], contamination: null },
         ]
   const rowsOf = (name: string): (FeedbackRow | Pair | { prompt: FeedbackRow['prompt']; task: null; conversationId: string })[] => {
     if (name === 'feedback-1') return feedback()
@@ -207,6 +207,10 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       const rows = rowsOf(name)
       return { total: rows.length, rows: rows.slice(offset, offset + limit) }
     },
+    'datasets.lint': ({ name }) => ({ rows: rowsOf(name).length, findings: [], model: null, maxLength: null }),
+    'datasets.fix': ({ name }) => notFound(`dataset ${name}: nothing to fix`),
+    'datasets.check': ({ name }) => datasets().find((dataset) => dataset.name === name) ?? notFound(`datasets.check: no dataset ${name}`),
+    'datasets.diff': ({ before, after }) => ({ before, after, counts: { added: 0, removed: 0, changed: 0, same: rowsOf(before).length }, statistics: [], rows: [] }),
     'datasets.build': ({ name, kind }) => ({ ...(datasets()[0] ?? notFound('datasets.build: no conversations')), name, kind }),
     'models.list': () => [
       { path: 'runs/drift-seed1/models/round-2', name: 'drift-seed1, round 2', run: 'drift-seed1', reference: 'runs/drift-seed1/models/round-1' },

@@ -1,20 +1,28 @@
 import { resolve } from 'node:path'
 import type { Handlers } from '../../shared/contract.ts'
-import { exportDataset } from '../datasets/files.ts'
+import { datasetThread } from '../datasets/thread.ts'
+import { folderOf, requireModel } from '../inspect/models.ts'
 import type { Session } from '../session.ts'
-import { buildDataset, listDatasets, pageOfDatasetRows } from '../storage/datasets.ts'
+import { listDatasets, pageOfDatasetRows } from '../storage/datasets.ts'
 
-export function datasetsApi({ workspace, push }: Session) {
+export function datasetsApi(session: Session) {
+  const { workspace, push } = session
   const { db } = workspace
+  const thread = () => datasetThread(session)
+  const changed = <Made>(made: Made): Made => {
+    push({ type: 'workspace.changed', nouns: ['datasets'] })
+    return made
+  }
+  const folder = (model: string | null): string | null => (model === null ? null : folderOf(workspace, requireModel(workspace, model).path))
   return {
     'datasets.list': () => listDatasets(db),
     'datasets.rows': ({ name, offset, limit }) => pageOfDatasetRows(db, name, offset, limit),
-    'datasets.build': (input) => {
-      const dataset = buildDataset(db, input)
-      push({ type: 'workspace.changed', nouns: ['datasets'] })
-      return dataset
-    },
+    'datasets.diff': (input) => thread().perform('diff', input),
+    'datasets.build': async (input) => changed(await thread().perform('build', input)),
+    'datasets.lint': ({ name, model, maxLength }) => thread().perform('lint', { name, model: folder(model), maxLength }),
+    'datasets.fix': async ({ model, ...input }) => changed(await thread().perform('fix', { ...input, model: folder(model) })),
+    'datasets.check': async (input) => changed(await thread().perform('check', input)),
     // A relative path lies in the workspace's exports folder.
-    'datasets.export': ({ name, format, path }) => exportDataset(db, name, format, resolve(workspace.exports, path)),
-  } satisfies Pick<Handlers, 'datasets.list' | 'datasets.rows' | 'datasets.build' | 'datasets.export'>
+    'datasets.export': (input) => thread().perform('export', { ...input, path: resolve(workspace.exports, input.path) }),
+  } satisfies Pick<Handlers, 'datasets.list' | 'datasets.rows' | 'datasets.diff' | 'datasets.build' | 'datasets.lint' | 'datasets.fix' | 'datasets.check' | 'datasets.export'>
 }

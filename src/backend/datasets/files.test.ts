@@ -5,8 +5,12 @@ import { expect, test } from 'vitest'
 import { aFolder, aJsonlFile, anEmptyDatabase } from '../../../tests/support/workspace.ts'
 import type { FeedbackRow, Message, Pair, PromptRow } from '../../shared/types.ts'
 import { createDataset } from '../storage/datasets.ts'
-import { exportDataset, readDatasetFile } from './files.ts'
+import type { ExportFormat } from '../../shared/datasets.ts'
+import type { WritableDb } from '../storage/open.ts'
+import { exportDataset } from './export.ts'
+import { readDatasetFile } from './files.ts'
 
+const exported = (db: WritableDb, name: string, format: ExportFormat, path: string) => exportDataset(db, { name, format, path, mask: false })
 const user = (content: string): Message => ({ role: 'user', content })
 const assistant = (content: string): Message => ({ role: 'assistant', content })
 const task = { verifier: 'requests', spec: { n: 2 } }
@@ -27,7 +31,7 @@ test('preference rows: message lists and provenance columns; what is written is 
   const db = anEmptyDatabase()
   createDataset(db, { name: 'pairs', kind: 'preference', rows: pairs, recipe: {} })
   const file = join(aFolder(), 'new', 'pairs.jsonl')
-  expect(await exportDataset(db, 'pairs', 'trl-jsonl', file)).toEqual({ path: file, rows: 2 })
+  expect(await exported(db, 'pairs', 'trl-jsonl', file)).toEqual({ path: file, rows: 2 })
   expect(lines(readFileSync(file, 'utf8'))[0]).toEqual({
     prompt: [user('q')], chosen: [assistant('good')], rejected: [assistant('bad')], conversation_id: 'c1', turn_index: 2, user_feedback: 'wrong', round: 1, policy: 'p', seed: 3, task,
   })
@@ -38,7 +42,7 @@ test("feedback as DRIFT's rows: dissatisfied replies with the user's words, gzip
   const db = anEmptyDatabase()
   createDataset(db, { name: 'f', kind: 'feedback', rows: feedback, recipe: {} })
   const file = join(aFolder(), 'f.jsonl.gz')
-  expect(await exportDataset(db, 'f', 'drift', file)).toEqual({ path: file, rows: 1 })
+  expect(await exported(db, 'f', 'drift', file)).toEqual({ path: file, rows: 1 })
   expect(lines(gunzipSync(readFileSync(file)).toString())).toEqual([{ prompt: [user('q')], rejected: [assistant('bad')], user_preference: { role: 'user', content: 'wrong' }, conversation_id: 'c1', turn_index: 2, task }])
   expect(await readDatasetFile(file, 'feedback')).toEqual([feedback[0]])
 })
@@ -47,7 +51,7 @@ test("feedback as TRL's unpaired rows: neutral ones have no label", async () => 
   const db = anEmptyDatabase()
   createDataset(db, { name: 'f', kind: 'feedback', rows: feedback, recipe: {} })
   const file = join(aFolder(), 'f.jsonl')
-  expect((await exportDataset(db, 'f', 'trl-jsonl', file)).rows).toBe(3)
+  expect((await exported(db, 'f', 'trl-jsonl', file)).rows).toBe(3)
   expect(lines(readFileSync(file, 'utf8'))).toMatchObject([{ completion: [assistant('bad')], label: false }, { completion: [assistant('good')], label: true }, { label: false, user_feedback: null }])
 })
 
@@ -55,7 +59,7 @@ test('prompts are written and read', async () => {
   const db = anEmptyDatabase()
   createDataset(db, { name: 'p', kind: 'prompts', rows: prompts, recipe: {} })
   const file = join(aFolder(), 'p.jsonl')
-  await exportDataset(db, 'p', 'trl-jsonl', file)
+  await exported(db, 'p', 'trl-jsonl', file)
   expect(await readDatasetFile(file, 'prompts')).toEqual(prompts)
 })
 
@@ -80,11 +84,11 @@ test('one bad row is an error with file, row and reason', async () => {
 test('an export that fails leaves nothing behind', async () => {
   const db = anEmptyDatabase()
   createDataset(db, { name: 'p', kind: 'prompts', rows: prompts, recipe: {} })
-  await expect(exportDataset(db, 'p', 'drift', join(aFolder(), 'x'))).rejects.toThrow('format drift holds feedback, got a dataset of kind prompts')
+  await expect(exported(db, 'p', 'drift', join(aFolder(), 'x'))).rejects.toThrow('format drift does not hold a dataset of kind prompts. Use trl-jsonl, trl-parquet')
   const blocked = join(aJsonlFile([]), 'below-a-file.jsonl')
-  await expect(exportDataset(db, 'p', 'trl-jsonl', blocked)).rejects.toThrow(/cannot be written/)
+  await expect(exported(db, 'p', 'trl-jsonl', blocked)).rejects.toThrow(/cannot be written/)
   expect(existsSync(blocked)).toBe(false)
   const folder = aFolder()
-  await exportDataset(db, 'p', 'trl-jsonl', join(folder, 'p.jsonl'))
+  await exported(db, 'p', 'trl-jsonl', join(folder, 'p.jsonl'))
   expect(readdirSync(dirname(join(folder, 'p.jsonl')))).toEqual(['p.jsonl'])
 })

@@ -4,7 +4,9 @@ import type { PromptRow } from '../../shared/types.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { detectorNamed } from '../signals/detectors.ts'
 import { runDetector } from '../signals/run-detector.ts'
-import { buildDataset, buildFeedback, buildPrompts, buildSeedPairs, createDataset, eachDatasetRow, hasDataset, listDatasets, pageOfDatasetRows, readDataset, readExtremeRows } from './datasets.ts'
+import { DEFAULT_BUILD } from '../../shared/datasets.ts'
+import { buildDataset, buildFeedback, buildSeedPairs } from './build-datasets.ts'
+import { createDataset, eachDatasetRow, hasDataset, listDatasets, pageOfDatasetRows, readDataset, readExtremeRows } from './datasets.ts'
 import { usesOf } from './lineage.ts'
 import type { WritableDb } from './open.ts'
 
@@ -29,7 +31,8 @@ test('feedback, seed pairs and prompts come from the winning signals, for one so
   expect(buildFeedback(db).map(({ label }) => label)).toEqual(['dissatisfied', 'satisfied', 'neutral', 'dissatisfied', 'satisfied', 'neutral'])
   expect(buildFeedback(db, { source: 'b' }).map(({ reply }) => reply)).toEqual(['bad3', 'good3', 'another reply'])
   expect(buildSeedPairs(db, { source: 'a' })).toMatchObject([{ chosen: 'good', rejected: 'bad' }])
-  expect(buildPrompts(db).map((row) => row.prompt[0]?.content)).toEqual(['q1', 'q2', 'q3'])
+  buildDataset(db, { ...DEFAULT_BUILD, name: 'p', kind: 'prompts' })
+  expect(readDataset(db, 'p', 'prompts').map((row) => row.prompt[0]?.content)).toEqual(['q1', 'q2', 'q3'])
 })
 
 test('rules decide only where nothing better is known', async () => {
@@ -42,7 +45,7 @@ test('rules decide only where nothing better is known', async () => {
 
 test('a snapshot keeps its rows when signals change later', async () => {
   const db = await aLog()
-  const made = buildDataset(db, { name: 'f', kind: 'feedback', source: 'a', threshold: 0.5 })
+  const made = buildDataset(db, { ...DEFAULT_BUILD, name: 'f', kind: 'feedback', source: 'a' })
   expect(made).toMatchObject({ rows: 3, kind: 'feedback', recipe: { source: 'a', threshold: 0.5 } })
   expect(Object.fromEntries(made.statistics.map(({ label, value }) => [label, value]))).toMatchObject({ conversations: 2, dissatisfied: 1, satisfied: 1, neutral: 1 })
   const before = readDataset(db, 'f', 'feedback')
@@ -78,8 +81,8 @@ test('rows are paged, read whole, and asked for by kind and by a name that exist
 
 test('a conversation knows the datasets and runs it went into', async () => {
   const db = await aLog()
-  buildDataset(db, { name: 'f', kind: 'feedback', threshold: 0.5 })
-  buildDataset(db, { name: 's', kind: 'preference', threshold: 0.5 })
+  buildDataset(db, { ...DEFAULT_BUILD, name: 'f', kind: 'feedback' })
+  buildDataset(db, { ...DEFAULT_BUILD, name: 's', kind: 'preference' })
   const settings = JSON.stringify({ dataset: 'f', warm_start: { dataset: 's' } })
   db.prepare("INSERT INTO runs (id, name, method, recipe, status, rounds, seed, base_model, engine, threads, yaml, settings, created_at) VALUES ('run-1', 'n', 'drift', 'drift', 'done', 1, 1, 'm', 'embedded', 1, '', ?, '')").run(settings)
   const ids = db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all() as string[]

@@ -1,62 +1,13 @@
-/** Datasets: immutable snapshots. Rows are JSON, their conversation is kept beside them for lineage. */
+/** Datasets: immutable snapshots. Rows are JSON, their conversation is kept beside them for lineage. Choosing rows is in `build-datasets.ts`. */
 import { createHash } from 'node:crypto'
-import { type Attribution, feedbackRows, importedPairs, promptRows, seedPairs, type SignalsByTurn } from '../../core/datasets.ts'
-import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, PromptRow, Signal } from '../../shared/types.ts'
+import { describeRows } from '../../core/dataset-statistics.ts'
+import { originOf } from '../../core/row-texts.ts'
+import type { ContaminationStamp } from '../../shared/datasets.ts'
+import type { Dataset, DatasetKind, FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
-import { eachConversation } from './conversations.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
-export type BuildFilter = { source?: string | undefined; threshold?: number | undefined; attribution?: Attribution | undefined }
-
-/** Every reply that answers a user, with its winning signal. */
-export function buildFeedback(db: ReadableDb, filter: BuildFilter = {}): FeedbackRow[] {
-  return buildRows(db, filter, (conversation, signals) => feedbackRows(conversation, signals, filter.threshold, filter.attribution))
-}
-
-/** Pairs of a disliked reply and the reply that then satisfied, within one conversation: the warm start's data. */
-export function buildSeedPairs(db: ReadableDb, filter: BuildFilter = {}): Pair[] {
-  return buildRows(db, filter, (conversation, signals) => seedPairs(conversation, signals, filter.threshold))
-}
-
-/** Seed pairs, and the pairs that were imported as such. */
-export function buildPreference(db: ReadableDb, filter: BuildFilter = {}): Pair[] {
-  return buildRows(db, filter, (conversation, signals) => [...seedPairs(conversation, signals, filter.threshold), ...importedPairs(conversation)])
-}
-
-/** The first request of each conversation, each wording once. */
-export function buildPrompts(db: ReadableDb, filter: BuildFilter = {}): PromptRow[] {
-  const seen = new Set<string>()
-  return buildRows(db, filter, (conversation) =>
-    promptRows(conversation).filter((row) => {
-      const key = JSON.stringify(row.prompt)
-      return !seen.has(key) && seen.add(key)
-    }),
-  )
-}
-
-/** Builds the rows of a kind from conversations and signals and freezes them. */
-export function buildDataset(db: WritableDb, input: { name: string; kind: DatasetKind; source?: string | undefined; threshold: number }): Dataset {
-  const { name, kind, ...filter } = input
-  const recipe = { from: 'signals', source: filter.source ?? null, ...(kind === 'prompts' ? {} : { threshold: filter.threshold }) }
-  if (kind === 'feedback') return createDataset(db, { name, kind, recipe, rows: buildFeedback(db, filter) })
-  if (kind === 'preference') return createDataset(db, { name, kind, recipe, rows: buildPreference(db, filter) })
-  return createDataset(db, { name, kind, recipe, rows: buildPrompts(db, filter) })
-}
-
-function buildRows<Row>(db: ReadableDb, filter: BuildFilter, rowsOf: (conversation: Conversation, signals: SignalsByTurn) => Row[]): Row[] {
-  const signalsOf = db.prepare('SELECT turn_index, label, probability, decider FROM winning_signals WHERE conversation = ?')
-  const read = db.transaction(() => {
-    const rows: Row[] = []
-    for (const { position, conversation } of eachConversation(db, filter.source)) {
-      const stored = signalsOf.all(position) as (Pick<Signal, 'label' | 'probability' | 'decider'> & { turn_index: number })[]
-      const found = rowsOf(conversation, new Map(stored.map(({ turn_index, ...signal }) => [turn_index, signal])))
-      for (const row of found) rows.push(row)
-    }
-    return rows
-  })
-  return read()
-}
 
 /**
  * Freezes rows under a name. The same rows under the same name are the dataset that is there; other rows under
@@ -75,12 +26,13 @@ export function createDataset<Kind extends DatasetKind>(db: WritableDb, draft: {
     }
     const { lastInsertRowid } = db
       .prepare('INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES (?, ?, ?, ?, ?, ?, ?)')
-      .run(name, kind, hash, rows.length, new Date().toISOString(), JSON.stringify(recipe), JSON.stringify(describeRows(kind, rows)))
+      .run(name, kind, hash, rows.length, new Date().toISOString(), JSON.stringify(recipe), '[]')
     const insert = db.prepare('INSERT INTO dataset_rows (dataset, position, row, conversation_id, turn_index) VALUES (?, ?, ?, ?, ?)')
     rows.forEach((row, position) => {
-      const { conversationId, turnIndex } = 'provenance' in row ? row.provenance : { turnIndex: null, ...row }
+      const { conversationId, turnIndex } = originOf(row)
       insert.run(lastInsertRowid, position, texts[position], conversationId, turnIndex)
     })
+    db.prepare('UPDATE datasets SET statistics = ? WHERE id = ?').run(JSON.stringify([...describeRows(kind, rows), ...countOrigins(db, Number(lastInsertRowid))]), lastInsertRowid)
     const made = getDataset(db, name)
     if (made === null) throw new Error(`dataset ${name}: written but not found`)
     return made
@@ -101,12 +53,14 @@ export function hashRows(kind: DatasetKind, texts: readonly string[]): string {
   return hash.digest('hex')
 }
 
+const SELECT = 'SELECT d.name, d.kind, d.hash, d.rows, d.created_at, d.recipe, d.statistics, c.stamp FROM datasets d LEFT JOIN dataset_contamination c ON c.dataset = d.id'
+
 export function listDatasets(db: ReadableDb): Dataset[] {
-  return (db.prepare('SELECT name, kind, hash, rows, created_at, recipe, statistics FROM datasets ORDER BY id DESC').all() as StoredDataset[]).map(toDataset)
+  return (db.prepare(`${SELECT} ORDER BY d.id DESC`).all() as StoredDataset[]).map(toDataset)
 }
 
 export function getDataset(db: ReadableDb, name: string): Dataset | null {
-  const row = db.prepare('SELECT name, kind, hash, rows, created_at, recipe, statistics FROM datasets WHERE name = ?').get(name) as StoredDataset | undefined
+  const row = db.prepare(`${SELECT} WHERE d.name = ?`).get(name) as StoredDataset | undefined
   return row === undefined ? null : toDataset(row)
 }
 
@@ -179,27 +133,36 @@ export function pageOfDatasetRows(db: ReadableDb, name: string, offset: number, 
   return { total, rows: texts.map((text) => JSON.parse(text) as FeedbackRow | Pair | PromptRow) }
 }
 
-type StoredDataset = { name: string; kind: DatasetKind; hash: string; rows: number; created_at: string; recipe: string; statistics: string }
+type StoredDataset = { name: string; kind: DatasetKind; hash: string; rows: number; created_at: string; recipe: string; statistics: string; stamp: string | null }
 
-function toDataset({ created_at, recipe, statistics, ...row }: StoredDataset): Dataset {
-  return { ...row, createdAt: created_at, recipe: JSON.parse(recipe) as Record<string, unknown>, statistics: JSON.parse(statistics) as Dataset['statistics'] }
+function toDataset({ created_at, recipe, statistics, stamp, ...row }: StoredDataset): Dataset {
+  return {
+    ...row,
+    createdAt: created_at,
+    recipe: JSON.parse(recipe) as Record<string, unknown>,
+    statistics: JSON.parse(statistics) as Dataset['statistics'],
+    contamination: stamp === null ? null : (JSON.parse(stamp) as ContaminationStamp),
+  }
 }
 
-function describeRows(kind: DatasetKind, rows: readonly (FeedbackRow | Pair | PromptRow)[]): Dataset['statistics'] {
-  const statistics: Dataset['statistics'] = []
-  const add = (label: string, value: number | string): void => void statistics.push({ label, value })
-  const conversations = new Set(rows.map((row) => ('provenance' in row ? row.provenance.conversationId : row.conversationId)))
-  conversations.delete(null)
-  add('conversations', conversations.size)
-  add('unique prompts', new Set(rows.map((row) => JSON.stringify(row.prompt))).size)
-  if (kind === 'feedback') for (const label of ['dissatisfied', 'satisfied', 'neutral']) add(label, rows.filter((row) => 'label' in row && row.label === label).length)
-  if (kind === 'feedback') add('with the user’s words', rows.filter((row) => 'userFeedback' in row && row.userFeedback !== null).length)
-  if (kind === 'preference') add('with the user’s words', rows.filter((row) => 'provenance' in row && row.provenance.userFeedback !== null).length)
-  if (kind === 'feedback') add('reply characters, mean', mean(rows.map((row) => ('reply' in row ? row.reply.length : 0))))
-  if (kind === 'preference') add('chosen characters, mean', mean(rows.map((row) => ('chosen' in row ? row.chosen.length : 0))))
-  if (kind === 'preference') add('rejected characters, mean', mean(rows.map((row) => ('rejected' in row ? row.rejected.length : 0))))
-  add('with a verifiable task', rows.filter((row) => row.task !== null).length)
-  return statistics
+/** Keeps what the contamination guard found with the snapshot, in place of an earlier result. */
+export function stampContamination(db: WritableDb, name: string, stamp: ContaminationStamp): void {
+  db.prepare('INSERT INTO dataset_contamination (dataset, stamp) SELECT id, ? FROM datasets WHERE name = ? ON CONFLICT (dataset) DO UPDATE SET stamp = excluded.stamp').run(JSON.stringify(stamp), name)
 }
 
-const mean = (values: readonly number[]): number => Math.round((10 * values.reduce((sum, value) => sum + value, 0)) / Math.max(1, values.length)) / 10
+const COUNTED_VALUES = 24
+
+/** Rows by where they come from, for those whose conversation is in the workspace. */
+function countOrigins(db: ReadableDb, dataset: number): Dataset['statistics'] {
+  const joined = 'dataset_rows r JOIN conversations c ON c.id = r.conversation_id'
+  const signal = 'SELECT s.categories FROM winning_signals s WHERE s.conversation = c.position AND s.turn_index = r.turn_index'
+  return db
+    .prepare(
+      `SELECT 'source' AS "group", c.source AS label, count(*) AS value FROM ${joined} WHERE r.dataset = @dataset GROUP BY 2
+       UNION ALL SELECT 'language', c.language, count(*) FROM ${joined} WHERE r.dataset = @dataset AND c.language IS NOT NULL GROUP BY 2
+       UNION ALL SELECT 'category', k.value, count(*) FROM ${joined}, json_each((${signal})) k WHERE r.dataset = @dataset GROUP BY 2
+       ORDER BY 1, 3 DESC, 2`,
+    )
+    .all({ dataset })
+    .filter((_, i, all) => i < COUNTED_VALUES || (all[i - COUNTED_VALUES] as { group: string }).group !== (all[i] as { group: string }).group) as Dataset['statistics']
+}

@@ -4,6 +4,7 @@ import { runs } from './0002-runs.ts'
 import { importFiles } from './0003-import-files.ts'
 import { judgedEvaluations } from './0004-judged-evaluations.ts'
 import { review } from './0005-review.ts'
+import { datasets } from './0006-datasets.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   { number: 3, name: 'import-files', up: importFiles },
   { number: 4, name: 'judged-evaluations', up: judgedEvaluations },
   { number: 5, name: 'review', up: review },
+  { number: 6, name: 'datasets', up: datasets },
 ]

@@ -1,12 +1,16 @@
 /** The three kinds of rows, told apart and put into the words of the table. */
-import type { FeedbackRow, Message, Pair, PromptRow } from '../../../shared/types.ts'
+import { repliesOf } from '../../../core/row-texts.ts'
+import type { DatasetRow } from '../../../shared/datasets.ts'
+import type { FeedbackRow, Message, Pair } from '../../../shared/types.ts'
 
-export type DatasetRow = FeedbackRow | Pair | PromptRow
+export type { DatasetRow }
 export const isPair = (row: DatasetRow): row is Pair => 'chosen' in row
 export const isFeedback = (row: DatasetRow): row is FeedbackRow => 'reply' in row
 
 /** What the user last asked. */
 export const lastRequest = (prompt: readonly Message[]): string => prompt.findLast((message) => message.role === 'user')?.content ?? prompt.at(-1)?.content ?? ''
+/** A pair's sides, chosen first; a feedback row's reply; nothing for a prompt. */
+export const repliesInWords = (row: DatasetRow): string => repliesOf(row).map(({ text }) => text).join(' · ')
 export const wordsOf = (row: DatasetRow): string | null => (isPair(row) ? row.provenance.userFeedback : isFeedback(row) ? row.userFeedback : null)
 
 /** Where the row comes from, if that is a conversation of the workspace. */

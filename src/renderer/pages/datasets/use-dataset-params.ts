@@ -1,14 +1,21 @@
 import { choice, integer, optional, optionalChoice, useParams } from '../../composables/use-params.ts'
 
-/** Which dataset, which of its sides, which row; and the dialog that is open. */
+/** Which dataset, which of its sides, which row or finding; and the dialog that is open. */
 export const useDatasetParams = () =>
   useParams({
     name: optional({ quiet: 'stepping' }),
-    tab: choice(['rows', 'about']),
+    tab: choice(['rows', 'lint', 'diff', 'about']),
     row: integer({ quiet: true }),
     view: choice(['text', 'tokens'], { quiet: true }),
     at: optional({ quiet: true }),
     /** Cut-off that the dialog starts with, in hundredths. */
     cut: integer({ quiet: true }),
-    dialog: optionalChoice(['build', 'export'], { quiet: 'stepping' }),
+    /** Kind of the lint finding under the cursor. */
+    finding: optional({ quiet: true }),
+    /** Lint under this model; none without. */
+    model: optional({ quiet: true }),
+    maxLength: integer({ quiet: true }),
+    /** The dataset compared with; its parent without. */
+    against: optional({ quiet: true }),
+    dialog: optionalChoice(['build', 'export', 'check'], { quiet: 'stepping' }),
   })

@@ -1,0 +1,70 @@
+/** The contamination guard on a dataset of the workspace: reads the prompt files, looks, and stamps the snapshot. */
+import { createHash } from 'node:crypto'
+import { createReadStream, existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { findContamination, type GuardedRow, type GuardPrompt, NGRAM, readGuardPrompt } from '../../core/contamination.ts'
+import { NEAR } from '../../core/near-duplicates.ts'
+import { originOf, requestsOf } from '../../core/row-texts.ts'
+import { type ContaminationStamp, MATCHES } from '../../shared/datasets.ts'
+import { UsageError } from '../../shared/errors.ts'
+import type { Dataset } from '../../shared/types.ts'
+import { eachDatasetRow, requireDataset, stampContamination } from '../storage/datasets.ts'
+import type { ReadableDb, WritableDb } from '../storage/open.ts'
+import { readParsedRows } from './files.ts'
+
+const EXAMPLES = 200
+const EXAMPLE_CHARACTERS = 200
+
+export type PromptFile = { path: string; sha256: string; prompts: GuardPrompt[] }
+
+/** @throws UsageError for a file that is missing, unreadable or without prompts. */
+export async function checkContamination(db: WritableDb, { name, files }: { name: string; files: readonly string[] }): Promise<Dataset> {
+  requireDataset(db, name)
+  return stampAgainst(db, name, await readPromptFiles(files))
+}
+
+export const readPromptFiles = (files: readonly string[]): Promise<PromptFile[]> => Promise.all(files.map(readPromptFile))
+
+/** Looks for the prompts in the rows and keeps the result with the snapshot. */
+export function stampAgainst(db: WritableDb, name: string, read: readonly PromptFile[]): Dataset {
+  const prompts = read.flatMap((file) => file.prompts)
+  const found = findContamination(guardedRows(db, name), prompts)
+  const stamp: ContaminationStamp = {
+    checkedAt: new Date().toISOString(),
+    files: read.map(({ path, sha256, prompts: { length } }) => ({ path, sha256, prompts: length })),
+    ngram: NGRAM,
+    similarity: NEAR,
+    rows: found.map(({ row }) => row),
+    counts: Object.fromEntries(MATCHES.map((match) => [match, found.filter(({ by }) => by === match).length])) as ContaminationStamp['counts'],
+    examples: found.slice(0, EXAMPLES).map(({ row, by, prompt }) => ({ row, by, prompt: (prompts[prompt]?.requests.at(-1) ?? '').slice(0, EXAMPLE_CHARACTERS) })),
+  }
+  stampContamination(db, name, stamp)
+  return requireDataset(db, name)
+}
+
+async function readPromptFile(file: string): Promise<PromptFile> {
+  const path = resolve(file)
+  if (!existsSync(path)) throw new UsageError(`prompt file: expected a file of evaluation prompts, found none at ${path}`)
+  const prompts = await readParsedRows(path, readGuardPrompt, `prompt file ${path}`, 'Expected AlpacaEval or WildBench rows, or rows with a prompt')
+  if (prompts.length === 0) throw new UsageError(`prompt file ${path}: expected prompts, got none`)
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return { path, sha256: hash.digest('hex'), prompts }
+}
+
+/** With the id that the conversation had in the data it was imported from. */
+function guardedRows(db: ReadableDb, name: string): GuardedRow[] {
+  const ids = db.prepare("SELECT metadata ->> '$.id' FROM conversations WHERE id = ?").pluck()
+  const known = new Map<string, string[]>()
+  const idsOf = (conversation: string | null): string[] => {
+    if (conversation === null || conversation === '') return []
+    const present = known.get(conversation)
+    if (present !== undefined) return present
+    const own = ids.get(conversation) as string | number | null | undefined
+    const found = own === null || own === undefined ? [conversation] : [conversation, String(own)]
+    known.set(conversation, found)
+    return found
+  }
+  return Array.from(eachDatasetRow(db, name), (row) => ({ requests: requestsOf(row), ids: idsOf(originOf(row).conversationId) }))
+}

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { type BuildOptions, DEFAULT_BUILD } from '../../shared/datasets.ts'
+import type { Dataset, DatasetKind } from '../../shared/types.ts'
+import { importFiles } from '../imports/import-files.ts'
+import { detectorNamed } from '../signals/detectors.ts'
+import { runDetector } from '../signals/run-detector.ts'
+import { buildDataset } from './build-datasets.ts'
+import { readDataset, requireDataset } from './datasets.ts'
+import type { WritableDb } from './open.ts'
+
+const disliked = (category: string) => [{ turn_index: 2, dsat: true, kind: category }]
+
+async function aLog(): Promise<WritableDb> {
+  const db = anEmptyDatabase()
+  await importFiles(db, [
+    aJsonlFile([
+      { source: 'a', model: 'm1', language: 'en', messages: turns('name two fruits', 'kiwi', 'that is one'), labels: disliked('instruction ignored') },
+      { source: 'a', model: 'm2', language: 'en', messages: turns('Name two fruits!', 'kiwi', 'that is one'), labels: disliked('low quality') },
+      { source: 'b', model: 'm1', language: 'de', messages: turns('nenne zwei Tiere', 'Hund', 'das ist eins', 'Hund, Katze', 'danke'), labels: disliked('instruction ignored') },
+    ]),
+  ])
+  return db
+}
+const build = (db: WritableDb, options: Partial<BuildOptions>, name = 'd', kind: DatasetKind = 'feedback'): Dataset => buildDataset(db, { ...DEFAULT_BUILD, name, kind, ...options })
+
+test('source, model, language, turns and category choose rows, and the recipe names them', async () => {
+  const db = await aLog()
+  expect(build(db, { model: 'm1' }, 'by model')).toMatchObject({ rows: 3, recipe: { model: 'm1', threshold: 0.5, lineage: { conversations: 2, signals: 2 } } })
+  expect(build(db, { language: 'de' }, 'by language').rows).toBe(2)
+  expect(build(db, { minTurns: 4 }, 'long').rows).toBe(2)
+  expect(build(db, { maxTurns: 3 }, 'short').rows).toBe(2)
+  build(db, { category: 'instruction ignored' }, 'by category')
+  expect(readDataset(db, 'by category', 'feedback').map(({ reply, label }) => [reply, label])).toEqual([['kiwi', 'dissatisfied'], ['Hund', 'dissatisfied']])
+  expect(() => build(db, { source: 'nowhere' })).toThrow('expected rows, got none')
+})
+
+test('only the deciders named have a say, the strongest of them first', async () => {
+  const db = anEmptyDatabase()
+  await importFiles(db, [aJsonlFile([{ messages: turns('q', 'r', 'this is wrong'), labels: [{ turn_index: 2, dsat: false }] }])])
+  await runDetector(db, detectorNamed('rules'))
+  const labelUnder = (name: string, deciders?: BuildOptions['deciders']): string | undefined => {
+    build(db, { deciders }, name)
+    return readDataset(db, name, 'feedback')[0]?.label
+  }
+  expect(labelUnder('all')).toBe('neutral')
+  expect(labelUnder('rules', ['rules'])).toBe('dissatisfied')
+  expect(labelUnder('both', ['rules', 'imported'])).toBe('neutral')
+  expect(labelUnder('nobody', ['human'])).toBe('neutral')
+})
+
+test('duplicates go, and the recipe counts them', async () => {
+  const db = await aLog()
+  expect(build(db, { dedup: 'exact' })).toMatchObject({ rows: 3, recipe: { dedup: 'exact', lineage: { candidates: 4, removed: { exact: 1, near: 0, capped: 0 } } } })
+  expect(build(db, { maxPerSource: 1 }, 'capped')).toMatchObject({ rows: 2, recipe: { maxPerSource: 1, seed: 1, lineage: { removed: { capped: 2 } } } })
+})
+
+test('what is held out is a dataset of its own, by conversation and by user', async () => {
+  const db = anEmptyDatabase()
+  const rows = Array.from({ length: 40 }, (_, i) => ({ messages: turns(`question ${i}`, 'a', 'no', 'b', 'thanks'), metadata: { user_id: `u${i % 10}` }, labels: [{ turn_index: 2, dsat: true }, { turn_index: 4, dsat: false, sat: true }] }))
+  await importFiles(db, [aJsonlFile(rows)])
+  const made = build(db, { heldOut: 0.25 }, 'pairs', 'preference')
+  expect(made).toMatchObject({ rows: 32, recipe: { split: 'train', heldOut: { dataset: 'pairs-heldout', rows: 8 }, splitBy: 'user' } })
+  expect(requireDataset(db, 'pairs-heldout')).toMatchObject({ rows: 8, recipe: { split: 'held out', of: 'pairs' } })
+  const questions = (name: string): number[] => readDataset(db, name, 'preference').map(({ prompt }) => Number(prompt[0]?.content.split(' ')[1]) % 10)
+  expect(questions('pairs').filter((user) => questions('pairs-heldout').includes(user))).toEqual([])
+  // The same again is the same; nothing half written where the held-out name is taken by other rows.
+  expect(build(db, { heldOut: 0.25 }, 'pairs', 'preference')).toEqual(made)
+  expect(() => build(db, { heldOut: 0.01 }, 'other', 'preference')).toThrow('no group fits into 0.01 of 40 rows (split by user)')
+})
+
+test('rows are counted by source, language and category', async () => {
+  const db = await aLog()
+  const grouped = (name: string) => build(db, {}).statistics.filter(({ group }) => group === name).map(({ label, value }) => [label, value])
+  expect(grouped('source')).toEqual([['a', 2], ['b', 2]])
+  expect(grouped('language')).toEqual([['de', 2], ['en', 2]])
+  expect(grouped('category')).toEqual([['instruction ignored', 2], ['low quality', 1]])
+})

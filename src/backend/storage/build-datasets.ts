@@ -1,0 +1,131 @@
+/** Rows of a dataset from conversations and their signals: which turns count, what is kept, what is set aside. */
+import { assemble, type Candidate } from '../../core/dataset-assembly.ts'
+import { type Attribution, feedbackRows, importedPairs, promptRows, seedPairs, type SignalsByTurn } from '../../core/datasets.ts'
+import { originOf, promptText, wholeText } from '../../core/row-texts.ts'
+import { type BuildOptions, type DatasetRow, DECIDERS } from '../../shared/datasets.ts'
+import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, Signal } from '../../shared/types.ts'
+import { BackendError } from '../errors.ts'
+import { eachConversation } from './conversations.ts'
+import { createDataset } from './datasets.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+
+type RowFilter = Partial<Pick<BuildOptions, 'source' | 'model' | 'language' | 'category' | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
+export type BuildFilter = RowFilter & { attribution?: Attribution | undefined }
+
+/** Every reply that answers a user, with its winning signal. */
+export function buildFeedback(db: ReadableDb, filter: BuildFilter = {}): FeedbackRow[] {
+  return buildRows(db, filter, (conversation, signals) => feedbackRows(conversation, signals, filter.threshold, filter.attribution)).rows
+}
+
+/** Pairs of a disliked reply and the reply that then satisfied, within one conversation: the warm start's data. */
+export function buildSeedPairs(db: ReadableDb, filter: BuildFilter = {}): Pair[] {
+  return buildRows(db, filter, (conversation, signals) => seedPairs(conversation, signals, filter.threshold)).rows
+}
+
+/** Builds the rows of a kind and freezes them; a held-out part becomes a dataset of its own, NAME-heldout. */
+export function buildDataset(db: WritableDb, { name, kind, ...options }: { name: string; kind: DatasetKind } & BuildOptions): Dataset {
+  const found = buildRows<DatasetRow>(db, options, ROWS_OF[kind](options.threshold))
+  const assembly = assemble(found.candidates, options)
+  if (options.heldOut > 0 && assembly.heldOut.length === 0 && found.rows.length > 0) {
+    throw new BackendError('bad-input', `dataset ${name}: expected rows to set aside, but no group fits into ${options.heldOut} of ${found.rows.length} rows (split by ${options.splitBy}). Split by conversation, or set more aside`)
+  }
+  const rowsAt = (indices: readonly number[]): DatasetRow[] => indices.map((i) => found.rows[i]!)
+  const recipe = recipeOf(kind, options)
+  const lineage = { conversations: found.conversations, signals: found.signals, candidates: found.rows.length, removed: assembly.removed }
+  const aside = `${name}-heldout`
+  const freeze = db.transaction((): Dataset => {
+    const split = options.heldOut === 0 ? {} : { split: 'train', heldOut: { dataset: aside, rows: assembly.heldOut.length } }
+    const made = createDataset(db, { name, kind, rows: rowsAt(assembly.train) as never, recipe: { ...recipe, ...split, lineage } })
+    if (options.heldOut > 0) createDataset(db, { name: aside, kind, rows: rowsAt(assembly.heldOut) as never, recipe: { ...recipe, split: 'held out', of: name, lineage } })
+    return made
+  })
+  return freeze.immediate()
+}
+
+const ROWS_OF: { [Kind in DatasetKind]: (threshold: number) => RowMaker<DatasetRow> } = {
+  feedback: (threshold) => (conversation, signals) => feedbackRows(conversation, signals, threshold),
+  // Seed pairs, and the pairs that were imported as such.
+  preference: (threshold) => (conversation, signals) => [...seedPairs(conversation, signals, threshold), ...importedPairs(conversation)],
+  // Each wording once.
+  prompts: () => {
+    const seen = new Set<string>()
+    return (conversation) =>
+      promptRows(conversation).filter((row) => {
+        const key = JSON.stringify(row.prompt)
+        return !seen.has(key) && seen.add(key)
+      })
+  },
+}
+
+/** What was asked for, defaults that change nothing left out. */
+function recipeOf(kind: DatasetKind, { threshold, dedup, heldOut, splitBy, seed, source, ...filter }: BuildOptions): Record<string, unknown> {
+  const seeded = dedup === 'near' || heldOut > 0 || filter.maxPerSource !== undefined
+  return {
+    from: 'signals',
+    source: source ?? null,
+    ...(kind === 'prompts' ? {} : { threshold }),
+    ...Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
+    ...(dedup === 'none' ? {} : { dedup }),
+    ...(heldOut === 0 ? {} : { heldOutShare: heldOut, splitBy }),
+    ...(seeded ? { seed } : {}),
+  }
+}
+
+type RowMaker<Row> = (conversation: Conversation, signals: SignalsByTurn) => Row[]
+type Found<Row> = { rows: Row[]; candidates: Candidate[]; conversations: number; signals: number }
+type JudgedTurn = Pick<Signal, 'label' | 'probability' | 'decider'> & { turn_index: number; categories: string }
+
+function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, rowsOf: RowMaker<Row>): Found<Row> {
+  const signalsOf = signalReader(db, filter.deciders)
+  const read = db.transaction((): Found<Row> => {
+    const found: Found<Row> = { rows: [], candidates: [], conversations: 0, signals: 0 }
+    for (const { position, conversation } of eachConversation(db, filter.source)) {
+      if (!passes(conversation, filter)) continue
+      const judged = signalsOf(position)
+      const inCategory = filter.category === undefined ? null : new Set(judged.filter(({ categories }) => (JSON.parse(categories) as string[]).includes(filter.category!)).map(({ turn_index }) => turn_index))
+      if (inCategory?.size === 0) continue
+      found.conversations += 1
+      found.signals += judged.length
+      const user = userOf(conversation.metadata)
+      for (const row of rowsOf(conversation, new Map(judged.map(({ turn_index, ...signal }) => [turn_index, signal])))) {
+        const { turnIndex } = originOf(row)
+        if (inCategory !== null && turnIndex !== null && !inCategory.has(turnIndex)) continue
+        found.rows.push(row)
+        found.candidates.push({ text: wholeText(row), prompt: promptText(row), source: conversation.source, conversation: conversation.id, user })
+      }
+    }
+    return found
+  })
+  return read()
+}
+
+function passes({ model, language, messages }: Conversation, filter: RowFilter): boolean {
+  if (filter.model !== undefined && model !== filter.model) return false
+  if (filter.language !== undefined && language !== filter.language) return false
+  return messages.length >= (filter.minTurns ?? 0) && messages.length <= (filter.maxTurns ?? Infinity)
+}
+
+/** The signal that counts on each turn of a conversation: the winning one, or the strongest of the deciders named. */
+function signalReader(db: ReadableDb, deciders: BuildOptions['deciders']): (position: number) => JudgedTurn[] {
+  if (deciders === undefined) {
+    const winning = db.prepare('SELECT turn_index, label, probability, decider, categories FROM winning_signals WHERE conversation = ?')
+    return (position) => winning.all(position) as JudgedTurn[]
+  }
+  const all = db.prepare('SELECT turn_index, label, probability, decider, categories FROM signals WHERE conversation = ? ORDER BY turn_index')
+  const order = DECIDERS.filter((decider) => deciders.includes(decider))
+  return (position) => {
+    const byTurn = Map.groupBy(all.all(position) as JudgedTurn[], ({ turn_index }) => turn_index)
+    return [...byTurn.values()].flatMap((judged) => {
+      const decider = order.find((name) => judged.some((signal) => signal.decider === name))
+      return judged.filter((signal) => signal.decider === decider).slice(0, 1)
+    })
+  }
+}
+
+const USER_KEYS = ['user', 'user_id', 'user_hash', 'hashed_ip']
+
+/** Who asked, where the imported row says so. */
+function userOf(metadata: Conversation['metadata']): string | null {
+  const value = USER_KEYS.map((key) => metadata[key]).find((one) => typeof one === 'string' || typeof one === 'number')
+  return value === undefined || value === '' ? null : String(value)
+}

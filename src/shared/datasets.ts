@@ -1,0 +1,93 @@
+/** What crosses the contract about datasets beside their rows: how one is built, what lint finds, what a guard found, how two differ. */
+import { z } from 'zod'
+import type { DatasetKind, FeedbackRow, Pair, PromptRow } from './types.ts'
+
+export type DatasetRow = FeedbackRow | Pair | PromptRow
+
+/** Strongest first: where several have judged a turn, the first of those asked for counts. */
+export const DECIDERS = ['human', 'imported', 'judge', 'classifier', 'rules'] as const
+
+/** How rows are chosen; the same keys on the command line. */
+export const buildShape = {
+  source: z.string().optional(),
+  model: z.string().optional(),
+  language: z.string().optional(),
+  /** A category of the signal a row stems from. */
+  category: z.string().optional(),
+  minTurns: z.int().optional(),
+  maxTurns: z.int().optional(),
+  /** Probability from which a detector's word counts as dissatisfied. */
+  threshold: z.number().min(0).max(1).default(0.5),
+  /** Whose word counts; left out: everybody's. */
+  deciders: z.array(z.enum(DECIDERS)).min(1).optional(),
+  /** Rows kept once: none, those of equal text, or also those nearly equal. */
+  dedup: z.enum(['none', 'exact', 'near']).default('none'),
+  maxPerSource: z.int().min(1).optional(),
+  /** Share of rows set aside as a second dataset, NAME-heldout. */
+  heldOut: z.number().min(0).max(0.5).default(0),
+  /** What never lies on both sides: a conversation; also a user, where known; also prompts that nearly equal each other. */
+  splitBy: z.enum(['conversation', 'user', 'cluster']).default('user'),
+  seed: z.int().default(1),
+}
+const buildSchema = z.object(buildShape)
+export type BuildOptions = z.output<typeof buildSchema>
+/** Every option at its default. */
+export const DEFAULT_BUILD: BuildOptions = buildSchema.parse({})
+
+export const LINT_KINDS = [
+  'identical-sides', 'empty-reply', 'contradiction', 'template-text', 'missing-eos', 'truncation', 'personal-data',
+  'near-identical-sides', 'length-skew', 'refusal', 'language-flip', 'duplicate', 'near-duplicate',
+] as const
+export type LintKind = (typeof LINT_KINDS)[number]
+export type Severity = 'error' | 'warning' | 'note'
+/** What a fix does to the rows found; every fix makes a new snapshot. */
+export type FixAction = 'drop' | 'keep-one' | 'mask'
+
+export type LintFinding = {
+  kind: LintKind
+  severity: Severity
+  /** The finding in figures. */
+  summary: string
+  /** How many rows it names; `rows` may hold the first of them. */
+  total: number
+  rows: { /** Position in the dataset. */ row: number; /** What was found there. */ found: string }[]
+  fix: FixAction | null
+}
+export type LintReport = { rows: number; findings: LintFinding[]; /** Tokens were counted with this model's tokenizer and template. */ model: string | null; maxLength: number | null }
+
+export const MATCHES = ['source-id', 'exact', 'ngram', 'similar'] as const
+/** How a row meets an evaluation prompt, strongest first. */
+export type Match = (typeof MATCHES)[number]
+/** The result of the contamination guard, kept with the snapshot. */
+export type ContaminationStamp = {
+  checkedAt: string
+  files: { path: string; sha256: string; prompts: number }[]
+  /** Words of a shared run that count as `ngram`; Jaccard similarity of word shingles that counts as `similar`. */
+  ngram: number
+  similarity: number
+  /** Positions of the rows that meet a prompt. */
+  rows: number[]
+  counts: Record<Match, number>
+  /** The first of them, with the prompt they meet. */
+  examples: { row: number; by: Match; prompt: string }[]
+}
+
+export type DatasetDiff = {
+  before: string
+  after: string
+  counts: { added: number; removed: number; changed: number; same: number }
+  /** Statistics side by side; null where a side has none of that name. */
+  statistics: { label: string; group: string | null; before: number | string | null; after: number | string | null }[]
+  rows: { change: 'added' | 'removed' | 'changed'; before: DatasetRow | null; after: DatasetRow | null }[]
+}
+
+export const EXPORT_FORMATS = ['trl-jsonl', 'trl-parquet', 'llama-factory', 'openrlhf', 'drift', 'spin', 'hf'] as const
+export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+/** Formats that take rows of a kind. */
+export const FORMATS_OF: Record<DatasetKind, readonly ExportFormat[]> = {
+  feedback: ['trl-jsonl', 'trl-parquet', 'llama-factory', 'drift', 'hf'],
+  preference: ['trl-jsonl', 'trl-parquet', 'llama-factory', 'openrlhf', 'spin', 'hf'],
+  prompts: ['trl-jsonl', 'trl-parquet', 'openrlhf', 'hf'],
+}
+/** Formats that are a folder of files. */
+export const FOLDER_FORMATS: readonly ExportFormat[] = ['llama-factory', 'hf']

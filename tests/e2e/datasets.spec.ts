@@ -1,0 +1,128 @@
+/** Datasets by keyboard alone, on real conversations: build, lint, fix, compare, check against evaluation prompts, export. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright'
+import { importFiles } from '../../src/backend/imports/import-files.ts'
+import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { turns } from '../support/workspace.ts'
+import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
+
+const GOOD = 'Bring the water to a boil, add the pasta and a spoon of salt, stir once and taste after'
+const chats = Array.from({ length: 24 }, (_, i) => ({
+  source: i < 16 ? 'shop' : 'forum',
+  language: 'English',
+  model: 'base',
+  messages: turns(`How do I cook dish number ${i}?`, `Just cook it, number ${i}, it is easy and everybody can do it at home in a pan${i === 3 ? ', or write to ana@mail.de' : ''}`, 'that does not help, say how', i === 0 ? 'just cook it, number 0, it is easy and everybody can do it at home in a pan!' : `${GOOD} ${i + 5} minutes.`, 'thanks'),
+  labels: [{ turn_index: 2, dsat: true, kind: 'too little detail' }, { turn_index: 4, dsat: false, sat: true }],
+}))
+
+describe.each(hosts)('datasets on the %s host', (host) => {
+  let workbench: Workbench
+  let page: Page
+  let prompts = ''
+  beforeAll(async () => {
+    workbench = await openWorkbench(host, {
+      async prepare(path) {
+        mkdirSync(path, { recursive: true })
+        const log = join(path, 'log.jsonl')
+        prompts = join(path, 'alpaca.json')
+        writeFileSync(log, chats.map((chat) => `${JSON.stringify(chat)}\n`).join(''))
+        writeFileSync(prompts, JSON.stringify([{ instruction: 'how do I cook dish number 7' }]))
+        const workspace = openWorkspace(path)
+        await importFiles(workspace.db, [log])
+        workspace.close()
+      },
+    })
+    page = workbench.page
+    page.setDefaultTimeout(20_000)
+    await page.getByRole('main').waitFor()
+  })
+  afterAll(() => workbench?.close())
+
+  const press = async (...keys: string[]): Promise<void> => {
+    for (const key of keys) await page.keyboard.press(key)
+  }
+  const heading = (name: string) => page.getByRole('main').getByRole('heading', { name, exact: true })
+  const query = (name: string): string | null => new URL(page.url()).searchParams.get(name)
+
+  it('builds pairs from the signals', async () => {
+    await page.getByRole('link', { name: /^Datasets/ }).first().waitFor()
+    await press('g', 'd')
+    await page.getByText('No datasets yet').waitFor()
+    await press('b')
+    const dialog = page.getByRole('dialog', { name: 'New dataset' })
+    await dialog.getByRole('textbox', { name: 'Name' }).waitFor()
+    await page.keyboard.type('pairs')
+    await dialog.getByRole('combobox', { name: 'Kind' }).press('Enter')
+    await page.getByRole('option', { name: /^Preference/ }).press('Enter')
+    await dialog.getByRole('combobox', { name: 'Kind' }).filter({ hasText: 'Preference' }).waitFor()
+    await dialog.getByRole('textbox', { name: 'Name' }).press('Enter')
+    await heading('pairs').waitFor()
+    await page.getByRole('tab', { name: 'Rows 24' }).waitFor()
+  })
+
+  it('lint names what is wrong, and one key makes the fixed snapshot', async () => {
+    await press('2')
+    const findings = page.getByRole('grid', { name: 'Findings' })
+    await findings.getByText('Sides say the same').waitFor()
+    expect(await page.getByRole('region', { name: 'The finding' }).innerText()).toContain('1 pair whose sides say the same')
+    expect(await accessibilityProblems(page)).toEqual([])
+    await press('f')
+    await heading('pairs-2').waitFor()
+    await page.getByRole('region', { name: 'The finding' }).getByRole('heading', { name: 'Personal data or keys' }).waitFor()
+    expect(await findings.getByText('Sides say the same').count()).toBe(0)
+    await press('f')
+    await heading('pairs-3').waitFor()
+    await page.getByRole('tab', { name: 'Rows 23' }).waitFor()
+  })
+
+  it('the diff to its parent shows the masked row, to another dataset the dropped one', async () => {
+    await press('3')
+    await page.getByText('1 changed').waitFor()
+    const row = page.getByRole('region', { name: 'The changed row' })
+    await row.locator('ins').first().waitFor()
+    expect((await row.locator('del').allInnerTexts()).join('')).toContain('ana@mail')
+    expect((await row.locator('ins').allInnerTexts()).join('')).toContain('[email]')
+    await page.getByRole('combobox', { name: 'Compared with' }).press('Enter')
+    await page.getByRole('option', { name: 'pairs', exact: true }).press('Enter')
+    await page.getByText('1 removed').waitFor()
+    expect(query('against')).toBe('pairs')
+    expect(await accessibilityProblems(page)).toEqual([])
+  })
+
+  it('the guard stamps the dataset with the prompts it meets, and one key drops them', async () => {
+    await press('c')
+    await page.getByRole('dialog').getByRole('textbox', { name: 'Prompt files' }).waitFor()
+    await page.keyboard.type(prompts)
+    await press('Enter')
+    const stamp = page.getByRole('region', { name: 'Contamination' })
+    await stamp.getByText('1 of 23 rows').waitFor()
+    expect(await stamp.innerText()).toMatch(/word for word\s*1/)
+    expect(await accessibilityProblems(page)).toEqual([])
+    await press('f')
+    await heading('pairs-4').waitFor()
+    await stamp.getByText('No row').waitFor()
+    expect(await page.getByRole('region', { name: 'Lineage' }).innerText()).toMatch(/24\s*conversations\s*48\s*signals\s*24\s*pairs made\s*22\s*pairs\s*made from pairs \(24\) → pairs-2 \(23\) → pairs-3 \(23\)/)
+  })
+
+  it('exports what is left, and a row leads back to the turn it stems from', async () => {
+    await press('e')
+    const dialog = page.getByRole('dialog', { name: 'Export pairs-4' })
+    await dialog.getByRole('textbox', { name: 'File' }).focus()
+    await press('Enter')
+    await page.getByText('22 rows written').waitFor()
+    const rows = readFileSync(join(workbench.workspace, 'exports', 'pairs-4.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as { chosen: { content: string }[]; rejected: { content: string }[]; prompt: { content: string }[] })
+    expect(rows).toHaveLength(22)
+    expect(rows.map(({ prompt }) => prompt[0]?.content)).not.toContain('How do I cook dish number 7?')
+    expect(rows.some(({ rejected }) => rejected[0]?.content.includes('write to [email]'))).toBe(true)
+
+    await press('1', 'j', 'Enter')
+    await page.waitForURL(/conversations\?.*turn=2/)
+    await page.getByText('that does not help, say how').first().waitFor()
+  })
+
+  it('logs no error and asks nobody else for anything', () => {
+    expect(workbench.problems).toEqual([])
+  })
+})
