@@ -1,5 +1,5 @@
 /** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run, review export; those of datasets are in `dataset-verbs.ts`. */
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
 import type { JudgeOptions } from './data-verbs.ts'
