@@ -7,7 +7,7 @@ const question = [{ role: 'user' as const, content: 'hello' }]
 test('one completion: text, usage, model and key as OpenAI has them', async () => {
   const { baseUrl, requests } = await judgeServer(() => ({ content: 'hi' }))
   const answer = await chatEndpoint({ baseUrl, model: 'm', key: 'secret' }).complete(question, { maxTokens: 5 })
-  expect(answer).toEqual({ text: 'hi', finishReason: 'stop', promptTokens: 100, completionTokens: 10, logprobs: null, attempts: 1 })
+  expect(answer).toEqual({ text: 'hi', model: null, finishReason: 'stop', promptTokens: 100, completionTokens: 10, logprobs: null, attempts: 1 })
   expect(requests).toMatchObject([{ path: '/v1/chat/completions', key: 'Bearer secret', body: { model: 'm', messages: question, max_tokens: 5, temperature: 0 } }])
 })
 

@@ -93,7 +93,7 @@ test('a conversation that is deleted takes its entries along, undone ones too', 
 test('labels that people gave before there was a log become its first entries and win as before', () => {
   const db = new Database(':memory:') as unknown as WritableDb
   onTestFinished(() => void db.close())
-  migrate(db, 'test', migrations.filter(({ name }) => name !== 'review'))
+  migrate(db, 'test', migrations.slice(0, migrations.findIndex(({ name }) => name === 'review')))
   db.exec(`
     INSERT INTO imports (id, files, format, created_at) VALUES ('i1', '[]', 'openai', '');
     INSERT INTO conversations (id, source, turns, characters, metadata, import_id, answered_turns) VALUES ('c1', 'log', 3, 12, '{}', 'i1', 1);
