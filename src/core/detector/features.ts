@@ -96,24 +96,30 @@ function readable(text: string): string {
   return read.toLowerCase().replaceAll(/[’‘ʼ`]/g, "'")
 }
 
-/** A user's message read once, however many turns look back at it. */
 type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
-const readings = new WeakMap<Message, Reading>()
 
-function readingOf(message: Message): Reading {
-  const known = readings.get(message)
-  if (known !== undefined) return known
-  const text = readable(message.content)
+/** Of the conversation at hand, whose turns come one after the other: a user's message is read once, however many turns look back at it. */
+let conversation: readonly Message[] = []
+let readings: (Reading | undefined)[] = []
+
+function readingOf(messages: readonly Message[], index: number): Reading {
+  if (messages !== conversation) {
+    conversation = messages
+    readings = []
+  }
+  return (readings[index] ??= readMessage(messages[index]!))
+}
+
+function readMessage({ content }: Message): Reading {
+  const text = readable(content)
   const words = wordsOf(text)
   const acts = actsOf(text, USER_ACTS)
-  const reading = { text, words, names: namesIn(words), acts, complains: acts.some((act) => COMPLAINTS.has(act)) }
-  readings.set(message, reading)
-  return reading
+  return { text, words, names: namesIn(words), acts, complains: acts.some((act) => COMPLAINTS.has(act)) }
 }
 
 /** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
-  const user = readingOf(messages[turnIndex]!)
+  const user = readingOf(messages, turnIndex)
   const reply = readable(replyBefore(messages, turnIndex))
   const replyWords = wordsOf(reply)
   const replyActs = actsOf(reply, ASSISTANT_ACTS)
@@ -243,7 +249,7 @@ function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: 
   let restated = 0
   for (let i = turnIndex - 1; i >= 0 && seen < EARLIER_MESSAGES; i--) {
     if (messages[i]!.role !== 'user') continue
-    const earlier = readingOf(messages[i]!)
+    const earlier = readingOf(messages, i)
     if (seen < 2) for (const act of earlier.acts) list.add(SEED.earlierAct + 64 * seen + act)
     if (seen === 0) {
       for (const act of earlier.acts) for (const now of user.acts) list.add(SEED.actByEarlier + 64 * act + now)
