@@ -117,7 +117,9 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     expect(rows.map(({ prompt }) => prompt[0]?.content)).not.toContain('How do I cook dish number 7?')
     expect(rows.some(({ rejected }) => rejected[0]?.content.includes('write to [email]'))).toBe(true)
 
-    await press('1', 'j', 'Enter')
+    await press('1')
+    await page.getByText('Read the conversation').waitFor()
+    await press('j', 'Enter')
     await page.waitForURL(/conversations\?.*turn=2/)
     await page.getByText('that does not help, say how').first().waitFor()
   })
