@@ -31,6 +31,8 @@ const shots: Shot[] = [
   { name: 'signals-threshold', path: '/signals?view=threshold' },
   { name: 'review', path: '/review?view=log&target=30', act: startReview },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
+  { name: 'datasets-lint', path: '/datasets?name=seed-pairs-1&tab=lint' },
+  { name: 'datasets-about', path: '/datasets?name=seed-pairs-1&tab=about' },
   { name: 'runs', path: '/runs' },
   { name: 'race', path: '/runs?view=race' },
   { name: 'new-run', path: '/runs?new=1' },
@@ -45,6 +47,7 @@ const shots: Shot[] = [
   { name: 'compare-exploration', path: '/compare?tab=exploration' },
   { name: 'compare-gradients', path: '/compare?tab=gradients' },
   { name: 'compare-settings', path: '/compare?tab=settings' },
+  { name: 'evaluate', path: '/evaluate' },
   { name: 'settings', path: '/settings' },
 ]
 
