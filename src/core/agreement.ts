@@ -6,10 +6,8 @@ import type { PairAgreement, Resolution, ReviewAgreement } from '../shared/revie
 import type { Interval, SignalLabel } from '../shared/types.ts'
 import { raterNames, resolve, type Vote } from './review.ts'
 import { makeRng, type Rng } from './rng.ts'
-import { quantile } from './statistics.ts'
+import { quantile, wilson, Z } from './statistics.ts'
 
-/** Two-sided 95 % point of the standard normal. */
-const Z = 1.959963984540054
 const RESAMPLES = 1000
 
 /** `table[a][b]`: items that the first rater put into category a and the second into b. */
@@ -61,14 +59,6 @@ export function fleissInterval(counts: Table, rng: Rng, resamples = RESAMPLES): 
   return { estimate, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) }
 }
 
-/** A share with Wilson's score interval (1927); statsmodels' `proportion_confint(method='wilson')`. */
-export function wilsonInterval(hits: number, n: number): Interval {
-  const share = hits / n
-  const centre = (share + Z ** 2 / (2 * n)) / (1 + Z ** 2 / n)
-  const reach = (Z / (1 + Z ** 2 / n)) * Math.sqrt((share * (1 - share)) / n + Z ** 2 / (4 * n ** 2))
-  return { estimate: share, low: Math.max(0, centre - reach), high: Math.min(1, centre + reach) }
-}
-
 const LABELS: readonly SignalLabel[] = ['dissatisfied', 'neutral', 'satisfied']
 
 /** What the labels of all turns say of their raters; `turns[turn]` are the present votes on one turn. */
@@ -100,7 +90,7 @@ export function summarizeAgreement(turns: readonly (readonly Vote[])[]): ReviewA
   }
   const pairs = [...tables.values()].map(({ first, second, table }): PairAgreement => {
     const n = sum(table.map(sum))
-    return { first, second, n, raw: wilsonInterval(sum(table.map((row, a) => row[a]!)), n), kappa: cohenKappa(table) }
+    return { first, second, n, raw: wilson(sum(table.map((row, a) => row[a]!)), n)!, kappa: cohenKappa(table) }
   })
   return {
     annotators: [...labels].map(([name, count]) => ({ name, labels: count })).sort((a, b) => b.labels - a.labels || (a.name < b.name ? -1 : 1)),

@@ -9,6 +9,18 @@ export type Grid = readonly (readonly number[])[]
 
 export type BootstrapOptions = { resamples?: number; level?: number; random: () => number }
 
+/** Two-sided 95 % of the normal distribution. */
+export const Z = 1.959963984540054
+
+/** Wilson's score interval of a share (Wilson 1927), statsmodels' proportion_confint(method='wilson'). */
+export function wilson(hits: number, n: number): Interval | null {
+  if (n === 0) return null
+  const share = hits / n
+  const centre = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n)
+  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))
+  return { estimate: share, low: hits === 0 ? 0 : centre - half, high: hits === n ? 1 : centre + half }
+}
+
 export function mean(values: ArrayLike<number>): number {
   let sum = 0
   for (let i = 0; i < values.length; i++) sum += values[i]!

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { reliability, thresholdCurve, valueOfLabels, wilson } from './threshold.ts'
+import { wilson } from './statistics.ts'
+import { reliability, thresholdCurve, valueOfLabels } from './threshold.ts'
 
 const turn = fc.record({ probability: fc.double({ min: 0, max: 1, noNaN: true }), dissatisfied: fc.boolean() })
 

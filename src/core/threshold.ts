@@ -4,21 +4,10 @@
  */
 import type { CutoffFigures, Reliability, ReliabilityBin } from '../shared/signals.ts'
 import type { Interval } from '../shared/types.ts'
+import { wilson } from './statistics.ts'
 
 /** A turn whose label a person (or the imported data) gave, with a detector's probability for it. */
 export type ReviewedTurn = { probability: number; dissatisfied: boolean }
-
-/** Two-sided 95 % of the normal distribution. */
-const Z = 1.959963984540054
-
-/** Wilson's score interval of a share (Wilson 1927), statsmodels' proportion_confint(method='wilson'). */
-export function wilson(hits: number, n: number): Interval | null {
-  if (n === 0) return null
-  const share = hits / n
-  const centre = (share + (Z * Z) / (2 * n)) / (1 + (Z * Z) / n)
-  const half = (Z / (1 + (Z * Z) / n)) * Math.sqrt((share * (1 - share)) / n + (Z * Z) / (4 * n * n))
-  return { estimate: share, low: hits === 0 ? 0 : centre - half, high: hits === n ? 1 : centre + half }
-}
 
 /**
  * F1 = 2J / (1 + J) rises with the Jaccard share J = TP / (TP + FP + FN), which is a share of the turns that are

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { cohenKappa, fleissInterval, fleissKappa, wilsonInterval } from '../../src/core/agreement.ts'
+import { cohenKappa, fleissInterval, fleissKappa } from '../../src/core/agreement.ts'
+import { wilson } from '../../src/core/statistics.ts'
 import { makeRng } from '../../src/core/rng.ts'
 
 type Reference = {
@@ -21,7 +22,7 @@ describe.each(reference.cohen.map((row, index) => ({ index, ...row })))('two rat
 
   it('have its raw agreement with Wilson’s interval', () => {
     const n = table.flat().reduce((sum, count) => sum + count, 0)
-    const ours = wilsonInterval(table.reduce((sum, row, i) => sum + row[i]!, 0), n)
+    const ours = wilson(table.reduce((sum, row, i) => sum + row[i]!, 0), n)!
     expect(ours.estimate).toBeCloseTo(raw, 12)
     expect(ours.low).toBeCloseTo(raw_low, 12)
     expect(ours.high).toBeCloseTo(raw_high, 12)

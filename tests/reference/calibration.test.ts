@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { scoreDetector } from '../../src/core/detector-score.ts'
 import { fitLogistic } from '../../src/core/detector/logistic-regression.ts'
-import { reliability, thresholdCurve, wilson } from '../../src/core/threshold.ts'
+import { wilson } from '../../src/core/statistics.ts'
+import { reliability, thresholdCurve } from '../../src/core/threshold.ts'
 
 type Fixture = {
   turns: { probability: number; dissatisfied: boolean }[]

@@ -1,6 +1,7 @@
 /** The calls of workspace, imports, conversations, signals and datasets, answered from made-up conversations. */
 import { DEFAULT_RUBRIC } from '../../src/core/judge.ts'
-import { reliability, thresholdCurve, wilson } from '../../src/core/threshold.ts'
+import { wilson } from '../../src/core/statistics.ts'
+import { reliability, thresholdCurve } from '../../src/core/threshold.ts'
 import { BackendError } from '../../src/backend/errors.ts'
 import type { CallName, ConversationRow, Handlers, ParsedInput, Push, SignalRow } from '../../src/shared/contract.ts'
 import type { Dataset, FeedbackRow, Job, Pair, Signal } from '../../src/shared/types.ts'

@@ -1,6 +1,6 @@
 /** What the interface says of the classifier in use, and of the labels it could learn from. */
 import { FEWEST_OF_EACH } from '../../core/detector/train.ts'
-import { wilson } from '../../core/threshold.ts'
+import { wilson } from '../../core/statistics.ts'
 import type { ClassifierInfo } from '../../shared/signals.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { countLabels } from '../storage/threshold.ts'
