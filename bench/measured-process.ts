@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { ALLOCATOR } from '../scripts/allocator.mjs'
 import { residentBytes } from './memory.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -73,7 +74,7 @@ export async function measureProcess(command: string, args: readonly string[], e
  */
 export async function measureDrift(args: readonly string[], environment: Record<string, string> = {}): Promise<MeasuredRun> {
   try {
-    return await measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), ...args], environment)
+    return await measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(root, 'src', 'cli', 'index.ts'), ...args], { ...ALLOCATOR, ...environment })
   } catch (error) {
     throw error instanceof ExitError && error.code === 2 ? new RefusedError(error.reason) : error
   }
@@ -81,7 +82,7 @@ export async function measureDrift(args: readonly string[], environment: Record<
 
 /** A script of the bench that drives the engine. */
 export function measureScript(file: string, options: object): Promise<MeasuredRun> {
-  return measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, file), JSON.stringify(options)])
+  return measureProcess(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, file), JSON.stringify(options)], ALLOCATOR)
 }
 
 /** JSON objects among the lines, each with its time; other lines (libraries talk) are passed over. */

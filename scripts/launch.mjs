@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { ALLOCATOR } from './allocator.mjs'
 import { electronBinary, ensureElectron } from './electron-runtime.mjs'
 import { ensureBuilt, ensurePackages, root, say, SetupError } from './setup.mjs'
 
@@ -49,6 +50,8 @@ try {
       env.DRIFT_ELECTRON = electronBinary()
     }
   }
+  // Chromium has an allocator of its own.
+  if (chosen.inPlace && !env.DRIFT_ELECTRON) for (const [name, value] of Object.entries(ALLOCATOR)) env[name] ??= value
   launch(node, [...chosen.run, ...args], chosen.inPlace ? userFolder() : root, env)
 } catch (error) {
   if (!(error instanceof SetupError)) throw error

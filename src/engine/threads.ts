@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 
-/** Below this many parameters a second thread costs more than it brings. */
+/** Below this many parameters a second thread brings little (1.37 x on the built-in base): runs side by side, a thread each, do more. */
 const SINGLE_THREAD_PARAMETERS = 5_000_000
 const MAX_THREADS = 8
 
