@@ -28,7 +28,7 @@ const shots: Shot[] = [
   { name: 'welcome', path: '/?start=1' },
   { name: 'conversations', path: '/conversations?signal=dissatisfied', act: openReader },
   { name: 'signals', path: '/signals' },
-  { name: 'signals-threshold', path: '/signals?view=threshold' },
+  { name: 'signals-threshold', path: '/signals?view=threshold', act: runRules },
   { name: 'review', path: '/review?view=log&target=30', act: startReview },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
   { name: 'datasets-lint', path: '/datasets?name=seed-pairs-1&tab=lint' },
@@ -55,6 +55,14 @@ async function openReader(page: Page): Promise<void> {
   await page.getByRole('grid', { name: 'Conversations' }).getByRole('row').nth(2).waitFor()
   await page.keyboard.press('j')
   await page.locator('.opinion').first().waitFor()
+}
+
+/** A cut-off needs probabilities; the first look makes them for all. */
+async function runRules(page: Page): Promise<void> {
+  const none = page.getByText('No detector has run')
+  if (!(await none.isVisible())) return
+  await page.getByRole('button', { name: /^Run the rules on/ }).click()
+  await none.waitFor({ state: 'detached' })
 }
 
 /** Nobody labels without a name. */
