@@ -3,6 +3,7 @@ import { embeddedEngine } from '../../src/engine/embedded.ts'
 import type { TrainConfig } from '../../src/engine/engine.ts'
 import { readModelConfig } from '../../src/engine/model-folder.ts'
 import { createRandom } from '../../src/engine/rng.ts'
+import { TRAIN } from '../../tests/reference/train-config.ts'
 import { median } from '../figure.ts'
 
 export type CostOptions = { model: string; lengths: number[]; tokensPerStep: number; steps: number; decodeBatch: number; decodeTokens: number }
@@ -23,8 +24,7 @@ await model.dispose()
 async function trainCost(length: number): Promise<number> {
   const batch = Math.max(1, Math.floor(options.tokensPerStep / length))
   const config: TrainConfig = {
-    optim: 'adamw_torch', learning_rate: 1e-7, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1, lr_scheduler_type: 'constant', warmup_steps: 0, min_lr_rate: 0,
-    per_device_train_batch_size: batch, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: 1, max_steps: options.steps + 1, seed: 1,
+    ...TRAIN, learning_rate: 1e-7, per_device_train_batch_size: batch, num_train_epochs: 1, max_steps: options.steps + 1, seed: 1,
   }
   const rows = Array.from({ length: batch }, () => ({ ids: randomIds(length), lossMask: new Array<number>(length).fill(1) }))
   const ends: number[] = []

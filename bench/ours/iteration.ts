@@ -4,6 +4,7 @@ import { loadRenderer } from '../../src/engine/chat-template.ts'
 import { embeddedEngine } from '../../src/engine/embedded.ts'
 import type { DpoConfig, TokenPair } from '../../src/engine/engine.ts'
 import { readEosIds, readModelConfig } from '../../src/engine/model-folder.ts'
+import { DPO } from '../../tests/reference/train-config.ts'
 import type { IterationOptions, IterationRow } from '../iteration.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as IterationOptions
@@ -32,10 +33,7 @@ const sum = (values: Float32Array = new Float32Array()): number => values.reduce
 const sumOf = (side: 0 | 1): Float64Array => Float64Array.from(pairs, (_, i) => sum(logps[2 * i + side]))
 say('scored')
 
-const config: DpoConfig = {
-  optim: 'rmsprop', learning_rate: options.learningRate, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1, lr_scheduler_type: 'linear', warmup_steps: 0, min_lr_rate: 0,
-  per_device_train_batch_size: options.batch, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: 1, max_steps: -1, seed: 42, beta: 0.1, loss_type: ['sigmoid'], loss_weights: null, label_smoothing: 0,
-}
+const config: DpoConfig = { ...DPO, optim: 'rmsprop', learning_rate: options.learningRate, lr_scheduler_type: 'linear', per_device_train_batch_size: options.batch }
 await model.trainDpo(pairs, { chosen: sumOf(0), rejected: sumOf(1) }, config)
 say('trained', { tokens: pairs.reduce((sum, { promptIds, chosenIds, rejectedIds }) => sum + 2 * promptIds.length + chosenIds.length + rejectedIds.length, 0) })
 await model.dispose()

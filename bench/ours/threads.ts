@@ -3,6 +3,7 @@ import { embeddedEngine } from '../../src/engine/embedded.ts'
 import type { TrainConfig } from '../../src/engine/engine.ts'
 import { readModelConfig } from '../../src/engine/model-folder.ts'
 import { createRandom } from '../../src/engine/rng.ts'
+import { TRAIN } from '../../tests/reference/train-config.ts'
 import { median } from '../figure.ts'
 
 export type ThreadOptions = { model: string; counts: number[]; rows: number; tokens: number; steps: number }
@@ -10,8 +11,7 @@ export type ThreadRow = { threads: number; ms: number; chosen: number }
 
 const { model: folder, counts, rows, tokens, steps } = JSON.parse(process.argv[2] ?? '{}') as ThreadOptions
 const config: TrainConfig = {
-  optim: 'adamw_torch', learning_rate: 1e-7, weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, max_grad_norm: 1, lr_scheduler_type: 'constant', warmup_steps: 0, min_lr_rate: 0,
-  per_device_train_batch_size: rows, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: steps + 1, max_steps: -1, seed: 1,
+  ...TRAIN, learning_rate: 1e-7, per_device_train_batch_size: rows, num_train_epochs: steps + 1, max_steps: -1, seed: 1,
 }
 const random = createRandom(4)
 const { vocab_size: vocabulary } = readModelConfig(folder)

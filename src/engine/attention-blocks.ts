@@ -11,8 +11,8 @@ export const ATTENTION_BLOCKS = 3
 /** Queries of a segment, and its keys, the queries among them. */
 export type SegmentSize = { queries: number; keys: number }
 
-/** `queries` and `keys` are those that every segment of the block is padded to. */
-export type AttentionBlock<T extends SegmentSize> = SegmentSize & { segments: T[] }
+/** `queries` and `keys` are those that every segment is padded to; `size` segments are computed: one, of filling, where there is none. */
+export type AttentionBlock<T extends SegmentSize> = SegmentSize & { segments: T[]; size: number }
 
 /** The segments in `ATTENTION_BLOCKS` blocks (some without any) of least total padded size Σ segments·queries·keys. */
 export function attentionBlocks<T extends SegmentSize>(segments: readonly T[]): AttentionBlock<T>[] {
@@ -44,7 +44,7 @@ export function attentionBlocks<T extends SegmentSize>(segments: readonly T[]): 
   for (const starts of from.toReversed()) {
     const start = starts[end] as number
     const members = sorted.slice(start, end)
-    blocks.push({ segments: members, queries: Math.max(1, ...members.map(({ queries }) => queries)), keys: Math.max(1, ...members.map(({ keys }) => keys)) })
+    blocks.push({ segments: members, size: Math.max(1, members.length), queries: Math.max(1, ...members.map(({ queries }) => queries)), keys: Math.max(1, ...members.map(({ keys }) => keys)) })
     end = start
   }
   return blocks.reverse()
@@ -52,7 +52,7 @@ export function attentionBlocks<T extends SegmentSize>(segments: readonly T[]): 
 
 /** Scores of the blocks, per head: what attention's time and memory follow. */
 export function scoreCount(blocks: readonly AttentionBlock<SegmentSize>[]): number {
-  return blocks.reduce((total, { segments, queries, keys }) => total + Math.max(1, segments.length) * queries * keys, 0)
+  return blocks.reduce((total, { size, queries, keys }) => total + size * queries * keys, 0)
 }
 
 /** Names of a block's dimensions in a graph: segments, queries, keys. */
@@ -62,8 +62,8 @@ export function blockDims(block: number): [segments: string, queries: string, ke
 
 /** The sizes of those dimensions. */
 export function blockSizes(blocks: readonly AttentionBlock<SegmentSize>[]): Sizes {
-  return Object.fromEntries(blocks.flatMap(({ segments, queries, keys }, b) => {
+  return Object.fromEntries(blocks.flatMap(({ size, queries, keys }, b) => {
     const [s, q, k] = blockDims(b)
-    return [[s, Math.max(1, segments.length)], [q, queries], [k, keys]]
+    return [[s, size], [q, queries], [k, keys]]
   }))
 }

@@ -6,6 +6,7 @@ import type { ModelConfig } from './model-folder.ts'
 import { adapterWeights, expectedWeights } from './models/decoder.ts'
 import type { WeightSpec } from './models/decoder.ts'
 import { decoderConfig } from './models/index.ts'
+import { segmentSizes } from './packing.ts'
 import { buildTrainingGraph } from './training-graph.ts'
 import { isTrained, memoryPlan, sizeOfBatch, stepMemory } from './training-step.ts'
 import type { RowSize } from './training-step.ts'
@@ -34,7 +35,7 @@ export function estimateDpo(config: ModelConfig, folder: string, { optim, batchS
   const rowOf = ({ prompt, chosen, rejected }: PairSize): RowSize => ({
     tokens: prompt + chosen + rejected - 2,
     predictions: chosen + rejected - 1,
-    segments: [{ queries: prompt, keys: prompt }, ...[chosen - 1, rejected - 1].filter(queries => queries > 0).map(queries => ({ queries, keys: prompt + queries }))],
+    segments: segmentSizes({ trunk: prompt, branches: [chosen - 1, rejected - 1] }),
   })
   const rows = pairs.map(rowOf)
   const plan = memoryPlan(decoder.vocabulary, [...rows, rowOf(smallest)], { batchSize, checkpointed })

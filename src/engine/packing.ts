@@ -64,7 +64,7 @@ export function sequenceRow(ids: number[], lossMask?: readonly number[]): Packed
 type Segment = SegmentSize & { row: number; branch: number; start: number }
 
 /** The trunk, then each branch that has tokens. */
-function segmentsOf({ trunk, branches }: PackedRow, row: number): Segment[] {
+function segmentsOf({ trunk, branches }: Pick<PackedRow, 'trunk' | 'branches'>, row: number): Segment[] {
   const segments: Segment[] = [{ row, branch: -1, start: 0, queries: trunk, keys: trunk }]
   let start = trunk
   branches.forEach((queries, branch) => {
@@ -75,7 +75,7 @@ function segmentsOf({ trunk, branches }: PackedRow, row: number): Segment[] {
 }
 
 /** What a row will ask of attention. */
-export function segmentSizes(row: PackedRow): SegmentSize[] {
+export function segmentSizes(row: Pick<PackedRow, 'trunk' | 'branches'>): SegmentSize[] {
   return segmentsOf(row, 0).map(({ queries, keys }) => ({ queries, keys }))
 }
 
@@ -114,7 +114,7 @@ export function packRows(rows: readonly PackedRow[], config: DecoderConfig, colu
     select: { data: Int32Array.from(select), dims: [select.length] },
     unselect: { data: unselect, dims: [1, N] },
     labels: { data: Int32Array.from(labels), dims: [select.length, columns] },
-    ...attentionFeeds(blocks, rows, firsts, config),
+    ...attentionFeeds(blocks, rows, firsts, tokens, config),
   }
   return { feeds, ids, tokens, starts, predictions: select.length, blocks }
 }
@@ -122,19 +122,18 @@ export function packRows(rows: readonly PackedRow[], config: DecoderConfig, colu
 /**
  * Masks and indices of the blocks: for each place of a block the row [N·heads, D] that it reads, and for each row the
  * places where it lies, counted over all blocks. Queries lie at one place; a trunk's keys in every segment of their row.
+ * @param filler index of the filling token
  */
-function attentionFeeds(blocks: readonly AttentionBlock<Segment>[], rows: readonly PackedRow[], firsts: readonly number[], { heads, keyValueHeads }: DecoderConfig): Feeds {
-  const filler = rows.reduce((sum, row) => sum + row.ids.length, 0)
+function attentionFeeds(blocks: readonly AttentionBlock<Segment>[], rows: readonly PackedRow[], firsts: readonly number[], filler: number, { heads, keyValueHeads }: DecoderConfig): Feeds {
   const N = filler + 1
   const copies = 1 + Math.max(...rows.map(({ branches }) => branches.length))
-  const places = (size: (block: AttentionBlock<Segment>) => number): number => blocks.reduce((total, block) => total + Math.max(1, block.segments.length) * size(block), 0)
+  const places = (padded: 'queries' | 'keys'): number => blocks.reduce((total, block) => total + block.size * block[padded], 0)
   // The place behind all others is a row of zeros.
-  const unpad = { queries: new Int32Array(N * heads).fill(heads * places(({ queries }) => queries)), keys: new Int32Array(copies * N * keyValueHeads).fill(keyValueHeads * places(({ keys }) => keys)) }
+  const unpad = { queries: new Int32Array(N * heads).fill(heads * places('queries')), keys: new Int32Array(copies * N * keyValueHeads).fill(keyValueHeads * places('keys')) }
   const seen = new Uint16Array(N)
   const feeds: Record<string, Feeds[string]> = {}
   const before = { queries: 0, keys: 0 }
-  blocks.forEach(({ segments, queries: Q, keys: K }, b) => {
-    const S = Math.max(1, segments.length)
+  blocks.forEach(({ segments, size: S, queries: Q, keys: K }, b) => {
     const mask = new Float32Array(S * Q * K).fill(MASKED)
     const pad = { queries: new Int32Array(S * heads * Q), keys: new Int32Array(S * keyValueHeads * K) }
     for (let s = 0; s < S; s++) {

@@ -6,7 +6,7 @@ import { at } from './ops/op.ts'
 import { packRows } from './packing.ts'
 import type { PackedRow } from './packing.ts'
 import type { Sampler } from './sampler.ts'
-import { scoringBatches } from './score.ts'
+import { MAX_BATCH_TOKENS, scoringBatches } from './score.ts'
 import { emptyArrays } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
 
@@ -16,8 +16,6 @@ export type NextToken = { logits: Float32Array; logps: Float32Array; probabiliti
 /** A shared beginning must have this many tokens to be worth a tree, and be this share of every prompt in it. */
 const MIN_SHARED_TOKENS = 32
 const MIN_SHARED_SHARE = 0.5
-/** Batches hold no more (`scoringBatches`). */
-const MAX_TREE_TOKENS = 2048
 
 /** Prompts hanging from their common beginning, `trunk` tokens long. */
 export type PromptTree = { trunk: number; prompts: { index: number; ids: readonly number[] }[] }
@@ -33,7 +31,7 @@ export function promptTrees(prompts: readonly { index: number; ids: readonly num
       const shared = Math.min(commonLength(first.ids, prompt.ids), tree.trunk, prompt.ids.length - 1, first.ids.length - 1)
       const longest = Math.max(prompt.ids.length, ...tree.prompts.map(({ ids }) => ids.length))
       const tokens = shared + [...tree.prompts, prompt].reduce((sum, { ids }) => sum + ids.length - shared, 0)
-      if (shared >= MIN_SHARED_TOKENS && shared >= MIN_SHARED_SHARE * longest && tokens <= MAX_TREE_TOKENS) {
+      if (shared >= MIN_SHARED_TOKENS && shared >= MIN_SHARED_SHARE * longest && tokens <= MAX_BATCH_TOKENS) {
         tree.trunk = shared
         tree.prompts.push(prompt)
         continue
@@ -55,7 +53,7 @@ export async function prefill(sampler: Sampler, prompts: readonly { ids: readonl
   for (const batch of scoringBatches(trees, config)) {
     const { feeds, starts, predictions, blocks } = packRows(batch.map(({ row }) => row), config, 0)
     const next = nextTokenArrays(predictions, config)
-    const keysValues = blocks.map(({ segments, keys }) => emptyArrays(Object.fromEntries(names.map(name => [name, [Math.max(1, segments.length), config.keyValueHeads, keys, config.headDim]]))))
+    const keysValues = blocks.map(({ size, keys }) => emptyArrays(Object.fromEntries(names.map(name => [name, [size, config.keyValueHeads, keys, config.headDim]]))))
     const results = Object.fromEntries(keysValues.flatMap((arrays, b) => Object.entries(arrays).map(([name, array]) => [`${name}.${b}`, array])))
     await sampler.prefill.run({ ...sampler.weights, ...rope, ...feeds, inverseTemperature }, { ...results, ...next })
     blocks.forEach(({ segments, keys }, b) => segments.forEach(({ row, branch, keys: length }, s) => {

@@ -9,7 +9,7 @@ import type { PackedRow } from './packing.ts'
 export type ScoringRow = { row: PackedRow; requests: number[] }
 
 /** Enough rows for full matrix speed; more only outgrow the processor's caches (20 % slower at 8192 on a small model). */
-const MAX_BATCH_TOKENS = 2048
+export const MAX_BATCH_TOKENS = 2048
 const MAX_LOGITS = 2 ** 25
 const MAX_SCORES = 2 ** 24
 

@@ -57,11 +57,13 @@ export async function dpoStep(trainee: Trainee, pairs: TokenPair[], reference: R
 }
 
 export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<OpenTask> {
-  const step = await dpoStep(trainee, pairs, reference, planOf(config))
+  checkPairs(pairs, reference)
+  const sizes = pairs.map(pair => sizeOf(dpoRow(pair)))
+  const step = await openStep(trainee, 'dpo', memoryPlan(trainee.config.vocabulary, sizes, planOf(config)))
   const batches = (epoch: number): number[][] => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'pairs'),
-    ...need(step, pairs.map(pair => sizeOf(dpoRow(pair))), batches(0), config),
+    ...need(step, sizes, batches(0), config),
     batches,
     tokens: indices => indices.reduce((sum, i) => sum + pairTokens(pairs[i] as TokenPair), 0),
     async run(batchesOfStep, i) {
@@ -82,12 +84,13 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
     return row
   })
   const predictions = rows.map(row => row.predictions.length)
-  const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), planOf(config)))
+  const sizes = rows.map(sizeOf)
+  const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, sizes, planOf(config)))
   const lengths = rows.map(row => row.ids.length)
   const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    ...need(step, rows.map(sizeOf), batches(0), config),
+    ...need(step, sizes, batches(0), config),
     batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
     async run(batchesOfStep, i) {
@@ -108,12 +111,13 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
 /** Binary cross-entropy of the scalar at each sequence's last token. */
 export async function rewardTask(trainee: Trainee, examples: RewardRow[], config: TrainConfig): Promise<OpenTask> {
   const rows = examples.map(({ ids }) => rewardRow(ids))
-  const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, rows.map(sizeOf), planOf(config)), chunks: 1 })
+  const sizes = rows.map(sizeOf)
+  const step = await openStep(trainee, 'reward', { ...memoryPlan(trainee.config.vocabulary, sizes, planOf(config)), chunks: 1 })
   const lengths = examples.map(({ ids }) => ids.length)
   const batches = (epoch: number): number[][] => lengthGroupedBatches(lengths, config.per_device_train_batch_size, config.seed, epoch)
   return {
     ...common(trainee, step, 'sequences'),
-    ...need(step, rows.map(sizeOf), batches(0), config),
+    ...need(step, sizes, batches(0), config),
     batches,
     tokens: indices => indices.reduce((sum, i) => sum + (lengths[i] ?? 0), 0),
     async run(batchesOfStep, i) {

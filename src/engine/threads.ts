@@ -12,7 +12,7 @@ export function defaultThreads(parameters: number): number {
 }
 
 /** Distinct cores in /proc/cpuinfo; elsewhere what the system says is available. */
-export function physicalCores(): number {
+function physicalCores(): number {
   const available = availableParallelism()
   if (process.platform !== 'linux') return available
   try {
