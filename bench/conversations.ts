@@ -1,13 +1,14 @@
 /** Made-up conversations of a size, as JSON lines and as Parquet in WildChat's layout; written once into .runtime/bench. */
-import { createWriteStream, existsSync, mkdirSync, renameSync } from 'node:fs'
-import { once } from 'node:events'
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { parquetWriteFile } from 'hyparquet-writer'
 import { step } from '../scripts/setup.mjs'
+import { writeLines } from '../src/backend/write-lines.ts'
+import { makeRng } from '../src/core/rng.ts'
 
 const cache = join(import.meta.dirname, '..', '.runtime', 'bench')
 /** Part of the files' names: raise it when what is written changes. */
-const EDITION = 1
+const EDITION = 2
 const WORDS = 50_000
 /** As many rows as WildChat's shards hold, about. */
 const ROWS_PER_SHARD = 50_000
@@ -16,8 +17,7 @@ type Row = { conversation_hash: string; model: string; timestamp: Date; conversa
 
 /** Five messages and about 2.5 kB a conversation on the mean; words are drawn as unevenly as in a language. */
 function* makeRows(n: number): Generator<Row> {
-  let state = 12345
-  const draw = (): number => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+  const { next: draw } = makeRng('bench/conversations')
   const syllables = Array.from({ length: 98 }, (_, i) => `${'bcdfghklmnprst'[i % 14]}${'aeiouyw'[Math.floor(i / 14)]}`)
   const words = Array.from({ length: WORDS }, () => Array.from({ length: 1 + Math.floor(draw() * 4) }, () => syllables[Math.floor(draw() * 98)]).join(''))
   const text = (least: number, most: number): string => Array.from({ length: least + Math.floor(draw() * (most - least)) }, () => words[Math.floor(WORDS * draw() ** 3)]).join(' ')
@@ -31,18 +31,14 @@ function* makeRows(n: number): Generator<Row> {
 export async function conversationLines(n: number): Promise<string> {
   const file = join(cache, `conversations-${n}-${EDITION}.jsonl`)
   if (existsSync(file)) return file
-  await step(`writing ${n} conversations into .runtime/bench`, async () => {
-    mkdirSync(cache, { recursive: true })
-    const out = createWriteStream(`${file}.tmp`)
-    for (const { conversation_hash: id, model, timestamp, conversation, language } of makeRows(n)) {
-      const row = { id, model, language, created_at: timestamp, messages: conversation.map(({ role, content }) => ({ role, content })) }
-      if (!out.write(`${JSON.stringify(row)}\n`)) await once(out, 'drain')
-    }
-    out.end()
-    await once(out, 'finish')
-    renameSync(`${file}.tmp`, file)
-  })
+  await step(`writing ${n} conversations into .runtime/bench`, async () => void (await writeLines(file, lines(n))))
   return file
+}
+
+function* lines(n: number): Generator<string> {
+  for (const { conversation_hash: id, model, timestamp, conversation, language } of makeRows(n)) {
+    yield `${JSON.stringify({ id, model, language, created_at: timestamp, messages: conversation.map(({ role, content }) => ({ role, content })) })}\n`
+  }
 }
 
 /** A folder of shards, snappy, in row groups of 1,000 as the `datasets` library writes them. */

@@ -1,6 +1,6 @@
 /**
- * Imports and detector runs beside the interface: a thread each, with its own connection. They need no resume:
- * what a batch wrote stays, and doing it again adds the rest.
+ * Imports, detector runs and judged evaluations beside the interface: a thread each, with its own connection. What a
+ * batch wrote stays: doing it again adds the rest, and an evaluation that is resumed asks only what has no reply yet.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import type { Push } from '../shared/contract.ts'
 import type { Job } from '../shared/types.ts'
 import type { DataJobInput, DataJobMessage, DataTask } from './data-worker.ts'
 import { BackendError } from './errors.ts'
+import { progressRate } from './progress-rate.ts'
 import { perSession, type Session } from './session.ts'
 
 /** Beside this file: as source, or as Electron's bundle has it. */
@@ -46,7 +47,7 @@ function makeDataJobs(session: Session): DataJobs {
 
   const start = (title: string, task: DataTask): Job => {
     const input: DataJobInput = { workspace: session.workspace.path, task }
-    let first: { done: number; at: number } | null = null
+    const rate = progressRate()
     let told = -Infinity
     const job: Job = { id: `${task.kind}-${randomUUID().slice(0, 8)}`, kind: task.kind, title, status: 'running', stage: '', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }
     const tell = (): void => {
@@ -60,11 +61,8 @@ function makeDataJobs(session: Session): DataJobs {
       cancelled: false,
       ended: new Promise((resolve) => {
         worker.on('message', (message: DataJobMessage) => {
-          // What a resumed import finds done was not done now.
-          first ??= { done: message.done, at: performance.now() }
-          const rate = (message.done - first.done) / ((performance.now() - first.at) / 1000)
-          const etaSeconds = rate > 0 ? (message.total - message.done) / rate : null
-          Object.assign(job, message, { perSecond: message.perSecond ?? (rate > 0 ? rate : null), etaSeconds })
+          const { perSecond, etaSeconds } = rate(message.done, message.total)
+          Object.assign(job, message, { perSecond: message.perSecond ?? perSecond, etaSeconds })
           if (performance.now() - told >= TOLD_EVERY_MS) tell()
         })
         worker.on('error', (error) => {

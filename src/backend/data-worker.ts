@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { runEvaluation } from './evaluations/run-evaluation.ts'
 import { importFiles } from './imports/import-files.ts'
-import { readJudgeSettings, writeJudgeSettings } from './judge/judge-settings.ts'
+import { keepSecondsPerCall, readJudgeSettings } from './judge/judge-settings.ts'
 import { describeUsage, judgeFor, runJudge } from './judge/judge-signals.ts'
 import { detectorNamed } from './signals/detectors.ts'
 import { runDetector } from './signals/run-detector.ts'
@@ -45,7 +45,7 @@ try {
   } else if (task.detector === 'judge') {
     const settings = readJudgeSettings(path)
     const report = await runJudge(workspace.db, judgeFor(settings, path), settings, { limit: task.limit, signal: abort.signal, onProgress: (done, total, usage) => tell({ done, total, stage: describeUsage(usage, settings) }) })
-    if (report.calls > 0) writeJudgeSettings(path, { ...settings, secondsPerCall: report.callSeconds / report.calls })
+    if (report.calls > 0) keepSecondsPerCall(path, settings, report.callSeconds / report.calls)
     tell({ done: report.turns, total: report.turns, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied; ${describeUsage(report, settings)}` })
   } else {
     if (task.retrain) trainOnLabels(workspace.db, path, { onProgress: (done, total) => tell({ done, total, stage: 'training on your labels' }) })

@@ -1,8 +1,9 @@
 /** The workspaces this user opened lately: a small JSON file in the user's configuration folder. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { homedir, platform } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
+import { writeWhole } from './write-lines.ts'
 
 const entriesSchema = z.array(z.object({ path: z.string(), openedAt: z.string() }))
 export type RecentWorkspace = z.infer<typeof entriesSchema>[number]
@@ -28,12 +29,8 @@ export function recentWorkspaces(folder: string = configFolder()): RecentWorkspa
 /** Puts a workspace first. A configuration folder that cannot be written does not keep a workspace from opening. */
 export function rememberWorkspace(path: string, folder: string = configFolder(), now: Date = new Date()): void {
   const entries = [{ path, openedAt: now.toISOString() }, ...recentWorkspaces(folder).filter((entry) => entry.path !== path)].slice(0, KEPT)
-  const file = join(folder, 'recent.json')
   try {
-    mkdirSync(dirname(file), { recursive: true })
-    const draft = `${file}.${process.pid}`
-    writeFileSync(draft, JSON.stringify(entries, null, 1))
-    renameSync(draft, file)
+    writeWhole(join(folder, 'recent.json'), JSON.stringify(entries, null, 1))
   } catch (error) {
     console.error(`recent workspaces are not kept: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -1,9 +1,17 @@
-import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createWriteStream, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { UsageError } from '../shared/errors.ts'
+
+/** Writes a short text to a file, whole or not at all, with the folders it needs; `mode` as chmod has it. */
+export function writeWhole(file: string, text: string, mode?: number): void {
+  mkdirSync(dirname(file), { recursive: true })
+  const draft = `${file}.${process.pid}.part`
+  writeFileSync(draft, text, mode === undefined ? {} : { mode })
+  renameSync(draft, file)
+}
 
 /** Writes text to a file, gzip where its name ends in .gz, whole or not at all. Returns the absolute path. */
 export async function writeLines(path: string, lines: Iterable<string> | AsyncIterable<string>): Promise<string> {

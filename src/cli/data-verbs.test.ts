@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { judgeServer } from '../../tests/support/chat-server.ts'
+import { aChatServer } from '../../tests/support/chat-server.ts'
 import { labelledWorldTurns } from '../core/world/labelled-turns.ts'
 import { aFolder, aJsonlFile, turns } from '../../tests/support/workspace.ts'
 import { openWorkspace } from '../backend/storage/open.ts'
@@ -73,7 +73,7 @@ test('detector train makes a file that detect, detector eval and signals run tak
 })
 
 test('an LLM judge over a workspace and over a file: the estimate first, a row a turn', { timeout: 60_000 }, async () => {
-  const server = await judgeServer(({ body }) => ({ content: JSON.stringify({ label: body.messages[1]?.content.includes('<message>\nthanks') ? 'satisfied' : 'dissatisfied' }) }))
+  const server = await aChatServer(({ body }) => ({ content: JSON.stringify({ label: body.messages[1]?.content.includes('<message>\nthanks') ? 'satisfied' : 'dissatisfied' }) }))
   const folder = aFolder()
   // Verdicts on a file are kept in the user's own folder.
   vi.stubEnv('DRIFT_HOME', folder)
@@ -95,7 +95,7 @@ test('a judge run that is killed goes on where it was: no verdict is asked for t
   const workspace = join(aFolder(), 'w')
   await drift('import', file, '--workspace', workspace)
   let child: ChildProcess | null = null
-  const server = await judgeServer((_, i) => {
+  const server = await aChatServer((_, i) => {
     if (i === 5) child?.kill('SIGKILL')
     return { content: '{"label":"satisfied"}', afterMs: 30 }
   })

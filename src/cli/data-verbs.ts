@@ -5,7 +5,8 @@ import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
 import { DEFAULT_JUDGE, readJudgeSettings } from '../backend/judge/judge-settings.ts'
 import { describeUsage, estimateJudge, judgeFor, runJudge, type JudgeReport } from '../backend/judge/judge-signals.ts'
-import { mapConcurrently } from '../backend/judge/verdicts.ts'
+import { mapConcurrently } from '../backend/judge/map-concurrently.ts'
+import { progressRate } from '../backend/progress-rate.ts'
 import { configFolder } from '../backend/recent-workspaces.ts'
 import { exportLabels } from '../backend/review/export-labels.ts'
 import { writeDetectorFile } from '../backend/signals/detector-file.ts'
@@ -13,6 +14,7 @@ import { detectorNamed, type Detector } from '../backend/signals/detectors.ts'
 import { labelledTurnsOf } from '../backend/signals/labelled-turns.ts'
 import { runDetector, type SignalsReport } from '../backend/signals/run-detector.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
+import { pageOfQuarantinedRows } from '../backend/storage/imports.ts'
 import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
@@ -32,20 +34,22 @@ export async function runImport(files: string[], options: Output & { workspace: 
   await withWorkspace(options.workspace, true, async ({ db }) => {
     const line = progressLine()
     const started = performance.now()
+    const rate = progressRate()
     const report = await importFiles(db, files, {
       format: options.format,
       mapping: options.mapping,
       signal: interruption(),
       onProgress: ({ bytesDone, bytesTotal, imported, quarantined }) => {
         const seconds = (performance.now() - started) / 1000
-        const left = bytesDone > 0 ? `, ${Math.ceil((seconds * (bytesTotal - bytesDone)) / bytesDone)} s left` : ''
+        const { etaSeconds } = rate(bytesDone, bytesTotal)
+        const left = etaSeconds === null ? '' : `, ${Math.ceil(etaSeconds)} s left`
         line.show(`${percent(bytesDone, bytesTotal)} read, ${imported} imported (${Math.round(imported / seconds)}/s)${quarantined > 0 ? `, ${quarantined} set aside` : ''}${left}`)
       },
     })
     line.end()
     const { imported, duplicates, quarantined, seconds, format, resumed } = report
     if (imported + duplicates === 0 && !resumed) {
-      const first = db.prepare('SELECT file, row, reason FROM quarantined_rows WHERE import_id = ? ORDER BY id LIMIT 1').get(report.id) as { file: string; row: number; reason: string } | undefined
+      const [first] = pageOfQuarantinedRows(db, { importId: report.id, offset: 0, limit: 1 }).rows
       throw new UsageError(`import: expected conversations, found none readable in ${files.join(', ')}${first === undefined ? '' : ` (${first.file} row ${first.row}: ${first.reason})`}`)
     }
     if (options.json) print({ imported, duplicates, quarantined, seconds, format })
@@ -146,7 +150,7 @@ export async function runDetectorTrain(options: Output & { input: string; output
   const started = performance.now()
   const turns = await labelledTurnsOf(options.input, 'detector train')
   const line = progressLine()
-  const model = trainDetector(turns, { seed: options.seed, signal: interruption(), onProgress: (done, total) => line.show(`${done}/${total} models`) })
+  const model = trainDetector(turns, { seed: options.seed, onProgress: (done, total) => line.show(`${done}/${total} models`) })
   line.end()
   const { path, version, bytes } = writeDetectorFile(options.output, model, { trainedOn: basename(options.input), heldOut: {} })
   const { n, positives, average_precision, roc_auc, f1, flagged, hits } = model.crossValidation

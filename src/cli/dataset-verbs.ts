@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
-import { positiveNumber, share, wholeNumber } from './option-values.ts'
+import { integer, numberWithin, positiveInteger } from './option-values.ts'
 
 export type Output = { json?: true; workspace: string }
 const WHERE = ['--workspace <dir>', 'folder of the workspace'] as const
@@ -18,15 +18,15 @@ export function registerDatasetVerbs(program: Command): void {
     .option('--model <model>', 'conversations with this model alone')
     .option('--language <language>', 'conversations in this language alone')
     .option('--category <category>', 'turns whose signal names this category')
-    .option('--min-turns <number>', 'conversations of so many messages or more', positiveNumber)
-    .option('--max-turns <number>', 'conversations of so many messages or fewer', positiveNumber)
-    .option('--threshold <number>', 'probability from which a detector counts as dissatisfied', share, 0.5)
+    .option('--min-turns <number>', 'conversations of so many messages or more', positiveInteger)
+    .option('--max-turns <number>', 'conversations of so many messages or fewer', positiveInteger)
+    .option('--threshold <number>', 'probability from which a detector counts as dissatisfied', numberWithin(0, 1), 0.5)
     .option('--deciders <names>', `whose word counts, comma-separated: ${DECIDERS.join(', ')} (default all)`, deciders)
     .addOption(new Option('--dedup <what>', 'rows kept once: of equal text, or also nearly equal').choices(['none', 'exact', 'near']).default('none'))
-    .option('--max-per-source <number>', 'at most so many rows of each source, drawn by the seed', positiveNumber)
-    .option('--held-out <share>', 'share of the rows set aside as NAME-heldout', share, 0)
+    .option('--max-per-source <number>', 'at most so many rows of each source, drawn by the seed', positiveInteger)
+    .option('--held-out <share>', 'share of the rows set aside as NAME-heldout', numberWithin(0, 1), 0)
     .addOption(new Option('--split-by <what>', 'what never lies on both sides: a conversation; also a user; also prompts that nearly equal each other').choices(['conversation', 'user', 'cluster']).default('user'))
-    .option('--seed <number>', 'of caps, near-duplicates and the split', wholeNumber, 1)
+    .option('--seed <number>', 'of caps, near-duplicates and the split', integer, 1)
     .action(async (options: Output & BuildOptions & { name: string; kind: DatasetKind }) => (await import('./datasets.ts')).runDatasetBuild(options))
 
   verb('list', 'the datasets of a workspace, newest first')
@@ -35,7 +35,7 @@ export function registerDatasetVerbs(program: Command): void {
   verb('diff', 'rows added, removed and changed between two datasets, statistics side by side')
     .argument('<before>', 'name of a dataset')
     .argument('<after>', 'name of another')
-    .option('--limit <number>', 'rows shown', positiveNumber, 20)
+    .option('--limit <number>', 'rows shown', positiveInteger, 20)
     .action(async (before: string, after: string, options: Output & { limit: number }) => (await import('./datasets.ts')).runDatasetDiff(before, after, options))
 
   underModel(verb('lint', 'what is wrong with the rows, the gravest first; each finding names its fix'))
@@ -65,7 +65,7 @@ export function registerDatasetVerbs(program: Command): void {
 function underModel(command: Command): Command {
   return command
     .option('--model <dir>', 'a model folder, for truncation and end-of-sequence tokens')
-    .option('--max-length <number>', "longest sequence in training (default 2048, or the model's context)", positiveNumber)
+    .option('--max-length <number>', "longest sequence in training (default 2048, or the model's context)", positiveInteger)
 }
 
 function deciders(text: string): BuildOptions['deciders'] {

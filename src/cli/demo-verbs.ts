@@ -1,11 +1,6 @@
 /** `drift demo` and `drift compare`. Declared here, done in ./demo-runs.ts, which loads the backend. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
-
-const integer = (text: string): number => {
-  const value = Number(text)
-  if (!Number.isInteger(value)) throw new InvalidArgumentError(`expected a whole number, got "${text}"`)
-  return value
-}
+import { type Command, Option } from 'commander'
+import { integer } from './option-values.ts'
 
 export type DemoOptions = { workspace?: string; prepare?: true; quick?: true; seed: number; seeds?: number; json?: true }
 export type CompareOptions = { workspace: string; group?: string; report?: string; json?: true }

@@ -31,39 +31,7 @@ export function truncationMode(text: string): TruncationMode {
   return text
 }
 
-export function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number of at least 0.')
-  return value
-}
-
-export function positiveInteger(text: string): number {
-  const value = wholeNumber(text)
-  if (value === 0) throw new InvalidArgumentError('expected a whole number of at least 1.')
-  return value
-}
-
-export function numberWithin(least: number, most: number): (text: string) => number {
-  return text => {
-    const value = Number(text)
-    if (text.trim() === '' || !(value >= least && value <= most) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number of at least ${least}${most < Infinity ? ` and at most ${most}` : ''}.`)
-    return value
-  }
-}
-
-export function aboveZero(text: string): number {
-  const value = numberWithin(0, Infinity)(text)
-  if (value === 0) throw new InvalidArgumentError('expected a number above 0.')
-  return value
-}
-
 export function stopText(text: string, earlier: string[] = []): string[] {
   if (text === '') throw new InvalidArgumentError('expected a text of at least one character.')
   return [...earlier, text]
-}
-
-export function topP(text: string): number {
-  const value = numberWithin(0, 1)(text)
-  if (value === 0) throw new InvalidArgumentError('expected a number above 0 and at most 1.')
-  return value
 }

@@ -1,5 +1,6 @@
 /** `drift eval alpacaeval` and `drift eval wildbench`. Declared here, done in ./evals.ts. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { aboveZero, concurrency, lengthMargin } from './option-values.ts'
 
 export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; workspace?: string; concurrency: number; price?: { prompt: number; completion: number }; estimate?: true; json?: true }
 export type AlpacaOptions = JudgeOptions & { annotations?: string; outputs?: string; baseline?: string; difficulty?: string; gamed?: string; instructions?: string; match: 'instruction' | 'position'; c?: number; swap?: true }
@@ -17,7 +18,7 @@ export function registerEvalVerbs(program: Command): void {
     .option('--gamed <file>', 'df_gamed.csv, the regularisation rows of the fit')
     .option('--instructions <file>', 'outputs of any model that has all instructions, where the annotations lack some')
     .addOption(new Option('--match <how>', 'look the difficulty up by instruction, or by row number as published values of files with missing rows were').choices(['instruction', 'position']).default('instruction'))
-    .option('--c <value>', 'regularisation strength (default: by cross-validation)', positive)
+    .option('--c <value>', 'regularisation strength (default: by cross-validation)', aboveZero)
     .option('--swap', 'ask the judge in both orders and average; the published one saw one order')
   judgeOptions(alpacaeval).action(async (options: AlpacaOptions) => (await import('./evals.ts')).runAlpacaEval(options))
 
@@ -31,7 +32,7 @@ export function registerEvalVerbs(program: Command): void {
     .option('--baseline <file>', "the reference model's answers, for a judge; gives WB-Reward")
     .option('--reference <name>', 'name contained in the id of the reference model')
     .option('--tags <file>', 'task tags; without them the task figures are null')
-    .option('--k <characters>', 'length margin of WB-Reward; -1 switches it off', margin, 500)
+    .option('--k <characters>', 'length margin of WB-Reward; -1 switches it off', lengthMargin, 500)
   judgeOptions(wildbench).action(async (options: WildBenchOptions) => (await import('./evals.ts')).runWildBench(options))
 }
 
@@ -40,28 +41,10 @@ function judgeOptions(command: Command): Command {
     .option('--judge-url <url>', 'OpenAI-compatible endpoint, with its version: http://127.0.0.1:8000/v1; key from DRIFT_JUDGE_API_KEY')
     .option('--judge-model <name>', 'model that judges')
     .option('--workspace <dir>', "keeps the evaluation, and the judge's replies, there (needed for a judge)")
-    .option('--concurrency <number>', 'questions asked at once', whole, 4)
+    .option('--concurrency <number>', 'questions asked at once', concurrency, 4)
     .option('--price <prompt,completion>', 'of a million tokens each, for the cost estimate', prices)
     .option('--estimate', 'tell calls, tokens, cost and time, and ask nothing')
     .option('--json', 'one JSON object on stdout')
-}
-
-function positive(text: string): number {
-  const value = Number(text)
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError(`expected a number above 0, got ${text}.`)
-  return value
-}
-
-function whole(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < 1 || value > 64) throw new InvalidArgumentError(`expected a whole number from 1 to 64, got ${text}.`)
-  return value
-}
-
-function margin(text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < -1) throw new InvalidArgumentError(`expected a whole number of characters, or -1, got ${text}.`)
-  return value
 }
 
 function prices(text: string): { prompt: number; completion: number } {

@@ -4,10 +4,10 @@ import { evaluateAlpaca, evaluateComparisons, evaluateScores, type Evaluated } f
 import { calibrationOf, readCalibrations, toRow } from '../backend/evaluations/calibrations.ts'
 import { estimateJudging, nameOf, runEvaluation } from '../backend/evaluations/run-evaluation.ts'
 import { insertEvaluation, requireEvaluation } from '../backend/storage/judged-evaluations.ts'
-import { openWorkspace } from '../backend/storage/open.ts'
 import { badgeOf } from '../core/evals/badge.ts'
 import { UsageError } from '../shared/errors.ts'
 import { type AlpacaFigures, type EvaluationFiles, evaluationInput, type EvaluationInput, type JudgeBadge, type JudgingEstimate, type WildBenchReward, type WildBenchScore } from '../shared/evaluation.ts'
+import { print, withWorkspace } from './data-verbs.ts'
 import type { AlpacaOptions, JudgeOptions, WildBenchOptions } from './eval-verbs.ts'
 import { interruption } from './interruption.ts'
 
@@ -16,7 +16,7 @@ export async function runAlpacaEval(options: AlpacaOptions): Promise<void> {
   const input = makeInput(options, { benchmark: 'alpacaeval', files: { annotations, outputs, baseline, difficulty, gamed, instructions }, match, ...(c === undefined ? {} : { c }) }, options.swap)
   if (input.judge !== null || options.workspace !== undefined) return evaluateInWorkspace(options, input)
   if (annotations === undefined) throw new UsageError("eval alpacaeval: expected --annotations, the judge's file, or --judge-url to ask a judge")
-  showFiles(await evaluateAlpaca({ ...input.files, annotations, match, ...(c === undefined ? {} : { c }) }), options)
+  showFiles(await evaluateAlpaca({ ...input.files, annotations, match, c }), options)
 }
 
 export async function runWildBench(options: WildBenchOptions): Promise<void> {
@@ -26,9 +26,8 @@ export async function runWildBench(options: WildBenchOptions): Promise<void> {
   if (rewards && reference === undefined) throw new UsageError('eval wildbench: expected --reference, the name of the reference model')
   if (input.judge !== null || options.workspace !== undefined) return evaluateInWorkspace(options, input)
   if ((scores === undefined) === (pairwise === undefined)) throw new UsageError('eval wildbench: expected either --scores or --pairwise, or --judge-url to ask a judge')
-  const withTags = tags === undefined ? {} : { tags }
-  if (scores !== undefined) showFiles(await evaluateScores({ scores, ...withTags }), options)
-  else showFiles(await evaluateComparisons({ pairwise: pairwise!, reference: reference!, k, ...withTags }), options)
+  if (scores !== undefined) showFiles(await evaluateScores({ scores, tags }), options)
+  else showFiles(await evaluateComparisons({ pairwise: pairwise!, reference: reference!, k, tags }), options)
 }
 
 type Given = Omit<Partial<EvaluationInput>, 'files' | 'judge'> & { files: { [Role in keyof EvaluationFiles]: string | undefined } }
@@ -43,12 +42,11 @@ function makeInput({ judgeUrl, judgeModel, concurrency }: JudgeOptions, { files,
 /** Tells what a judge will take and asks it where there is one, keeps everything in the workspace, and shows the figures. */
 async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput): Promise<void> {
   if (options.workspace === undefined) throw new UsageError("eval: expected --workspace, where the judge's replies are kept so that nothing is asked twice")
-  const workspace = openWorkspace(options.workspace)
-  try {
+  await withWorkspace(options.workspace, true, async (workspace) => {
     if (input.judge !== null) {
       const estimate = await estimateJudging(workspace, input)
       if (options.estimate) {
-        if (options.json) console.log(JSON.stringify({ ...estimate, cost: costOf(estimate, options.price) }))
+        if (options.json) print({ ...estimate, cost: costOf(estimate, options.price) })
         else console.log(inWords(estimate, options.price))
         return
       }
@@ -69,9 +67,7 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
     const calibration = calibrationOf(row, calibrations)
     if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
     show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
-  } finally {
-    workspace.close()
-  }
+  })
 }
 
 const costOf = ({ promptTokens, completionTokens }: JudgingEstimate, price: JudgeOptions['price']): number | null => (price === undefined ? null : (promptTokens * price.prompt + completionTokens * price.completion) / 1e6)
@@ -91,7 +87,7 @@ const showFiles = (evaluated: Evaluated<Shown['figures']>, options: JudgeOptions
 function show(evaluated: Shown, { json }: JudgeOptions, kept: object = {}): void {
   const { figures, model, judge, badge, notices } = evaluated
   for (const notice of notices) console.error(`drift: ${notice}`)
-  if (json) console.log(JSON.stringify({ ...figures, model, judge, badge, ...kept }))
+  if (json) print({ ...figures, model, judge, badge, ...kept })
   else for (const line of [`${model}, judged by ${judge ?? 'an unnamed judge'} (${badge})`, ...describe(figures)]) console.log(line)
 }
 

@@ -9,9 +9,10 @@ import { checkSameTokens, inspectPairs, layOutPair } from '../engine/inspect.ts'
 import type { InspectedPair, InspectedSide, InspectedToken, PairLayout } from '../engine/inspect.ts'
 import { readModelConfig } from '../engine/model-folder.ts'
 import { UsageError } from '../shared/errors.ts'
-import { numberWithin, positiveInteger, truncationMode, wholeNumber } from './engine-options.ts'
+import { truncationMode } from './engine-options.ts'
 import type { VerbIo } from './engine-verbs.ts'
 import { readJsonRows } from './json-rows.ts'
+import { numberWithin, positiveInteger, wholeNumber } from './option-values.ts'
 import { checkPairRow, isBadInput } from './pair-rows.ts'
 
 export type InspectArgs = {

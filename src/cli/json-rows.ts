@@ -1,8 +1,10 @@
-/** Input files of the engine verbs: JSON lines (also gzip, zstd), each row an object, errors with file and line. */
+/** Input files of the engine verbs: JSON lines and whatever else holds rows, each an object, errors with file and line. */
 import { readRows } from '../backend/imports/read-rows.ts'
+import type { Row } from '../core/import/format.ts'
+import { parseRow } from '../core/import/raw-rows.ts'
 import { UsageError } from '../shared/errors.ts'
 
-export type JsonRow = { file: string; line: number; value: Record<string, unknown> }
+export type JsonRow = { file: string; line: number; value: Row }
 
 /** @throws UsageError for a file that cannot be read and for the first row that is no JSON object. */
 export async function* readJsonRows(file: string): AsyncGenerator<JsonRow> {
@@ -15,20 +17,12 @@ export async function* readJsonRows(file: string): AsyncGenerator<JsonRow> {
       throw new UsageError(`expected a readable file of JSON lines, could not read ${file}: ${(error as Error).message}`)
     }
     if (next.done) return
-    for (const { row, text, problem } of next.value.rows) yield { file, line: row, value: parseRow(text, problem, `${file} line ${row}`) }
+    for (const raw of next.value.rows) {
+      const parsed = parseRow(raw)
+      if ('reason' in parsed) throw new UsageError(`${file} line ${raw.row}: ${parsed.reason.replace('expected JSON:', 'expected a JSON object, got text that is no JSON:')}`)
+      yield { file, line: raw.row, value: parsed.row }
+    }
   }
-}
-
-function parseRow(text: string, problem: string | null, where: string): Record<string, unknown> {
-  if (problem !== null) throw new UsageError(`${where}: ${problem}`)
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new UsageError(`${where}: expected a JSON object, got text that is no JSON (${(error as Error).message.split('\n')[0]})`)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError(`${where}: expected a JSON object, got ${describe(value)}`)
-  return value as Record<string, unknown>
 }
 
 /** A value as errors show it. */

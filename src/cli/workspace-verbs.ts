@@ -6,7 +6,7 @@ import type { JudgeOptions } from './data-verbs.ts'
 import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerEvalVerbs } from './eval-verbs.ts'
-import { positiveNumber } from './option-values.ts'
+import { concurrency, positiveInteger } from './option-values.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -19,7 +19,7 @@ function withJudge(command: Command): Command {
     .option('--judge-url <url>', 'OpenAI-compatible endpoint, with its version: http://127.0.0.1:8000/v1')
     .option('--judge-model <name>', 'model that judges')
     .option('--rubric <file>', 'categories to judge by, as the app shows them')
-    .option('--concurrency <number>', 'requests to the judge at once', positiveNumber)
+    .option('--concurrency <number>', 'requests to the judge at once', concurrency)
 }
 
 export function registerWorkspaceVerbs(program: Command): void {
@@ -38,7 +38,7 @@ export function registerWorkspaceVerbs(program: Command): void {
     .description('turns that hold every word; "quoted words" as a phrase, word* as a beginning')
     .argument('<query...>', 'words')
     .requiredOption('--workspace <dir>', where)
-    .option('--limit <number>', 'hits shown; the total counts all', positiveNumber, 20)
+    .option('--limit <number>', 'hits shown; the total counts all', positiveInteger, 20)
     .option('--json', 'one JSON object on stdout')
     .action(async (words: string[], options: Output & { workspace: string; limit: number }) => (await import('./data-verbs.ts')).runSearch(words.join(' '), options))
 
@@ -56,7 +56,7 @@ export function registerWorkspaceVerbs(program: Command): void {
     .description('a classifier from labelled conversations, with its figures from cross-validation')
     .requiredOption('--input <file>', 'conversations with labels: [{turn_index, dsat, ratings?}]')
     .requiredOption('--output <file>', 'detector to write')
-    .option('--seed <number>', 'of the folds', positiveNumber, 1)
+    .option('--seed <number>', 'of the folds', positiveInteger, 1)
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { input: string; output: string; seed: number }) => (await import('./data-verbs.ts')).runDetectorTrain(options))
   withJudge(detector.command('eval'))
@@ -71,7 +71,7 @@ export function registerWorkspaceVerbs(program: Command): void {
     .description('judges every answered turn of a workspace')
     .requiredOption('--workspace <dir>', where)
     .option('--detector <name>', DETECTORS, 'rules')
-    .option('--limit <number>', 'turns the judge is asked about, labelled ones first', positiveNumber)
+    .option('--limit <number>', 'turns the judge is asked about, labelled ones first', positiveInteger)
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & JudgeOptions & { workspace: string; detector: string; limit?: number }) => (await import('./data-verbs.ts')).runSignals(options))
 

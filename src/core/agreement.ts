@@ -6,7 +6,7 @@ import type { PairAgreement, Resolution, ReviewAgreement } from '../shared/revie
 import type { Interval, SignalLabel } from '../shared/types.ts'
 import { raterNames, resolve, type Vote } from './review.ts'
 import { makeRng, type Rng } from './rng.ts'
-import { quantile, wilson, Z } from './statistics.ts'
+import { percentileInterval, resample, sum, wilson, Z } from './statistics.ts'
 
 const RESAMPLES = 1000
 
@@ -38,25 +38,38 @@ export function cohenKappa(table: Table): Interval | null {
  * item's agreement is over its own pairs of raters. null where expected agreement is 1 or an item has fewer than two raters.
  */
 export function fleissKappa(counts: Table): number | null {
-  const raters = counts.map(sum)
-  const ratings = sum(raters)
-  if (ratings === 0 || raters.some((n) => n < 2)) return null
-  const observed = sum(counts.map((row, i) => sum(row.map((count) => count * (count - 1))) / (raters[i]! * (raters[i]! - 1)))) / counts.length
-  const expected = sum(counts[0]!.map((_, category) => (sum(counts.map((row) => row[category]!)) / ratings) ** 2))
-  return 1 - expected < Number.EPSILON ? null : (observed - expected) / (1 - expected)
+  return kappaOf(counts.map(toItem))
 }
 
 /** Fleiss' kappa with a percentile bootstrap over items (seeded); resamples in which it is not defined are left out. */
-export function fleissInterval(counts: Table, rng: Rng, resamples = RESAMPLES): Interval | null {
-  const estimate = fleissKappa(counts)
-  if (estimate === null) return null
-  const drawn: number[] = []
-  for (let r = 0; r < resamples; r++) {
-    const kappa = fleissKappa(counts.map(() => counts[rng.int(counts.length)]!))
-    if (kappa !== null) drawn.push(kappa)
+export function fleissInterval(counts: Table, rng: Rng): Interval | null {
+  // Once an item, not once a draw of it: this runs where calls are answered.
+  const items = counts.map(toItem)
+  const estimate = kappaOf(items)
+  return estimate === null ? null : percentileInterval(estimate, RESAMPLES, () => kappaOf(resample(items, rng.next)))
+}
+
+/** `agreement`: the share of an item's pairs of raters that agree. */
+type Item = { counts: readonly number[]; raters: number; agreement: number }
+
+function toItem(counts: readonly number[]): Item {
+  const raters = sum(counts)
+  return { counts, raters, agreement: sum(counts.map((count) => count * (count - 1))) / (raters * (raters - 1)) }
+}
+
+function kappaOf(items: readonly Item[]): number | null {
+  let ratings = 0
+  let agreements = 0
+  const totals = new Float64Array(items[0]?.counts.length ?? 0)
+  for (const { counts, raters, agreement } of items) {
+    if (raters < 2) return null
+    ratings += raters
+    agreements += agreement
+    for (let category = 0; category < totals.length; category++) totals[category]! += counts[category]!
   }
-  drawn.sort((a, b) => a - b)
-  return { estimate, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) }
+  if (ratings === 0) return null
+  const expected = sum(totals.map((total) => (total / ratings) ** 2))
+  return 1 - expected < Number.EPSILON ? null : (agreements / items.length - expected) / (1 - expected)
 }
 
 const LABELS: readonly SignalLabel[] = ['dissatisfied', 'neutral', 'satisfied']
@@ -99,5 +112,3 @@ export function summarizeAgreement(turns: readonly (readonly Vote[])[]): ReviewA
     fleiss: raters.size > 2 ? { raters: raters.size, n: counts.length, kappa: fleissInterval(counts, makeRng('agreement')) } : null,
   }
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

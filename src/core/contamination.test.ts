@@ -31,6 +31,13 @@ test('by likeness, where too few words are left for a run of thirteen', () => {
   expect(findContamination([{ requests: [`${twelve} zz`], ids: [] }], [{ requests: [`${twelve} yy`], ids: [] }])).toEqual([{ row: 0, by: 'similar', prompt: 0 }])
 })
 
+test('a prompt in which no user speaks meets no row, and leaves the others their number', () => {
+  const silent = [{ requests: [], ids: [] }, { requests: [' \n'], ids: [] }]
+  expect(findContamination([row(), row(''), row('\n', ' '), row('Continue!'), row('!')], [...silent, ...prompts])).toEqual([{ row: 3, by: 'exact', prompt: 4 }])
+  const twelve = 'alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu'
+  expect(findContamination([row(), row(`${twelve} zz`)], [...silent, { requests: [`${twelve} yy`], ids: [] }])).toEqual([{ row: 1, by: 'similar', prompt: 2 }])
+})
+
 test('the files of AlpacaEval and WildBench, and others that say what they ask', () => {
   expect(readGuardPrompt({ instruction: 'q', output: 'a' })).toEqual({ ids: [], requests: ['q'] })
   expect(readGuardPrompt({ session_id: 's', id: 'x', conversation_input: [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a' }, { role: 'user', content: 'r' }] })).toEqual({ ids: ['s', 'x'], requests: ['q', 'r'] })

@@ -2,7 +2,7 @@
  * Whether a dataset's prompts are those of an evaluation: by the conversation they were taken from, word for word, by a
  * shared run of words, by likeness. WildBench and WildFeedback both stem from WildChat, so the id comes first. Pure.
  */
-import type { Match } from '../shared/datasets.ts'
+import type { ContaminationStamp, Match } from '../shared/datasets.ts'
 import { RowProblem, type Row } from './import/format.ts'
 import { readMessages } from './import/messages.ts'
 import { normalized, SimilarityIndex, wordsOf } from './near-duplicates.ts'
@@ -31,6 +31,9 @@ export function readGuardPrompt(row: Row): GuardPrompt {
   return { ids, requests: [text] }
 }
 
+/** How many prompts the files of a stamp hold together. */
+export const promptsOf = ({ files }: Pick<ContaminationStamp, 'files'>): number => files.reduce((sum, { prompts }) => sum + prompts, 0)
+
 /** The rows that meet a prompt, each with its strongest match, in order. */
 export function findContamination(rows: readonly GuardedRow[], prompts: readonly GuardPrompt[]): Contamination[] {
   const byId = new Map<string, number>()
@@ -40,7 +43,8 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
   prompts.forEach(({ ids, requests }, prompt) => {
     for (const id of ids) byId.set(id, prompt)
     for (const key of exactKeys(requests)) byText.set(key, prompt)
-    for (const request of requests) for (const run of runsOf(request)) byRun.set(run, prompt)
+    for (const run of runsOf(requests)) byRun.set(run, prompt)
+    // Blank ones too: the index numbers texts as prompts are numbered.
     byLikeness.match(requests.join('\n'), { add: true })
   })
   const firstIn = (known: ReadonlyMap<string, number>, keys: Iterable<string>): number | undefined => {
@@ -50,8 +54,8 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
   const looks: readonly [Match, (row: GuardedRow) => number | undefined][] = [
     ['source-id', ({ ids }) => firstIn(byId, ids)],
     ['exact', ({ requests }) => firstIn(byText, exactKeys(requests))],
-    ['ngram', ({ requests }) => firstIn(byRun, requests.flatMap((request) => [...runsOf(request)]))],
-    ['similar', ({ requests }) => byLikeness.match(requests.join('\n'), { add: false })[0]],
+    ['ngram', ({ requests }) => firstIn(byRun, runsOf(requests))],
+    ['similar', ({ requests }) => (isBlank(requests) ? undefined : byLikeness.match(requests.join('\n'), { add: false })[0])],
   ]
   return rows.flatMap((row, at): Contamination[] => {
     for (const [by, look] of looks) {
@@ -62,12 +66,17 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
   })
 }
 
+/** Nothing is asked: no user speaks, or says nothing. Two of these have nothing in common. */
+const isBlank = (requests: readonly string[]): boolean => requests.every((request) => request.trim() === '')
+
 /** The prompt as a whole, and each message that is long enough to be one's own. */
 function exactKeys(requests: readonly string[]): string[] {
-  return [normalized(requests.join('\n')), ...requests.filter((request) => wordsOf(request).length >= FEWEST_WORDS).map(normalized)]
+  if (isBlank(requests)) return []
+  const long = requests.map(wordsOf).filter((words) => words.length >= FEWEST_WORDS)
+  return [normalized(requests.join('\n')), ...long.map((words) => words.join(' '))]
 }
 
-function* runsOf(text: string): Generator<string> {
-  const words = wordsOf(text)
-  for (let i = 0; i + NGRAM <= words.length; i++) yield words.slice(i, i + NGRAM).join(' ')
+/** Runs of words within a message, one at a time: a look ends at the first that is known. */
+function* runsOf(requests: readonly string[]): Generator<string> {
+  for (const words of requests.map(wordsOf)) for (let i = 0; i + NGRAM <= words.length; i++) yield words.slice(i, i + NGRAM).join(' ')
 }

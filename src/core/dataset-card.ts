@@ -1,5 +1,6 @@
 /** The README.md of a Hugging Face dataset folder: its YAML head and what a reader wants to know. Pure. */
 import type { Dataset } from '../shared/types.ts'
+import { promptsOf } from './contamination.ts'
 
 export type CardSplit = { split: 'train' | 'test'; path: string; rows: number; dataset: string }
 
@@ -28,7 +29,7 @@ export function datasetCard(dataset: Dataset, splits: readonly CardSplit[], mask
   const { contamination } = dataset
   const guard = contamination === null
     ? 'Not checked against evaluation prompts.'
-    : `${contamination.rows.length} of ${dataset.rows} rows meet one of ${contamination.files.reduce((sum, { prompts }) => sum + prompts, 0)} evaluation prompts (by source id ${contamination.counts['source-id']}, word for word ${contamination.counts.exact}, ${contamination.ngram}-word run ${contamination.counts.ngram}, likeness ${contamination.counts.similar}), checked ${contamination.checkedAt.slice(0, 10)}.`
+    : `${contamination.rows.length} of ${dataset.rows} rows meet one of ${promptsOf(contamination)} evaluation prompts (by source id ${contamination.counts['source-id']}, word for word ${contamination.counts.exact}, ${contamination.ngram}-word run ${contamination.counts.ngram}, likeness ${contamination.counts.similar}), checked ${contamination.checkedAt.slice(0, 10)}.`
   return [
     '---', ...head, '---', '',
     `# ${oneLine(dataset.name)}`, '',

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { describeRows, lengthSkew } from './dataset-statistics.ts'
+import { describeLengths, describeRows } from './dataset-statistics.ts'
 import { noProvenance } from './datasets.ts'
 
 test('length skew is the median of the ratios, and how often the longer reply was chosen', () => {
   const pairs = [['aaaa', 'aa'], ['aaa', 'aaa'], ['a', 'aa'], ['', 'aa']].map(([chosen, rejected]) => ({ chosen: chosen!, rejected: rejected! }))
-  expect(lengthSkew(pairs)).toEqual({ medianRatio: 0.75, chosenLonger: 1 })
+  expect(describeLengths(pairs)).toEqual({ medianRatio: 0.75, chosenLonger: 1 })
 })
 
 test('figures of pairs', () => {

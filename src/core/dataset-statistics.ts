@@ -17,7 +17,7 @@ export function describeRows(kind: DatasetKind, rows: readonly DatasetRow[]): Da
   if (kind === 'feedback') add('reply characters, mean', meanOf(rows.map((row) => ('reply' in row ? row.reply.length : 0))))
   if (kind === 'preference') {
     const pairs = rows.filter((row) => 'chosen' in row)
-    const { medianRatio, chosenLonger } = lengthSkew(pairs)
+    const { medianRatio, chosenLonger } = describeLengths(pairs)
     add('chosen characters, mean', meanOf(pairs.map(({ chosen }) => chosen.length)))
     add('rejected characters, mean', meanOf(pairs.map(({ rejected }) => rejected.length)))
     add('chosen ÷ rejected, median', Math.round(1000 * medianRatio) / 1000)
@@ -28,7 +28,7 @@ export function describeRows(kind: DatasetKind, rows: readonly DatasetRow[]): Da
 }
 
 /** How much longer chosen replies are than rejected ones: median ratio of characters, and pairs whose chosen reply is the longer one. */
-export function lengthSkew(pairs: readonly { chosen: string; rejected: string }[]): { medianRatio: number; chosenLonger: number } {
+export function describeLengths(pairs: readonly { chosen: string; rejected: string }[]): { medianRatio: number; chosenLonger: number } {
   const ratios = Float64Array.from(pairs, lengthRatio).sort()
   return { medianRatio: pairs.length === 0 ? 1 : quantile(ratios, 0.5), chosenLonger: pairs.filter(({ chosen, rejected }) => chosen.length > rejected.length).length }
 }

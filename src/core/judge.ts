@@ -2,6 +2,7 @@
  * The LLM judge's words: the rubric, the messages that ask for a verdict on one turn, and the reading of the answer.
  * Judges answer as they like (fences, prose around JSON, other spellings); what cannot be read is an error, not a guess.
  */
+import { UsageError } from '../shared/errors.ts'
 import type { Message, SignalLabel } from '../shared/types.ts'
 import type { Judgement } from './signals.ts'
 
@@ -31,12 +32,7 @@ Satisfied:
 - positive closing: ends in a friendly way
 - getting there: visibly comes closer to what they want`
 
-export class RubricError extends Error {
-  override readonly name: string = 'RubricError'
-  readonly exitCode = 2
-}
-
-/** The categories of each side. Throws a `RubricError` naming the line that cannot be read. */
+/** The categories of each side. Throws a UsageError naming the line that cannot be read. */
 export function readRubric(text: string): { dissatisfied: string[]; satisfied: string[] } {
   const sides = { dissatisfied: [] as string[], satisfied: [] as string[] }
   let side: 'dissatisfied' | 'satisfied' | null = null
@@ -47,9 +43,9 @@ export function readRubric(text: string): { dissatisfied: string[]; satisfied: s
     const entry = /^[-*]\s*([^:]+?)\s*(?::.*)?$/.exec(line)
     if (head) side = head[1]!.toLowerCase() as 'dissatisfied' | 'satisfied'
     else if (entry && side) sides[side].push(entry[1]!.toLowerCase())
-    else throw new RubricError(`rubric, line ${i + 1}: expected "Dissatisfied:", "Satisfied:" or "- category: what it means", got "${line.slice(0, 80)}"`)
+    else throw new UsageError(`rubric, line ${i + 1}: expected "Dissatisfied:", "Satisfied:" or "- category: what it means", got "${line.slice(0, 80)}"`)
   }
-  if (sides.dissatisfied.length === 0) throw new RubricError('rubric: expected at least one category under "Dissatisfied:", got none')
+  if (sides.dissatisfied.length === 0) throw new UsageError('rubric: expected at least one category under "Dissatisfied:", got none')
   return sides
 }
 

@@ -3,6 +3,7 @@
  * (Indyk and Motwani 1998), the exact Jaccard similarity of the shingles decides. Seeded; pure.
  */
 import { Clusters } from './clusters.ts'
+import { fnv1a, FNV_BASIS } from './fnv.ts'
 import { makeRng } from './rng.ts'
 
 /** Jaccard similarity of shingles from which texts count as nearly equal. */
@@ -32,11 +33,7 @@ export function shingles(text: string): Uint32Array {
 }
 
 /** FNV-1a with a finisher, so that its high bits are good enough to take minima of. */
-function hash(text: string, seed: number): number {
-  let value = 2166136261 ^ seed
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 16777619)
-  return mixed(value)
-}
+const hash = (text: string, seed: number): number => mixed(fnv1a(FNV_BASIS ^ seed, text))
 
 /** The finisher of MurmurHash3's first half. */
 function mixed(bits: number): number {

@@ -26,6 +26,8 @@ export function feedbackOf(row: DatasetRow): string | null {
   if ('provenance' in row) return row.provenance.userFeedback
   return 'userFeedback' in row ? row.userFeedback : null
 }
+/** Every text of a row: each message of the prompt, each reply, the user's words. */
+export const textsOf = (row: DatasetRow): string[] => [...row.prompt.map(({ content }) => content), ...repliesOf(row).map(({ text }) => text), feedbackOf(row) ?? '']
 /** Where a row comes from. */
 export function originOf(row: DatasetRow): { conversationId: string | null; turnIndex: number | null } {
   if ('provenance' in row) return row.provenance

@@ -5,6 +5,7 @@
 import type { Message, SignalLabel } from '../shared/types.ts'
 import { isReaction } from './import/messages.ts'
 import { DISSATISFIED_RULES, FAILURE_RULES, OPENS_TASK, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
+import { sigmoid } from './statistics.ts'
 
 export { RULES_VERSION } from './signal-rules.ts'
 
@@ -59,7 +60,7 @@ export function readSigns(messages: readonly Message[], turnIndex: number): Sign
   const failure = FAILURE_RULES.reduce((sum, { weight, pattern }) => sum + (pattern.test(reply.content) ? weight : 0), 0)
   const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
   const rules = [...against.map(({ rule }) => rule), ...pleased.map(({ rule }) => DISSATISFIED_RULES.length + 1 + rule)]
-  return { against, pleased, rules, probability: 1 / (1 + Math.exp(-logOdds)) }
+  return { against, pleased, rules, probability: sigmoid(logOdds) }
 }
 
 /** Label, reasons and evidence under a probability, whoever gave it: dissatisfied from the cut-off on. */
@@ -111,7 +112,8 @@ function explain(found: readonly Found[]): Pick<Judgement, 'categories' | 'evide
   return { categories: [...new Set(named.map(({ sign }) => sign))], evidence: best.weight > 0 ? { start: best.start, end: best.end } : null }
 }
 
-const COMMON_WORDS = new Set(
+/** The classifier's features are made from these too: a change makes its weights others. */
+export const COMMON_WORDS: ReadonlySet<string> = new Set(
   'a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if'.split(' '),
 )
 const NUMBERS: Readonly<Record<string, string>> = { one: '1', two: '2', three: '3', four: '4', five: '5', six: '6', seven: '7', eight: '8', nine: '9', ten: '10' }
@@ -138,4 +140,4 @@ function restatement(messages: readonly Message[], turnIndex: number): number | 
 }
 
 /** Keeps every position: evidence points into the message as it was written. */
-const straightQuotes = (text: string): string => text.replaceAll(/[’‘ʼ`]/g, "'")
+export const straightQuotes = (text: string): string => text.replaceAll(/[’‘ʼ`]/g, "'")

@@ -1,12 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { makeRng } from './rng.ts'
-import { crossedInterval, entropyBits, holm, pairedDifference, quantile } from './statistics.ts'
+import { crossedInterval, deviation, entropyBits, holm, pairedDifference, percentileInterval, quantile } from './statistics.ts'
 
 describe('statistics', () => {
   it('quantiles agree with numpy.quantile', () => {
     // numpy.quantile([1, 2, 4, 8, 16], [0.025, 0.25, 0.5, 0.9]) = [1.1, 2, 4, 12.8]
     const values = [1, 2, 4, 8, 16]
     expect([0.025, 0.25, 0.5, 0.9].map((q) => quantile(values, q))).toEqual([1.1, 2, 4, 12.8].map((v) => expect.closeTo(v, 12)))
+  })
+
+  it('a sample’s deviation agrees with numpy.std(ddof=1)', () => {
+    expect(deviation([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(2.138089935299395, 12)
+    expect(deviation([3])).toBeNaN()
+  })
+
+  it('a percentile interval leaves undefined resamples out', () => {
+    const figures = [16, null, 1, 8, null, 2, 4]
+    let next = 0
+    // numpy.quantile([1, 2, 4, 8, 16], [0.025, 0.975]) = [1.1, 15.2]
+    expect(percentileInterval(3, figures.length, () => figures[next++]!)).toEqual({ estimate: 3, low: expect.closeTo(1.1, 12) as number, high: expect.closeTo(15.2, 12) as number })
   })
 
   it('Holm agrees with statsmodels.multipletests(method="holm")', () => {

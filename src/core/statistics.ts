@@ -21,10 +21,22 @@ export function wilson(hits: number, n: number): Interval | null {
   return { estimate: share, low: hits === 0 ? 0 : centre - half, high: hits === n ? 1 : centre + half }
 }
 
+export const sigmoid = (logOdds: number): number => 1 / (1 + Math.exp(-logOdds))
+
+export function sum(values: ArrayLike<number>): number {
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += values[i]!
+  return total
+}
+
 export function mean(values: ArrayLike<number>): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]!
-  return values.length === 0 ? Number.NaN : sum / values.length
+  return values.length === 0 ? Number.NaN : sum(values) / values.length
+}
+
+/** Of a sample: divided by n - 1; NaN below two values. */
+export function deviation(values: readonly number[]): number {
+  const centre = mean(values)
+  return Math.sqrt(sum(values.map((value) => (value - centre) ** 2)) / (values.length - 1))
 }
 
 /** Linear interpolation between order statistics (numpy's default, R type 7). `sorted` ascends. */
@@ -53,9 +65,9 @@ export function crossedBootstrap(grid: Grid, { resamples = 4000, random }: Boots
       const row = grid[seeds === 1 ? 0 : Math.floor(random() * seeds)]!
       for (let p = 0; p < prompts; p++) column[p]! += row[p]!
     }
-    let sum = 0
-    for (let p = 0; p < prompts; p++) sum += column[Math.floor(random() * prompts)]!
-    means[r] = sum / (seeds * prompts)
+    let total = 0
+    for (let p = 0; p < prompts; p++) total += column[Math.floor(random() * prompts)]!
+    means[r] = total / (seeds * prompts)
   }
   return means.sort()
 }
@@ -68,6 +80,15 @@ export function crossedInterval(grid: Grid, options: BootstrapOptions): Interval
   const means = crossedBootstrap(grid, options)
   return { estimate, low: quantile(means, tail), high: quantile(means, 1 - tail) }
 }
+
+/** 95 % percentile bootstrap; a resample whose figure is undefined is left out. */
+export function percentileInterval(estimate: number, resamples: number, figure: () => number | null): Interval {
+  const figures = Float64Array.from(Array.from({ length: resamples }, figure).filter((value) => value !== null)).sort()
+  return { estimate, low: quantile(figures, 0.025), high: quantile(figures, 0.975) }
+}
+
+/** As many rows as there are, drawn with replacement. */
+export const resample = <T>(rows: readonly T[], random: () => number): T[] => rows.map(() => rows[Math.floor(random() * rows.length)]!)
 
 export type Difference = { difference: Interval; p: number }
 
@@ -106,8 +127,8 @@ export function holm(pValues: readonly number[]): number[] {
 /** Entropy in bits of the relative frequencies of `counts`. */
 export function entropyBits(counts: Iterable<number>): number {
   const values = [...counts].filter((count) => count > 0)
-  const total = values.reduce((sum, count) => sum + count, 0)
-  return values.reduce((sum, count) => sum - (count / total) * Math.log2(count / total), 0)
+  const total = sum(values)
+  return values.reduce((bits, count) => bits - (count / total) * Math.log2(count / total), 0)
 }
 
 function checkGrid(grid: Grid): void {

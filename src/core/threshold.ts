@@ -33,13 +33,15 @@ export function thresholdCurve(reviewed: readonly ReviewedTurn[], cutoffs: reado
   return cutoffs.map((cutoff) => byCutoff.get(cutoff)!)
 }
 
+const BINS = 10
+
 /** Bins of equal width, the empty ones left out, as scikit-learn's calibration_curve draws them. */
-export function reliability(reviewed: readonly ReviewedTurn[], bins = 10): Reliability | null {
+export function reliability(reviewed: readonly ReviewedTurn[]): Reliability | null {
   if (reviewed.length === 0) return null
-  const groups = Array.from({ length: bins }, () => ({ n: 0, hits: 0, sum: 0 }))
+  const groups = Array.from({ length: BINS }, () => ({ n: 0, hits: 0, sum: 0 }))
   let squares = 0
   for (const { probability, dissatisfied } of reviewed) {
-    const group = groups[binOf(probability, bins)]!
+    const group = groups[binOf(probability)]!
     group.n += 1
     group.sum += probability
     if (dissatisfied) group.hits += 1
@@ -47,23 +49,26 @@ export function reliability(reviewed: readonly ReviewedTurn[], bins = 10): Relia
   }
   const filled = groups.flatMap(({ n, hits, sum }, i): ReliabilityBin[] => {
     const observed = wilson(hits, n)
-    return observed ? [{ from: i / bins, to: (i + 1) / bins, n, meanProbability: sum / n, observed }] : []
+    return observed ? [{ from: i / BINS, to: (i + 1) / BINS, n, meanProbability: sum / n, observed }] : []
   })
   const distance = filled.reduce((total, { n, meanProbability, observed }) => total + n * Math.abs(observed.estimate - meanProbability), 0)
   return { bins: filled, brier: squares / reviewed.length, expectedCalibrationError: distance / reviewed.length }
 }
 
 /** A probability on an edge belongs to the bin below it. */
-function binOf(probability: number, bins: number): number {
-  const bin = Math.min(bins - 1, Math.floor(probability * bins))
-  return bin > 0 && probability <= bin / bins ? bin - 1 : bin
+function binOf(probability: number): number {
+  const bin = Math.min(BINS - 1, Math.floor(probability * BINS))
+  return bin > 0 && probability <= bin / BINS ? bin - 1 : bin
 }
+
+/** As far as `valueOfLabels` looks. */
+export const MOST_LABELS = 2000
 
 export type LabelsValue = {
   /** Half the width of precision's interval now, and after `more` labels on turns at or above the cut-off; null while there are none. */
   now: number | null
   then: number
-  /** Fewest further labels after which half the width is at most `target`, as far as `most`; null beyond. */
+  /** Fewest further labels after which half the width is at most `target`; null where more than `MOST_LABELS`. */
   untilTarget: number | null
 }
 
@@ -72,7 +77,7 @@ export type LabelsValue = {
  * (hits + 1) / (flagged + 2) of a uniform prior, so k of them are binomial, and the expected half-width is
  * sum over k of Binomial(k; more, p) * half(Wilson(hits + k, flagged + more)).
  */
-export function valueOfLabels({ hits, flagged }: Pick<CutoffFigures, 'hits' | 'flagged'>, more: number, target: number, most = 2000): LabelsValue {
+export function valueOfLabels({ hits, flagged }: Pick<CutoffFigures, 'hits' | 'flagged'>, more: number, target: number): LabelsValue {
   const p = (hits + 1) / (flagged + 2)
   const expected = (labels: number): number => {
     let sum = 0
@@ -83,15 +88,17 @@ export function valueOfLabels({ hits, flagged }: Pick<CutoffFigures, 'hits' | 'f
     }
     return sum
   }
+  const now = flagged === 0 ? null : halfWidth(hits, flagged)
+  const then = expected(more)
+  if (expected(MOST_LABELS) > target) return { now, then, untilTarget: null }
   let low = 0
-  let high = most
-  if (expected(most) > target) return { now: flagged === 0 ? null : halfWidth(hits, flagged), then: expected(more), untilTarget: null }
+  let high = MOST_LABELS
   while (low < high) {
     const middle = (low + high) >> 1
     if (flagged + middle > 0 && expected(middle) <= target) high = middle
     else low = middle + 1
   }
-  return { now: flagged === 0 ? null : halfWidth(hits, flagged), then: expected(more), untilTarget: low }
+  return { now, then, untilTarget: low }
 }
 
 function halfWidth(hits: number, n: number): number {

@@ -4,19 +4,20 @@ import type { Component } from 'vue'
 import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router'
 
 export type PagePath = '/' | '/conversations' | '/signals' | '/review' | '/datasets' | '/runs' | '/compare' | '/evaluate' | '/settings'
-export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
+/** Neighbours of one `group` stand together. */
+export type PageEntry = { path: PagePath; title: string; icon: Component; key: string; group: 'home' | 'data' | 'models' | 'settings'; counts?: 'conversations' | 'signals' | 'datasets' | 'runs' }
 
 /** In the order of the data's way; `key` follows `g`. */
 export const pages: PageEntry[] = [
-  { path: '/', title: 'Home', icon: House, key: 'h' },
-  { path: '/conversations', title: 'Conversations', icon: MessagesSquare, key: 'c', counts: 'conversations' },
-  { path: '/signals', title: 'Signals', icon: Activity, key: 's', counts: 'signals' },
-  { path: '/review', title: 'Review', icon: Tags, key: 'v' },
-  { path: '/datasets', title: 'Datasets', icon: Database, key: 'd', counts: 'datasets' },
-  { path: '/runs', title: 'Runs', icon: FlaskConical, key: 'r', counts: 'runs' },
-  { path: '/compare', title: 'Compare', icon: ChartNoAxesCombined, key: 'p' },
-  { path: '/evaluate', title: 'Evaluate', icon: Scale, key: 'e' },
-  { path: '/settings', title: 'Settings', icon: Settings, key: ',' },
+  { path: '/', title: 'Home', icon: House, key: 'h', group: 'home' },
+  { path: '/conversations', title: 'Conversations', icon: MessagesSquare, key: 'c', group: 'data', counts: 'conversations' },
+  { path: '/signals', title: 'Signals', icon: Activity, key: 's', group: 'data', counts: 'signals' },
+  { path: '/review', title: 'Review', icon: Tags, key: 'v', group: 'data' },
+  { path: '/datasets', title: 'Datasets', icon: Database, key: 'd', group: 'data', counts: 'datasets' },
+  { path: '/runs', title: 'Runs', icon: FlaskConical, key: 'r', group: 'models', counts: 'runs' },
+  { path: '/compare', title: 'Compare', icon: ChartNoAxesCombined, key: 'p', group: 'models' },
+  { path: '/evaluate', title: 'Evaluate', icon: Scale, key: 'e', group: 'models' },
+  { path: '/settings', title: 'Settings', icon: Settings, key: ',', group: 'settings' },
 ]
 
 // Found by name, so that a page exists as soon as its file does: pages/runs/RunPage.vue.

@@ -6,15 +6,15 @@ import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
-import { buildShape, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type LintReport } from './datasets.ts'
+import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, Message, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
-import type { LogEntry, LogRow, Resolution, ReviewAgreement, ReviewItem, ReviewQueue } from './review.ts'
+import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
-const detector = z.enum(['rules', 'classifier', 'judge'])
+const detector = z.enum(DETECTORS)
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
@@ -29,7 +29,7 @@ const conversationFilter = {
   maxTurns: z.int().optional(),
 }
 const annotator = z.string().trim().min(1).max(60)
-const reviewPass = z.enum(['first', 'second', 'adjudication'])
+const reviewPass = z.enum(REVIEW_PASSES)
 
 const underModel = { model: z.string().nullable().default(null), maxLength: z.int().min(1).nullable().default(null) }
 
@@ -77,7 +77,7 @@ export const calls = {
   'review.queue': call<ReviewQueue>()({
     annotator,
     pass: reviewPass.default('first'),
-    order: z.enum(['uncertain', 'random', 'category', 'disagreement', 'skipped']).default('uncertain'),
+    order: z.enum(REVIEW_ORDERS).default('uncertain'),
     category: z.string().nullable().default(null),
     /** Whose labels a second pass looks at again: one's own name for one's own; null for anybody else's. */
     of: annotator.nullable().default(null),
@@ -105,7 +105,7 @@ export const calls = {
   /** Takes back the annotator's last entry of a pass, whenever it was made, and brings its turn again. */
   'review.undo': call<{ undone: LogEntry | null; item: ReviewItem | null }>()({ annotator, pass: reviewPass }),
   'review.agreement': call<ReviewAgreement>()({}),
-  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(['label', 'skip', 'undo']).optional(), ...page }),
+  'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(LOG_ACTIONS).optional(), ...page }),
   /** Everybody's present labels; CSV where the file's name says so, JSONL otherwise. */
   'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1) }),
   /** The workspace's text on how to label; with `text` it is replaced. */

@@ -1,11 +1,14 @@
 /** What crosses the contract about datasets beside their rows: how one is built, what lint finds, what a guard found, how two differ. */
 import { z } from 'zod'
-import type { DatasetKind, FeedbackRow, Pair, PromptRow } from './types.ts'
+import type { DatasetKind, Decider, FeedbackRow, Pair, PromptRow } from './types.ts'
 
 export type DatasetRow = FeedbackRow | Pair | PromptRow
 
+/** Deciders that compute, the one that wins first. */
+export const DETECTORS = ['judge', 'classifier', 'rules'] as const satisfies readonly Decider[]
+export type Detector = (typeof DETECTORS)[number]
 /** Strongest first: where several have judged a turn, the first of those asked for counts. */
-export const DECIDERS = ['human', 'imported', 'judge', 'classifier', 'rules'] as const
+export const DECIDERS = ['human', 'imported', ...DETECTORS] as const satisfies readonly Decider[]
 
 /** How rows are chosen; the same keys on the command line. */
 export const buildShape = {

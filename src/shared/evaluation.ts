@@ -71,7 +71,7 @@ export type JudgedItem = {
 export type JudgeCalibration = {
   /** Answers both judged. */
   n: number
-  /** Share of answers on which both name the same winner (or scores lie on the same side of the middle); ties left out. */
+  /** Share of answers on which both name the same winner (or scores lie on the same side of the middle), with Wilson's interval; ties left out. NaN where all are ties. */
   agreement: Interval
   agreementN: number
   /** Of the judged values, Spearman's rho; null where one judge's values are all equal. */

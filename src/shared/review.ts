@@ -2,22 +2,27 @@
 import type { Interval, Message, Signal, SignalLabel } from './types.ts'
 
 /** `second` looks again at turns that have a label already, which stays hidden; `adjudication` decides where people disagree. */
-export type ReviewPass = 'first' | 'second' | 'adjudication'
-export type ReviewOrder = 'uncertain' | 'random' | 'category' | 'disagreement' | 'skipped'
+export const REVIEW_PASSES = ['first', 'second', 'adjudication'] as const
+export type ReviewPass = (typeof REVIEW_PASSES)[number]
+export const REVIEW_ORDERS = ['uncertain', 'random', 'category', 'disagreement', 'skipped'] as const
+export type ReviewOrder = (typeof REVIEW_ORDERS)[number]
+/** A label, a turn set aside (`skip`), or an entry taken back (`undo`). */
+export const LOG_ACTIONS = ['label', 'skip', 'undo'] as const
+export type LogAction = (typeof LOG_ACTIONS)[number]
 /** Whether the annotator saw a detector's suggestion when they decided. */
 export type SuggestionView = 'shown' | 'hidden'
 
 /** How sure people's label of a turn is; `disputed`: they disagree and nobody has decided, so no label of theirs counts. */
 export type Resolution = 'single' | 'agreed' | 'adjudicated' | 'disputed'
 
-/** One entry of the log, which only grows: a label, a turn set aside (`skip`), or an entry taken back (`undo`). */
+/** One entry of the log, which only grows. */
 export type LogEntry = {
   id: number
   conversationId: string
   turnIndex: number
   annotator: string
   pass: ReviewPass
-  action: 'label' | 'skip' | 'undo'
+  action: LogAction
   /** null unless a label was given. */
   label: SignalLabel | null
   categories: string[]

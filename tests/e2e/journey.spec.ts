@@ -8,6 +8,7 @@ import Database from 'better-sqlite3'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startBrowser } from '../support/headless-host.ts'
+import { pageSteps } from '../support/page-steps.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
 /** The quick experiment takes less than 90 s on two free cores; shared machines get their time. */
@@ -24,8 +25,7 @@ beforeAll(async () => {
 })
 afterAll(() => workbench?.close())
 
-const go = async (path: string): Promise<void> => void (await page.goto(new URL(path, page.url()).href))
-const query = (name: string): string | null => new URL(page.url()).searchParams.get(name)
+const { go, query, eventually } = pageSteps(() => page, STEP_MS)
 const press = async (...keys: string[]): Promise<void> => {
   for (const key of keys) await page.keyboard.press(key)
 }
@@ -37,8 +37,6 @@ async function doInPalette(title: string): Promise<void> {
   await page.getByRole('option', { name: title }).first().waitFor()
   await press('Enter')
 }
-/** An expectation that has until then to come true. */
-const eventually = <Value>(read: () => Value | Promise<Value>, timeout = STEP_MS) => expect.poll(read, { timeout, interval: 100 })
 const status = (): Promise<string | null> => page.getByRole('main').getByRole('img', { name: /^(queued|running|paused|interrupted|done|failed|cancelled)$/ }).first().getAttribute('aria-label')
 
 describe('the built-in experiment', () => {

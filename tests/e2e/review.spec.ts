@@ -10,6 +10,7 @@ import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cohenKappa } from '../../src/core/agreement.ts'
 import { startBrowser, startHost } from '../support/headless-host.ts'
+import { pageSteps } from '../support/page-steps.ts'
 import { fillReviewWorkspace } from '../support/review-workspace.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
@@ -26,8 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => workbench?.close())
 
-const go = async (path: string): Promise<void> => void (await page.goto(new URL(path, page.url()).href))
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: STEP_MS, interval: 50 })
+const { go, eventually } = pageSteps(() => page, STEP_MS)
 /** The turn that shows at this instant, or `none`. */
 const shownItem = (on: Page = page): Promise<string> => on.evaluate<string>("document.querySelector('[data-item]')?.dataset.item ?? 'none'")
 const rows = (workspace: string, sql: string): Record<string, unknown>[] => {
@@ -200,6 +200,25 @@ describe('the log', () => {
     await page.keyboard.press('Enter')
     await page.getByText(`${2 * ITEMS + 5} labels written`).waitFor()
     expect(readFileSync(join(workbench.workspace, 'exports', 'labels.csv'), 'utf8').trim().split('\r\n')).toHaveLength(2 * ITEMS + 6)
+  })
+})
+
+describe('the reader', () => {
+  it('takes back one’s own label alone, and says so', async () => {
+    const others = String(labels("annotator = 'ben' AND a.label = 'dissatisfied'").find(({ item }) => labels("annotator = 'eva'").every((own) => own['item'] !== item))?.['item'])
+    const [id, turn] = others.split(' ')
+    const before = labels().length
+    await go(`/conversations?id=${id}&turn=${turn}`)
+    await page.locator(`#turn-${turn} .opinion`).waitFor()
+    await page.keyboard.press('0')
+    await page.getByText(`Turn ${turn} stays as it was`).waitFor()
+    expect(labels()).toHaveLength(before)
+    await page.keyboard.press('3')
+    await page.getByText(`Turn ${turn} labelled satisfied`).waitFor()
+    expect(labels()).toHaveLength(before + 1)
+    await page.keyboard.press('0')
+    await page.getByText(`Your label of turn ${turn} is taken back`).waitFor()
+    expect(labels()).toHaveLength(before)
   })
 })
 

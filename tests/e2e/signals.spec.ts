@@ -2,8 +2,6 @@
  * The signals page on a real host: deciders side by side, the threshold workbench by keyboard, training on the labels
  * that are there, and an LLM judge on a server of the test's own, with its estimate first.
  */
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -11,6 +9,7 @@ import type { Page } from 'playwright'
 import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import { labelledWorldTurns } from '../../src/core/world/labelled-turns.ts'
+import { aChatServer, type ChatServer } from '../support/chat-server.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
 async function prepare(path: string): Promise<void> {
@@ -25,16 +24,9 @@ async function prepare(path: string): Promise<void> {
 
 let workbench: Workbench
 let page: Page
-let judge: Server
+let judge: ChatServer
 beforeAll(async () => {
-  judge = createServer((request, response) => {
-    request.resume()
-    request.on('end', () => {
-      response.writeHead(200, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ choices: [{ message: { content: '{"label":"satisfied","dsat_probability":0.1,"categories":["praise"],"evidence":""}' } }], usage: { prompt_tokens: 500, completion_tokens: 30 } }))
-    })
-  })
-  await new Promise<void>((resolve) => judge.listen(0, '127.0.0.1', resolve))
+  judge = await aChatServer(() => ({ content: '{"label":"satisfied","dsat_probability":0.1,"categories":["praise"],"evidence":""}' }), { test: false })
   workbench = await openWorkbench('server', { prepare })
   page = workbench.page
   page.setDefaultTimeout(20_000)
@@ -42,7 +34,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await workbench?.close()
-  judge.close()
+  await judge?.close()
 })
 
 const deciders = () => page.getByRole('complementary', { name: 'Deciders and labels' })
@@ -90,7 +82,7 @@ it('training on the labels gives the workspace its own classifier, with its cros
 it('the judge says what it would take before it starts, and its verdicts stand beside the others', async () => {
   await page.keyboard.press('l')
   const dialog = page.getByRole('dialog', { name: 'LLM judge' })
-  await dialog.getByRole('textbox', { name: 'Base URL' }).fill(`http://127.0.0.1:${(judge.address() as AddressInfo).port}/v1`)
+  await dialog.getByRole('textbox', { name: 'Base URL' }).fill(judge.baseUrl)
   await dialog.getByRole('textbox', { name: 'Model' }).fill('test-judge')
   await dialog.getByRole('textbox', { name: 'Turns' }).fill('40')
   await dialog.getByRole('textbox', { name: 'Price in' }).fill('2')

@@ -9,6 +9,7 @@ import { createDataset } from '../../src/backend/storage/datasets.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import type { Pair } from '../../src/shared/types.ts'
 import { aRecipe, execute, fillLabWorkspace, queueRun } from '../support/lab-workspace.ts'
+import { pageSteps } from '../support/page-steps.ts'
 import { putBaseModel, putRandomModel } from '../support/real-models.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
@@ -40,11 +41,9 @@ beforeAll(async () => {
 })
 afterAll(() => workbench?.close())
 
-const go = async (path: string): Promise<void> => void (await page.goto(new URL(path, page.url()).href))
-const query = (name: string): string | null => new URL(page.url()).searchParams.get(name)
+const { go, query, eventually } = pageSteps(() => page, 10_000)
 const tokens = (part: string) => page.getByRole('listbox', { name: `Tokens of the ${part}` })
 const totals = (): Promise<string> => page.getByRole('region', { name: 'Totals' }).innerText()
-const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 10_000, interval: 50 })
 
 describe('a pair of a dataset', () => {
   it('turns from text to tokens by key, under the newest policy and what it was trained against', async () => {

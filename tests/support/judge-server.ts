@@ -1,9 +1,6 @@
 /** A local OpenAI-compatible endpoint with a small judge in it, which can be slow, limited, broken, or another one suddenly. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { onTestFinished } from 'vitest'
+import { aChatServer, type AskedFor } from './chat-server.ts'
 
-export type AskedFor = { model: string; messages: { role: string; content: string }[]; max_tokens?: number; logprobs?: boolean; top_logprobs?: number }
 /** What to do with a request; nothing: let the judge answer. `number` counts from 0. */
 export type Behaviour = (request: { number: number; body: AskedFor; authorization: string | undefined }) => Misbehaviour | undefined
 export type Misbehaviour = { status?: number; headers?: Record<string, string>; text?: string; drop?: true; delayMs?: number; reply?: string; model?: string; withoutLogprobs?: true }
@@ -15,27 +12,17 @@ export async function aJudgeServer(behaviour: Behaviour = () => undefined, { tes
   const requests: AskedFor[] = []
   const times: number[] = []
   let behave = behaviour
-  const server = createServer((request, response) => void answer(request, response))
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let text = ''
-    for await (const chunk of request) text += String(chunk)
-    const body = JSON.parse(text) as AskedFor
-    const number = requests.push(body) - 1
-    times.push(performance.now())
-    const how = behave({ number, body, authorization: request.headers.authorization }) ?? {}
-    if (how.delayMs) await new Promise((resolve) => setTimeout(resolve, how.delayMs))
-    if (how.drop) return void request.socket.destroy()
-    response.writeHead(how.status ?? 200, { 'content-type': 'application/json', ...how.headers })
-    response.end(how.text ?? JSON.stringify(how.status && how.status >= 400 ? { error: { message: `status ${how.status}` } } : judge(body, how)))
-  }
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.closeAllConnections()
-      server.close(() => resolve())
-    })
-  if (test) onTestFinished(close)
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, requests, times, behave: (next) => void (behave = next), close }
+  const { baseUrl, close } = await aChatServer(
+    ({ body, key }, number) => {
+      requests.push(body)
+      times.push(performance.now())
+      const how = behave({ number, body, authorization: key ?? undefined }) ?? {}
+      const { status = 200, headers = {}, drop = false, delayMs: afterMs = 0 } = how
+      return { status, headers, drop, afterMs, raw: how.text ?? JSON.stringify(status >= 400 ? { error: { message: `status ${status}` } } : judge(body, how)) }
+    },
+    { test },
+  )
+  return { url: baseUrl, requests, times, behave: (next) => void (behave = next), close }
 }
 
 /**

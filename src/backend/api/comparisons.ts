@@ -1,4 +1,3 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
@@ -11,6 +10,7 @@ import { answersOf, comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../s
 import { readDatasetRows } from '../storage/datasets.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import type { PromptRow } from '../../shared/types.ts'
+import { writeWhole } from '../write-lines.ts'
 
 type Selection = { runs?: string[] | undefined; group?: string | undefined }
 
@@ -56,11 +56,9 @@ export function writeReport(workspace: { path: string; exports: string; db: Read
   const settings = recipesOf(workspace.db, runs.map((run) => run.id))
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
   const html = renderReport({ comparison, board, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
-  mkdirSync(workspace.exports, { recursive: true })
   const name = `comparison-${(selection.group ?? runs.map((run) => run.id).join('-')).replace(/[^\w.-]+/g, '-').slice(0, 80)}.html`
   const file = join(workspace.exports, name)
-  writeFileSync(`${file}.partial`, html)
-  renameSync(`${file}.partial`, file)
+  writeWhole(file, html)
   return file
 }
 

@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { readModelOutputs } from '../../core/evals/alpaca-files.ts'
 import { type Decision, type DuelPair, duelResult, lossRows, pairUp } from '../../core/evals/duels.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readTable } from '../evaluations/read-table.ts'
+import { hashFile } from '../hash-file.ts'
 import type { Session } from '../session.ts'
 import { conversationId } from '../storage/conversations.ts'
 import { createDataset } from '../storage/datasets.ts'
-import { insertDuel, listDuels, readPairs, requireDuel, setDecision } from '../storage/duels.ts'
+import { insertDuel, listDuels, nextPair, readPair, readPairs, requireDuel, setDecision } from '../storage/duels.ts'
 
 export function duelsApi({ workspace, push }: Session) {
   const { db, path } = workspace
@@ -26,11 +25,11 @@ export function duelsApi({ workspace, push }: Session) {
     },
     'duels.next': ({ id }) => {
       const { decided, total } = requireDuel(db, id)
-      const open = readPairs(db, id).find(({ decision }) => decision === null)
-      return { decided, total, pair: open === undefined ? null : { index: open.index, prompt: open.prompt, left: open.aIsLeft ? open.a : open.b, right: open.aIsLeft ? open.b : open.a } }
+      const open = nextPair(db, id)
+      return { decided, total, pair: open === null ? null : { index: open.index, prompt: open.prompt, left: open.aIsLeft ? open.a : open.b, right: open.aIsLeft ? open.b : open.a } }
     },
     'duels.decide': ({ id, index, winner, reasons }) => {
-      const pair = readPairs(db, id)[index]
+      const pair = readPair(db, id, index)
       const won = winner === 'left' === pair?.aIsLeft ? 'a' : 'b'
       setDecision(db, id, index, winner === null ? null : { winner: winner === 'tie' ? 'tie' : won, reasons })
       return { id }
@@ -52,6 +51,5 @@ export function duelsApi({ workspace, push }: Session) {
 
 async function readSide(path: string) {
   const outputs = readModelOutputs(await readTable(path), path)
-  const sha256 = createHash('sha256').update(await readFile(path)).digest('hex')
-  return { outputs, name: outputs[0]?.generator || 'model', file: { path, sha256 } }
+  return { outputs, name: outputs[0]?.generator || 'model', file: { path, sha256: await hashFile(path) } }
 }

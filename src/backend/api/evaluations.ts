@@ -4,7 +4,8 @@ import type { Handlers } from '../../shared/contract.ts'
 import { dataJobs } from '../data-jobs.ts'
 import { BackendError } from '../errors.ts'
 import { readCalibrations, toRow } from '../evaluations/calibrations.ts'
-import { estimateJudging, judgeKey, nameOf } from '../evaluations/run-evaluation.ts'
+import { estimateJudging, nameOf } from '../evaluations/run-evaluation.ts'
+import { environmentKey } from '../judge/judge-settings.ts'
 import type { Session } from '../session.ts'
 import { insertEvaluation, listEvaluations, readValues, requireEvaluation, restartEvaluation, setEvaluationRemoved, type StoredEvaluation } from '../storage/judged-evaluations.ts'
 
@@ -19,7 +20,7 @@ export function evaluationsApi(session: Session) {
   return {
     'evaluations.list': () => {
       const calibrations = readCalibrations(db)
-      return { rows: listEvaluations(db).map((stored) => toRow(stored, calibrations)), calibrations, key: judgeKey() !== null }
+      return { rows: listEvaluations(db).map((stored) => toRow(stored, calibrations)), calibrations, key: environmentKey() !== null }
     },
     'evaluations.start': ({ evaluation }) => {
       const id = insertEvaluation(db, evaluation, nameOf(evaluation), new Date().toISOString())

@@ -7,7 +7,7 @@ import { exportLabels } from '../review/export-labels.ts'
 import type { Session } from '../session.ts'
 import { findConversation, findReaction } from '../storage/conversations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { describeQueue, nextItems, openQueue, readItem } from '../storage/review-queue.ts'
+import { describeQueue, nextItems, openQueue, readItem, readQueue } from '../storage/review-queue.ts'
 import { appendEntry, labelledTurns, pageOfLog, readGuidelines, undoLast, writeGuidelines } from '../storage/review.ts'
 
 /** Labels come by the second; everybody who looks is told at most this often. */
@@ -17,11 +17,14 @@ export function reviewApi(session: Session) {
   const { workspace } = session
   const { db } = workspace
   const tell = tellCalmly(session)
-  const requireQueue = (id: number) => describeQueue(db, id) ?? notFound(`review.next: expected the id of a queue from review.queue, got ${id}`)
+  const requireQueue = (id: number) => readQueue(db, id) ?? notFound(`review.next: expected the id of a queue from review.queue, got ${id}`)
 
   return {
-    'review.queue': async ({ fresh, ...request }) => requireQueue(await openQueue(db, request, fresh, new Date())),
-    'review.next': ({ queue, limit }) => ({ queue: requireQueue(queue), items: nextItems(db, queue, limit) }),
+    'review.queue': async ({ fresh, ...request }) => describeQueue(db, requireQueue(await openQueue(db, request, fresh, new Date()))),
+    'review.next': ({ queue: id, limit }) => {
+      const queue = requireQueue(id)
+      return { queue: describeQueue(db, queue), items: nextItems(db, queue, limit) }
+    },
     'review.label': ({ conversationId, ...given }) => {
       const { conversation, text } = requireReaction(db, 'review.label', conversationId, given.turnIndex)
       const { evidence, label } = given

@@ -2,7 +2,7 @@ import type { CallName, Handlers } from '../../shared/contract.ts'
 import { readRubric } from '../../core/judge.ts'
 import { dataJobs } from '../data-jobs.ts'
 import type { DataTask } from '../data-worker.ts'
-import { judgeKey, keepJudgeKey, readJudgeSettings, writeJudgeSettings } from '../judge/judge-settings.ts'
+import { isSameJudge, judgeKey, keepJudgeKey, readJudgeSettings, writeJudgeSettings } from '../judge/judge-settings.ts'
 import { estimateJudge, judgeFor } from '../judge/judge-signals.ts'
 import { describeClassifier } from '../signals/describe-classifier.ts'
 import type { Session } from '../session.ts'
@@ -32,8 +32,7 @@ export function signalsApi(session: Session) {
     'signals.configureJudge': ({ settings, key }) => {
       readRubric(settings.rubric)
       const present = readJudgeSettings(path)
-      const sameJudge = present.baseUrl === settings.baseUrl && present.model === settings.model
-      writeJudgeSettings(path, { ...settings, secondsPerCall: sameJudge ? present.secondsPerCall : null })
+      writeJudgeSettings(path, { ...settings, secondsPerCall: isSameJudge(present, settings) ? present.secondsPerCall : null })
       if (key !== undefined) keepJudgeKey(key)
       return { ok: true }
     },

@@ -1,14 +1,13 @@
 /** The contamination guard on a dataset of the workspace: reads the prompt files, looks, and stamps the snapshot. */
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { findContamination, type GuardedRow, type GuardPrompt, NGRAM, readGuardPrompt } from '../../core/contamination.ts'
 import { NEAR } from '../../core/near-duplicates.ts'
 import { originOf, requestsOf } from '../../core/row-texts.ts'
 import { type ContaminationStamp, MATCHES } from '../../shared/datasets.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Dataset } from '../../shared/types.ts'
+import { hashFile } from '../hash-file.ts'
 import { eachDatasetRow, requireDataset, stampContamination } from '../storage/datasets.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
 import { readParsedRows } from './files.ts'
@@ -16,7 +15,7 @@ import { readParsedRows } from './files.ts'
 const EXAMPLES = 200
 const EXAMPLE_CHARACTERS = 200
 
-export type PromptFile = { path: string; sha256: string; prompts: GuardPrompt[] }
+type PromptFile = { path: string; sha256: string; prompts: GuardPrompt[] }
 
 /** @throws UsageError for a file that is missing, unreadable or without prompts. */
 export async function checkContamination(db: WritableDb, { name, files }: { name: string; files: readonly string[] }): Promise<Dataset> {
@@ -48,9 +47,7 @@ async function readPromptFile(file: string): Promise<PromptFile> {
   if (!existsSync(path)) throw new UsageError(`prompt file: expected a file of evaluation prompts, found none at ${path}`)
   const prompts = await readParsedRows(path, readGuardPrompt, `prompt file ${path}`, 'Expected AlpacaEval or WildBench rows, or rows with a prompt')
   if (prompts.length === 0) throw new UsageError(`prompt file ${path}: expected prompts, got none`)
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path), hash)
-  return { path, sha256: hash.digest('hex'), prompts }
+  return { path, sha256: await hashFile(path), prompts }
 }
 
 /** With the id that the conversation had in the data it was imported from. */

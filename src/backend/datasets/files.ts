@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readFeedbackRow, readPair, readPromptRow } from '../../core/dataset-rows.ts'
-import { describe, isRow, RowProblem, type Row } from '../../core/import/format.ts'
+import { RowProblem, type Row } from '../../core/import/format.ts'
+import { parseRow } from '../../core/import/raw-rows.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { DatasetKind } from '../../shared/types.ts'
 import { readRows } from '../imports/read-rows.ts'
@@ -27,12 +28,11 @@ export async function readParsedRows<Output>(file: string, reader: (row: Row) =>
   for await (const part of readRows(file)) {
     for (const raw of part.rows) {
       try {
-        if (raw.problem !== null) throw new RowProblem(raw.problem)
-        const value: unknown = raw.value ?? JSON.parse(raw.text)
-        if (!isRow(value)) throw new RowProblem(`expected a JSON object, got ${describe(value)}`)
-        rows.push(reader(value))
+        const parsed = parseRow(raw)
+        if ('reason' in parsed) throw new RowProblem(parsed.reason)
+        rows.push(reader(parsed.row))
       } catch (error) {
-        if (!(error instanceof RowProblem) && !(error instanceof SyntaxError)) throw error
+        if (!(error instanceof RowProblem)) throw error
         throw new UsageError(`${what}, row ${raw.row}: ${error.message}. ${advice}`)
       }
     }

@@ -1,5 +1,5 @@
 /** Rows as a Parquet file with message lists as real lists of {role, content}: what `datasets` and TRL read unchanged. */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileWriter, ParquetWriter } from 'hyparquet-writer'
 import type { ColumnType, ExportedRow } from '../../core/export-rows.ts'
@@ -30,7 +30,7 @@ export function writeParquet(file: string, columns: Columns, rows: Iterable<Expo
     renameSync(draft, file)
     return written
   } catch (error) {
-    if (existsSync(draft)) rmSync(draft)
+    rmSync(draft, { force: true })
     if (error instanceof Error && 'path' in error) throw new UsageError(`${file} cannot be written: ${error.message}. Name another file`, { cause: error })
     throw error
   }

@@ -8,11 +8,12 @@ import type { LengthRow, GamedRow } from '../../core/evals/length-controlled.ts'
 import { codePoints } from '../../core/evals/text-length.ts'
 import { judgeNotice, judgeOfPath, readComparisons, readScores, readTags } from '../../core/evals/wildbench-files.ts'
 import type { TaskValue } from '../../core/evals/intervals.ts'
-import { groupsOfTags, isKept, OFFICIAL_REWARD_JUDGE, OFFICIAL_SCORE_JUDGE, pairwiseLabel, REWARD_OF, type TaskGroups, wildBenchReward, wildBenchScore } from '../../core/evals/wildbench.ts'
-import type { AlpacaFigures, JudgedItem, WildBenchReward, WildBenchScore } from '../../shared/evaluation.ts'
+import type { Row } from '../../core/import/format.ts'
+import { adjusted, groupsOfTags, isKept, OFFICIAL_REWARD_JUDGE, OFFICIAL_SCORE_JUDGE, pairwiseLabel, REWARD_OF, type TaskGroups, wildBenchReward, wildBenchScore } from '../../core/evals/wildbench.ts'
+import type { AlpacaFigures, EvaluationFiles, JudgedItem, WildBenchReward, WildBenchScore } from '../../shared/evaluation.ts'
 import { readTable } from './read-table.ts'
 
-export type AlpacaFiles = { annotations: string; outputs?: string; difficulty?: string; gamed?: string; instructions?: string; match: 'instruction' | 'position'; c?: number }
+export type AlpacaFiles = { annotations: string; outputs?: string | undefined; difficulty?: string | undefined; gamed?: string | undefined; instructions?: string | undefined; match: 'instruction' | 'position'; c?: number | undefined }
 
 export type Evaluated<Figures> = {
   model: string
@@ -31,11 +32,11 @@ export type Evaluated<Figures> = {
 /** `lengthRows` and `gamed` are what the length-controlled figure was fitted on, for its interval. */
 export async function evaluateAlpaca(files: AlpacaFiles): Promise<Evaluated<AlpacaFigures> & { lengthRows: LengthRow[] | null; gamed: GamedRow[] }> {
   const { annotations, notices } = readAnnotations(await readTable(files.annotations), files.annotations)
-  const outputs = files.outputs === undefined ? null : readModelOutputs(await readTable(files.outputs), files.outputs)
-  const difficulty = files.difficulty === undefined ? null : readDifficulty(await readTable(files.difficulty), files.difficulty)
-  const gamed = files.gamed === undefined ? null : readGamed(await readTable(files.gamed), files.gamed)
-  const instructions = files.instructions === undefined ? null : readModelOutputs(await readTable(files.instructions), files.instructions).map((row) => row.instruction)
-  const computed = alpacaFigures({ annotations, outputs, difficulty, gamed, instructions, match: files.match, ...(files.c === undefined ? {} : { c: files.c }) })
+  const outputs = await readIf(files.outputs, readModelOutputs)
+  const difficulty = await readIf(files.difficulty, readDifficulty)
+  const gamed = await readIf(files.gamed, readGamed)
+  const instructions = await readIf(files.instructions, readModelOutputs)
+  const computed = alpacaFigures({ annotations, outputs, difficulty, gamed, instructions: instructions?.map((row) => row.instruction) ?? null, match: files.match, c: files.c })
   const first = annotations[0]!
   const discrete = isDiscrete(annotations.map((row) => row.preference))
   return {
@@ -52,7 +53,7 @@ export async function evaluateAlpaca(files: AlpacaFiles): Promise<Evaluated<Alpa
   }
 }
 
-export async function evaluateScores(files: { scores: string; tags?: string }): Promise<Evaluated<WildBenchScore> & { taskValues: TaskValue[] | null }> {
+export async function evaluateScores(files: { scores: string; tags?: string | undefined }): Promise<Evaluated<WildBenchScore> & { taskValues: TaskValue[] | null }> {
   const { tasks, models, judge: named, notices } = readScores(await readTable(files.scores), files.scores)
   const { groups, notices: tagNotices } = await readGroups(files.tags, tasks.map((task) => task.sessionId))
   const judge = named ?? judgeOfPath(resolve(files.scores))
@@ -64,12 +65,12 @@ export async function evaluateScores(files: { scores: string; tags?: string }): 
     discrete: false,
     figures: wildBenchScore(tasks, groups),
     items: tasks.map(({ sessionId, score, output }) => ({ key: sessionId, answers: hashOf(sessionId, output), value: score, length: codePoints(output), referenceLength: null })),
-    taskValues: groups && tasks.filter(isKept).map(({ sessionId, score }) => ({ value: (score - 5) * 2, groups: [...(groups.get(sessionId) ?? [])] })),
+    taskValues: groups && tasks.filter(isKept).map(({ sessionId, score }) => ({ value: adjusted(score), groups: [...(groups.get(sessionId) ?? [])] })),
     notices: [...notices, ...judgeNotice(judge), ...tagNotices],
   }
 }
 
-export async function evaluateComparisons(files: { pairwise: string; reference: string; tags?: string; k: number }): Promise<Evaluated<WildBenchReward> & { taskValues: TaskValue[] | null }> {
+export async function evaluateComparisons(files: { pairwise: string; reference: string; tags?: string | undefined; k: number }): Promise<Evaluated<WildBenchReward> & { taskValues: TaskValue[] | null }> {
   const { tasks, model, judge: named, notices } = readComparisons(await readTable(files.pairwise), files.reference, files.pairwise)
   const { groups, notices: tagNotices } = await readGroups(files.tags, tasks.map((task) => task.sessionId))
   const judge = named ?? judgeOfPath(resolve(files.pairwise))
@@ -92,16 +93,19 @@ export async function evaluateComparisons(files: { pairwise: string; reference: 
 }
 
 /** Throws where a file beside the judge's cannot be read: to be asked before a judge is. */
-export async function readSideFiles({ difficulty, gamed, instructions, tags }: { difficulty?: string | undefined; gamed?: string | undefined; instructions?: string | undefined; tags?: string | undefined }): Promise<void> {
-  if (difficulty !== undefined) readDifficulty(await readTable(difficulty), difficulty)
-  if (gamed !== undefined) readGamed(await readTable(gamed), gamed)
-  if (instructions !== undefined) readModelOutputs(await readTable(instructions), instructions)
-  if (tags !== undefined) readTags(await readTable(tags), tags)
+export async function readSideFiles({ difficulty, gamed, instructions, tags }: EvaluationFiles): Promise<void> {
+  await readIf(difficulty, readDifficulty)
+  await readIf(gamed, readGamed)
+  await readIf(instructions, readModelOutputs)
+  await readIf(tags, readTags)
 }
 
+const readIf = async <Read>(path: string | undefined, read: (rows: readonly Row[], where: string) => Read): Promise<Read | null> => (path === undefined ? null : read(await readTable(path), path))
+
 async function readGroups(path: string | undefined, sessions: readonly string[]): Promise<{ groups: TaskGroups | null; notices: string[] }> {
-  if (path === undefined) return { groups: null, notices: ['task figures are null: no file with task tags was given'] }
-  const { groups, unknown } = groupsOfTags(readTags(await readTable(path), path))
+  const tags = await readIf(path, readTags)
+  if (tags === null) return { groups: null, notices: ['task figures are null: no file with task tags was given'] }
+  const { groups, unknown } = groupsOfTags(tags)
   const untagged = sessions.filter((session) => !groups.has(session)).length
   const present = new Set(sessions.flatMap((session) => [...(groups.get(session) ?? [])]))
   const notices: string[] = []

@@ -1,10 +1,11 @@
-/** A whole file as rows: JSON list or JSONL, or CSV by its name; plain, gzip or zstd. One bad row is an error: half a file has other figures. */
+/** A whole file as rows: JSON list or JSONL, or a table by its name; plain, gzip or zstd. One bad row is an error: half a file has other figures. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { parseCsv } from '../../core/evals/alpaca-files.ts'
-import { describe, isRow, type Row } from '../../core/import/format.ts'
+import type { Row } from '../../core/import/format.ts'
+import { parseRow } from '../../core/import/raw-rows.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readRows } from '../imports/read-rows.ts'
 
@@ -18,9 +19,10 @@ export async function readTable(path: string): Promise<Row[]> {
     }
     const rows: Row[] = []
     for await (const part of readRows(file)) {
-      for (const { row, text, problem } of part.rows) {
-        if (problem !== null) throw new UsageError(`${file}, row ${row}: ${problem}`)
-        rows.push(parseRow(text, `${file}, row ${row}`))
+      for (const raw of part.rows) {
+        const parsed = parseRow(raw)
+        if ('reason' in parsed) throw new UsageError(`${file}, row ${raw.row}: ${parsed.reason}`)
+        rows.push(parsed.row)
       }
     }
     return rows
@@ -28,15 +30,4 @@ export async function readTable(path: string): Promise<Row[]> {
     if (error instanceof Error && 'code' in error) throw new UsageError(`${file} cannot be read to its end: ${error.message}. Get it anew`, { cause: error })
     throw error
   }
-}
-
-function parseRow(text: string, at: string): Row {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw new UsageError(`${at}: expected JSON: ${(error as Error).message}`, { cause: error })
-  }
-  if (!isRow(value)) throw new UsageError(`${at}: expected a JSON object, got ${describe(value)}`)
-  return value
 }

@@ -1,23 +1,20 @@
 /** Makes a judged evaluation of a workspace: asks the judge where there is one, computes, stores. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { lengthControlledInterval, macroInterval, meanInterval, type TaskValue } from '../../core/evals/intervals.ts'
 import { makeRng } from '../../core/rng.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { type EvaluationFiles, type EvaluationInput, type EvaluationIntervals, type JudgingEstimate, RESUMABLE } from '../../shared/evaluation.ts'
 import { toBackendError } from '../errors.ts'
+import { hashFile } from '../hash-file.ts'
 import { askAll, countKept } from '../judge/ask-all.ts'
 import { chatEndpoint } from '../judge/chat-endpoint.ts'
+import { environmentKey } from '../judge/judge-settings.ts'
 import { planJudging } from '../judge/plans.ts'
 import { finishEvaluation, type FinishedEvaluation, requireEvaluation, stopEvaluation } from '../storage/judged-evaluations.ts'
 import { medianMilliseconds } from '../storage/judge-replies.ts'
 import type { Workspace } from '../storage/open.ts'
 import { writeLines } from '../write-lines.ts'
 import { evaluateAlpaca, evaluateComparisons, evaluateScores, readSideFiles } from './evaluate-files.ts'
-
-/** The judge's key comes from here alone; it is never stored. */
-export const judgeKey = (): string | null => process.env['DRIFT_JUDGE_API_KEY'] || null
 
 export type RunOptions = { signal?: AbortSignal; onProgress?: (progress: { done: number; total: number; stage: string }) => void }
 
@@ -81,7 +78,7 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
   // A bad file must be told before the judge is paid.
   await readSideFiles(input.files)
   // Enough tries to outlast a limit per minute that the server does not tell.
-  const endpoint = chatEndpoint({ baseUrl: judge.url, model: judge.model, key: judgeKey(), attempts: 9 })
+  const endpoint = chatEndpoint({ baseUrl: judge.url, model: judge.model, key: environmentKey(), attempts: 9 })
   const { completions, firstFailure, model } = await askAll(workspace.db, endpoint, plan.questions, {
     url: judge.url,
     concurrency: judge.concurrency,
@@ -95,7 +92,7 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
   const { tags = plan.tagged ? input.files.tasks : undefined } = input.files
   return {
     role,
-    files: { ...input.files, [role]: path, ...(tags === undefined ? {} : { tags }) },
+    files: { ...input.files, [role]: path, tags },
     notices: [
       ...plan.notices,
       ...(model === judge.model ? [] : [`the endpoint answered as ${model} where ${judge.model} was asked for`]),
@@ -109,9 +106,8 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
 async function evaluate(input: EvaluationInput, hashed: FinishedEvaluation['files']): Promise<FinishedEvaluation> {
   const { files, benchmark, match, c } = input
   const random = (figure: string): (() => number) => makeRng(`evaluation/${benchmark}/${figure}`).next
-  const tags = files.tags === undefined ? {} : { tags: files.tags }
   if (benchmark === 'alpacaeval') {
-    const { lengthRows, gamed, ...evaluated } = await evaluateAlpaca({ ...pick(files, ['outputs', 'difficulty', 'gamed', 'instructions']), annotations: requireFile(files, 'annotations', input), match, ...(c === undefined ? {} : { c }) })
+    const { lengthRows, gamed, ...evaluated } = await evaluateAlpaca({ ...files, annotations: requireFile(files, 'annotations', input), match, c })
     const { length_controlled_winrate: lc, lc_c } = evaluated.figures
     const intervals: EvaluationIntervals = {
       win_rate: meanInterval(evaluated.items.flatMap(({ value }) => (value === null ? [] : [value])), random('win_rate'), 100),
@@ -121,12 +117,12 @@ async function evaluate(input: EvaluationInput, hashed: FinishedEvaluation['file
   }
   const macro = (taskValues: TaskValue[] | null, figure: number | null) => (taskValues === null || figure === null ? null : macroInterval(figure, taskValues, random('macro')))
   if (benchmark === 'wb-score') {
-    const { taskValues, ...evaluated } = await evaluateScores({ scores: requireFile(files, 'scores', input), ...tags })
+    const { taskValues, ...evaluated } = await evaluateScores({ scores: requireFile(files, 'scores', input), tags: files.tags })
     const scores = evaluated.items.flatMap(({ value }) => (value === null ? [] : [value]))
     return { ...evaluated, intervals: { wb_score: meanInterval(scores, random('wb_score'), 20, -100), task_macro_score: macro(taskValues, evaluated.figures.task_macro_score) }, files: hashed }
   }
   if (input.reference === undefined) throw new UsageError('WB-Reward: expected the name of the reference model')
-  const { taskValues, ...evaluated } = await evaluateComparisons({ pairwise: requireFile(files, 'pairwise', input), reference: input.reference, k: input.k, ...tags })
+  const { taskValues, ...evaluated } = await evaluateComparisons({ pairwise: requireFile(files, 'pairwise', input), reference: input.reference, k: input.k, tags: files.tags })
   // The reward's divisor counts rows whose answers were left out: they are zeros.
   const rewards = evaluated.items.map(({ value }) => value ?? 0)
   return { ...evaluated, intervals: { reward: meanInterval(rewards, random('reward')), task_macro_reward: macro(taskValues, evaluated.figures.task_macro_reward) }, files: hashed }
@@ -147,20 +143,14 @@ function withAbsoluteFiles({ path }: Workspace, input: EvaluationInput): Evaluat
   return { ...input, files: Object.fromEntries(Object.entries(input.files).map(([role, file]) => [role, resolve(path, file)])) }
 }
 
-function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
-  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Pick<T, K>
-}
-
 async function hashFiles(files: EvaluationFiles): Promise<FinishedEvaluation['files']> {
   const hashed: FinishedEvaluation['files'] = []
   for (const [role, path] of Object.entries(files)) {
-    const hash = createHash('sha256')
     try {
-      for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+      hashed.push({ role, path, sha256: await hashFile(path) })
     } catch (error) {
       throw new UsageError(`evaluation: expected a readable file of ${role}, got ${(error as Error).message}`, { cause: error })
     }
-    hashed.push({ role, path, sha256: hash.digest('hex') })
   }
   return hashed
 }

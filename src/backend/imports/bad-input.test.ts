@@ -152,6 +152,22 @@ test('metadata nested 10,000 deep is refused', async () => {
   expect(report).toMatchObject({ imported: 1, quarantined: 1 })
 })
 
+test('whatever a format keeps of a row may be nested 20,000 deep: the row is refused, its neighbours are in', async () => {
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+  const { report, questions, db } = await importBytes(`${goodLine(0)}\n{"input":"q","output":"a","traceId":"t","scores":${deep}}\n${goodLine(1)}`)
+  expect(report).toMatchObject({ imported: 2, quarantined: 1 })
+  expect([...questions]).toEqual([0, 1])
+  expect(db.prepare('SELECT row, reason FROM quarantined_rows').all()).toEqual([{ row: 2, reason: 'metadata: expected at most 100 levels of nesting, got more' }])
+})
+
+test('rows that belong together and cannot be used are shown as they stood in the file', async () => {
+  const rows = [`{"conversation_id":"c","role":"user","content":"hi","extra":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, '{"conversation_id":"c","role":"nobody","content":"hello"}']
+  const { report, questions, db } = await importBytes([...rows, goodLine(0)].join('\n'))
+  expect(report).toMatchObject({ imported: 1, quarantined: 1 })
+  expect([...questions]).toEqual([0])
+  expect(db.prepare('SELECT reason, raw FROM quarantined_rows').get()).toEqual({ reason: 'row 2 of its conversation, role: expected system, user, assistant or tool, got "nobody" (2 rows that belong together)', raw: `${rows.join('\n').slice(0, 20_000)}…` })
+})
+
 test('a file that grows, shrinks or goes away while it is read: what was read is in, and reading it again gives the rest', async () => {
   const lines = Array.from({ length: 30_000 }, (_, i) => `${goodLine(i)}\n`)
   for (const change of [(file: string) => appendFileSync(file, goodLine(30_000)), (file: string) => truncateSync(file, 1_500_000), (file: string) => rmSync(file)]) {

@@ -1,9 +1,9 @@
 /** Folders as the files in them that can be imported: shards, and data set folders as Hugging Face lays them out. */
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { isImportable } from '../../core/import/file-endings.ts'
 import { UsageError } from '../../shared/errors.ts'
 
-const READABLE = /\.(jsonl?|ndjson|csv|tsv|parquet)(\.(gz|gzip|zst|zstd))?$/i
 /** Of a data set's folder: descriptions, not rows. */
 const DESCRIPTIONS = new Set(['dataset_info.json', 'dataset_infos.json', 'dataset_dict.json', 'state.json', 'package.json'])
 const NATURAL = new Intl.Collator('en', { numeric: true })
@@ -33,7 +33,7 @@ function filesBelow(folder: string, seen: Set<string>): string[] {
     const path = join(folder, name)
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.isDirectory() === true) return filesBelow(path, seen)
-    if (found?.isFile() !== true || !READABLE.test(name) || DESCRIPTIONS.has(name)) return []
+    if (found?.isFile() !== true || !isImportable(name) || DESCRIPTIONS.has(name)) return []
     const target = realpathSync(path)
     if (seen.has(target)) return []
     seen.add(target)

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
+import { withoutEndings } from '../../core/import/file-endings.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
@@ -106,7 +107,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
 
 /** The facet of conversations whose rows name no source: the file's name without its endings and shard number. */
 function sourceOf(path: string): string {
-  return basename(path).replace(/(\.(jsonl?|ndjson|csv|tsv|parquet|gz|gzip|zst|zstd))+$/i, '').replace(/-\d{5}-of-\d{5}$/, '') || basename(path)
+  return withoutEndings(basename(path)).replace(/-\d{5}-of-\d{5}$/, '') || basename(path)
 }
 
 function asFound(path: string): FoundFile {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import { expect, test } from 'vitest'
 import { aFolder, aJsonlFile, turns } from '../../../tests/support/workspace.ts'
 import { previewImport } from './preview-import.ts'
@@ -18,6 +19,12 @@ test('columns that say nothing: a mapping is built up from them', async () => {
   expect(await previewImport([file], {})).toMatchObject({ format: null, columns: ['k', 'who', 'said'], mapping: {}, conversations: [] })
   expect(await previewImport([file], { mapping: { role: 'who' } })).toMatchObject({ mapping: { role: 'who' }, conversations: [], problems: [] })
   expect(await previewImport([file], { mapping: { conversation: 'k', role: 'who', content: 'said' } })).toMatchObject({ format: 'csv', conversations: [{ turns: 2 }] })
+})
+
+test('a Parquet file names all its columns though one is read for that', async () => {
+  const file = join(aFolder(), 'a.parquet')
+  writeFileSync(file, new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'k', data: [1, 2], type: 'INT32' }, { name: 'prompt', data: ['a', 'b'], type: 'STRING' }, { name: 'response', data: ['c', 'd'], type: 'STRING' }] })))
+  expect(await previewImport([file], {})).toMatchObject({ format: 'csv', columns: ['k', 'prompt', 'response'], mapping: { prompt: 'prompt', reply: 'response' }, conversations: [{ turns: 2 }, { turns: 2 }] })
 })
 
 test('a file nothing can be read of says why', async () => {

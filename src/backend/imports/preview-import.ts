@@ -1,7 +1,8 @@
 /** What an import of files would make of their first rows. */
 import { statSync } from 'node:fs'
 import { mappingProblem, suggestMapping } from '../../core/import/columns.ts'
-import { isRow } from '../../core/import/format.ts'
+import type { Row } from '../../core/import/format.ts'
+import { parseRow } from '../../core/import/raw-rows.ts'
 import type { ImportPreview, ImportReading } from '../../shared/contract.ts'
 import { findFiles } from './find-files.ts'
 import { readConversations } from './read-conversations.ts'
@@ -58,13 +59,18 @@ async function previewFile(path: string, reading: ImportReading): Promise<Import
 
 /** The names in the first row that is an object; none where the file cannot be read, which reading it again will say. */
 async function firstColumns(path: string): Promise<string[]> {
+  const columns: string[] = []
+  // A columnar file says its names by itself: one column, a small one where there is one, tells whether it has rows.
+  const columnsFor = (outline: Row): string[] => {
+    columns.push(...Object.keys(outline))
+    return [columns.find((name) => outline[name] === '') ?? columns[0] ?? '']
+  }
   try {
     let chunks = 0
-    for await (const { rows } of readRows(path)) {
-      for (const { text, problem, value } of rows) {
-        if (problem !== null) continue
-        const row: unknown = value ?? parsed(text)
-        if (isRow(row)) return Object.keys(row)
+    for await (const { rows } of readRows(path, { columnsFor })) {
+      for (const raw of rows) {
+        const parsed = parseRow(raw)
+        if ('row' in parsed) return columns.length > 0 ? columns : Object.keys(parsed.row)
       }
       chunks += 1
       if (chunks >= LOOKED_AT_CHUNKS) return []
@@ -73,14 +79,6 @@ async function firstColumns(path: string): Promise<string[]> {
     // Told by the rows.
   }
   return []
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null
-  }
 }
 
 const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text)

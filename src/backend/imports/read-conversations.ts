@@ -1,13 +1,13 @@
 /** A file's rows as conversations, or as what is wrong with them. */
 import { columnsFormat, mappingProblem } from '../../core/import/columns.ts'
-import { describe, isRow, RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
+import { RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
 import { detectFormat, importFormats } from '../../core/import/index.ts'
-import type { RawRow } from '../../core/import/raw-rows.ts'
+import { parseRow, type RawRow } from '../../core/import/raw-rows.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readRows } from './read-rows.ts'
 
-export type BadRow = { row: number; reason: string; raw: string }
+type BadRow = { row: number; reason: string; raw: string }
 /** `through`: with this result every row of the file up to that one has been told; null where more is to come of it. */
 export type ReadRow = ({ draft: ConversationDraft; format: string } | BadRow) & { through: number | null }
 
@@ -53,13 +53,13 @@ const MAX_CHARACTERS_TOGETHER = 64_000_000
 /** Formats that spread a conversation over rows wait until the next one begins. */
 function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): ReadRow[]; end(): ReadRow[]; lastRow(): number } {
   let lastRow = 0
-  let open: { format: ImportFormat; rows: [Row, ...Row[]]; first: RawRow; last: number; characters: number; bad: BadRow[] } | null = null
+  let open: { format: ImportFormat; rows: [Row, ...Row[]]; raws: [RawRow, ...RawRow[]]; last: number; characters: number; bad: BadRow[] } | null = null
 
   const close = (): ReadRow[] => {
     if (open === null) return []
-    const { format, rows, first, last, bad } = open
+    const { format, rows, raws, last, bad } = open
     open = null
-    return told([...readAs(format, rows, first), ...bad], last)
+    return told([...readAs(format, rows, raws), ...bad], last)
   }
   const refuse = (bad: BadRow): ReadRow[] => {
     if (open === null) return told([bad], bad.row)
@@ -79,15 +79,16 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
         const keys = Object.keys(row).slice(0, 12).join(', ')
         return refuse({ row: raw.row, reason: `expected a row of a known format (${importFormats.map(({ name }) => name).join(', ')}), got ${keys === '' ? 'no keys' : `the keys ${keys}`}`, raw: raw.text })
       }
-      if (format.startsNew === undefined) return [...close(), ...told(readAs(format, [row], raw), raw.row)]
+      if (format.startsNew === undefined) return [...close(), ...told(readAs(format, [row], [raw]), raw.row)]
       if (open !== null && open.format === format && open.characters < MAX_CHARACTERS_TOGETHER && !format.startsNew(row, open.rows[0])) {
         open.rows.push(row)
+        open.raws.push(raw)
         open.last = raw.row
         open.characters += raw.text.length
         return []
       }
       const closed = close()
-      open = { format, rows: [row], first: raw, last: raw.row, characters: raw.text.length, bad: [] }
+      open = { format, rows: [row], raws: [raw], last: raw.row, characters: raw.text.length, bad: [] }
       return closed
     },
     end: close,
@@ -97,27 +98,28 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
 
 type Result = { draft: ConversationDraft; format: string } | BadRow
 
-function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], first: RawRow): Result[] {
+/** SQLite reads JSON of up to 1,000 levels; nobody's metadata needs a tenth of it. */
+const MAX_METADATA_DEPTH = 100
+
+/** @param raws what the rows were read from, to be shown where they cannot be used */
+function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], raws: readonly [RawRow, ...RawRow[]]): Result[] {
   try {
-    return format.read(rows).map((draft) => ({ draft, format: format.name }))
+    return format.read(rows).map((draft) => {
+      if (isDeeperThan(draft.metadata, MAX_METADATA_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_METADATA_DEPTH} levels of nesting, got more`)
+      return { draft, format: format.name }
+    })
   } catch (error) {
     if (!(error instanceof RowProblem)) throw error
-    return [{ row: first.row, reason: rows.length === 1 ? error.message : `${error.message} (${rows.length} rows that belong together)`, raw: rows.length === 1 ? first.text : rows.map((row) => JSON.stringify(row)).join('\n') }]
+    return [{ row: raws[0].row, reason: rows.length === 1 ? error.message : `${error.message} (${rows.length} rows that belong together)`, raw: raws.map(({ text }) => text).join('\n') }]
   }
+}
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }
 
 const told = (results: readonly Result[], through: number): ReadRow[] => results.map((result, i) => ({ ...result, through: i === results.length - 1 ? through : null }))
-
-function parseRow(raw: RawRow): { row: Row } | { reason: string } {
-  if (raw.problem !== null) return { reason: raw.problem }
-  if (raw.value !== undefined) return { row: raw.value }
-  try {
-    const value: unknown = JSON.parse(raw.text)
-    return isRow(value) ? { row: value } : { reason: `expected a JSON object, got ${describe(value)}` }
-  } catch (error) {
-    return { reason: `expected JSON: ${error instanceof Error ? error.message : String(error)}` }
-  }
-}
 
 /** Failures of the file or its compression, as against failures of the program. */
 function isReadError(error: unknown): error is Error {

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises'
 import { PassThrough } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { mappingProblem, suggestMapping } from '../../core/import/columns.ts'
+import { isTableName } from '../../core/import/file-endings.ts'
 import { detectFormat } from '../../core/import/index.ts'
 import { UnreadableFileError, type RawRow } from '../../core/import/raw-rows.ts'
 import { createRowSplitter } from '../../core/import/split-rows.ts'
@@ -12,7 +13,7 @@ import { watchZstdFrames } from './zstd-frames.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-export type ReadOptions = {
+type ReadOptions = {
   /** Which columns of a columnar file are needed; all where left out. */
   columnsFor?: ColumnsFor
   /** Rows up to this number were read before. */
@@ -62,13 +63,13 @@ export async function* readRows(path: string, { columnsFor = () => undefined, sk
 
 /** By its name, or by column names that a format knows. */
 function isTable(path: string, columns: readonly string[]): boolean {
-  if (/\.(csv|tsv)(\.\w+)?$/i.test(path)) return true
+  if (isTableName(path)) return true
   return columns.length > 1 && (mappingProblem(suggestMapping(columns)) === null || detectFormat(Object.fromEntries(columns.map((name) => [name, null]))) !== undefined)
 }
 
-export type Container = 'parquet' | 'gzip' | 'zstd' | 'plain'
+type Container = 'parquet' | 'gzip' | 'zstd' | 'plain'
 
-export async function detectContainer(path: string): Promise<Container> {
+async function detectContainer(path: string): Promise<Container> {
   const file = await open(path)
   try {
     if (!(await file.stat()).isFile()) throw new UnreadableFileError('it is neither a file nor a folder')

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { UsageError } from '../../shared/errors.ts'
 
 /** `start` is where the part belongs; without bytes the call only asks how much is there. */
-export type UploadPart = { name: string; size: number; modifiedMs: number; start: number; bytes: Uint8Array }
+type UploadPart = { name: string; size: number; modifiedMs: number; start: number; bytes: Uint8Array }
 
 /**
  * Appends the part where it fits, and answers how many bytes are there: the sender goes on from that, also after an

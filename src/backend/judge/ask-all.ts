@@ -5,9 +5,10 @@
 import { createHash } from 'node:crypto'
 import type { Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
-import { readReply, writeReply } from '../storage/judge-replies.ts'
+import { hasReply, readReply, writeReply } from '../storage/judge-replies.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
 import { type ChatEndpoint, type Completion, type CompleteOptions, EndpointError } from './chat-endpoint.ts'
+import { mapConcurrently } from './map-concurrently.ts'
 
 export type Question = { messages: readonly Message[]; options: Omit<CompleteOptions, 'signal'> & { maxTokens: number } }
 
@@ -57,41 +58,39 @@ export async function askAll(db: WritableDb, endpoint: ChatEndpoint, questions: 
   // The first that throws stops the others: their requests are aborted, their replies until then are kept.
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-  const work = async (): Promise<void> => {
-    for (let i = open.shift(); i !== undefined; i = open.shift()) {
-      const question = questions[i]!
-      const started = performance.now()
-      try {
-        const completion = await endpoint.complete(question.messages, { ...question.options, signal: either })
-        writeReply(db, { key: keyOf(url, endpoint.model, question), url, model: endpoint.model, completion, milliseconds: performance.now() - started })
-        failedInARow = 0
-        take(completion, i)
-      } catch (error) {
-        either.throwIfAborted()
-        if (!(error instanceof EndpointError)) throw error
-        failedInARow += 1
-        firstFailure ??= error.message
-        if (!error.transient || failedInARow >= FAILURES_IN_A_ROW) throw new BackendError('failed', `judge ${error.message}. ${done} of ${questions.length} replies are kept; start again to go on`, undefined, { cause: error })
-      }
+  const ask = async (i: number): Promise<void> => {
+    const question = questions[i]!
+    const started = performance.now()
+    try {
+      const completion = await endpoint.complete(question.messages, { ...question.options, signal: either })
+      writeReply(db, { key: keyOf(url, endpoint.model, question), url, model: endpoint.model, completion, milliseconds: performance.now() - started })
+      failedInARow = 0
+      take(completion, i)
+    } catch (error) {
+      either.throwIfAborted()
+      if (!(error instanceof EndpointError)) throw error
+      failedInARow += 1
+      firstFailure ??= error.message
+      if (!error.transient || failedInARow >= FAILURES_IN_A_ROW) throw new BackendError('failed', `judge ${error.message}. ${done} of ${questions.length} replies are kept; start again to go on`, undefined, { cause: error })
     }
   }
-  const workers = Array.from({ length: Math.min(concurrency, open.length) }, () =>
-    work().catch((error: unknown) => {
+  const asked = mapConcurrently(open, concurrency, (i) =>
+    ask(i).catch((error: unknown) => {
       stop.abort(error)
       throw error
     }),
   )
-  const ended = await Promise.allSettled(workers)
+  // What it throws may be what the first failure did to another request; the reason is what stopped them.
+  await Promise.allSettled([asked])
   signal?.throwIfAborted()
-  if (stop.signal.aborted) throw stop.signal.reason
-  for (const worker of ended) if (worker.status === 'rejected') throw worker.reason
+  stop.signal.throwIfAborted()
   if (done === 0 && questions.length > 0) throw new BackendError('failed', `judge ${firstFailure ?? 'gave no reply'}`)
   return { completions, firstFailure, model: answeredAs ?? endpoint.model }
 }
 
 /** How many of the questions have a reply already. */
 export function countKept(db: ReadableDb, url: string, model: string, questions: readonly Question[]): number {
-  return questions.filter((question) => readReply(db, keyOf(url, model, question)) !== null).length
+  return questions.filter((question) => hasReply(db, keyOf(url, model, question))).length
 }
 
 function keyOf(url: string, model: string, { messages, options }: Question): string {

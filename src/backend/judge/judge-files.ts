@@ -1,6 +1,7 @@
 /** What a judge is shown, read from files: pairs of AlpacaEval answers, WildBench tasks with their answers. */
 import { readAnnotations, readModelOutputs, refuseDuplicates, textOf } from '../../core/evals/alpaca-files.ts'
 import type { WildBenchTask } from '../../core/evals/judge-prompts.ts'
+import { sessionOf } from '../../core/evals/wildbench-files.ts'
 import { describe, isRow, type Row } from '../../core/import/format.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { EvaluationFiles } from '../../shared/evaluation.ts'
@@ -58,7 +59,7 @@ function readTasks(rows: readonly Row[], where: string): WildBenchTask[] {
     if (!Array.isArray(conversation) || conversation.length === 0) throw new UsageError(`${at}: expected conversation_input as a list of messages, got ${describe(conversation)}`)
     if (!Array.isArray(checklist) || !checklist.every((item) => typeof item === 'string')) throw new UsageError(`${at}: expected checklist as a list of texts, got ${describe(checklist)}`)
     return {
-      sessionId: textOf(row, typeof row['session_id'] === 'string' ? 'session_id' : 'id', at),
+      sessionId: sessionOf(row, at),
       conversation: conversation.map((message: unknown): Message => {
         if (!isRow(message)) throw new UsageError(`${at}: expected messages with role and content, got ${describe(message)}`)
         return { role: textOf(message, 'role', at) as Message['role'], content: textOf(message, 'content', at) }

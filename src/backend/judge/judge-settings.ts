@@ -2,13 +2,14 @@
  * Which endpoint judges, with which rubric, at what price: `judge.json` in the workspace. The key never stands there:
  * it comes from DRIFT_JUDGE_API_KEY or from a file of the user's own that nobody else may read.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { DEFAULT_RUBRIC } from '../../core/judge.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { judgeSettingsSchema, type JudgeSettings } from '../../shared/judge.ts'
 import { configFolder } from '../recent-workspaces.ts'
+import { writeWhole } from '../write-lines.ts'
 
 const storedSchema = judgeSettingsSchema.extend({ secondsPerCall: z.number().nullable().default(null) })
 type Stored = z.infer<typeof storedSchema>
@@ -32,10 +33,21 @@ export function writeJudgeSettings(workspace: string, settings: Stored): void {
   writeWhole(settingsFile(workspace), `${JSON.stringify(settings, null, 1)}\n`)
 }
 
+/** Keeps the pace of a run, unless the settings name another judge by now: they can be edited while it goes on. */
+export function keepSecondsPerCall(workspace: string, ran: Pick<JudgeSettings, 'baseUrl' | 'model'>, secondsPerCall: number): void {
+  const present = readJudgeSettings(workspace)
+  if (isSameJudge(present, ran)) writeJudgeSettings(workspace, { ...present, secondsPerCall })
+}
+
+/** Of equal pace. */
+export const isSameJudge = (a: Pick<JudgeSettings, 'baseUrl' | 'model'>, b: Pick<JudgeSettings, 'baseUrl' | 'model'>): boolean => a.baseUrl === b.baseUrl && a.model === b.model
+
 const keyFile = (): string => join(configFolder(), 'judge-key')
 
+export const environmentKey = (): string | null => process.env['DRIFT_JUDGE_API_KEY'] || null
+
 export function judgeKey(): { key: string | null; from: 'environment' | 'settings' | null } {
-  const given = process.env['DRIFT_JUDGE_API_KEY']
+  const given = environmentKey()
   if (given) return { key: given, from: 'environment' }
   if (!existsSync(keyFile())) return { key: null, from: null }
   return { key: readFileSync(keyFile(), 'utf8').trim(), from: 'settings' }
@@ -44,12 +56,5 @@ export function judgeKey(): { key: string | null; from: 'environment' | 'setting
 /** Keeps the key for this user's workspaces, or with '' forgets it. */
 export function keepJudgeKey(key: string): void {
   if (key === '') return rmSync(keyFile(), { force: true })
-  mkdirSync(configFolder(), { recursive: true })
   writeWhole(keyFile(), key, 0o600)
-}
-
-function writeWhole(file: string, text: string, mode?: number): void {
-  const draft = `${file}.${process.pid}.part`
-  writeFileSync(draft, text, mode === undefined ? {} : { mode })
-  renameSync(draft, file)
 }

@@ -3,31 +3,30 @@ import { join } from 'node:path'
 import { judgePrompt, roughTokens, VERDICT_TOKENS } from '../../core/judge.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { JudgeEstimate, JudgeSettings } from '../../shared/judge.ts'
-import type { Message } from '../../shared/types.ts'
 import type { SignalsReport } from '../signals/run-detector.ts'
+import { messageReader, REACTIONS } from '../storage/conversations.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
-import { countSignals, writeSignals, type SignalWrite } from '../storage/signals.ts'
+import { countAnsweredTurns, writeSignals, type SignalWrite } from '../storage/signals.ts'
 import { chatEndpoint } from './chat-endpoint.ts'
 import { judgeKey } from './judge-settings.ts'
-import { mapConcurrently, openJudge, type Judge, type JudgeUsage } from './verdicts.ts'
+import { mapConcurrently } from './map-concurrently.ts'
+import { openJudge, type Judge, type JudgeUsage } from './verdicts.ts'
 
 export type JudgeReport = SignalsReport & JudgeUsage & { cost: number | null }
 
 const BATCH_TURNS = 100
 const ESTIMATED_FROM = 300
 
-export const judgeCache = (folder: string): string => join(folder, 'judge-cache')
-
 /** @param folder where the cache lies */
 export function judgeFor(settings: Pick<JudgeSettings, 'baseUrl' | 'model' | 'rubric'>, folder: string): Judge {
   const { baseUrl, model, rubric } = settings
   if (baseUrl === '' || model === '') throw new UsageError(`judge: expected the base URL and the model of an OpenAI-compatible endpoint, got "${baseUrl}" and "${model}". Set both in the judge's settings or with --judge-url and --judge-model`)
-  return openJudge({ endpoint: chatEndpoint({ baseUrl, model, key: judgeKey().key }), baseUrl, rubric, cacheFolder: judgeCache(folder) })
+  return openJudge({ endpoint: chatEndpoint({ baseUrl, model, key: judgeKey().key }), baseUrl, rubric, cacheFolder: join(folder, 'judge-cache') })
 }
 
 /** What a run over up to `limit` turns would take: of a few turns exactly, of many from a sample of them. */
 export function estimateJudge(db: ReadableDb, judge: Judge, settings: JudgeSettings & { secondsPerCall: number | null }, limit: number | null): JudgeEstimate {
-  const answered = db.prepare('SELECT coalesce(sum(answered_turns), 0) FROM conversations').pluck().get() as number
+  const answered = countAnsweredTurns(db)
   const turns = Math.min(answered, limit ?? answered)
   const exact = turns <= ESTIMATED_FROM
   const readMessages = messageReader(db)
@@ -63,11 +62,7 @@ export async function runJudge(
     const signals = verdicts.flatMap((verdict, i): SignalWrite[] => (verdict === null ? [] : [{ conversation: batch[i]!.conversation, turnIndex: batch[i]!.turnIndex, ...verdict, decider: 'judge', deciderVersion: judge.version }]))
     for (const { label } of signals) report[label] += 1
     report.turns += signals.length
-    const write = db.transaction(() => {
-      writeSignals(db, signals)
-      countSignals(db, new Set(signals.map(({ conversation }) => conversation)))
-    })
-    write.immediate()
+    db.transaction(() => writeSignals(db, signals)).immediate()
   }
   report.seconds = (performance.now() - started) / 1000
   return { ...report, ...judge.usage, cost: costOf(settings, judge.usage.promptTokens, judge.usage.completionTokens) }
@@ -99,9 +94,8 @@ function turnsToJudge(db: ReadableDb, limit: number | null): TurnPlace[] {
   if (limit !== null && first.length >= limit) return first
   const rest = db
     .prepare(
-      `SELECT u.conversation, u.turn_index AS turnIndex FROM messages u
-       JOIN messages r ON r.conversation = u.conversation AND r.turn_index = u.turn_index - 1 AND r.role = 'assistant'
-       WHERE u.role = 'user' AND NOT EXISTS (SELECT 1 ${labelled} AND conversation = u.conversation AND turn_index = u.turn_index)
+      `SELECT u.conversation, u.turn_index AS turnIndex FROM ${REACTIONS}
+       WHERE NOT EXISTS (SELECT 1 ${labelled} AND conversation = u.conversation AND turn_index = u.turn_index)
        ORDER BY u.conversation, u.turn_index LIMIT ?`,
     )
     .all(limit === null ? -1 : limit - first.length) as TurnPlace[]
@@ -111,15 +105,6 @@ function turnsToJudge(db: ReadableDb, limit: number | null): TurnPlace[] {
 /** The first answered turn of conversations that lie evenly over the workspace. */
 function spacedTurns(db: ReadableDb, count: number): TurnPlace[] {
   const last = (db.prepare('SELECT max(position) FROM conversations').pluck().get() as number | null) ?? 0
-  const turnFrom = db.prepare(
-    `SELECT u.conversation, u.turn_index AS turnIndex FROM messages u
-     JOIN messages r ON r.conversation = u.conversation AND r.turn_index = u.turn_index - 1 AND r.role = 'assistant'
-     WHERE u.role = 'user' AND u.conversation >= ? ORDER BY u.conversation, u.turn_index LIMIT 1`,
-  )
+  const turnFrom = db.prepare(`SELECT u.conversation, u.turn_index AS turnIndex FROM ${REACTIONS} WHERE u.conversation >= ? ORDER BY u.conversation, u.turn_index LIMIT 1`)
   return Array.from({ length: count }, (_, i) => turnFrom.get(Math.floor((i * last) / count)) as TurnPlace | undefined).filter((turn) => turn !== undefined)
-}
-
-function messageReader(db: ReadableDb): (conversation: number) => Message[] {
-  const messagesOf = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index')
-  return (conversation) => messagesOf.all(conversation) as Message[]
 }

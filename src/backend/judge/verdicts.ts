@@ -3,11 +3,12 @@
  * Every verdict is on disk before it is told, so that work that is killed loses only what was under way.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { JUDGE_QUESTION, judgePrompt, readRubric, readVerdict, verdictFormat } from '../../core/judge.ts'
 import type { Judgement } from '../../core/signals.ts'
 import type { Message } from '../../shared/types.ts'
+import { writeWhole } from '../write-lines.ts'
 import { EndpointError, type ChatEndpoint } from './chat-endpoint.ts'
 
 export type JudgeUsage = { calls: number; cached: number; promptTokens: number; completionTokens: number; /** Of all calls together. */ callSeconds: number; unreadable: number; firstProblem: string | null; /** False where the server refused the JSON schema and was asked in words alone. */ structured: boolean }
@@ -36,19 +37,22 @@ export function openJudge(options: { endpoint: ChatEndpoint; baseUrl: string; ru
   }
 
   const ask = async (messages: readonly Message[], signal: AbortSignal | undefined): Promise<string> => {
-    const started = performance.now()
-    try {
-      const completion = await endpoint.complete(messages, { ...(usage.structured ? { responseFormat } : {}), maxTokens: MAX_TOKENS, ...(signal ? { signal } : {}) })
-      usage.promptTokens += completion.promptTokens ?? 0
-      usage.completionTokens += completion.completionTokens ?? 0
-      return completion.text
-    } catch (error) {
-      if (!usage.structured || !(error instanceof EndpointError) || !refusesFormat(error)) throw error
-      usage.structured = false
-      return await ask(messages, signal)
-    } finally {
-      usage.calls += 1
-      usage.callSeconds += (performance.now() - started) / 1000
+    for (;;) {
+      // As this request has it: those under way together are refused one after the other, and each is asked again.
+      const { structured } = usage
+      const started = performance.now()
+      try {
+        const completion = await endpoint.complete(messages, { ...(structured ? { responseFormat } : {}), maxTokens: MAX_TOKENS, ...(signal ? { signal } : {}) })
+        usage.promptTokens += completion.promptTokens ?? 0
+        usage.completionTokens += completion.completionTokens ?? 0
+        return completion.text
+      } catch (error) {
+        if (!structured || !(error instanceof EndpointError) || !refusesFormat(error)) throw error
+        usage.structured = false
+      } finally {
+        usage.calls += 1
+        usage.callSeconds += (performance.now() - started) / 1000
+      }
     }
   }
 
@@ -82,7 +86,7 @@ export function openJudge(options: { endpoint: ChatEndpoint; baseUrl: string; ru
           verdict = readVerdict(answer, userText, rubric)
         }
         if ('problem' in verdict) return note(verdict.problem)
-        writeCached(file, answer)
+        writeWhole(file, answer)
         return verdict
       } catch (error) {
         // What is wrong with one request (too long for the model's context) is no reason to stop.
@@ -100,33 +104,4 @@ function readCached(file: string): string | null {
   return existsSync(file) ? readFileSync(file, 'utf8') : null
 }
 
-function writeCached(file: string, answer: string): void {
-  mkdirSync(dirname(file), { recursive: true })
-  const draft = `${file}.${process.pid}.part`
-  writeFileSync(draft, answer)
-  renameSync(draft, file)
-}
-
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
-
-/** `work` on every item, at most `limit` at once, results in order; the first error stops the rest and is thrown. */
-export async function mapConcurrently<Item, Result>(items: readonly Item[], limit: number, work: (item: Item) => Promise<Result>): Promise<Result[]> {
-  const results = new Array<Result>(items.length)
-  let next = 0
-  let failed = false
-  const lane = async (): Promise<void> => {
-    while (next < items.length && !failed) {
-      const i = next++
-      try {
-        results[i] = await work(items[i]!)
-      } catch (error) {
-        failed = true
-        throw error
-      }
-    }
-  }
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, lane))
-  const rejected = lanes.find((outcome) => outcome.status === 'rejected')
-  if (rejected) throw rejected.reason as Error
-  return results
-}

@@ -1,7 +1,8 @@
 /** People's labels as a file: one row per turn, annotator and pass, with what the turn's labels come to. */
+import { csvRow } from '../../core/csv.ts'
 import { resolve } from '../../core/review.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { eachLabel, type LabelEntry } from '../storage/review.ts'
+import { presentLabels, type LabelEntry } from '../storage/review.ts'
 import { writeLines } from '../write-lines.ts'
 
 /** Columns in order. `evidence` holds the words, its ends are UTF-16 offsets into the user's message. */
@@ -31,14 +32,14 @@ export async function exportLabels(db: ReadableDb, path: string): Promise<{ path
 }
 
 function labelRows(db: ReadableDb): LabelRow[] {
-  const byTurn = Map.groupBy(eachLabel(db), ({ entry }) => `${entry.conversationId} ${entry.turnIndex}`)
+  const byTurn = Map.groupBy(presentLabels(db), ({ entry }) => `${entry.conversationId} ${entry.turnIndex}`)
   return [...byTurn.values()].flatMap((labels) => {
-    const outcome = resolve(labels.map(({ entry }) => entry))
+    const outcome = resolve(labels.map(({ entry }) => entry))!
     return labels.map(({ entry, userText }) => toRow(entry, userText, outcome))
   })
 }
 
-function toRow(entry: LabelEntry, userText: string, outcome: ReturnType<typeof resolve<LabelEntry>>): LabelRow {
+function toRow(entry: LabelEntry, userText: string, outcome: NonNullable<ReturnType<typeof resolve<LabelEntry>>>): LabelRow {
   const { conversationId, turnIndex, annotator, pass, label, categories, evidence, note, suggestion, seconds, createdAt } = entry
   return {
     conversation_id: conversationId,
@@ -54,19 +55,15 @@ function toRow(entry: LabelEntry, userText: string, outcome: ReturnType<typeof r
     suggestion,
     seconds,
     created_at: createdAt,
-    resolution: outcome?.resolution ?? 'single',
-    resolved_label: outcome?.vote?.label ?? null,
+    resolution: outcome.resolution,
+    resolved_label: outcome.vote?.label ?? null,
   }
 }
 
 const COLUMNS: readonly (keyof LabelRow)[] = ['conversation_id', 'turn_index', 'annotator', 'pass', 'label', 'categories', 'evidence', 'evidence_start', 'evidence_end', 'note', 'suggestion', 'seconds', 'created_at', 'resolution', 'resolved_label']
 
-/** RFC 4180: CRLF, quotes doubled; several categories are joined with `; `. */
+/** Several categories are joined with `; `. */
 function csvLines(rows: readonly LabelRow[]): string[] {
-  return [`${COLUMNS.join(',')}\r\n`, ...rows.map((row) => `${COLUMNS.map((column) => csvCell(row[column])).join(',')}\r\n`)]
-}
-
-function csvCell(value: LabelRow[keyof LabelRow]): string {
-  const text = value === null ? '' : Array.isArray(value) ? value.join('; ') : String(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  const cells = rows.map((row) => ({ ...row, categories: row.categories.join('; ') }))
+  return [csvRow(COLUMNS), ...cells.map((row) => csvRow(COLUMNS.map((column) => row[column])))]
 }

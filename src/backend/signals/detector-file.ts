@@ -3,14 +3,15 @@
  * seen. The content's hash stands in it and is the decider's version.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BUCKETS, FEATURES_VERSION } from '../../core/detector/features.ts'
 import { packWeights, unpackWeights } from '../../core/detector/pack-weights.ts'
 import type { TrainedModel } from '../../core/detector/train.ts'
 import type { Classifier } from '../../core/detector/classifier.ts'
 import { UsageError } from '../../shared/errors.ts'
+import { writeWhole } from '../write-lines.ts'
 
 const figure = z.number().nullable()
 const contentSchema = z.object({
@@ -44,11 +45,8 @@ export function writeDetectorFile(path: string, model: TrainedModel, about: Pick
   const version = versionOf(content)
   const file = resolve(path)
   const text = `${JSON.stringify({ ...content, version })}\n`
-  const draft = `${file}.${process.pid}.part`
   try {
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(draft, text)
-    renameSync(draft, file)
+    writeWhole(file, text)
   } catch (error) {
     throw new UsageError(`${file} cannot be written: ${error instanceof Error ? error.message : String(error)}. Name another file`, { cause: error })
   }

@@ -1,9 +1,11 @@
 /** Turns to train on, from a labelled file or from the labels of people (and imported ones) in a workspace. */
 import type { LabelledTurn } from '../../core/detector/train.ts'
 import { UsageError } from '../../shared/errors.ts'
-import type { Message, SignalLabel } from '../../shared/types.ts'
+import type { SignalLabel } from '../../shared/types.ts'
 import { readConversations } from '../imports/read-conversations.ts'
+import { messageReader } from '../storage/conversations.ts'
 import type { ReadableDb } from '../storage/open.ts'
+import { STANDING } from '../storage/threshold.ts'
 
 /** Every labelled turn of a file in dsat/README.md's format. A row that cannot be read is an error: figures must be of the whole file. */
 export async function labelledTurnsOf(file: string, verb: string): Promise<LabelledTurn[]> {
@@ -27,13 +29,13 @@ export type ReviewedWorkspaceTurn = LabelledTurn & { conversationId: string; dec
 /** What people say, and where nobody has said anything what came with the data. */
 export function reviewedTurns(db: ReadableDb): ReviewedWorkspaceTurn[] {
   const labels = db
-    .prepare("SELECT conversation, turn_index, label, decider FROM winning_signals WHERE decider IN ('human', 'imported') ORDER BY conversation, turn_index")
+    .prepare(`${STANDING} ORDER BY conversation, turn_index`)
     .all() as { conversation: number; turn_index: number; label: SignalLabel; decider: 'human' | 'imported' }[]
   const byConversation = Map.groupBy(labels, ({ conversation }) => conversation)
-  const messagesOf = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index')
+  const readMessages = messageReader(db)
   const idOf = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
   return [...byConversation].flatMap(([position, entries]) => {
-    const messages = messagesOf.all(position) as Message[]
+    const messages = readMessages(position)
     const conversationId = idOf.get(position) as string
     return entries.map(({ turn_index, label, decider }): ReviewedWorkspaceTurn => ({ messages, turnIndex: turn_index, dissatisfied: label === 'dissatisfied', ratings: null, dialogue: position, conversationId, decider }))
   })

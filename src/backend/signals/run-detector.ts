@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { answeredTurns } from '../../core/signals.ts'
 import { eachConversation } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
-import { countSignals, writeSignals, type SignalWrite } from '../storage/signals.ts'
+import { writeSignals, type SignalWrite } from '../storage/signals.ts'
 import type { Detector } from './detectors.ts'
 
 export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
@@ -16,17 +16,14 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
   const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
   const report: SignalsReport = { detector: detector.decider, version: detector.version, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
   let signals: SignalWrite[] = []
-  let positions: number[] = []
-  const flush = db.transaction(() => {
-    writeSignals(db, signals)
-    countSignals(db, positions)
-  })
+  let read = 0
+  const flush = db.transaction(() => writeSignals(db, signals))
   const write = (): void => {
-    if (positions.length === 0) return
+    if (read === 0) return
     flush.immediate()
-    report.conversations += positions.length
+    report.conversations += read
     signals = []
-    positions = []
+    read = 0
     options.onProgress?.({ done: report.conversations, total })
   }
   for (const { position, conversation } of eachConversation(db)) {
@@ -36,8 +33,8 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
       report.turns += 1
       report[judgement.label] += 1
     }
-    positions.push(position)
-    if (positions.length < BATCH_CONVERSATIONS) continue
+    read += 1
+    if (read < BATCH_CONVERSATIONS) continue
     write()
     // Lets calls in between be answered where this runs beside them.
     await setImmediate()

@@ -8,7 +8,7 @@ import { reviewedTurns } from './labelled-turns.ts'
 export type RetrainReport = { version: string; turns: number; dissatisfied: number; flagged: number; hits: number }
 
 /** @param workspace its folder */
-export function trainOnLabels(db: ReadableDb, workspace: string, options: { signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {}): RetrainReport {
+export function trainOnLabels(db: ReadableDb, workspace: string, options: { onProgress?: (done: number, total: number) => void } = {}): RetrainReport {
   const turns = reviewedTurns(db)
   const model = trainDetector(turns, options)
   const heldOut: Record<string, Record<string, number>> = {}

@@ -10,7 +10,7 @@ import { createDataset } from './datasets.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 type RowFilter = Partial<Pick<BuildOptions, 'source' | 'model' | 'language' | 'category' | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
-export type BuildFilter = RowFilter & { attribution?: Attribution | undefined }
+type BuildFilter = RowFilter & { attribution?: Attribution | undefined }
 
 /** Every reply that answers a user, with its winning signal. */
 export function buildFeedback(db: ReadableDb, filter: BuildFilter = {}): FeedbackRow[] {
@@ -91,12 +91,27 @@ function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, 
         const { turnIndex } = originOf(row)
         if (inCategory !== null && turnIndex !== null && !inCategory.has(turnIndex)) continue
         found.rows.push(row)
-        found.candidates.push({ text: wholeText(row), prompt: promptText(row), source: conversation.source, conversation: conversation.id, user })
+        found.candidates.push(candidateOf(row, conversation, user))
       }
     }
     return found
   })
   return read()
+}
+
+/** Texts are made when asked for: only finding duplicates and keeping like prompts together asks, and all of them would double what is held. */
+function candidateOf(row: DatasetRow, { source, id }: Conversation, user: string | null): Candidate {
+  return {
+    get text() {
+      return wholeText(row)
+    },
+    get prompt() {
+      return promptText(row)
+    },
+    source,
+    conversation: id,
+    user,
+  }
 }
 
 function passes({ model, language, messages }: Conversation, filter: RowFilter): boolean {
@@ -117,7 +132,7 @@ function signalReader(db: ReadableDb, deciders: BuildOptions['deciders']): (posi
     const byTurn = Map.groupBy(all.all(position) as JudgedTurn[], ({ turn_index }) => turn_index)
     return [...byTurn.values()].flatMap((judged) => {
       const decider = order.find((name) => judged.some((signal) => signal.decider === name))
-      return judged.filter((signal) => signal.decider === decider).slice(0, 1)
+      return judged.filter((signal) => signal.decider === decider)
     })
   }
 }

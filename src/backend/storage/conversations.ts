@@ -4,7 +4,7 @@ import { identityText, type ConversationDraft } from '../../core/import/format.t
 import { isReaction } from '../../core/import/messages.ts'
 import type { Conversation, Message } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
-import { countSignals, writeSignals, type SignalWrite } from './signals.ts'
+import { writeSignals, type SignalWrite } from './signals.ts'
 
 export type NewConversation = ConversationDraft & { source: string }
 
@@ -48,7 +48,6 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
     writeSignals(db, signals)
-    countSignals(db, new Set(signals.map((signal) => signal.conversation)))
     const counts = { imported, duplicates: drafts.length - imported }
     alongside(counts)
     return counts
@@ -59,8 +58,13 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
 export function getConversation(db: ReadableDb, id: string): { position: number; conversation: Conversation } | null {
   const row = db.prepare('SELECT position, id, source, model, language, created_at, metadata FROM conversations WHERE id = ?').get(id) as StoredConversation | undefined
   if (row === undefined) return null
-  const messages = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index').all(row.position) as Message[]
-  return { position: row.position, conversation: toConversation(row, messages) }
+  return { position: row.position, conversation: toConversation(row, messageReader(db)(row.position)) }
+}
+
+/** Reads the messages of one conversation after the other, each by its position. */
+export function messageReader(db: ReadableDb): (position: number) => Message[] {
+  const messagesOf = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index')
+  return (position) => messagesOf.all(position) as Message[]
 }
 
 /** The position of a conversation by its id, or null. */
@@ -68,15 +72,12 @@ export function findConversation(db: ReadableDb, id: string): number | null {
   return (db.prepare('SELECT position FROM conversations WHERE id = ?').pluck().get(id) as number | undefined) ?? null
 }
 
+/** After FROM: user messages `u`, each with the assistant message `r` that it follows. */
+export const REACTIONS = "messages u JOIN messages r ON u.role = 'user' AND r.conversation = u.conversation AND r.turn_index = u.turn_index - 1 AND r.role = 'assistant'"
+
 /** The text of the user message at `turnIndex`, or null where none stands there or it follows no assistant message. */
 export function findReaction(db: ReadableDb, position: number, turnIndex: number): string | null {
-  const text = db
-    .prepare(
-      `SELECT u.content FROM messages u JOIN messages r ON r.conversation = u.conversation AND r.turn_index = u.turn_index - 1 AND r.role = 'assistant'
-       WHERE u.conversation = ? AND u.turn_index = ? AND u.role = 'user'`,
-    )
-    .pluck()
-    .get(position, turnIndex) as string | undefined
+  const text = db.prepare(`SELECT u.content FROM ${REACTIONS} WHERE u.conversation = ? AND u.turn_index = ?`).pluck().get(position, turnIndex) as string | undefined
   return text ?? null
 }
 

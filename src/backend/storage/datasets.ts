@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { describeRows } from '../../core/dataset-statistics.ts'
 import { originOf } from '../../core/row-texts.ts'
-import type { ContaminationStamp } from '../../shared/datasets.ts'
+import type { ContaminationStamp, DatasetRow } from '../../shared/datasets.ts'
 import type { Dataset, DatasetKind, FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
@@ -97,11 +97,11 @@ export function requireDataset(db: ReadableDb, name: string): Dataset {
 }
 
 export function hasDataset(db: ReadableDb, name: string): boolean {
-  return getDataset(db, name) !== null
+  return db.prepare('SELECT 1 FROM datasets WHERE name = ?').get(name) !== undefined
 }
 
 /** All rows of a dataset whose kind the caller knows, in order. */
-export function readDatasetRows<Row extends FeedbackRow | Pair | PromptRow>(db: ReadableDb, name: string): Row[] {
+export function readDatasetRows<Row extends DatasetRow>(db: ReadableDb, name: string): Row[] {
   requireDataset(db, name)
   return [...eachDatasetRow(db, name)] as Row[]
 }
@@ -114,23 +114,23 @@ export function readDataset<Kind extends DatasetKind>(db: ReadableDb, name: stri
 }
 
 /** Read in pages: an open iterator would keep the connection from writing. */
-export function* eachDatasetRow(db: ReadableDb, name: string): Generator<FeedbackRow | Pair | PromptRow> {
+export function* eachDatasetRow(db: ReadableDb, name: string): Generator<DatasetRow> {
   const pageSize = 1000
   const page = db.prepare(`SELECT r.row FROM dataset_rows r JOIN datasets d ON d.id = r.dataset WHERE d.name = ? AND r.position >= ? ORDER BY r.position LIMIT ${pageSize}`).pluck()
   for (let from = 0; ; from += pageSize) {
     const texts = page.all(name, from) as string[]
-    for (const text of texts) yield JSON.parse(text) as FeedbackRow | Pair | PromptRow
+    for (const text of texts) yield JSON.parse(text) as DatasetRow
     if (texts.length < pageSize) return
   }
 }
 
-export function pageOfDatasetRows(db: ReadableDb, name: string, offset: number, limit: number): { total: number; rows: (FeedbackRow | Pair | PromptRow)[] } {
+export function pageOfDatasetRows(db: ReadableDb, name: string, offset: number, limit: number): { total: number; rows: DatasetRow[] } {
   const { rows: total } = requireDataset(db, name)
   const texts = db
     .prepare('SELECT r.row FROM dataset_rows r JOIN datasets d ON d.id = r.dataset WHERE d.name = ? ORDER BY r.position LIMIT ? OFFSET ?')
     .pluck()
     .all(name, limit, offset) as string[]
-  return { total, rows: texts.map((text) => JSON.parse(text) as FeedbackRow | Pair | PromptRow) }
+  return { total, rows: texts.map((text) => JSON.parse(text) as DatasetRow) }
 }
 
 type StoredDataset = { name: string; kind: DatasetKind; hash: string; rows: number; created_at: string; recipe: string; statistics: string; stamp: string | null }

@@ -34,12 +34,27 @@ export function requireDuel(db: ReadableDb, id: string): DuelRow {
   return found
 }
 
+type PairRow = { idx: number; prompt: string; answer_a: string; answer_b: string; a_is_left: number; winner: Decision['winner'] | null; reasons: string }
+const PAIRS = 'SELECT idx, prompt, answer_a, answer_b, a_is_left, winner, reasons FROM duel_pairs WHERE duel_id = ?'
+
+const toPair = (row: PairRow): StoredPair => ({
+  index: row.idx, prompt: row.prompt, a: row.answer_a, b: row.answer_b, aIsLeft: row.a_is_left === 1, decision: row.winner === null ? null : { winner: row.winner, reasons: JSON.parse(row.reasons) as string[] },
+})
+
 /** In the order they are shown. */
 export function readPairs(db: ReadableDb, id: string): StoredPair[] {
-  type Row = { idx: number; prompt: string; answer_a: string; answer_b: string; a_is_left: number; winner: Decision['winner'] | null; reasons: string }
-  return (db.prepare('SELECT idx, prompt, answer_a, answer_b, a_is_left, winner, reasons FROM duel_pairs WHERE duel_id = ? ORDER BY idx').all(id) as Row[]).map((row) => ({
-    index: row.idx, prompt: row.prompt, a: row.answer_a, b: row.answer_b, aIsLeft: row.a_is_left === 1, decision: row.winner === null ? null : { winner: row.winner, reasons: JSON.parse(row.reasons) as string[] },
-  }))
+  return (db.prepare(`${PAIRS} ORDER BY idx`).all(id) as PairRow[]).map(toPair)
+}
+
+/** The first that is not decided; null where all are. */
+export function nextPair(db: ReadableDb, id: string): StoredPair | null {
+  const row = db.prepare(`${PAIRS} AND winner IS NULL ORDER BY idx LIMIT 1`).get(id) as PairRow | undefined
+  return row === undefined ? null : toPair(row)
+}
+
+export function readPair(db: ReadableDb, id: string, index: number): StoredPair | null {
+  const row = db.prepare(`${PAIRS} AND idx = ?`).get(id, index) as PairRow | undefined
+  return row === undefined ? null : toPair(row)
 }
 
 /** With null what was decided is taken back. */

@@ -23,7 +23,7 @@ export function openImport(db: WritableDb, wanted: { id: string; files: readonly
   const reading = JSON.stringify(wanted.reading)
   const open = db.transaction(() => {
     const stopped = db.prepare('SELECT id, owner FROM imports WHERE seconds IS NULL AND files = ? AND reading = ? ORDER BY rowid DESC').all(files, reading) as { id: string; owner: string | null }[]
-    const left = stopped.find(({ owner }) => !isAtWork(owner, wanted.now.getTime()))
+    const left = stopped.find(({ owner }) => !isAtWork(owner))
     const id = left?.id ?? wanted.id
     const owner = JSON.stringify(wanted.owner)
     if (left === undefined) db.prepare("INSERT INTO imports (id, files, format, created_at, reading, owner) VALUES (?, ?, '', ?, ?, ?)").run(id, files, wanted.now.toISOString(), reading, owner)
@@ -47,7 +47,8 @@ export function openImport(db: WritableDb, wanted: { id: string; files: readonly
   return open.immediate()
 }
 
-const isAtWork = (owner: string | null, now: number): boolean => owner !== null && isOwnerAlive(JSON.parse(owner) as Owner, Infinity, now)
+/** By its process alone: an import has no lease that could end. */
+const isAtWork = (owner: string | null): boolean => owner !== null && isOwnerAlive(JSON.parse(owner) as Owner, Infinity, 0)
 
 export type FileProgress = { path: string; rows: number; done: boolean }
 
@@ -84,7 +85,7 @@ export function listImports(db: ReadableDb): ImportRow[] {
     files: JSON.parse(files) as string[],
     createdAt: created_at,
     reading: JSON.parse(reading) as ImportRow['reading'],
-    stopped: row.seconds === null && !isAtWork(owner, Date.now()),
+    stopped: row.seconds === null && !isAtWork(owner),
   }))
 }
 

@@ -7,6 +7,8 @@ export function readReply(db: ReadableDb, key: string): Completion | null {
   return found === undefined ? null : (JSON.parse(found) as Completion)
 }
 
+export const hasReply = (db: ReadableDb, key: string): boolean => db.prepare('SELECT 1 FROM judge_replies WHERE key = ?').get(key) !== undefined
+
 export function writeReply(db: WritableDb, reply: { key: string; url: string; model: string; completion: Completion; milliseconds: number }): void {
   db.prepare('INSERT OR REPLACE INTO judge_replies (key, url, model, completion, milliseconds, created_at) VALUES (@key, @url, @model, @completion, @milliseconds, @createdAt)').run({ ...reply, completion: JSON.stringify(reply.completion), createdAt: new Date().toISOString() })
 }

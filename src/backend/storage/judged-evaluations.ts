@@ -1,27 +1,11 @@
 /** Judged evaluations: how they were made, their figures, what every answer got. */
-import type { Benchmark, EvaluationInput, EvaluationIntervals, EvaluationRow, JudgedItem } from '../../shared/evaluation.ts'
+import type { Benchmark, EvaluationInput, EvaluationRow, JudgedItem } from '../../shared/evaluation.ts'
 import { isOwnerAlive, thisOwner } from '../jobs/owner.ts'
 import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
-export type StoredEvaluation = {
-  id: string
-  benchmark: Benchmark
-  model: string
-  judge: string | null
-  judgeUrl: string | null
-  reference: string | null
-  official: boolean
-  discrete: boolean
-  status: EvaluationRow['status']
-  input: EvaluationInput
-  files: EvaluationRow['files']
-  figures: EvaluationRow['figures']
-  intervals: EvaluationIntervals | null
-  notices: string[]
-  error: string | null
-  createdAt: string
-}
+/** What decides the badge, in its place. */
+export type StoredEvaluation = Omit<EvaluationRow, 'badge'> & { official: boolean; discrete: boolean }
 
 /** Makes a row that is running and owned by this process. `model` is shown until its name is known. */
 export function insertEvaluation(db: WritableDb, input: EvaluationInput, model: string, now: string): string {

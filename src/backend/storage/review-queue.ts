@@ -3,11 +3,12 @@ import { setImmediate } from 'node:timers/promises'
 import { drawIndices, orderCandidates, resolve, type Candidate } from '../../core/review.ts'
 import { makeRng } from '../../core/rng.ts'
 import type { ParsedInput } from '../../shared/contract.ts'
+import { DETECTORS, type Detector } from '../../shared/datasets.ts'
 import type { ReviewItem, ReviewOrder, ReviewPass, ReviewQueue } from '../../shared/review.ts'
 import type { Message, SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
-import { labelledTurns, labelsOfTurn, pace } from './review.ts'
-import { DETECTORS, detectorSignal } from './signals.ts'
+import { labelledTurns, labelsOfTurn, pace, type LabelledTurn } from './review.ts'
+import { detectorSignal } from './signals.ts'
 
 export type QueueRequest = Omit<ParsedInput<'review.queue'>, 'fresh'>
 
@@ -40,7 +41,11 @@ async function drawItems(db: ReadableDb, request: QueueRequest): Promise<Turn[]>
   const rng = makeRng(seed)
   if (order === 'skipped') return rng.shuffled(skippedTurns(db, request)).slice(0, target)
   if (pass === 'adjudication') return orderCandidates(disputedTurns(db, request), { order: 'disagreement', category: null, cutoff, rng }).slice(0, target)
-  if (pass === 'second') return orderCandidates(secondPassTurns(db, request), { order, category, cutoff, rng }).slice(0, target)
+  if (pass === 'second') {
+    const turns = secondPassTurns(db, request)
+    // The other orders read what the detectors say, which takes a query a turn.
+    return (order === 'random' ? rng.shuffled(turns) : orderCandidates(turns.map((turn) => withDetector(db, turn)), { order, category, cutoff, rng })).slice(0, target)
+  }
   if (order === 'random') return drawTurns(db, request, { unscoredOnly: false, wanted: target })
   const candidates = order === 'disagreement' ? await unlikeTurns(db, request) : turnsNearCutoff(db, request)
   const drawn: Turn[] = orderCandidates(candidates, { order, category, cutoff, rng }).slice(0, target)
@@ -51,6 +56,8 @@ async function drawItems(db: ReadableDb, request: QueueRequest): Promise<Turn[]>
 const TAKEN = (turn: string): string => `EXISTS (SELECT 1 FROM annotations a WHERE a.conversation = ${turn}.conversation AND a.turn_index = ${turn}.turn_index
   AND (a.action = 'label' OR (a.action = 'skip' AND a.annotator = @annotator)) AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.undoes = a.id))`
 
+const sqlList = (names: readonly Detector[]): string => names.map((name) => `'${name}'`).join(', ')
+
 /** Ties at the edge fall in import order unless there are some more to choose from. */
 const SPARE = 3
 
@@ -58,7 +65,7 @@ const SPARE = 3
 function turnsNearCutoff(db: ReadableDb, { annotator, order, category, cutoff, target }: QueueRequest): TurnCandidate[] {
   const found: TurnCandidate[] = []
   DETECTORS.forEach((decider, rank) => {
-    const stronger = DETECTORS.slice(0, rank).map((name) => `'${name}'`).join(', ')
+    const stronger = sqlList(DETECTORS.slice(0, rank))
     for (const [side, direction] of [['>= @cutoff', 'ASC'], ['< @cutoff', 'DESC']] as const) {
       const rows = db
         .prepare(
@@ -103,7 +110,7 @@ function drawTurns(db: ReadableDb, { annotator, seed }: QueueRequest, { unscored
   const look = db.prepare(
     `SELECT m.conversation, m.turn_index AS turnIndex FROM messages m
      WHERE m.id = @id AND m.role = 'user' AND EXISTS (SELECT 1 FROM messages r WHERE r.conversation = m.conversation AND r.turn_index = m.turn_index - 1 AND r.role = 'assistant')
-       ${unscoredOnly ? `AND NOT EXISTS (SELECT 1 FROM signals s WHERE s.conversation = m.conversation AND s.turn_index = m.turn_index AND s.decider IN (${DETECTORS.map((name) => `'${name}'`).join(', ')}))` : ''}
+       ${unscoredOnly ? `AND NOT EXISTS (SELECT 1 FROM signals s WHERE s.conversation = m.conversation AND s.turn_index = m.turn_index AND s.decider IN (${sqlList(DETECTORS)}))` : ''}
        AND NOT ${TAKEN('m')}`,
   )
   const drawn: Turn[] = []
@@ -117,17 +124,15 @@ function drawTurns(db: ReadableDb, { annotator, seed }: QueueRequest, { unscored
 }
 
 /** Labelled turns for a blind second look: others' (of one person where told), or the annotator's own where they are named. */
-function secondPassTurns(db: ReadableDb, { annotator, of }: QueueRequest): TurnCandidate[] {
+function secondPassTurns(db: ReadableDb, { annotator, of }: QueueRequest): LabelledTurn[] {
   const own = of === annotator
   const skipped = turnSet(skippedTurns(db, { annotator, pass: 'second' }))
-  return labelledTurns(db)
-    .filter((turn) => {
-      const votes = turn.votes.filter(({ pass }) => pass !== 'adjudication')
-      const mine = votes.filter((vote) => vote.annotator === annotator)
-      const wanted = of === null ? votes.some((vote) => vote.annotator !== annotator) : votes.some((vote) => vote.annotator === of)
-      return wanted && (own ? !mine.some(({ pass }) => pass === 'second') : mine.length === 0) && !skipped.has(turnKey(turn))
-    })
-    .map((turn) => withDetector(db, turn))
+  return labelledTurns(db).filter((turn) => {
+    const votes = turn.votes.filter(({ pass }) => pass !== 'adjudication')
+    const mine = votes.filter((vote) => vote.annotator === annotator)
+    const wanted = of === null ? votes.some((vote) => vote.annotator !== annotator) : votes.some((vote) => vote.annotator === of)
+    return wanted && (own ? !mine.some(({ pass }) => pass === 'second') : mine.length === 0) && !skipped.has(turnKey(turn))
+  })
 }
 
 /** Turns that people label differently and nobody has decided. */
@@ -138,7 +143,7 @@ function disputedTurns(db: ReadableDb, { annotator }: QueueRequest): TurnCandida
     .map(({ conversation, turnIndex, votes }) => ({ conversation, turnIndex, probability: null, categories: [], labels: votes.map(({ label }) => label) }))
 }
 
-function withDetector(db: ReadableDb, { conversation, turnIndex, votes }: ReturnType<typeof labelledTurns>[number]): TurnCandidate {
+function withDetector(db: ReadableDb, { conversation, turnIndex, votes }: LabelledTurn): TurnCandidate {
   const signal = detectorSignal(db, conversation, turnIndex)
   return { conversation, turnIndex, probability: signal?.probability ?? null, categories: signal?.categories ?? [], labels: [...votes.map(({ label }) => label), ...(signal ? [signal.label] : [])] }
 }
@@ -152,7 +157,7 @@ const turnSet = (turns: readonly Turn[]): Set<string> => new Set(turns.map(turnK
 
 type StoredQueue = { id: number; annotator: string; pass: ReviewPass; settings: string; after_entry: number }
 
-function storedQueue(db: ReadableDb, id: number): StoredQueue | null {
+export function readQueue(db: ReadableDb, id: number): StoredQueue | null {
   return (db.prepare('SELECT id, annotator, pass, settings, after_entry FROM review_queues WHERE id = ?').get(id) as StoredQueue | undefined) ?? null
 }
 
@@ -160,23 +165,17 @@ function storedQueue(db: ReadableDb, id: number): StoredQueue | null {
 const DONE = `SELECT a.action FROM annotations a WHERE a.conversation = i.conversation AND a.turn_index = i.turn_index AND a.annotator = @annotator AND a.pass = @pass
   AND a.id > @after_entry AND a.action <> 'undo' AND NOT EXISTS (SELECT 1 FROM annotations u WHERE u.undoes = a.id) ORDER BY a.id DESC LIMIT 1`
 
-/** Where the queue stands; null where there is no such queue. */
-export function describeQueue(db: ReadableDb, id: number): ReviewQueue | null {
-  const queue = storedQueue(db, id)
-  if (queue === null) return null
-  const { annotator, pass, after_entry } = queue
+/** Where the queue stands. */
+export function describeQueue(db: ReadableDb, { id, annotator, pass, settings, after_entry }: StoredQueue): ReviewQueue {
   const counts = db
     .prepare(`SELECT count(*) AS size, total(done = 'label') AS labelled, total(done = 'skip') AS skipped FROM (SELECT (${DONE}) AS done FROM review_queue_items i WHERE i.queue = @id)`)
     .get({ id, annotator, pass, after_entry }) as Pick<ReviewQueue, 'size' | 'labelled' | 'skipped'>
-  const { order } = JSON.parse(queue.settings) as { order: ReviewOrder }
+  const { order } = JSON.parse(settings) as { order: ReviewOrder }
   return { id, annotator, pass, order, ...counts, perMinute: pace(db, annotator) }
 }
 
 /** The next turns of a queue that its annotator has not decided, in order. */
-export function nextItems(db: ReadableDb, id: number, limit: number): ReviewItem[] {
-  const queue = storedQueue(db, id)
-  if (queue === null) return []
-  const { annotator, pass, after_entry } = queue
+export function nextItems(db: ReadableDb, { id, annotator, pass, after_entry }: StoredQueue, limit: number): ReviewItem[] {
   const turns = db
     .prepare(`SELECT i.conversation, i.turn_index AS turnIndex FROM review_queue_items i WHERE i.queue = @id AND NOT EXISTS (${DONE}) ORDER BY i.position LIMIT @limit`)
     .all({ id, annotator, pass, after_entry, limit }) as Turn[]

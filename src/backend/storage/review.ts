@@ -4,7 +4,7 @@ import type { ParsedInput } from '../../shared/contract.ts'
 import type { LogEntry, LogRow, Resolution, ReviewPass } from '../../shared/review.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
-import { countSignals, deleteSignal, writeSignals } from './signals.ts'
+import { deleteSignal, writeSignals } from './signals.ts'
 
 export type NewEntry = Omit<LogEntry, 'id' | 'conversationId' | 'createdAt' | 'undoes' | 'undone' | 'action'> & { conversation: number; action: 'label' | 'skip' }
 
@@ -49,7 +49,6 @@ function renewHumanSignal(db: WritableDb, conversation: number, turnIndex: numbe
     const { label, categories, evidence } = resolved.vote
     writeSignals(db, [{ conversation, turnIndex, label, probability: label === 'dissatisfied' ? 1 : 0, categories, evidence, decider: 'human', deciderVersion: resolved.resolution }])
   } else deleteSignal(db, conversation, turnIndex, 'human')
-  countSignals(db, [conversation])
   return resolved?.resolution ?? null
 }
 
@@ -111,16 +110,18 @@ export function labelledTurns(db: ReadableDb): LabelledTurn[] {
 }
 
 /** Every present label with its turn's text, for an export. */
-export function* eachLabel(db: ReadableDb): Generator<{ entry: LabelEntry; userText: string }> {
-  const rows = db.prepare(
-    `SELECT ${ENTRY}, m.content AS user_text FROM current_annotations a JOIN conversations c ON c.position = a.conversation
-     JOIN messages m ON m.conversation = a.conversation AND m.turn_index = a.turn_index
-     WHERE a.action = 'label' ORDER BY a.conversation, a.turn_index, a.id`,
-  )
-  for (const row of rows.all() as (StoredEntry & { user_text: string })[]) {
+export function presentLabels(db: ReadableDb): { entry: LabelEntry; userText: string }[] {
+  const rows = db
+    .prepare(
+      `SELECT ${ENTRY}, m.content AS user_text FROM current_annotations a JOIN conversations c ON c.position = a.conversation
+       JOIN messages m ON m.conversation = a.conversation AND m.turn_index = a.turn_index
+       WHERE a.action = 'label' ORDER BY a.conversation, a.turn_index, a.id`,
+    )
+    .all() as (StoredEntry & { user_text: string })[]
+  return rows.flatMap((row) => {
     const entry = toEntry(row)
-    if (isLabel(entry)) yield { entry, userText: row.user_text }
-  }
+    return isLabel(entry) ? [{ entry, userText: row.user_text }] : []
+  })
 }
 
 const SHOWN_CHARACTERS = 300

@@ -1,11 +1,12 @@
 /** Signals: one row per turn and decider, and the winning one. Figures per conversation are kept beside them. */
 import type { SignalSummary, SignalRow } from '../../shared/contract.ts'
+import { DETECTORS } from '../../shared/datasets.ts'
 import type { Decider, Signal, SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export type SignalWrite = Omit<Signal, 'conversationId'> & { conversation: number }
 
-/** Writes one decider's word on each turn, in place of what it said before. */
+/** Writes one decider's word on each turn, in place of what it said before, and renews the figures of their conversations; in the caller's transaction. */
 export function writeSignals(db: WritableDb, signals: readonly SignalWrite[]): void {
   if (signals.length === 0) return
   const upsert = db.prepare(
@@ -17,10 +18,11 @@ export function writeSignals(db: WritableDb, signals: readonly SignalWrite[]): v
   for (const { conversation, turnIndex, decider, deciderVersion, label, probability, categories, evidence } of signals) {
     upsert.run(conversation, turnIndex, decider, deciderVersion, label, probability, JSON.stringify(categories), evidence?.start ?? null, evidence?.end ?? null)
   }
+  countSignals(db, new Set(signals.map(({ conversation }) => conversation)))
 }
 
-/** Renews the figures of the winning signals on the conversations named; in the transaction that wrote signals. */
-export function countSignals(db: WritableDb, conversations: Iterable<number>): void {
+/** Renews the figures of the winning signals on the conversations named. */
+function countSignals(db: WritableDb, conversations: Iterable<number>): void {
   const count = db.prepare('SELECT conversation, label, count(*) AS count FROM winning_signals WHERE conversation BETWEEN ? AND ? GROUP BY conversation, label')
   const update = db.prepare('UPDATE conversations SET dissatisfied_turns = ?, satisfied_turns = ?, neutral_turns = ? WHERE position = ?')
   for (const run of runsOfNeighbours(conversations)) {
@@ -45,8 +47,10 @@ function runsOfNeighbours(positions: Iterable<number>): number[][] {
 }
 const LARGEST_GAP = 20
 
+/** Takes a decider's word on a turn away and renews the conversation's figures; in the caller's transaction. */
 export function deleteSignal(db: WritableDb, conversation: number, turnIndex: number, decider: Decider): void {
   db.prepare('DELETE FROM signals WHERE conversation = ? AND turn_index = ? AND decider = ?').run(conversation, turnIndex, decider)
+  countSignals(db, [conversation])
 }
 
 type StoredSignal = {
@@ -79,9 +83,6 @@ export function winningSignal(db: ReadableDb, position: number, turnIndex: numbe
   return winningSignalsOf(db, position).find((signal) => signal.turnIndex === turnIndex) ?? null
 }
 
-/** Deciders that compute, the one that wins first. */
-export const DETECTORS = ['judge', 'classifier', 'rules'] as const satisfies readonly Decider[]
-
 /** The signal of the detector that wins on a turn, whatever people and the data say of it. */
 export function detectorSignal(db: ReadableDb, position: number, turnIndex: number): Signal | null {
   const rows = db
@@ -111,6 +112,10 @@ export function pageOfSignals(
   return { total, rows: rows.map((row) => ({ ...toSignal(row), userText: row.user_text, replyText: row.reply_text })) }
 }
 
+export function countAnsweredTurns(db: ReadableDb): number {
+  return db.prepare('SELECT coalesce(sum(answered_turns), 0) FROM conversations').pluck().get() as number
+}
+
 const EXAMPLES = 3
 const SHOWN_CATEGORIES = 30
 
@@ -128,7 +133,7 @@ export function summarizeSignals(db: ReadableDb): SignalSummary {
      JOIN conversations c ON c.position = s.conversation JOIN messages m ON m.conversation = s.conversation AND m.turn_index = s.turn_index`,
   )
   return {
-    answeredTurns: db.prepare('SELECT coalesce(sum(answered_turns), 0) FROM conversations').pluck().get() as number,
+    answeredTurns: countAnsweredTurns(db),
     labels,
     deciders: mergeImportedVersions(deciders),
     categories: counted.map((row) => ({ ...row, examples: examples.all(row.category) as SignalSummary['categories'][number]['examples'] })),

@@ -1,17 +1,18 @@
 /** What the threshold workbench reads: reviewed labels beside a detector's probabilities, and the labels each cut-off gives. */
 import { reliability, thresholdCurve } from '../../core/threshold.ts'
+import type { Detector } from '../../shared/datasets.ts'
 import type { LabelMix, ThresholdBench } from '../../shared/signals.ts'
-import type { Decider, SignalLabel } from '../../shared/types.ts'
+import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb } from './open.ts'
 
 /** Labels that stand: a person's, or where no person has said anything the one that came with the data. */
-const STANDING = `SELECT conversation, turn_index, label, decider FROM signals t
+export const STANDING = `SELECT conversation, turn_index, label, decider FROM signals t
   WHERE decider = 'human' OR (decider = 'imported' AND NOT EXISTS (SELECT 1 FROM signals h WHERE h.conversation = t.conversation AND h.turn_index = t.turn_index AND h.decider = 'human'))`
 
 const STEPS = 100
 const CUTOFFS = Array.from({ length: STEPS + 1 }, (_, i) => i / STEPS)
 
-export function thresholdBench(db: ReadableDb, detector: Extract<Decider, 'rules' | 'classifier' | 'judge'>): ThresholdBench {
+export function thresholdBench(db: ReadableDb, detector: Detector): ThresholdBench {
   const rows = db
     .prepare(`SELECT s.probability, t.label, t.decider FROM (${STANDING}) t JOIN signals s ON s.conversation = t.conversation AND s.turn_index = t.turn_index AND s.decider = ?`)
     .all(detector) as { probability: number; label: SignalLabel; decider: 'human' | 'imported' }[]
@@ -26,7 +27,7 @@ export function thresholdBench(db: ReadableDb, detector: Extract<Decider, 'rules
 }
 
 /** Labels of all judged turns at each cut-off, were this detector to decide where no label stands. */
-function mixByCutoff(db: ReadableDb, detector: Decider): LabelMix[] {
+function mixByCutoff(db: ReadableDb, detector: Detector): LabelMix[] {
   const standing = db.prepare(`SELECT label, count(*) AS count FROM (${STANDING}) GROUP BY label`).all() as { label: SignalLabel; count: number }[]
   const fixed: LabelMix = { dissatisfied: 0, satisfied: 0, neutral: 0 }
   for (const { label, count } of standing) fixed[label] = count

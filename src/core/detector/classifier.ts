@@ -1,8 +1,8 @@
 /** A trained classifier at work: probability and label from its weights, reasons and evidence from the rules' signs. */
 import type { Message } from '../../shared/types.ts'
 import { judgementFrom, readSigns, type Judgement, type Signs } from '../signals.ts'
+import { sigmoid } from '../statistics.ts'
 import { addFeatures, addWordFeatures, FeatureList } from './features.ts'
-import { sigmoid } from './logistic-regression.ts'
 
 /** `weights` has one entry per bucket. */
 export type Classifier = { intercept: number; weights: Float32Array; cutoff: number }

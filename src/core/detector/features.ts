@@ -4,8 +4,9 @@
  * 2009): a feature's name is hashed to one of `BUCKETS`, no dictionary is kept.
  */
 import type { Message } from '../../shared/types.ts'
+import { fnv1a, FNV_BASIS } from '../fnv.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
-import type { Signs } from '../signals.ts'
+import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
 
 /** Raise the number with every change of what a bucket means: weights belong to one version of features and rules. */
@@ -25,13 +26,25 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
+type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
+
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
   columns = new Int32Array(1024)
   values = new Float32Array(1024)
   length = 0
+  /** Of the conversation at hand, whose turns come one after the other: a user's message is read once, however many turns look back at it. */
+  private conversation: readonly Message[] = []
+  private readings: (Reading | undefined)[] = []
   clear(): void {
     this.length = 0
+  }
+  read(messages: readonly Message[], index: number): Reading {
+    if (messages !== this.conversation) {
+      this.conversation = messages
+      this.readings = []
+    }
+    return (this.readings[index] ??= readMessage(messages[index]!))
   }
   /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
   add(hash: number, value = 1): void {
@@ -49,12 +62,6 @@ export class FeatureList {
   }
 }
 
-/** FNV-1a over UTF-16 units, continued from `seed`. */
-function hashFrom(seed: number, text: string): number {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash
-}
 /** The finaliser of MurmurHash3. */
 function mix(hash: number): number {
   let mixed = hash ^ (hash >>> 16)
@@ -63,7 +70,7 @@ function mix(hash: number): number {
   mixed = Math.imul(mixed, 0xc2b2ae35)
   return mixed ^ (mixed >>> 16)
 }
-const seedOf = (name: string): number => hashFrom(0x811c9dc5, name)
+const seedOf = (name: string): number => fnv1a(FNV_BASIS, name)
 
 const SEED = {
   act: seedOf('act'),
@@ -93,21 +100,7 @@ const NUMBER = /\d+(?:[:.,]\d+)*/g
 
 function readable(text: string): string {
   const read = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`
-  return read.toLowerCase().replaceAll(/[’‘ʼ`]/g, "'")
-}
-
-type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
-
-/** Of the conversation at hand, whose turns come one after the other: a user's message is read once, however many turns look back at it. */
-let conversation: readonly Message[] = []
-let readings: (Reading | undefined)[] = []
-
-function readingOf(messages: readonly Message[], index: number): Reading {
-  if (messages !== conversation) {
-    conversation = messages
-    readings = []
-  }
-  return (readings[index] ??= readMessage(messages[index]!))
+  return straightQuotes(read.toLowerCase())
 }
 
 function readMessage({ content }: Message): Reading {
@@ -119,7 +112,7 @@ function readMessage({ content }: Message): Reading {
 
 /** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
-  const user = readingOf(messages, turnIndex)
+  const user = list.read(messages, turnIndex)
   const reply = readable(replyBefore(messages, turnIndex))
   const replyWords = wordsOf(reply)
   const replyActs = actsOf(reply, ASSISTANT_ACTS)
@@ -164,39 +157,39 @@ function addWords(list: FeatureList, words: readonly string[]): void {
   let before = '^'
   let twoBefore = ''
   for (const word of words) {
-    list.add(hashFrom(SEED.word, word), value)
-    list.add(hashFrom(SEED.twoWords, `${before} ${word}`), value)
-    if (twoBefore !== '') list.add(hashFrom(SEED.threeWords, `${twoBefore} ${before} ${word}`), value)
+    list.add(fnv1a(SEED.word, word), value)
+    list.add(fnv1a(SEED.twoWords, `${before} ${word}`), value)
+    if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} ${word}`), value)
     twoBefore = before
     before = word
   }
-  list.add(hashFrom(SEED.twoWords, `${before} $`), value)
-  if (twoBefore !== '') list.add(hashFrom(SEED.threeWords, `${twoBefore} ${before} $`), value)
+  list.add(fnv1a(SEED.twoWords, `${before} $`), value)
+  if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} $`), value)
 }
 
 function addReplyWords(list: FeatureList, words: readonly string[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   words.forEach((word, i) => {
-    list.add(hashFrom(SEED.replyWord, word), value)
-    if (i > 0) list.add(hashFrom(SEED.twoReplyWords, `${words[i - 1]!} ${word}`), value)
+    list.add(fnv1a(SEED.replyWord, word), value)
+    if (i > 0) list.add(fnv1a(SEED.twoReplyWords, `${words[i - 1]!} ${word}`), value)
   })
 }
 
 /** How the message opens, the whole of a short one, and each of its words under what the reply did. */
 function addOpening(list: FeatureList, words: readonly string[], replyActs: readonly number[]): void {
   const opening = words[0] ?? ''
-  list.add(hashFrom(SEED.opening, opening))
-  list.add(hashFrom(SEED.opening, words.slice(0, 2).join(' ')))
-  list.add(hashFrom(SEED.opening, words.length < 6 ? `all ${words.join(' ')}` : ''))
+  list.add(fnv1a(SEED.opening, opening))
+  list.add(fnv1a(SEED.opening, words.slice(0, 2).join(' ')))
+  list.add(fnv1a(SEED.opening, words.length < 6 ? `all ${words.join(' ')}` : ''))
   const value = WORDS_BY_REPLY / Math.sqrt(words.length)
   const distinct = new Set(words)
   for (const replyAct of replyActs) {
-    list.add(hashFrom(SEED.openingByReply + replyAct, opening))
-    for (const word of distinct) list.add(hashFrom(SEED.wordByReply + replyAct, word), value)
+    list.add(fnv1a(SEED.openingByReply + replyAct, opening))
+    for (const word of distinct) list.add(fnv1a(SEED.wordByReply + replyAct, word), value)
   }
 }
 
-const COMMON = new Set('a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if ? ! 0 yes ok okay there here about like thank thanks'.split(' '))
+const COMMON: ReadonlySet<string> = new Set([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')])
 const namesIn = (words: readonly string[]): Set<string> => new Set(words.filter((word) => !COMMON.has(word)))
 
 function sharedBy(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
@@ -219,9 +212,9 @@ function addShared(list: FeatureList, user: Reading, reply: string, replyWords: 
     `repeats all ${own.size > 0 && repeated === own.size}`,
   ]
   for (const finding of findings) {
-    const hash = hashFrom(SEED.shared, finding)
+    const hash = fnv1a(SEED.shared, finding)
     list.add(hash)
-    for (const act of user.acts) list.add(hashFrom(hash, String(act)))
+    for (const act of user.acts) list.add(fnv1a(hash, String(act)))
   }
 }
 
@@ -237,7 +230,7 @@ function addPlace(list: FeatureList, messages: readonly Message[], turnIndex: nu
     `reply length ${magnitude(messages[turnIndex - 1]!.content.length)}`,
     `length ${magnitude(messages[turnIndex]!.content.length)}`,
   ]
-  for (const finding of findings) list.add(hashFrom(SEED.place, finding))
+  for (const finding of findings) list.add(fnv1a(SEED.place, finding))
 }
 
 const EARLIER_MESSAGES = 6
@@ -249,17 +242,17 @@ function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: 
   let restated = 0
   for (let i = turnIndex - 1; i >= 0 && seen < EARLIER_MESSAGES; i--) {
     if (messages[i]!.role !== 'user') continue
-    const earlier = readingOf(messages, i)
+    const earlier = list.read(messages, i)
     if (seen < 2) for (const act of earlier.acts) list.add(SEED.earlierAct + 64 * seen + act)
     if (seen === 0) {
       for (const act of earlier.acts) for (const now of user.acts) list.add(SEED.actByEarlier + 64 * act + now)
       const value = EARLIER_WORDS / Math.sqrt(earlier.words.length + 1)
-      for (const word of earlier.words) list.add(hashFrom(SEED.earlierWord, word), value)
+      for (const word of earlier.words) list.add(fnv1a(SEED.earlierWord, word), value)
     }
     if (earlier.complains) complaints++
     if (user.names.size > 0 && earlier.names.size > 0) restated = Math.max(restated, (2 * sharedBy(user.names, earlier.names)) / (user.names.size + earlier.names.size))
     seen++
   }
-  list.add(hashFrom(SEED.place, `complaints ${Math.min(4, complaints)}`))
-  list.add(hashFrom(SEED.place, `restates ${Math.floor(4 * restated)}`))
+  list.add(fnv1a(SEED.place, `complaints ${Math.min(4, complaints)}`))
+  list.add(fnv1a(SEED.place, `restates ${Math.floor(4 * restated)}`))
 }

@@ -2,6 +2,7 @@
  * L2-regularised logistic regression on sparse rows, by L-BFGS (Nocedal and Wright, Numerical Optimization,
  * algorithms 7.4 and 7.5, with backtracking on Armijo's condition). Targets may be soft: a share of votes.
  */
+import { sigmoid } from '../statistics.ts'
 
 /** Compressed sparse rows: row i has the entries from `starts[i]` to `starts[i + 1]`. */
 export type SparseRows = { starts: Int32Array; columns: Int32Array; values: Float32Array; width: number }
@@ -13,7 +14,6 @@ export type FitOptions = {
   iterations?: number
   /** Stops where no entry of the gradient, divided by the number of rows, exceeds this. */
   tolerance?: number
-  signal?: AbortSignal | undefined
 }
 
 const MEMORY = 8
@@ -21,7 +21,7 @@ const ARMIJO = 1e-4
 
 /** Minimises the summed cross-entropy plus penalty. `targets[i]` in [0, 1]; rows outside `chosen` are left out. */
 export function fitLogistic(rows: SparseRows, targets: Float64Array, chosen: Int32Array, options: FitOptions): LinearModel {
-  const { l2, iterations = 200, tolerance = 1e-5, signal } = options
+  const { l2, iterations = 200, tolerance = 1e-5 } = options
   const size = rows.width + 1
   let point = new Float64Array(size)
   let gradient = new Float64Array(size)
@@ -29,7 +29,6 @@ export function fitLogistic(rows: SparseRows, targets: Float64Array, chosen: Int
   const steps: Float64Array[] = []
   const changes: Float64Array[] = []
   for (let iteration = 0; iteration < iterations && largest(gradient) > tolerance * chosen.length; iteration++) {
-    signal?.throwIfAborted()
     const direction = searchDirection(gradient, steps, changes)
     const slope = dot(direction, gradient)
     let length = steps.length === 0 ? Math.min(1, 1 / largest(gradient)) : 1
@@ -66,8 +65,6 @@ export function logOddsOf(rows: SparseRows, i: number, { weights, intercept }: L
   for (let k = rows.starts[i]!; k < rows.starts[i + 1]!; k++) sum += weights[rows.columns[k]!]! * rows.values[k]!
   return sum
 }
-
-export const sigmoid = (logOdds: number): number => 1 / (1 + Math.exp(-logOdds))
 
 /** Sum over rows of log(1 + e^z) - y z, plus the penalty; `gradient` is overwritten. */
 function lossAndGradient(rows: SparseRows, targets: Float64Array, chosen: Int32Array, l2: number, point: Float64Array, gradient: Float64Array): number {

@@ -5,9 +5,11 @@
 import { scoreDetector, type DetectorFigures } from '../detector-score.ts'
 import { makeRng } from '../rng.ts'
 import { readSigns } from '../signals.ts'
+import { sigmoid } from '../statistics.ts'
+import { UsageError } from '../../shared/errors.ts'
 import type { Message } from '../../shared/types.ts'
 import { addFeatures, BUCKETS, FeatureList } from './features.ts'
-import { fitLogistic, logOddsOf, sigmoid, type LinearModel, type SparseRows } from './logistic-regression.ts'
+import { fitLogistic, logOddsOf, type LinearModel, type SparseRows } from './logistic-regression.ts'
 
 export type LabelledTurn = {
   messages: readonly Message[]
@@ -39,21 +41,17 @@ const TOLERANCE = 1e-4
 const FOLDS = 5
 export const FEWEST_OF_EACH = 10
 
-export class TrainingDataError extends Error {
-  override readonly name: string = 'TrainingDataError'
-  readonly exitCode = 2
-}
-
-export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: number; signal?: AbortSignal; onProgress?: (done: number, total: number) => void } = {}): TrainedModel {
-  const { seed = 1, signal, onProgress } = options
+/** Throws a UsageError where there are too few turns to learn from. */
+export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: number; onProgress?: (done: number, total: number) => void } = {}): TrainedModel {
+  const { seed = 1, onProgress } = options
   const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
   if (positives < FEWEST_OF_EACH || turns.length - positives < FEWEST_OF_EACH) {
-    throw new TrainingDataError(`detector: expected at least ${FEWEST_OF_EACH} dissatisfied and ${FEWEST_OF_EACH} other turns to learn from, got ${positives} and ${turns.length - positives}. Label more turns`)
+    throw new UsageError(`detector: expected at least ${FEWEST_OF_EACH} dissatisfied and ${FEWEST_OF_EACH} other turns to learn from, got ${positives} and ${turns.length - positives}. Label more turns`)
   }
   const { rows, buckets } = encodeTurns(turns)
   const targets = Float64Array.from(turns, targetOf)
   const folds = foldsOf(turns, seed)
-  const fit = (chosen: Int32Array): LinearModel => fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE, signal })
+  const fit = (chosen: Int32Array): LinearModel => fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE })
 
   const heldOut = new Float64Array(turns.length)
   for (let fold = 0; fold < FOLDS; fold++) {

@@ -1,5 +1,6 @@
 /** AlpacaEval 2's figures from what its files hold, as `drift eval alpacaeval` prints them. */
 import type { AlpacaFigures } from '../../shared/evaluation.ts'
+import { mean } from '../statistics.ts'
 import type { ModelOutput } from './alpaca-files.ts'
 import { type AlpacaAnnotation, winProbability, winRates } from './alpacaeval.ts'
 import { isImplausible, lengthControlledWinRate, type GamedRow, type LengthRow } from './length-controlled.ts'
@@ -17,7 +18,7 @@ export type AlpacaInputs = {
   /** `position` looks the difficulty up by row number, as upstream does; right only where no row is missing. */
   match: 'instruction' | 'position'
   /** Regularisation strength; chosen by cross-validation where it is not given. */
-  c?: number
+  c?: number | undefined
 }
 
 /** Notices say what a figure is not, and why a null is null. */
@@ -27,7 +28,7 @@ export function alpacaFigures(inputs: AlpacaInputs): { figures: AlpacaFigures; l
   const answers = outputs === null ? annotations.map((row) => row.modelOutput) : outputs.map((row) => row.output)
   if (outputs !== null && outputs.length !== annotations.length) notices.push(`${outputs.length} outputs, ${annotations.length} annotations: avg_length is over the outputs, the rates over the annotations`)
   const rates = winRates(annotations.map((row) => row.preference))
-  const averageLength = Math.trunc(answers.reduce((sum, text) => sum + codePoints(text), 0) / answers.length)
+  const averageLength = Math.trunc(mean(answers.map(codePoints)))
   const without = (reason: string, lengthRows: LengthRow[] | null = null): ReturnType<typeof alpacaFigures> => ({
     figures: { ...rates, avg_length: averageLength, length_controlled_winrate: null, lc_c: null, lc_weights: null },
     lengthRows,

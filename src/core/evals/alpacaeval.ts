@@ -1,6 +1,7 @@
 /** AlpacaEval 2 without length control: `metrics/winrate.py` and `helpers.py` of tatsu-lab/alpaca_eval at cd543a14. */
 import { UsageError } from '../../shared/errors.ts'
 import type { AlpacaFigures } from '../../shared/evaluation.ts'
+import { deviation, mean } from '../statistics.ts'
 
 /** One judged instruction. `preference` as the judge's file has it: 1 the baseline wins, 2 the model wins, 1.5 (or old 0) a tie, null no result. */
 export type AlpacaAnnotation = {
@@ -31,8 +32,6 @@ export function winRates(preferences: readonly (number | null)[]): WinRates {
   const q = preferences.map(winProbability).filter((value) => value !== null)
   const n = q.length
   if (n === 0) throw new UsageError('win rate: expected at least one row with a preference from 1 to 2, got none')
-  const mean = sum(q) / n
-  const variance = q.reduce((total, value) => total + (value - mean) ** 2, 0) / (n - 1)
   const wins = q.filter((value) => value > 0.5).length
   const draws = q.filter((value) => value === 0.5).length
   return {
@@ -40,8 +39,8 @@ export function winRates(preferences: readonly (number | null)[]): WinRates {
     n_wins: wins,
     n_wins_base: n - wins - draws,
     n_draws: draws,
-    win_rate: 100 * mean,
-    standard_error: n > 1 ? (100 * Math.sqrt(variance)) / Math.sqrt(n) : null,
+    win_rate: 100 * mean(q),
+    standard_error: n > 1 ? (100 * deviation(q)) / Math.sqrt(n) : null,
     discrete_win_rate: (100 * (wins + 0.5 * draws)) / n,
   }
 }
@@ -50,5 +49,3 @@ export function winRates(preferences: readonly (number | null)[]): WinRates {
 export function isDiscrete(preferences: readonly (number | null)[]): boolean {
   return preferences.every((value) => value === null || [0, 1, 1.5, 2].includes(value))
 }
-
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

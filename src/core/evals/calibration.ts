@@ -2,7 +2,7 @@
 import type { Benchmark, EvaluationDifference, JudgeCalibration } from '../../shared/evaluation.ts'
 import { mcnemarTest, signFlipTest, spearman } from '../paired-tests.ts'
 import { makeRng } from '../rng.ts'
-import { holm } from '../statistics.ts'
+import { holm, wilson } from '../statistics.ts'
 import { meanInterval } from './intervals.ts'
 
 /** Middle of a benchmark's values (a tie, a fair answer), and how they become the points that are shown. */
@@ -18,10 +18,11 @@ export function calibrate(benchmark: Benchmark, pairs: readonly { own: number; p
   const { middle, points } = SCALES[benchmark]
   const random = makeRng(`calibration/${benchmark}`).next
   const decided = pairs.filter(({ own, published }) => own !== middle && published !== middle)
-  const agreeing = decided.map(({ own, published }) => Number(own > middle === published > middle))
+  const agreeing = decided.filter(({ own, published }) => own > middle === published > middle)
   return {
     n: pairs.length,
-    agreement: decided.length === 0 ? { estimate: Number.NaN, low: Number.NaN, high: Number.NaN } : meanInterval(agreeing, random),
+    // Not by resampling: a few answers that all agree would be a certainty.
+    agreement: wilson(agreeing.length, decided.length) ?? { estimate: Number.NaN, low: Number.NaN, high: Number.NaN },
     agreementN: decided.length,
     rankCorrelation: spearman(pairs.map(({ own }) => own), pairs.map(({ published }) => published)),
     shift: meanInterval(pairs.map(({ own, published }) => own - published), random, points),

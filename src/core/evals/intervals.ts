@@ -1,6 +1,6 @@
 /** 95 % percentile bootstrap intervals of evaluation figures, over instructions or tasks; seeded. */
 import type { Interval } from '../../shared/types.ts'
-import { crossedInterval, quantile } from '../statistics.ts'
+import { crossedInterval, percentileInterval, resample } from '../statistics.ts'
 import { lengthControlledWinRate, type GamedRow, type LengthRow } from './length-controlled.ts'
 import { taskMacro } from './wildbench.ts'
 
@@ -16,14 +16,14 @@ export function meanInterval(values: readonly number[], random: () => number, a 
 
 /** The fit repeated on resampled instructions at the strength that was chosen; upstream's own standard error says something else. */
 export function lengthControlledInterval(estimate: number, rows: readonly LengthRow[], gamed: readonly GamedRow[], c: number, random: () => number): Interval {
-  return interval(estimate, FIT_RESAMPLES, () => lengthControlledWinRate(resample(rows, random), gamed, c)?.winRate ?? null)
+  return percentileInterval(estimate, FIT_RESAMPLES, () => lengthControlledWinRate(resample(rows, random), gamed, c)?.winRate ?? null)
 }
 
 /** The value of a task on the macro's scale, with the groups it is in. */
 export type TaskValue = { value: number; groups: string[] }
 
 export function macroInterval(estimate: number, values: readonly TaskValue[], random: () => number): Interval {
-  return interval(estimate, RESAMPLES, () => {
+  return percentileInterval(estimate, RESAMPLES, () => {
     const sums: Record<string, number> = {}
     const counts: Record<string, number> = {}
     for (const { value, groups } of resample(values, random)) {
@@ -35,11 +35,3 @@ export function macroInterval(estimate: number, values: readonly TaskValue[], ra
     return taskMacro(Object.fromEntries(Object.entries(sums).map(([group, sum]) => [group, sum / counts[group]!])))
   })
 }
-
-/** A resample whose figure is undefined is left out. */
-function interval(estimate: number, resamples: number, figure: () => number | null): Interval {
-  const figures = Float64Array.from(Array.from({ length: resamples }, figure).filter((value) => value !== null)).sort()
-  return { estimate, low: quantile(figures, 0.025), high: quantile(figures, 0.975) }
-}
-
-const resample = <T>(rows: readonly T[], random: () => number): T[] => rows.map(() => rows[Math.floor(random() * rows.length)]!)

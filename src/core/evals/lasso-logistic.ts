@@ -3,6 +3,7 @@
  * J(w) = sum_k |w_k| + C sum_i s_i [-q_i log p_i - (1 - q_i) log(1 - p_i)], p = sigma(x.w).
  * Upstream's liblinear stops at tolerance 1e-4, so its own weights are up to 0.016 points from this optimum.
  */
+import { sigmoid } from '../statistics.ts'
 
 /** `x` is [rows, width] row-major; `target` in 0..1 and `weight` (s) have one entry per row. */
 export type FitRows = { width: number; x: Float64Array; target: Float64Array; weight: Float64Array }
@@ -61,8 +62,6 @@ export function selectRows({ width, x, target, weight }: FitRows, of: readonly n
   })
   return selected
 }
-
-export const sigmoid = (z: number): number => 1 / (1 + Math.exp(-z))
 
 function dot({ width, x }: FitRows, row: number, w: Float64Array): number {
   let sum = 0

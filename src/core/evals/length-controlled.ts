@@ -4,7 +4,8 @@
  * Departures: the exact optimum instead of liblinear's (at most 0.016 points), and folds (N - 1 - i) mod 5 where
  * upstream's depend on the numpy build; own and published figures differ by up to about 0.15 points.
  */
-import { fitLassoLogistic, type FitRows, meanLogLikelihood, selectRows, sigmoid } from './lasso-logistic.ts'
+import { deviation, mean, sigmoid } from '../statistics.ts'
+import { fitLassoLogistic, type FitRows, meanLogLikelihood, selectRows } from './lasso-logistic.ts'
 
 /** `q` is the probability that the model wins, null where there is no result; lengths in code points. */
 export type LengthRow = { q: number | null; baselineLength: number; modelLength: number; difficulty: number }
@@ -36,11 +37,9 @@ export function lengthControlledWinRate(rows: readonly LengthRow[], gamed: reado
   const strength = c ?? chosen!.c
   const weights = fitLassoLogistic(fitRows, strength)
   const predicted = rows.map(({ difficulty }) => sigmoid(weights[2]! + weights[1]! * difficulty))
-  const mean = predicted.reduce((sum, p) => sum + p, 0) / predicted.length
-  const variance = predicted.reduce((sum, p) => sum + (p - mean) ** 2, 0) / (predicted.length - 1)
   return {
-    winRate: 100 * mean,
-    standardError: (100 * Math.sqrt(variance)) / Math.sqrt(predicted.length),
+    winRate: 100 * mean(predicted),
+    standardError: (100 * deviation(predicted)) / Math.sqrt(predicted.length),
     c: strength,
     weights: { tanhLength: weights[0]!, difficulty: weights[1]!, bias: weights[2]! },
     crossValidation: chosen?.scores ?? null,
@@ -67,7 +66,7 @@ function chooseStrength(rows: FitRows): { c: number; scores: { c: number; score:
       starts[fold] = fitLassoLogistic(training, c, starts[fold])
       return meanLogLikelihood(rows, starts[fold], held)
     })
-    return { c, score: perFold.reduce((sum, score) => sum + score, 0) / FOLDS }
+    return { c, score: mean(perFold) }
   })
   const best = scores.reduce((best, candidate) => (candidate.score > best.score ? candidate : best))
   return { c: best.c, scores }
@@ -75,10 +74,9 @@ function chooseStrength(rows: FitRows): { c: number; scores: { c: number; score:
 
 function toFitRows(rows: readonly LengthRow[], gamed: readonly GamedRow[]): FitRows | null {
   const differences = rows.map(({ baselineLength, modelLength }) => baselineLength - modelLength)
-  const mean = differences.reduce((sum, value) => sum + value, 0) / differences.length
-  const deviation = Math.sqrt(differences.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (differences.length - 1))
-  if (!(deviation > 0)) return null
-  const judged = rows.flatMap(({ q, difficulty }, i) => (q === null ? [] : [{ q, x: [Math.tanh(differences[i]! / deviation), difficulty, 1], s: 1 }]))
+  const spread = deviation(differences)
+  if (!(spread > 0)) return null
+  const judged = rows.flatMap(({ q, difficulty }, i) => (q === null ? [] : [{ q, x: [Math.tanh(differences[i]! / spread), difficulty, 1], s: 1 }]))
   const all = [...gamed.map(({ q, standardizedLength, difficulty, bias }) => ({ q, x: [Math.tanh(standardizedLength), difficulty, bias], s: GAMED_WEIGHT })), ...judged]
   return { width: WIDTH, x: Float64Array.from(all.flatMap(({ x }) => x)), target: Float64Array.from(all, ({ q }) => q), weight: Float64Array.from(all, ({ s }) => s) }
 }

@@ -82,8 +82,11 @@ export function readTags(rows: readonly Row[], where: string): TaskTags[] {
     const at = `tags ${where}, row ${i + 1}`
     const secondary = row['secondary_tags'] ?? []
     if (!Array.isArray(secondary) || !secondary.every((tag) => typeof tag === 'string')) throw new UsageError(`${at}: expected secondary_tags as a list of texts, got ${describe(secondary)}`)
-    return { sessionId: textOf(row, typeof row['session_id'] === 'string' ? 'session_id' : 'id', at), primary: textOf(row, 'primary_tag', at), secondary: secondary as string[] }
+    return { sessionId: sessionOf(row, at), primary: textOf(row, 'primary_tag', at), secondary: secondary as string[] }
   })
   refuseDuplicates(tags.map(({ sessionId }) => sessionId), `tags ${where}`)
   return tags
 }
+
+/** A task's id: the data set calls it `session_id`, or `id`. */
+export const sessionOf = (row: Row, at: string): string => textOf(row, typeof row['session_id'] === 'string' ? 'session_id' : 'id', at)

@@ -3,6 +3,7 @@
  * computes its published tables (tags as a set per session; empty and cut answers left out of groups and length).
  */
 import type { WildBenchReward, WildBenchScore } from '../../shared/evaluation.ts'
+import { mean, sum } from '../statistics.ts'
 import { codePoints } from './text-length.ts'
 
 /** Weights of the task groups in the macro average; they sum to 4.75. */
@@ -58,7 +59,8 @@ export type ScoredTask = { sessionId: string; score: number; output: string }
 /** Empty and cut answers count in the score alone. */
 export const isKept = ({ output }: ScoredTask): boolean => output !== '' && !output.endsWith(TRUNCATION_MARK)
 
-const adjusted = (score: number): number => (score - 5) * 2
+/** 1 to 10 as -8 to 10. */
+export const adjusted = (score: number): number => (score - 5) * 2
 
 /** Of at least one row. `groups` null where no tags are known. */
 export function wildBenchScore(rows: readonly ScoredTask[], groups: TaskGroups | null): WildBenchScore {
@@ -102,7 +104,7 @@ export function wildBenchReward(rows: readonly ComparedTask[], groups: TaskGroup
   })
   const counts = { win_much: 0, win: 0, tie: 0, lose: 0, lose_much: 0 }
   for (const { label } of kept) counts[label] += 1
-  const rewardOf = (of: readonly { label: PairwiseLabel }[]): number => of.reduce((sum, { label }) => sum + REWARD_OF[label], 0)
+  const rewardOf = (of: readonly { label: PairwiseLabel }[]): number => sum(of.map(({ label }) => REWARD_OF[label]))
   const categorized = groups && perGroup(kept, groups, (of) => rewardOf(of) / of.length)
   return {
     ...counts,
@@ -116,15 +118,15 @@ export function wildBenchReward(rows: readonly ComparedTask[], groups: TaskGroup
 
 /** Weighted mean over the groups that have rows; null where none has. With all five the divisor is upstream's 4.75. */
 export function taskMacro(categorized: Readonly<Record<string, number>>): number | null {
-  let sum = 0
+  let total = 0
   let weights = 0
   for (const [group, weight] of Object.entries(TASK_WEIGHTS)) {
     const figure = categorized[group]
     if (figure === undefined) continue
-    sum += weight * figure
+    total += weight * figure
     weights += weight
   }
-  return weights === 0 ? null : sum / weights
+  return weights === 0 ? null : total / weights
 }
 
 function perGroup<Row extends { sessionId: string }>(rows: readonly Row[], groups: TaskGroups, figure: (of: readonly Row[]) => number): Record<string, number> {
@@ -135,5 +137,3 @@ function perGroup<Row extends { sessionId: string }>(rows: readonly Row[], group
   }
   return figures
 }
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -6,7 +6,7 @@
 import type { ColumnField } from '../../shared/contract.ts'
 import type { Message } from '../../shared/types.ts'
 import { describe, RowProblem, type ConversationDraft, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readMessages, readReply, readRole, readTime } from './messages.ts'
+import { optionalText, readMessages, readMetadata, readReply, readRole, readTime } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** Field to column name. Beside `messages`, `role` and `content` are the keys inside its items. */
@@ -48,7 +48,15 @@ export function mappingProblem(mapping: ColumnMapping): string | null {
 
 /** Rows read by a mapping. Without one each row's own column names decide. */
 export function columnsFormat(mapping?: ColumnMapping): ImportFormat {
-  const mappingOf = (row: Row): ColumnMapping => mapping ?? suggestMapping(Object.keys(row))
+  // Rows of a table have the same columns one after the other.
+  let last: { names: string; mapping: ColumnMapping } | null = null
+  const mappingOf = (row: Row): ColumnMapping => {
+    if (mapping !== undefined) return mapping
+    const columns = Object.keys(row)
+    const names = columns.join('\0')
+    if (last?.names !== names) last = { names, mapping: suggestMapping(columns) }
+    return last.mapping
+  }
   const isMessageEach = (m: ColumnMapping): boolean => m.messages === undefined && !(m.prompt !== undefined && m.reply !== undefined)
   return {
     name: 'csv',
@@ -95,7 +103,7 @@ function fieldsAround(row: Row, mapping: ColumnMapping): Omit<ConversationDraft,
     model: optionalText(cell(row, mapping.model)),
     language: optionalText(cell(row, mapping.language)),
     createdAt: readTime(cell(row, mapping.time)),
-    metadata: typeof id === 'string' || typeof id === 'number' ? { id } : {},
+    metadata: readMetadata({}, id),
     labels: [],
   }
 }

@@ -1,6 +1,7 @@
 import type { Message } from '../../shared/types.ts'
 import { describe, isRow, RowProblem, type ImportFormat, type Row } from './format.ts'
 import { optionalText, readMessages, readMetadata, readReply, readTime } from './messages.ts'
+import { unfoldJson } from './raw-rows.ts'
 
 /**
  * Langfuse's export of traces and observations: `input` is what the model was given (messages, {messages}, or a
@@ -10,7 +11,7 @@ export const langfuse: ImportFormat = {
   name: 'langfuse',
   recognizes: (row) => 'input' in row && 'output' in row && ['traceId', 'sessionId', 'startTime', 'timestamp', 'observations'].some((key) => key in row),
   read([row]) {
-    const messages = [...readInput(unfold(row['input'])), { role: 'assistant' as const, content: readOutput(unfold(row['output'])) }]
+    const messages = [...readInput(unfoldJson(row['input'])), { role: 'assistant' as const, content: readOutput(unfoldJson(row['output'])) }]
     const kept = Object.fromEntries(['name', 'tags', 'scores', 'sessionId', 'traceId'].flatMap((key) => (row[key] === undefined || row[key] === null || row[key] === '' ? [] : [[key, row[key]]])))
     return [{
       source: null,
@@ -36,17 +37,7 @@ function readOutput(output: unknown): string {
   return readReply(isRow(output) && isRow(output['message']) ? output['message'] : output, 'output')
 }
 
-/** A JSON list or object that came as a text; any other text is itself. */
-function unfold(value: unknown): unknown {
-  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
-  try {
-    return JSON.parse(value)
-  } catch {
-    return value
-  }
-}
-
 const metadataOf = (row: Row): unknown => {
-  const metadata = unfold(row['metadata'])
+  const metadata = unfoldJson(row['metadata'])
   return isRow(metadata) ? metadata : undefined
 }

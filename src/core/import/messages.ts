@@ -119,14 +119,5 @@ export function readMetadata(row: Row, id: unknown, kept: readonly string[] = []
   for (const key of kept) if (row[key] !== undefined && row[key] !== null) metadata[key] = row[key]
   const given = row['metadata']
   if (given !== undefined && given !== null && !isRow(given)) throw new RowProblem(`metadata: expected an object, got ${describe(given)}`)
-  if (isDeeperThan(given, MAX_METADATA_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_METADATA_DEPTH} levels of nesting, got more`)
   return { ...metadata, ...given }
-}
-
-/** SQLite reads JSON of up to 1,000 levels; nobody's metadata needs a tenth of it. */
-const MAX_METADATA_DEPTH = 100
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }

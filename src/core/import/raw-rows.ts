@@ -1,13 +1,35 @@
 /** Rows as they are cut from a file, before anybody reads them. */
-import type { Row } from './format.ts'
+import { describe, isRow, type Row } from './format.ts'
 
 /**
  * `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. `value` where
- * the row is no JSON text but a table's record.
+ * the row is no JSON text but a table's record; `text` may then be made only where it is asked for.
  */
 export type RawRow = { row: number; text: string; problem: string | null; value?: Row }
 
 export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
+
+/** The row's object, or why it has none. */
+export function parseRow(raw: RawRow): { row: Row } | { reason: string } {
+  if (raw.problem !== null) return { reason: raw.problem }
+  if (raw.value !== undefined) return { row: raw.value }
+  try {
+    const value: unknown = JSON.parse(raw.text)
+    return isRow(value) ? { row: value } : { reason: `expected a JSON object, got ${describe(value)}` }
+  } catch (error) {
+    return { reason: `expected JSON: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+/** A JSON list or object that stands in a text; anything else is itself. */
+export function unfoldJson(value: unknown): unknown {
+  if (typeof value !== 'string' || !/^\s*[[{]/.test(value)) return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
 
 const SHOWN_BYTES = 4096
 

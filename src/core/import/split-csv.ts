@@ -3,7 +3,7 @@
  * an object of its header's names; cells that hold JSON lists or objects are parsed, empty ones are null.
  */
 import type { Row } from './format.ts'
-import { checkRowBytes, joinBytes, problemRow, type RawRow, type RowSplitter } from './raw-rows.ts'
+import { checkRowBytes, joinBytes, problemRow, unfoldJson, type RawRow, type RowSplitter } from './raw-rows.ts'
 
 const LINE_FEED = 10
 const QUOTE = 0x22
@@ -125,18 +125,8 @@ function readRecord(row: number, text: string, header: { delimiter: string; cell
   const { cells, problem } = splitCells(text, header.delimiter)
   if (problem !== null) return { row, text, problem }
   if (cells.length > header.cells.length) return { row, text, problem: `expected ${header.cells.length} cells as in the header, got ${cells.length}` }
-  const value: Row = Object.fromEntries(header.cells.map((name, i) => [name === '' ? `column ${i + 1}` : name, readCell(cells[i])]))
+  const value: Row = Object.fromEntries(header.cells.map((name, i) => [name === '' ? `column ${i + 1}` : name, unfoldJson(cells[i] || null)]))
   return { row, text, problem: null, value }
-}
-
-function readCell(cell: string | undefined): unknown {
-  if (cell === undefined || cell === '') return null
-  if (!/^\s*[[{]/.test(cell)) return cell
-  try {
-    return JSON.parse(cell)
-  } catch {
-    return cell
-  }
 }
 
 /** One record's cells. A quote counts where a cell begins with it; within, a doubled one is one. */

@@ -17,7 +17,7 @@ const OPENING = new Set([OPENING_BRACE, 0x5b])
 const CLOSING = new Set([0x7d, 0x5d])
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-export const MAX_ROW_BYTES = 64 * 1024 * 1024
+const MAX_ROW_BYTES = 64 * 1024 * 1024
 /** So much is looked at to tell lines from objects over several lines. */
 const SNIFFED_BYTES = 64 * 1024
 
@@ -111,13 +111,13 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
   let indentation = layout === 'objects' ? 0 : null
   let lines: RowSplitter | null = null
   const fromLines = (rows: RawRow[]): RawRow[] => rows.map((one) => ({ ...one, row: one.row + number, text: one.text.replace(/,$/, '') })).filter(({ text }) => text !== ']')
-  const goOnByLines = (problem: string): RawRow[] | null => {
+  const goOnByLines = (problem: string): { rows: RawRow[]; lines: RowSplitter } | null => {
     const held = row.held()
     const next = lineThatOpens(held)
     if (next < 0) return null
     lines = splitLines(maxRowBytes)
     row.clear()
-    return [problemRow(number, held.subarray(0, next), problem), ...fromLines(lines.push(held.subarray(next)))]
+    return { rows: [problemRow(number, held.subarray(0, next), problem), ...fromLines(lines.push(held.subarray(next)))], lines }
   }
   return {
     push(chunk) {
@@ -172,13 +172,13 @@ function splitValues(layout: 'array' | 'objects', maxRowBytes: number): RowSplit
         }
       }
       row.add(chunk.subarray(start))
-      if (layout === 'array' && row.isTooLong()) rows.push(...(goOnByLines(`expected at most ${maxRowBytes} bytes, got more`) ?? []))
+      if (layout === 'array' && row.isTooLong()) rows.push(...(goOnByLines(`expected at most ${maxRowBytes} bytes, got more`)?.rows ?? []))
       return rows
     },
     end() {
       if (lines !== null) return fromLines(lines.end())
       const found = layout === 'array' ? goOnByLines(closed ? 'expected nothing after the list' : 'expected its end before the next row begins') : null
-      if (found !== null) return [...found, ...fromLines(lines === null ? [] : (lines as RowSplitter).end())]
+      if (found !== null) return [...found.rows, ...fromLines(found.lines.end())]
       const done = row.take(number)
       const endsEarly = (at: number): RawRow => ({ row: at, text: '', problem: 'expected ] at the end of the list, the file ends early' })
       if (done === null) return layout === 'objects' || closed ? [] : [endsEarly(number)]
@@ -195,9 +195,9 @@ function lineThatOpens(bytes: Uint8Array): number {
   return -1
 }
 
-/** Gathers the pieces of one row; past the limit only its beginning is kept, to be shown. */
 type Collected = { add(piece: Uint8Array): void; take(row: number): RawRow | null; held(): Uint8Array; isTooLong(): boolean; clear(): void }
 
+/** Gathers the pieces of one row; past the limit only its beginning is kept, to be shown. */
 function collectRow(maxRowBytes: number): Collected {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let pieces: Uint8Array[] = []

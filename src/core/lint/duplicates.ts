@@ -1,4 +1,4 @@
-import { nearDuplicates, normalized } from '../near-duplicates.ts'
+import { NEAR, nearDuplicates, normalized } from '../near-duplicates.ts'
 import { wholeText } from '../row-texts.ts'
 import { type Check, countOf, finding, type Found } from './finding.ts'
 
@@ -18,12 +18,16 @@ export const duplicates: Check = (rows) => {
 /** Rows that nearly say the same as an earlier one, equal ones left to `duplicates`. */
 export const nearlyDuplicates: Check = (rows) => {
   const texts = rows.map(wholeText)
-  const keys = texts.map(normalized)
+  const firsts = nearDuplicates(texts, { seed: 1 })
+  // Equal rows share a cluster: those that stand alone need no key.
+  const leaders = new Set(firsts.filter((first, at) => first !== at))
   const seen = new Set<string>()
   const found: Found = []
-  nearDuplicates(texts, { seed: 1 }).forEach((first, at) => {
-    if (first !== at && !seen.has(keys[at]!)) found.push({ row: at, found: `nearly the same as row ${first + 1}` })
-    seen.add(keys[at]!)
+  firsts.forEach((first, at) => {
+    if (first === at && !leaders.has(at)) return
+    const key = normalized(texts[at]!)
+    if (first !== at && !seen.has(key)) found.push({ row: at, found: `nearly the same as row ${first + 1}` })
+    seen.add(key)
   })
-  return finding('near-duplicate', 'note', 'keep-one', found, `${countOf(found.length, 'row')} that nearly repeat an earlier one (80 % of their word runs)`)
+  return finding('near-duplicate', 'note', 'keep-one', found, `${countOf(found.length, 'row')} that nearly repeat an earlier one (${100 * NEAR} % of their word runs)`)
 }

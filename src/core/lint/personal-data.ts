@@ -1,8 +1,8 @@
 /** Personal data and secrets in text, by pattern: e-mail, phone, card (Luhn), IP address, keys. Pure. */
-import { feedbackOf, repliesOf } from '../row-texts.ts'
+import { textsOf } from '../row-texts.ts'
 import { type Check, countOf, finding, findRows } from './finding.ts'
 
-export type PersonalDataKind = 'email' | 'phone' | 'card' | 'ip' | 'key'
+type PersonalDataKind = 'email' | 'phone' | 'card' | 'ip' | 'key'
 type Pattern = { kind: PersonalDataKind; pattern: RegExp; holds?: (match: string) => boolean }
 
 const PATTERNS: readonly Pattern[] = [
@@ -38,8 +38,7 @@ export function maskPersonalData(text: string): string {
 
 export const personalData: Check = (rows) => {
   const found = findRows(rows, (row) => {
-    const texts = [...row.prompt.map(({ content }) => content), ...repliesOf(row).map(({ text }) => text), feedbackOf(row) ?? '']
-    const counts = Object.entries(Object.groupBy(texts.flatMap(findPersonalData), ({ kind }) => kind))
+    const counts = Object.entries(Object.groupBy(textsOf(row).flatMap(findPersonalData), ({ kind }) => kind))
     return counts.length === 0 ? null : counts.map(([kind, finds]) => (finds.length === 1 ? kind : `${finds.length} × ${kind}`)).join(', ')
   })
   return finding('personal-data', 'warning', 'mask', found, `${countOf(found.length, 'row')} with what looks like personal data or keys`)

@@ -1,6 +1,6 @@
 /** Text that only a chat template should write: special tokens, role headers, a reply that goes on as the user. */
 import type { DatasetRow } from '../../shared/datasets.ts'
-import { feedbackOf, mapTexts, repliesOf } from '../row-texts.ts'
+import { mapTexts, repliesOf, textsOf } from '../row-texts.ts'
 import { type Check, countOf, excerpt, finding, findRows } from './finding.ts'
 
 /** Special tokens of the common templates: ChatML, Llama 2 and 3, Gemma, Mistral, DeepSeek, GPT-2. */
@@ -9,11 +9,11 @@ const SPECIAL = /<\|[a-z0-9_]{2,40}\|>|<｜[^｜>]{2,40}｜>|<\/s>|<(?:start|end
 const NEXT_TURN = /\n\s*(?:#{1,3} ?)?(?:Human|User|### Instruction|### Response|Assistant)\s*:[ \n]/
 
 export const templateText: Check = (rows, model) => {
-  const own = model === null || model.specialTokens.length === 0 ? null : new RegExp(model.specialTokens.map(escaped).join('|'))
+  const own = model?.specialTokens ?? []
   const found = findRows(rows, (row) => {
     for (const text of textsOf(row)) {
-      const match = new RegExp(SPECIAL, 'iu').exec(text) ?? own?.exec(text)
-      if (match) return match[0]
+      const special = text.match(SPECIAL)?.[0] ?? own.find((token) => text.includes(token))
+      if (special !== undefined) return special
     }
     for (const { text } of repliesOf(row)) {
       const match = NEXT_TURN.exec(text)
@@ -38,6 +38,3 @@ export function withoutTemplateText(row: DatasetRow, specialTokens: readonly str
   if ('chosen' in row && 'chosen' in cleaned) return { ...cleaned, chosen: reply(row.chosen), rejected: reply(row.rejected) }
   return 'reply' in row && 'reply' in cleaned ? { ...cleaned, reply: reply(row.reply) } : cleaned
 }
-
-const textsOf = (row: DatasetRow): string[] => [...row.prompt.map(({ content }) => content), ...repliesOf(row).map(({ text }) => text), feedbackOf(row) ?? '']
-const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')

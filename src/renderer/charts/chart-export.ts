@@ -1,6 +1,7 @@
 /** A chart as a file: PNG and SVG with its title and notes, CSV of its figures. */
 import type { EChartsOption } from 'echarts'
-import type { Cell, Chart, ChartTable } from './chart.ts'
+import { csvRow } from '../../core/csv.ts'
+import type { Chart, ChartTable } from './chart.ts'
 import { echarts } from './echarts.ts'
 import type { ChartTheme } from './theme.ts'
 
@@ -9,13 +10,8 @@ export type Heading = { title: string; subtitle: string; note: string | null }
 const TOP = 50
 const BOTTOM = 20
 
-/** RFC 4180: quoted where needed, CRLF, full precision. */
 export function toCsv(table: ChartTable): string {
-  const write = (cell: Cell): string => {
-    const text = cell === null ? '' : String(cell)
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  }
-  return [table.columns.map((column) => write(column.label)), ...table.rows.map((row) => row.map(write))].map((row) => `${row.join(',')}\r\n`).join('')
+  return [table.columns.map(({ label }) => label), ...table.rows].map(csvRow).join('')
 }
 
 /** Moves everything down and writes title, unit line and notes: a picture that leaves the page must explain itself. */

@@ -33,6 +33,12 @@ export function tooltipHtml(theme: ChartTheme, head: string, rows: { color?: str
   return `<div style="font-weight:600;margin-bottom:2px">${escapeHtml(head)}</div><table style="border-spacing:0">${lines.join('')}</table>`
 }
 
+/** Which data item a tooltip is asked for, from ECharts' untyped parameters: one, or one per series; -1 where there is none. */
+export function dataIndex(params: unknown): number {
+  const first: unknown = Array.isArray(params) ? params[0] : params
+  return typeof first === 'object' && first !== null && 'dataIndex' in first ? Number(first.dataIndex) : -1
+}
+
 /** Everything charts share: no animation jump, our text, quiet tooltip. */
 export function baseOption(theme: ChartTheme): EChartsOption {
   return {

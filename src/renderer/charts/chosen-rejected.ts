@@ -1,7 +1,7 @@
 /** Score of chosen and of rejected replies per round, one panel per method: is there still something to learn from the pairs? */
 import type { EChartsOption } from 'echarts'
 import { roundLabel } from './by-round.ts'
-import { baseOption, tooltipHtml, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, type Chart } from './chart.ts'
 import { fixed, percent } from './format.ts'
 import type { ChartTheme } from './theme.ts'
 
@@ -43,8 +43,7 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
     trigger: 'axis',
     axisPointer: { type: 'line', lineStyle: { color: theme.axis, type: 'solid' } },
     formatter: (params: unknown) => {
-      const index = firstIndex(params)
-      const round = rounds[index]
+      const round = rounds[dataIndex(params)]
       if (round === undefined) return ''
       return tooltipHtml(theme, roundLabel(round), panels.flatMap((panel) => {
         const point = panel.points.find((candidate) => candidate.round === round)
@@ -68,8 +67,3 @@ function named(side: string, position: 'top' | 'bottom', color: string) {
 }
 
 const difference = (a: number | null | undefined, b: number | null | undefined): number | null => (a === null || b === null || a === undefined || b === undefined ? null : a - b)
-
-function firstIndex(params: unknown): number {
-  const first: unknown = Array.isArray(params) ? params[0] : params
-  return typeof first === 'object' && first !== null && 'dataIndex' in first ? Number(first.dataIndex) : -1
-}

@@ -4,11 +4,11 @@
  */
 import type { EChartsOption } from 'echarts'
 import type { PairedDifference } from '../../shared/comparison.ts'
-import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { interval as writeInterval, pValue, signed } from './format.ts'
 import { methodStyle } from './methods.ts'
 import { rowBands } from './row-bands.ts'
-import { categories, dataIndex } from './score-dots.ts'
+import { categories } from './score-dots.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
 

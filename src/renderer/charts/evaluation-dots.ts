@@ -1,9 +1,9 @@
 /** Judged figures, one row per evaluation: dot and 95 % interval; where a second figure is given, hollow, joined by a line. */
 import type { EChartsOption } from 'echarts'
 import type { Interval } from '../../shared/types.ts'
-import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { axisFigure, fixed, interval as writeInterval } from './format.ts'
-import { categories, dataIndex } from './score-dots.ts'
+import { categories } from './score-dots.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
 

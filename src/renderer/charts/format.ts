@@ -52,6 +52,9 @@ export function duration(seconds: number | null | undefined): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
 }
 
+/** `2026-03-01 09:30`, of an ISO time as it stands. */
+export const minute = (time: string): string => time.slice(0, 16).replace('T', ' ')
+
 export function count(value: number | null | undefined): string {
   return value === null || value === undefined || !Number.isFinite(value) ? MISSING : grouped.format(Math.round(value))
 }

@@ -16,7 +16,7 @@ export function labelMix(options: { mix: readonly LabelMix[]; theme: ChartTheme 
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: CUTOFF_GRID,
-    xAxis: { ...cutoffAxis(theme), axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
+    xAxis: cutoffAxis(theme),
     yAxis: yAxis(theme, { min: 0, zero: true, format: (value) => (value >= 1e4 ? `${significant(value / 1000)}k` : count(value)) }),
     series: LABELS.map((label) => ({
       type: 'line' as const,

@@ -1,7 +1,7 @@
 /** Probabilities against what labels say: on the diagonal a probability can be taken at its word. */
 import type { EChartsOption } from 'echarts'
 import type { Reliability } from '../../shared/signals.ts'
-import { baseOption, tooltipHtml, xAxis, yAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, xAxis, yAxis, type Chart } from './chart.ts'
 import { count, fixed, interval } from './format.ts'
 import type { ChartTheme } from './theme.ts'
 import { whiskers } from './whiskers.ts'
@@ -23,7 +23,7 @@ export function reliabilityDiagram(options: { reliability: Reliability; theme: C
     ...option.tooltip,
     trigger: 'item',
     formatter: (params: unknown) => {
-      const bin = bins[typeof params === 'object' && params !== null && 'dataIndex' in params ? Number(params.dataIndex) : -1]
+      const bin = bins[dataIndex(params)]
       return bin ? tooltipHtml(theme, `probability ${fixed(bin.from, 1)} to ${fixed(bin.to, 1)}`, [{ label: 'mean probability', value: fixed(bin.meanProbability, 3) }, { label: 'dissatisfied', value: interval(bin.observed, 2) }, { label: 'turns', value: count(bin.n) }]) : ''
     },
   }

@@ -1,6 +1,6 @@
 /** Distributions per round above one another: margins of training pairs, and the weight each pair has in the loss. */
 import type { CustomSeriesRenderItem, EChartsOption } from 'echarts'
-import { baseOption, tooltipHtml, xAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { roundLabel } from './by-round.ts'
 import { density, quantileOf } from './density.ts'
 import { count, percent, significant } from './format.ts'
@@ -72,8 +72,7 @@ export function ridgelines(options: RidgelineOptions): Chart {
     ...option.tooltip,
     trigger: 'item',
     formatter: (params: unknown) => {
-      const index = typeof params === 'object' && params !== null && 'dataIndex' in params ? Number(params.dataIndex) : -1
-      const ridge = ridges[index]
+      const ridge = ridges[dataIndex(params)]
       return ridge
         ? tooltipHtml(theme, roundLabel(ridge.round), [{ label: 'median', value: significant(ridge.median) }, { label: 'middle half', value: `${significant(ridge.q25)} to ${significant(ridge.q75)}` }, { label: share, value: percent(ridge.beyond, 1) }, { label: 'pairs', value: count(ridge.n) }])
         : ''

@@ -1,7 +1,7 @@
 /** Final figures, one row per method: dot and 95 % interval, figures written beside them. */
 import type { EChartsOption } from 'echarts'
 import type { Interval } from '../../shared/types.ts'
-import { baseOption, markerOf, tooltipHtml, xAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, markerOf, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { fixed, interval as writeInterval } from './format.ts'
 import { isUpperBound } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
@@ -70,9 +70,4 @@ export function categories(data: string[], position: 'left' | 'right', axisLabel
     axisPointer: { show: false },
     axisLabel: { interval: 0, ...axisLabel },
   }
-}
-
-/** Which data item a tooltip is asked for, from ECharts' untyped parameters. */
-export function dataIndex(params: unknown): number {
-  return typeof params === 'object' && params !== null && 'dataIndex' in params ? Number(params.dataIndex) : -1
 }

@@ -1,6 +1,6 @@
 /** Figures per task group as bars from zero, a bar per evaluation; the chosen one in colour, named at the top. */
 import type { EChartsOption } from 'echarts'
-import { baseOption, tooltipHtml, xAxis, zeroLine, type Chart } from './chart.ts'
+import { baseOption, dataIndex, tooltipHtml, xAxis, zeroLine, type Chart } from './chart.ts'
 import { axisFigure, fixed } from './format.ts'
 import { categories } from './score-dots.ts'
 import type { ChartTheme } from './theme.ts'
@@ -38,8 +38,7 @@ export function taskBars(options: { measure: string; groups: readonly string[]; 
     trigger: 'axis',
     axisPointer: { type: 'shadow' },
     formatter: (params: unknown) => {
-      const at = Array.isArray(params) ? (params[0] as { dataIndex?: number } | undefined)?.dataIndex : undefined
-      const group = at === undefined ? undefined : groups[at]
+      const group = groups[dataIndex(params)]
       return group === undefined ? '' : tooltipHtml(theme, group, series.map(({ label, figures }, i) => ({ color: styles[i]!.color, label, value: fixed(figures[group], 2) })))
     },
   }

@@ -31,7 +31,7 @@ export function thresholdCurve(options: { curve: readonly CutoffFigures[]; theme
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: CUTOFF_GRID,
-    xAxis: { ...cutoffAxis(theme), axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
+    xAxis: cutoffAxis(theme),
     yAxis: yAxis(theme, { min: 0, max: 1, ticks: 5, zero: true, format: (value) => fixed(value, 1) }),
     series: [
       ...drawn.flatMap(({ points, color, key }) => (key === 'f1' ? [] : band(points, color, key))),
@@ -64,4 +64,7 @@ export function thresholdCurve(options: { curve: readonly CutoffFigures[]; theme
 }
 
 /** 0 to 1, as every chart over the cut-off has it. */
-export const cutoffAxis = (theme: ChartTheme) => xAxis(theme, { name: 'cut-off on the probability', min: 0, max: 1, interval: 0.2, format: (value) => fixed(value, 1) })
+export const cutoffAxis = (theme: ChartTheme) => ({
+  ...xAxis(theme, { name: 'cut-off on the probability', min: 0, max: 1, interval: 0.2, format: (value) => fixed(value, 1) }),
+  axisPointer: { show: true, snap: true, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' as const } },
+})

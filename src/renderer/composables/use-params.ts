@@ -47,6 +47,10 @@ export const list = ({ quiet = false }: Options = {}): Param<string[]> => ({
 })
 const separator = '\u001f'
 
+/** Whether the dialog of that name is the one that stands in the URL, to bind to it. */
+export const dialogOpen = <Name extends string>(params: { dialog: Name | null }, name: NoInfer<Name>): WritableComputedRef<boolean> =>
+  computed({ get: () => params.dialog === name, set: (now) => void (now || (params.dialog = null)) })
+
 /** Changes of this tick, before they become one navigation. */
 let planned: { query: Record<string, string | undefined>; quiet: boolean } | null = null
 

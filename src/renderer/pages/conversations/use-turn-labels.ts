@@ -38,19 +38,22 @@ export function useTurnLabels(data: ShallowRef<Answer>, shown: ComputedRef<Answe
     if (conversationId === undefined || turn === undefined || !answered.value.has(turn)) return
     const before = signalAt(turn)
     params.turn = turn
-    if (!(await send(conversationId, turn, value))) return
+    const answer = await send(conversationId, turn, value)
+    if (!answer) return
+    // Only one's own label can be taken back: where others' stand, or there is none, nothing has changed.
+    if (value === null && JSON.stringify(answer.signal) === JSON.stringify(before)) return toasts.done(`Turn ${turn} stays as it was`, { message: 'No label of yours decides it.' })
     const earlier = before?.decider === 'human' ? before.label : null
     toasts.done(value === null ? `Your label of turn ${turn} is taken back` : `Turn ${turn} labelled ${value}`, { action: { label: 'Undo', run: () => void send(conversationId, turn, value === null ? earlier : null) } })
   }
 
-  async function send(conversationId: string, turnIndex: number, value: SignalLabel | null): Promise<boolean> {
+  async function send(conversationId: string, turnIndex: number, value: SignalLabel | null): Promise<CallOutput<'signals.label'> | null> {
     try {
-      const { signal } = await client.call('signals.label', { conversationId, turnIndex, label: value, annotator: annotator.value || undefined })
-      if (shown.value?.conversation.id === conversationId) replace(turnIndex, signal)
-      return true
+      const answer = await client.call('signals.label', { conversationId, turnIndex, label: value, annotator: annotator.value || undefined })
+      if (shown.value?.conversation.id === conversationId) replace(turnIndex, answer.signal)
+      return answer
     } catch (error) {
       toasts.failed('The label was not saved', error)
-      return false
+      return null
     }
   }
   function replace(turnIndex: number, signal: Signal | null): void {

@@ -1,5 +1,5 @@
 /** The three kinds of rows, told apart and put into the words of the table. */
-import { repliesOf } from '../../../core/row-texts.ts'
+import { feedbackOf, originOf as rowOrigin, repliesOf } from '../../../core/row-texts.ts'
 import type { DatasetRow } from '../../../shared/datasets.ts'
 import type { FeedbackRow, Message, Pair } from '../../../shared/types.ts'
 
@@ -11,13 +11,12 @@ export const isFeedback = (row: DatasetRow): row is FeedbackRow => 'reply' in ro
 export const lastRequest = (prompt: readonly Message[]): string => prompt.findLast((message) => message.role === 'user')?.content ?? prompt.at(-1)?.content ?? ''
 /** A pair's sides, chosen first; a feedback row's reply; nothing for a prompt. */
 export const repliesInWords = (row: DatasetRow): string => repliesOf(row).map(({ text }) => text).join(' · ')
-export const wordsOf = (row: DatasetRow): string | null => (isPair(row) ? row.provenance.userFeedback : isFeedback(row) ? row.userFeedback : null)
+export const wordsOf = feedbackOf
 
 /** Where the row comes from, if that is a conversation of the workspace. */
 export function originOf(row: DatasetRow): { id: string; turn: number | null } | null {
-  if (isPair(row)) return row.provenance.conversationId === null ? null : { id: row.provenance.conversationId, turn: row.provenance.turnIndex }
-  if (row.conversationId === null || row.conversationId === '') return null
-  return { id: row.conversationId, turn: isFeedback(row) ? row.turnIndex : null }
+  const { conversationId: id, turnIndex: turn } = rowOrigin(row)
+  return id === null || id === '' ? null : { id, turn }
 }
 
 /** Where a pair's chosen reply comes from, in words. */

@@ -3,7 +3,7 @@ import type { CallInput } from '../../../shared/contract.ts'
 import { useClient } from '../../client.ts'
 import { count } from '../../charts/format.ts'
 import { useToasts } from '../../stores/toasts.ts'
-import { useDatasetParams } from './use-dataset-params.ts'
+import { openDataset, useDatasetParams } from './use-dataset-params.ts'
 
 /** Makes the snapshot that a fix leaves and opens it; the one before stays, so going back is one step in the list. */
 export function useDatasetFix() {
@@ -19,9 +19,7 @@ export function useDatasetFix() {
       try {
         const made = await client.call('datasets.fix', input)
         const left = before.rows - made.rows
-        params.name = made.name
-        params.row = null
-        params.finding = null
+        openDataset(params, made.name)
         toasts.done(`${made.name} is made`, { message: left > 0 ? `${count(left)} of ${count(before.rows)} rows are out` : `${count(made.rows)} rows, text masked`, action: { label: 'Compare', run: () => (params.tab = 'diff') } })
       } catch (error) {
         toasts.failed('Not fixed', error)

@@ -19,3 +19,19 @@ export const useDatasetParams = () =>
     against: optional({ quiet: true }),
     dialog: optionalChoice(['build', 'export', 'check'], { quiet: 'stepping' }),
   })
+
+type DatasetParams = ReturnType<typeof useDatasetParams>
+
+/** Opens a dataset on the side that is shown; row, token, finding and partner of the one before are not its own. */
+export function openDataset(params: Pick<DatasetParams, 'name' | 'row' | 'at' | 'finding' | 'against'>, name: string): void {
+  params.name = name
+  params.row = params.at = params.finding = params.against = null
+}
+
+/** Opens a row of the dataset among its rows. */
+export function openRow(params: Pick<DatasetParams, 'row' | 'at' | 'tab'>, row: number): void {
+  // A token belongs to its row.
+  if (row !== params.row) params.at = null
+  params.row = row
+  params.tab = 'rows'
+}

@@ -73,6 +73,9 @@ export function labelsOf(rows: readonly EvaluationRow[]): Map<string, string> {
   return new Map(rows.map((row) => [row.id, twice(row) ? [row.model, ...(row.benchmark === 'wb-reward' ? [`against ${row.reference}`] : []), row.judge ?? 'unnamed judge'].join(', ') : row.model]))
 }
 
-function times(interval: Interval | null | undefined, factor: number): Interval | null {
+/** The interval on another scale. */
+export function times(interval: Interval, factor: number): Interval
+export function times(interval: Interval | null | undefined, factor: number): Interval | null
+export function times(interval: Interval | null | undefined, factor: number): Interval | null {
   return interval ? { estimate: factor * interval.estimate, low: factor * interval.low, high: factor * interval.high } : null
 }

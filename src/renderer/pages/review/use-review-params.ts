@@ -1,14 +1,12 @@
+import { REVIEW_ORDERS, REVIEW_PASSES } from '../../../shared/review.ts'
 import { choice, flag, integer, optional, useParams } from '../../composables/use-params.ts'
-
-export const passes = ['first', 'second', 'adjudication'] as const
-export const orders = ['uncertain', 'random', 'category', 'disagreement', 'skipped'] as const
 
 /** Which queue is worked on, and how it is looked at, in the page's URL. */
 export const useReviewParams = () =>
   useParams({
     view: choice(['label', 'log']),
-    pass: choice(passes),
-    order: choice(orders),
+    pass: choice(REVIEW_PASSES),
+    order: choice(REVIEW_ORDERS),
     category: optional(),
     of: optional(),
     target: integer(),

@@ -1,11 +1,10 @@
 /** Starting detectors and training, and knowing whether one runs. */
 import { computed, type ComputedRef } from 'vue'
 import type { CallOutput } from '../../../shared/contract.ts'
+import type { Detector } from '../../../shared/datasets.ts'
 import { useClient } from '../../client.ts'
 import { isActive, useJobs } from '../../stores/jobs.ts'
 import { useToasts } from '../../stores/toasts.ts'
-
-export type Detector = 'rules' | 'classifier' | 'judge'
 
 export function useDetectors(): { run: (detector: Detector, limit?: number | null) => void; retrain: () => void; running: ComputedRef<boolean> } {
   const client = useClient()

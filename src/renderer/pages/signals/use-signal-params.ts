@@ -1,8 +1,9 @@
+import { DECIDERS, type Detector } from '../../../shared/datasets.ts'
 import { choice, flag, integer, optional, optionalChoice, useParams } from '../../composables/use-params.ts'
 
 export const signalLabels = ['dissatisfied', 'satisfied', 'neutral'] as const
-export const deciders = ['human', 'imported', 'judge', 'classifier', 'rules'] as const
-export const detectors = ['classifier', 'rules', 'judge'] as const
+/** In the workbench's order: the trained one first, the one that costs last. */
+export const detectors = ['classifier', 'rules', 'judge'] as const satisfies readonly Detector[]
 
 /** The page's filters and the workbench's state, in its URL; `cut` in hundredths. */
 export const useSignalParams = () =>
@@ -10,7 +11,7 @@ export const useSignalParams = () =>
     view: choice(['cases', 'threshold']),
     label: optionalChoice(signalLabels),
     category: optional(),
-    decider: optionalChoice(deciders),
+    decider: optionalChoice(DECIDERS),
     detector: optionalChoice(detectors),
     cut: integer({ quiet: true }),
     judge: flag(),

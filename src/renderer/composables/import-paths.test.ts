@@ -12,5 +12,6 @@ test('several paths come back, folders and spaces among them', () => {
 
 test('typed one after the other, the endings part them', () => {
   expect(splitPaths(' /data/a b.jsonl.gz  /data/c.csv ')).toEqual(['/data/a b.jsonl.gz', '/data/c.csv'])
+  expect(splitPaths('/data/a b.json.zstd /data/B.CSV /data/c.jsonl.gzip /data/d.parquet')).toEqual(['/data/a b.json.zstd', '/data/B.CSV', '/data/c.jsonl.gzip', '/data/d.parquet'])
   expect(splitPaths('')).toEqual([])
 })

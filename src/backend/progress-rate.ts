@@ -1,0 +1,12 @@
+/**
+ * How many a second since the first telling, and how long the rest takes at that; null where it cannot be known yet.
+ * The first telling counts for nothing: what a resumed import finds done was not done now.
+ */
+export function progressRate(now: () => number = () => performance.now()): (done: number, total: number) => { perSecond: number | null; etaSeconds: number | null } {
+  let first: { done: number; at: number } | null = null
+  return (done, total) => {
+    first ??= { done, at: now() }
+    const rate = (done - first.done) / ((now() - first.at) / 1000)
+    return rate > 0 ? { perSecond: rate, etaSeconds: (total - done) / rate } : { perSecond: null, etaSeconds: null }
+  }
+}

@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import { Z } from '../statistics.ts'
+import { badgeOf } from './badge.ts'
+import { calibrate } from './calibration.ts'
+
+const pairs = (decided: number, ties: number) => Array.from({ length: decided + ties }, (_, i) => (i < decided ? { own: 0.9, published: 0.8 } : { own: 0.5, published: 0.7 }))
+const judged = { official: false, discrete: false }
+
+it('a judge that ties nearly always is not calibrated by the few answers it decides', () => {
+  const calibration = calibrate('alpacaeval', pairs(1, 149))
+  // Wilson's lower bound of 1 in 1 is 1 / (1 + z²).
+  expect(calibration).toMatchObject({ n: 150, agreementN: 1, agreement: { estimate: 1, low: expect.closeTo(1 / (1 + Z ** 2), 12) as number, high: 1 } })
+  expect(badgeOf(judged, calibration)).toBe('uncalibrated')
+  expect(badgeOf(judged, calibrate('alpacaeval', pairs(149, 1)))).toBe('calibrated')
+})
+
+it('where every answer is a tie agreement is not defined', () => {
+  const calibration = calibrate('alpacaeval', pairs(0, 120))
+  expect(calibration).toMatchObject({ agreementN: 0, agreement: { estimate: Number.NaN, low: Number.NaN, high: Number.NaN } })
+  expect(badgeOf(judged, calibration)).toBe('uncalibrated')
+})
