@@ -6,11 +6,11 @@ import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
-import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type LintReport } from './datasets.ts'
+import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
-import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, Message, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
+import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
@@ -112,7 +112,7 @@ export const calls = {
   'review.guidelines': call<{ text: string }>()({ text: z.string().max(100_000).optional() }),
 
   'datasets.list': call<Dataset[]>()({}),
-  'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
+  'datasets.rows': call<{ total: number; rows: DatasetRow[] }>()({ name: z.string(), ...page }),
   'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), ...buildShape }),
   /** Findings by severity; with a model (of `models.list`) also what its tokenizer, template and max_length make of the rows. */
   'datasets.lint': call<LintReport>()({ name: z.string(), ...underModel }),
