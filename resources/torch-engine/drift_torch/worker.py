@@ -1,6 +1,7 @@
 """The worker's process: reads requests until its pipe ends."""
 import json
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -141,6 +142,8 @@ def describe(error: Exception) -> dict[str, str]:
 
 
 def main() -> None:
+    # Ctrl-C reaches the whole group; whoever asks decides what it means, and this process ends with its pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, replies = take_over_pipes()
     # The same machine must compute the same numbers again.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
