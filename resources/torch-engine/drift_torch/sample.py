@@ -105,7 +105,7 @@ def allowed(probabilities: torch.Tensor, settings: dict[str, Any]) -> torch.Tens
         keep &= probabilities >= probabilities.topk(settings["top_k"], -1).values[:, -1:]
     if settings["top_p"] < 1:
         left = torch.where(keep, probabilities, 0).double()
-        ordered, order = left.sort(-1, descending=True, stable=True)
+        ordered, order = left.sort(dim=-1, descending=True, stable=True)
         before = ordered.cumsum(-1) - ordered
         keep &= torch.zeros_like(keep).scatter(1, order, before < settings["top_p"] * left.sum(-1, keepdim=True))
     if settings["min_p"] > 0:
