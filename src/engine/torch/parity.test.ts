@@ -67,6 +67,21 @@ describe.skipIf(!torch)('the torch engine', () => {
     expect(rest.scores).toEqual(whole.scores)
   })
 
+  it('gives in two processes that shard the weights the metrics of one (1e-4), and the whole model', async () => {
+    const pairs = pairsOf(7, 200)
+    const folder = join(outputs, 'sharded')
+    const config = { ...DPO, per_device_train_batch_size: 3, max_steps: 6 }
+    const one = await trained(engine, BASE, pairs, config)
+    const model = await torchForTests('sharded training', { num_processes: 2 })[0]!.load(BASE, { threads: 1 })
+    const steps: StepMetrics[] = []
+    await model.trainDpo(pairs, await referenceOf(model, pairs), config, { onStep: metrics => void steps.push(metrics) })
+    await model.save(folder)
+    await model.dispose()
+    one.steps.forEach((step, i) => Object.entries(step).forEach(([name, value]) => expect(Math.abs((steps[i]?.[name] ?? NaN) - value), name).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(value)))))
+    const scores = await (await embeddedEngine.load(folder, { threads: 1 })).score(pairs.map(({ promptIds, chosenIds }) => ({ promptIds, completionIds: chosenIds })))
+    scores.forEach((logps, i) => logps.forEach((logp, t) => expect(Math.abs(logp - (one.scores[i]?.[t] ?? NaN))).toBeLessThan(1e-3)))
+  }, 120_000)
+
   it('starts the embedded engine\'s adapter, and saves it and the merged model as the embedded engine reads them', async () => {
     const pairs = pairsOf(6)
     const newAdapter = { r: 3, lora_alpha: 6, target_modules: 'all-linear' as const, use_rslora: false, seed: 5 }
