@@ -36,7 +36,8 @@ class Processes:
 
         for layer in policy.trunk.layers:
             fully_shard(layer)
-        fully_shard(policy)
+        # Embedding and head are not kept whole after scoring either: an optimizer made then would hold what is thrown away.
+        fully_shard(policy, reshard_after_forward=True)
 
     def share(self, count: int) -> list[int]:
         """Rows of a batch of `count` that this process computes; never none, for all must take part."""
