@@ -4,13 +4,16 @@
  */
 import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { planAdapter } from '../engine/adapter-folder.ts'
+import { DEVICES_OF } from '../engine/device.ts'
 import { findModel, isOffline } from '../engine/hub-cache.ts'
 import { InputError } from '../engine/input-error.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import { decoderConfig } from '../engine/models/index.ts'
+import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
@@ -144,7 +147,10 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   const add = (path: string, message: string): void => void issues.push({ path, message })
   const { training: { loss_type: types, loss_weights: weights } } = recipe
   if (weights !== null && weights.length !== types.length) add('training.loss_weights', `expected ${types.length} weights, one for each of ${types.join(', ')}, got ${weights.length}`)
-  if (recipe.engine === 'torch') add('engine', 'torch is not available yet; use embedded')
+  const { engine, device, torch } = recipe
+  if (!DEVICES_OF[engine].includes(device)) add('device', `expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${device}`)
+  if (engine === 'embedded' && !isDeepStrictEqual(torch, PLAIN_TORCH)) add('torch', `its settings are read by engine torch alone, got engine ${engine}; set engine: torch, or leave them out`)
+  if (torch.load_in_4bit && !recipe.training.use_peft) add('torch.load_in_4bit', 'expected training.use_peft: true (an adapter on the quantized model), got false')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
   recipe.evaluation.forEach(({ dataset, temperatures }, i) => {
     if (recipe.evaluation.findIndex((other) => other.dataset === dataset) !== i) add(`evaluation.${i}.dataset`, `${dataset} is evaluated twice; put all temperatures into one item`)

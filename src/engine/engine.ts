@@ -4,7 +4,7 @@
  * never conversations: whoever calls renders text to ids first (`chat-template.ts`, `tokenizer/`).
  */
 
-import type { Device } from './device.ts'
+import type { Device, EngineName } from './device.ts'
 import type { TrainingMemory } from './memory.ts'
 
 /** One sequence whose completion is scored: log p(completion | prompt). */
@@ -181,6 +181,8 @@ export type Model = {
 }
 
 export type Engine = {
-  readonly name: 'embedded' | 'torch'
+  readonly name: EngineName
+  /** What computes besides the app itself, with its version and settings: results that differ by it are told apart. */
+  describe?(): Promise<string>
   load(folder: string, options?: LoadOptions): Promise<Model>
 }

@@ -66,6 +66,13 @@ export const evaluationSchema = z.strictObject({
   heldout_pairs: z.string().nullable().default(null),
 })
 
+/** Launch settings of the torch engine; names are transformers', bitsandbytes' and accelerate's. */
+export const torchSchema = z.strictObject({
+  dtype: z.enum(['float32', 'bfloat16', 'float16']).default('float32').describe('Of products; what is trained is held in float32'),
+  load_in_4bit: z.boolean().default(false).describe('QLoRA: with use_peft, the model under the adapter in 4 bits; needs bitsandbytes'),
+  num_processes: z.int().positive().default(1).describe('Processes that share each batch and shard the weights (torchrun, FSDP2)'),
+})
+
 export const recipeSchema = z.strictObject({
   recipe: z.enum(['drift', 'iterative-dpo', 'spin', 'dpo']),
   model_name_or_path: z.string(),
@@ -73,8 +80,10 @@ export const recipeSchema = z.strictObject({
   iterations: z.int().positive().default(2),
   seed: z.int().default(42),
   engine: z.enum(['embedded', 'torch']).default('embedded'),
-  /** What the embedded engine computes on; a run never changes to another by itself. */
-  device: z.enum(['cpu', 'webgpu']).default('cpu'),
+  /** What the engine computes on (embedded: cpu, webgpu; torch: cpu, cuda, mps); a run never changes to another by itself. */
+  device: z.enum(['cpu', 'webgpu', 'cuda', 'mps']).default('cpu'),
+  /** Of engine torch alone. */
+  torch: torchSchema.prefault({}),
   reference: z.enum(['round-start', 'base']).default('round-start'),
   warm_start: z.strictObject({ dataset: z.string(), num_train_epochs: z.number().positive().default(3), learning_rate: z.number().positive().optional() }).nullable().default(null),
   prompt_style: z.enum(['chat', 'paper']).default('chat'),

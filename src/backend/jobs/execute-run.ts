@@ -76,7 +76,8 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   const { db } = workspace
   const { recipe } = readRunFiles(db, lease.runId)
   const threads = requireRun(db, lease.runId).threads ?? 1
-  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'webgpu' ? ', webgpu' : ''}`
+  const made = await engine.describe?.()
+  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'cpu' ? '' : `, ${recipe.device}`}${made === undefined ? '' : `, ${made}`}`
   const log = (text: string): void => writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', text, now()))
   const folder = await resolveModel(recipe.model_name_or_path, { base: workspace.path, signal, note: log })
   const logs = await readLogs(workspace, recipe)
