@@ -63,7 +63,7 @@ export async function torchState(env: NodeJS.ProcessEnv): Promise<Omit<TorchStat
   try {
     const recorded = env['DRIFT_PYTHON'] ? null : recordedPython(env)
     if (recorded !== null) from = recorded.own ? 'own' : 'pointed'
-    if (from === 'none') return state(from, null, null, bytes === null ? null : 'an installation was interrupted; install again to finish it')
+    if (from === 'none') return state(from, null, null, bytes === null ? null : 'An installation was interrupted; start it again to go on where it was')
     const python = torchPython(env)
     const capabilities = await knownCapabilities(python, env)
     try {

@@ -33,6 +33,12 @@ export async function knownCapabilities(python: string, env: NodeJS.ProcessEnv):
   return capabilities
 }
 
+/** What the Python said last, without asking it; null where it never did. */
+export function lastCapabilities(python: string, env: NodeJS.ProcessEnv): TorchCapabilities | null {
+  const known = read(join(torchFolder(env), 'capabilities.json'))
+  return known !== null && known.key.startsWith(`[${JSON.stringify(python)},`) ? known.capabilities : null
+}
+
 function read(file: string): Known | null {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Known
