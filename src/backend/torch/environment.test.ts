@@ -101,6 +101,16 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')("the torc
     expect(installed().slice(lock.packages.length)).toEqual(['numpy'])
   })
 
+  it('is repaired where its record is damaged, whole or in pieces', async () => {
+    await installTorch({ env })
+    const record = join(home, 'data', 'torch', 'interpreter.json')
+    writeFileSync(record, '{')
+    expect((await torchState(env)).problem).toContain('drift engine repair torch')
+    rmSync(join(home, 'data', 'torch', 'environment', 'bin', 'packages.json'))
+    await installTorch({ env })
+    expect((await torchState(env)).problem).toBeNull()
+  })
+
   it.each([
     ['network', 'could not be fetched'],
     ['disk', 'the disk is full'],

@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { bytesInWords } from '../../core/torch-words.ts'
-import { recordFile, recordedPython, TORCH_RESOURCES, torchFolder } from '../../engine/torch/interpreter.ts'
+import { recordFile, type RecordedPython, recordedPython, TORCH_RESOURCES, torchFolder } from '../../engine/torch/interpreter.ts'
 import type { TorchCapabilities, TorchPlan } from '../../shared/engines.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { writeWhole } from '../write-lines.ts'
@@ -48,7 +48,7 @@ export async function installTorch({ env, signal, onProgress }: Installing): Pro
     const uv = plan.tool === 'uv' ? findProgram('uv', env) : null
     const missing = lock.packages.filter((_, i) => !plan.packages[i]?.installed)
     // Until it is whole and verified nobody may be led to it.
-    if (missing.length > 0 && recordedPython(env)?.own) rmSync(recordFile(env))
+    if (missing.length > 0 && readableRecord(env)?.own !== false) rmSync(recordFile(env), { force: true })
     if (plan.python !== python) await makeEnvironment(plan, { env, uv, signal })
     else await forgetHalves(python, env, signal)
     await installPackages(missing, { python, uv, total: plan.downloadBytes, env, signal, onProgress })
@@ -57,6 +57,15 @@ export async function installTorch({ env, signal, onProgress }: Installing): Pro
     writeWhole(recordFile(env), `${JSON.stringify({ python, own: true })}\n`)
     return capabilities
   })
+}
+
+/** Null also where it is damaged: whoever installs or removes puts that right. */
+export function readableRecord(env: NodeJS.ProcessEnv): RecordedPython | null {
+  try {
+    return recordedPython(env)
+  } catch {
+    return null
+  }
 }
 
 type Present = Record<string, { version: string; complete: boolean; folder: string }>

@@ -6,9 +6,9 @@ import type { TorchCapabilities, TorchState } from '../../shared/engines.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { writeWhole } from '../write-lines.ts'
 import { askCapabilities } from './ask-python.ts'
-import { knownCapabilities } from './known-capabilities.ts'
-import { bytesBelow, environmentFolder } from './environment.ts'
+import { bytesBelow, environmentFolder, readableRecord } from './environment.ts'
 import { holdInstallation } from './installation-hold.ts'
+import { knownCapabilities } from './known-capabilities.ts'
 import { findProgram, readLock } from './lock.ts'
 
 /** Without these the worker does not start; the lock's versions are advised. */
@@ -46,11 +46,11 @@ function isOlder(version: string, least: readonly number[] | undefined): boolean
 export async function removeTorch(env: NodeJS.ProcessEnv): Promise<{ removed: string | null; bytes: number }> {
   return holdInstallation(torchFolder(env), async () => {
     const folder = environmentFolder(env)
-    const python = existsSync(recordFile(env)) ? (recordedPython(env)?.python ?? null) : null
+    const removed = readableRecord(env)?.python ?? null
     const bytes = bytesBelow(torchFolder(env))
     rmSync(recordFile(env), { force: true })
     rmSync(folder, { recursive: true, force: true })
-    return { removed: python ?? null, bytes: bytes - bytesBelow(torchFolder(env)) }
+    return { removed, bytes: bytes - bytesBelow(torchFolder(env)) }
   })
 }
 
