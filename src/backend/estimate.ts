@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { type DpoPlan, estimateDpo } from '../engine/estimate-training.ts'
 import type { TrainingMemory } from '../engine/memory.ts'
+import { estimateTorchDpo } from '../engine/torch/estimate.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { adapterOf, type Recipe } from '../shared/recipe.ts'
@@ -42,6 +43,14 @@ export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: Re
   }
 }
 
+/** Of the recipe's largest training, with what it would be under other settings; null where the model is not here. */
+export function trainingMemoryOf(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): ((changed: Recipe) => TrainingMemory) | null {
+  const folder = baseFolder(path, recipe)
+  if (folder === null || !existsSync(folder)) return null
+  const config = readModelConfig(folder)
+  return (changed) => largestTraining(changed, config, folder, db).memory
+}
+
 type Estimate = ReturnType<typeof estimateDpo>
 
 /** The training of the recipe that takes most: the rounds', or the warm start's. */
@@ -55,7 +64,7 @@ function largestTraining(recipe: Recipe, config: ModelConfig, folder: string, db
     ...(training.use_peft && { adapter: adapterOf(training) }),
   }
   const estimates = largestBatches(recipe, config.max_position_embeddings, db).map((sizes) => ({
-    ...remembered(config, folder, { ...plan, ...sizes }),
+    ...(recipe.engine === 'torch' ? estimateTorchDpo(config, folder, { ...plan, ...sizes }, recipe.torch) : remembered(config, folder, { ...plan, ...sizes })),
     longest: sizes.pairs.reduce((most, { prompt, chosen, rejected }) => Math.max(most, prompt + chosen + rejected), 0),
   }))
   return estimates.reduce((most, one) => (one.memory.total > most.memory.total ? one : most))

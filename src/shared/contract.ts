@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
+import type { TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
@@ -181,6 +182,17 @@ export const calls = {
   'comparisons.prompts': call<PromptBoard>()({ runs: z.array(z.string()).optional(), group: z.string().optional(), seed: z.int().optional(), sort: z.enum(['index', 'gain', 'harm']).default('index'), ...page }),
   /** One offline HTML file; written to the workspace's exports folder. `url` downloads it from the headless host. */
   'comparisons.report': call<{ path: string; url: string }>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
+
+  /** The torch engine's Python: whether it works, and what it can do. */
+  'engines.torch': call<TorchState>()({}),
+  /** What `engines.install` will fetch, and how large it is. */
+  'engines.plan': call<TorchPlan>()({}),
+  /** Makes the app's own environment, or finishes or mends it. */
+  'engines.install': call<{ jobId: string }>()({}),
+  /** Takes an interpreter that is here, after trying it. */
+  'engines.adopt': call<{ python: string }>()({ python: z.string().trim().min(1) }),
+  /** Deletes the app's own environment, or forgets the interpreter that was named. */
+  'engines.remove': call<{ removed: string | null; bytes: number }>()({}),
 
   'jobs.list': call<Job[]>()({}),
   'jobs.cancel': call<Job>()({ id: z.string() }),

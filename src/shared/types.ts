@@ -137,7 +137,7 @@ export type JobProgress = { runId: string; stage: string; done: number; total: n
 
 export type Job = {
   id: string
-  kind: 'run' | 'import' | 'signals' | 'evaluation' | 'demo'
+  kind: 'run' | 'import' | 'signals' | 'evaluation' | 'demo' | 'engine'
   title: string
   status: RunStatus
   stage: string

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
-import { estimateRun } from '../estimate.ts'
+import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
@@ -9,6 +9,7 @@ import { readPairStatistics, summarizeEvaluations } from '../storage/evaluations
 import type { ReadableDb } from '../storage/open.ts'
 import { listStages, pageOfSamples, readLedger, readMetrics, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
+import { adviseTorch } from '../torch/advice.ts'
 
 export function runsApi(session: Session) {
   const { workspace, push } = session
@@ -29,7 +30,8 @@ export function runsApi(session: Session) {
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {
       const { recipe, issues, translated, warnings } = readRecipe(yaml, workspace)
-      return { ok: recipe !== null, issues, translated, warnings, estimate: recipe === null ? null : estimateRun(recipe, workspace) }
+      if (recipe === null) return { ok: false, issues, translated, warnings, estimate: null }
+      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env)], estimate: estimateRun(recipe, workspace) }
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),

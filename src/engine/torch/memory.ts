@@ -3,7 +3,6 @@ import { trainingMemory } from '../memory.ts'
 import type { TrainingMemory } from '../memory.ts'
 import type { TrainConfig } from '../engine.ts'
 import type { DecoderConfig, WeightSpec } from '../models/decoder.ts'
-import type { PackedRow } from '../packing.ts'
 import type { TorchOptions } from './options.ts'
 
 const MAX_LOGITS = 2 ** 25
@@ -14,10 +13,13 @@ const LOGITS_COPIES = 3
 /** Python, PyTorch and transformers beside our own process. */
 const WORKER_BYTES = 450e6
 
+/** What of a packed row its memory follows from. */
+export type PackedSize = { ids: { length: number }; predictions: { length: number } }
+
 const numbers = (specs: readonly WeightSpec[]): number => specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 
 /** @param weights all of the model; @param trained those that are trained. */
-export function torchMemory(decoder: DecoderConfig, { weights, trained, rows, batches, isReward }: { weights: readonly WeightSpec[]; trained: readonly WeightSpec[]; rows: readonly PackedRow[]; batches: readonly number[][]; isReward: boolean }, config: TrainConfig, options: TorchOptions): TrainingMemory {
+export function torchMemory(decoder: DecoderConfig, { weights, trained, rows, batches, isReward }: { weights: readonly WeightSpec[]; trained: readonly WeightSpec[]; rows: readonly PackedSize[]; batches: readonly number[][]; isReward: boolean }, config: Pick<TrainConfig, 'optim' | 'gradient_checkpointing'>, options: TorchOptions): TrainingMemory {
   const held = decoder.adapter ? (options.load_in_4bit ? 0.6 : bytesOf(options)) : 4
   const sums = batches.map(indices => indices.reduce((sum, i) => ({ tokens: sum.tokens + (rows[i]?.ids.length ?? 0), predictions: sum.predictions + (rows[i]?.predictions.length ?? 0) }), { tokens: 0, predictions: 0 }))
   const width = KEPT.hidden * decoder.hidden + KEPT.keyValue * decoder.keyValueHeads * decoder.headDim + KEPT.intermediate * decoder.intermediate
