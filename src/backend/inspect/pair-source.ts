@@ -42,6 +42,8 @@ async function roundPair(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, { r
   const perPair = recipe.recipe === 'iterative-dpo' ? 2 : 1
   const before = pairs.slice(0, place - (place % perPair)).filter((one) => typeof one === 'object').length / perPair
   const last = recipe.recipe === 'iterative-dpo' ? (recipe.pairs_per_round ?? Infinity) : Infinity
+  // Frozen samples are of all rounds together: which are held out differs from round to round.
+  if (recipe.recipe === 'drift-frozen') return { pair, note: null }
   const note = before < recipe.holdout_pairs ? `held out of training (holdout_pairs ${recipe.holdout_pairs})` : before >= last ? `not trained on: the round takes its first ${last} pairs (pairs_per_round)` : null
   return { pair, note }
 }
@@ -51,10 +53,12 @@ type Made = PairTexts | string
 
 /** One side a sample, the other the reply that was logged for its row: which is which, the recipe says. */
 async function loggedPairs(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, run: string, stage: string, recipe: Recipe): Promise<Made[]> {
-  const { dissatisfied, satisfied } = await readLogs(workspace, recipe)
   const isChosenLogged = PAIR_SOURCES[recipe.recipe].chosen === 'logged'
-  const logged = new Map((isChosenLogged ? satisfied : dissatisfied).map(({ conversationId, turnIndex, reply }) => [`${conversationId} ${turnIndex}`, reply]))
-  return readStoredSamples(workspace.db, run, stage).map(({ prompt, text, rejected: shown, conversationId, turnIndex }): Made => {
+  const stored = readStoredSamples(workspace.db, run, stage)
+  // A guided sample was shown the logged reply and keeps it; the dataset may be gone.
+  const logs = stored.some(({ rejected }) => rejected === null) ? await readLogs(workspace, recipe) : null
+  const logged = new Map((isChosenLogged ? logs?.satisfied : logs?.dissatisfied)?.map(({ conversationId, turnIndex, reply }) => [`${conversationId} ${turnIndex}`, reply]))
+  return stored.map(({ prompt, text, rejected: shown, conversationId, turnIndex }): Made => {
     const reply = shown ?? logged.get(`${conversationId} ${turnIndex}`)
     if (reply === undefined) return 'the logged reply it was drawn against is no longer in the dataset'
     if (!isChosenLogged) return { prompt, chosen: sideOf(text, recipe), rejected: reply }
