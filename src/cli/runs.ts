@@ -4,8 +4,9 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError } from '../backend/errors.ts'
+import { estimateRun } from '../backend/estimate.ts'
 import { type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
-import { parseRecipe, requireRecipe } from '../backend/recipe-file.ts'
+import { parseRecipe, readRecipe, requireRecipe } from '../backend/recipe-file.ts'
 import type { Session } from '../backend/session.ts'
 import { openWorkspace, type Workspace } from '../backend/storage/open.ts'
 import { listRuns, requireRun } from '../backend/storage/runs.ts'
@@ -28,6 +29,7 @@ type Opened = { workspace: Workspace; supervisor: Supervisor; line: JobLine }
 export async function runRecipe(file: string, options: RunOptions): Promise<void> {
   const yaml = readRecipeFile(file)
   await withSupervisor(options.workspace, async (opened) => {
+    tellJudging(yaml, opened.workspace)
     const input = { yaml, name: options.name, group: options.group }
     if (options.detach) await detach(opened, opened.supervisor.record(input), options)
     else await follow(opened, opened.supervisor.start(input), options)
@@ -39,6 +41,13 @@ export function writeRunScript(file: string, { workspace, name, slurm, json }: S
   const script = runScript({ recipe, file: resolve(file), workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false })
   if (json) console.log(JSON.stringify({ script }))
   else process.stdout.write(script)
+}
+
+/** What a recipe whose samples a judge ranks will ask of it; said before anything is paid. */
+function tellJudging(yaml: string, workspace: Workspace): void {
+  const { recipe } = readRecipe(yaml, workspace)
+  const judge = recipe === null ? null : estimateRun(recipe, workspace).judge
+  if (judge) process.stderr.write(`judge: about ${judge.queries} queries, ${judge.promptTokens + judge.completionTokens} tokens${judge.cost === null ? '' : `, cost ${judge.cost.toPrecision(3)}`}\n`)
 }
 
 export async function resumeRun(id: string, options: WorkspaceOptions): Promise<void> {

@@ -289,5 +289,5 @@ export type RecipeCheck = {
   /** Keys that are given and have no effect. */
   warnings: { path: string; message: string }[]
   /** Seconds and bytes, from this machine's measured rates where there are any. */
-  estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null } | null
+  estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null; /** Where a judge ranks the samples; cost in the currency of the recipe's prices. */ judge: { queries: number; promptTokens: number; completionTokens: number; cost: number | null; seconds: number | null } | null } | null
 }

@@ -45,6 +45,8 @@ export type FeedbackRow = {
   conversationId: string
   turnIndex: number
   task: VerifiableTask | null
+  /** Of an annotator, where data without user reactions has one (UltraFeedback). */
+  critique?: string
 }
 
 export type Provenance = { conversationId: string | null; turnIndex: number | null; userFeedback: string | null; round: number | null; policy: string | null; seed: number | null }

@@ -14,7 +14,9 @@ import { Stopped } from './context.ts'
 /** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
   { name: 'drift', yaml: aRecipe('drift'), every: 13 },
-  { name: 'spin', yaml: aRecipe('spin'), every: 29 },
+  { name: 'drift-frozen', yaml: aRecipe('drift-frozen'), every: 31 },
+  { name: 'drift-own-rejected', yaml: aRecipe('drift-own-rejected'), every: 37 },
+  { name: 'spin', yaml: aRecipe('spin', { mix_previous: true }), every: 29 },
   { name: 'iterative-dpo', yaml: aRecipe('iterative-dpo'), every: 29 },
   { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }), every: 41 },
   // 40 steps, so that checkpoints lie within a stage.

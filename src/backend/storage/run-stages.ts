@@ -112,7 +112,7 @@ export function countSamples(db: ReadableDb, runId: string, stage: string): numb
 }
 
 /** Rewards of the samples of a stage, in their order; nothing where the stage has another number of samples. */
-export function setSampleRewards(db: WritableDb, runId: string, stage: string, rewards: readonly number[]): void {
+export function setSampleRewards(db: WritableDb, runId: string, stage: string, rewards: readonly (number | null)[]): void {
   if (countSamples(db, runId, stage) !== rewards.length) return
   const set = db.prepare('UPDATE run_samples SET reward = ? WHERE run_id = ? AND stage = ? AND idx = ?')
   rewards.forEach((reward, index) => set.run(reward, runId, stage, index))

@@ -11,7 +11,8 @@ const rewarded = (run: Pick<Run, 'recipe'>): boolean => run.recipe === 'iterativ
 /** The kinds of stages a round of this recipe goes through. */
 function expectedKinds(run: Pick<Run, 'recipe' | 'method'>, round: number): RunStage['kind'][] {
   if (round < 0) return []
-  if (round === 0) return rewarded(run) && run.method !== 'iterative-dpo-oracle' ? ['train', 'evaluate', 'reward'] : ['train', 'evaluate']
+  if (run.recipe === 'drift-frozen') return round === 0 ? ['train', 'evaluate', 'sample'] : ['train', 'evaluate']
+  if (round === 0) return run.method === 'iterative-dpo' ? ['train', 'evaluate', 'reward'] : ['train', 'evaluate']
   return rewarded(run) ? ['sample', 'reward', 'train', 'evaluate'] : ['sample', 'train', 'evaluate']
 }
 
@@ -48,7 +49,10 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
       ? { where: 'Warm start', what: 'The base learns from conversations in which a user disliked one reply and liked the next.' }
       : { where, what: 'The policy learns to prefer the chosen reply over the rejected one, for the request alone.' }
   }
-  if (run.recipe === 'drift') return { where, what: 'The policy is shown a reply that a user disliked and the user’s own words, and writes a better one.' }
+  if (stage.key.endsWith('/sample-own')) return { where, what: 'The policy answers the same requests without having seen the feedback; these replies will be rejected.' }
+  if (stage.key === 'round-0/sample') return { where, what: 'The policy before round 1 is shown each disliked reply and the user’s own words, and writes a better one: chosen in every round.' }
+  if (run.recipe === 'drift-unguided') return { where, what: 'The policy answers requests whose users disliked the logged reply, without having seen it; its replies will be chosen.' }
+  if (run.recipe === 'drift' || run.recipe === 'drift-own-rejected' || run.recipe === 'drift-sft') return { where, what: 'The policy is shown a reply that a user disliked and the user’s own words, and writes a better one.' }
   if (run.recipe === 'spin') return { where, what: 'The policy answers requests whose users were satisfied; the reply they liked will be chosen, its own rejected.' }
   return { where, what: 'The policy answers each request twice; a reward will decide which reply is chosen.' }
 }
