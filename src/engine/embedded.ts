@@ -6,7 +6,7 @@ import { DeviceWeights } from './device-step.ts'
 import { DEVICES_OF } from './device.ts'
 import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SaveOptions, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, PairGradients, RewardRow, SampledCompletion, SaveOptions, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
 import { requireMemory } from './memory.ts'
@@ -18,6 +18,7 @@ import type { DecoderConfig } from './models/decoder.ts'
 import { refuseDropout } from './models/config-keys.ts'
 import { decoderConfig } from './models/index.ts'
 import { completionPlaces, contextLength, packRows, RopeTables } from './packing.ts'
+import { measurePairGradients } from './pair-gradients.ts'
 import { classifierConfig, newRewardHead } from './reward-head.ts'
 import type { Tensor } from './safetensors.ts'
 import { sample } from './sample.ts'
@@ -159,6 +160,16 @@ class EmbeddedModel implements Model {
     try {
       const { loss } = await runDpoBatch(step, this.config, pairs, reference, pairs.map((_, i) => i), config, 1, true)
       return { loss, gradients: await step.readGradients() }
+    } finally {
+      await step.release()
+    }
+  }
+
+  async pairGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, signal?: AbortSignal): Promise<PairGradients> {
+    this.requireLanguageHead()
+    const step = await dpoStep(await this.trainee(), pairs, reference, { batchSize: 1, checkpointed: config.gradient_checkpointing })
+    try {
+      return await measurePairGradients(step, pairs.length, (i) => runDpoBatch(step, this.config, pairs, reference, [i], config, 1, true), signal)
     } finally {
       await step.release()
     }

@@ -99,6 +99,9 @@ export type TrainHooks = {
   signal?: AbortSignal
 }
 
+/** Norms of each pair's own gradient and margins, in the order of the pairs, and the norm of the mean gradient. */
+export type PairGradients = { norms: Float64Array; margins: Float64Array; meanNorm: number }
+
 /** Per-pair figures of one DPO step, in the order of the batch. */
 export type StepDetails = { pairIndices: number[]; margins: number[] }
 
@@ -171,6 +174,8 @@ export type Model = {
   reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
   /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
   dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
+  /** As `dpoGradients`, of each pair alone: a pair counts whole, not divided by their number. */
+  pairGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, signal?: AbortSignal): Promise<PairGradients>
   /**
    * Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with
    * adapter a PEFT adapter folder, unless `merged`. The model itself stays as it is: with its adapter it computes

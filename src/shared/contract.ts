@@ -10,6 +10,7 @@ import { evaluationInput, type CalibrationRow, type EvaluationDifference, type E
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
+import type { Probe } from './monitors.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
@@ -276,6 +277,9 @@ export type RunDetail = {
   ledger: FairnessLedger
   evaluations: { round: number; temperature: number; score: number; low: number; high: number; pass: number; n: number }[]
   gradientHealth: { round: number; margins: number[]; weights: number[]; gradNormFirst: number; gradNormLast: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
+  heldout: { round: number; margins: number[] }[]
+  probes: Probe[]
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 

@@ -63,7 +63,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     'runs.get': ({ id }): RunDetail => {
       const { run, stages, rounds } = liveOf(id)
       const whole = fakeOf(id).detail
-      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)) }
+      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)) }
     },
     'runs.metrics': ({ id, after }) => ({ rows: liveOf(id).metrics.slice(after) }),
     'runs.samples': ({ id, stage, newestFirst, offset, limit }) => {

@@ -5,9 +5,9 @@ import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
-import { readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
+import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { listStages, pageOfSamples, readLedger, readMetrics, readRoundSteps } from '../storage/run-stages.ts'
+import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { adviseTorch } from '../torch/advice.ts'
 
@@ -24,6 +24,8 @@ export function runsApi(session: Session) {
       ledger: readLedger(db, id),
       evaluations: summarizeEvaluations(db, id),
       gradientHealth: gradientHealth(db, id),
+      heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
+      probes: readProbes(db, id),
       log: readLog(db, id),
     }),
     'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),

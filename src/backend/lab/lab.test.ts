@@ -81,7 +81,7 @@ describe('a run', () => {
 
     expect(leftBehind(shared, second.runId)).toEqual(leftBehind(alone, lonely.runId))
     const reused = listStages(shared.db, second.runId).filter(({ reusedFrom }) => reusedFrom !== null)
-    expect(reused.map(({ key, reusedFrom }) => [key, reusedFrom])).toEqual([['warm-start/train', 'drift-seed5'], ['base/evaluate', 'drift-seed5'], ['round-0/evaluate', 'drift-seed5']])
+    expect(reused.map(({ key, reusedFrom }) => [key, reusedFrom])).toEqual([['warm-start/train', 'drift-seed5'], ['base/evaluate', 'drift-seed5'], ['round-0/evaluate', 'drift-seed5'], ['base/probe', 'drift-seed5'], ['round-0/probe', 'drift-seed5']])
     const inode = (run: string): number => statSync(join(shared.runs, run, 'models', 'warm-start', 'model.safetensors')).ino
     expect(inode(second.runId)).toBe(inode('drift-seed5'))
     // What was taken over counts as this run's work: who comes second is not cheaper.

@@ -8,6 +8,7 @@ import { type LabContext, roundOf } from './context.ts'
 import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { judgeIdentity, judgeRewards } from './judging.ts'
+import { probeStage } from './probing.ts'
 import { sampleStage } from './sampling.ts'
 import { scoreRewards } from './scores.ts'
 import { replyIds } from './text.ts'
@@ -75,6 +76,8 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       describePairs(context, round, pairs)
       if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, evaluations)
       await evaluateStage(context, round, policy, base, evaluations)
+      if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations)
+      await probeStage(context, round, policy, base, evaluations)
     },
   }
 }

@@ -7,7 +7,7 @@ import type { Adapter } from '../adapter-folder.ts'
 import type { Device } from '../device.ts'
 import { dpoRow } from '../dpo-loss.ts'
 import type { ReferenceLogps } from '../dpo-loss.ts'
-import type { DpoConfig, LoadOptions, Model, RewardRow, SampledCompletion, SampleHooks, SampleRequest, SampleSettings, SaveOptions, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from '../engine.ts'
+import type { DpoConfig, LoadOptions, Model, PairGradients, RewardRow, SampledCompletion, SampleHooks, SampleRequest, SampleSettings, SaveOptions, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from '../engine.ts'
 import { InputError } from '../input-error.ts'
 import { requireMemory } from '../memory.ts'
 import type { ModelConfig } from '../model-config.ts'
@@ -24,6 +24,7 @@ import { scoringBatches, scoringRows } from '../score.ts'
 import { checkPairs, rewardRow } from '../tasks.ts'
 import { defaultThreads } from '../threads.ts'
 import { train } from '../train.ts'
+import type { BatchOutcome } from '../train.ts'
 import { torchMemory } from './memory.ts'
 import type { TorchOptions } from './options.ts'
 import { results, startsOf, wireRow } from './protocol.ts'
@@ -136,21 +137,34 @@ class TorchModel implements Model {
   }
 
   async dpoGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-    this.requireLanguageHead()
-    checkPairs(pairs, reference)
-    const { worker, model } = this.place
-    const trainee = this.trainee()
-    await worker.request('trainBegin', { model, settings: { ...config, objective: 'dpo' }, head: null, state: null, step: 0 }, results.trainBegin)
-    try {
-      const { loss } = await runDpoBatch(trainee, { pairs, rows: pairs.map(dpoRow), reference }, pairs.map((_, i) => i), config, { share: 1, isFirst: true })
-      return await withFolder(trainee, async folder => {
+    return this.withDpo(pairs, reference, config, async (run) => {
+      const { loss } = await run(pairs.map((_, i) => i), true)
+      const { worker, model } = this.place
+      return withFolder(this.place, async folder => {
         const file = join(folder, 'gradients.safetensors')
         await worker.request('trainGradients', { model, file }, results.nothing)
         return { loss, gradients: readArrays(file) }
       })
-    } finally {
-      if (worker.isAlive) await worker.request('trainEnd', { model }, results.nothing)
-    }
+    })
+  }
+
+  async pairGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, signal?: AbortSignal): Promise<PairGradients> {
+    return this.withDpo(pairs, reference, config, async (run, norm) => {
+      const norms = new Float64Array(pairs.length)
+      const margins = new Float64Array(pairs.length)
+      for (let i = 0; i < pairs.length; i++) {
+        signal?.throwIfAborted()
+        const { details: { margins: [margin] } } = await run([i], true)
+        margins[i] = margin ?? NaN
+        norms[i] = await norm()
+      }
+      // Once more without clearing between them: the worker holds one set of gradients, and their sum is wanted last.
+      for (let i = 0; i < pairs.length; i++) {
+        signal?.throwIfAborted()
+        await run([i], i === 0)
+      }
+      return { norms, margins, meanNorm: (await norm()) / pairs.length }
+    })
   }
 
   async save(folder: string, { merged = false }: SaveOptions = {}): Promise<void> {
@@ -168,6 +182,20 @@ class TorchModel implements Model {
     const { worker, model, scratch } = this.place
     rmSync(scratch, { recursive: true, force: true })
     if (worker.isAlive) await worker.request('unload', { model }, results.nothing)
+  }
+
+  /** Lets `work` run DPO batches whose gradients stay in the worker, without a step. */
+  private async withDpo<Output>(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, work: (run: (indices: readonly number[], isFirst: boolean) => Promise<BatchOutcome>, norm: () => Promise<number>) => Promise<Output>): Promise<Output> {
+    this.requireLanguageHead()
+    checkPairs(pairs, reference)
+    const { worker, model } = this.place
+    const all = { pairs, rows: pairs.map(dpoRow), reference }
+    await worker.request('trainBegin', { model, settings: { ...config, objective: 'dpo' }, head: null, state: null, step: 0 }, results.trainBegin)
+    try {
+      return await work((indices, isFirst) => runDpoBatch(this.trainee(), all, indices, config, { share: 1, isFirst }), async () => (await worker.request('trainNorm', { model }, results.norm)).norm ?? NaN)
+    } finally {
+      if (worker.isAlive) await worker.request('trainEnd', { model }, results.nothing)
+    }
   }
 
   private async run(rows: readonly PackedRow[], reward: boolean): Promise<Float32Array> {
