@@ -21,6 +21,7 @@ export function useConversationParams() {
     id: optional({ quiet: 'stepping' }),
     turn: integer({ quiet: true }),
     view: choice(['read', 'raw'], { quiet: true }),
+    deleted: flag({ quiet: 'stepping' }),
     import: optionalChoice(['files', 'past', 'quarantine'], { quiet: 'stepping' }),
   })
 
