@@ -13,8 +13,8 @@ import type { ReadableDb, WritableDb } from './open.ts'
 /** Deleted conversations are purged after so many days. */
 export const KEPT_DAYS = 30
 
-/** Conversations to a transaction: others write and are answered in between. */
-const BATCH = 200
+/** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. */
+const BATCH = 20
 
 type StoredRow = Record<string, unknown>
 /** A deleted conversation's rows by table, itself first. */
