@@ -3,7 +3,9 @@
  * WebSocket, in process for the command line); inputs are validated here, at the boundary.
  */
 import { z } from 'zod'
+import { PERSONAL_DATA_KINDS, type Analysis, type GroupMember } from './analysis.ts'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
@@ -29,7 +31,12 @@ const conversationFilter = {
   category: z.string().optional(),
   minTurns: z.int().optional(),
   maxTurns: z.int().optional(),
+  /** Those with a near-duplicate. */
+  near: z.boolean().optional(),
+  /** Those that hold personal data of this kind. */
+  personal: z.enum(PERSONAL_DATA_KINDS).optional(),
 }
+const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
 
@@ -47,7 +54,7 @@ export const calls = {
   'workspace.open': call<WorkspaceInfo>()({ path: z.string().min(1) }),
   'doctor.run': call<{ checks: { name: string; ok: boolean; detail: string }[] }>()({}),
 
-  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
+  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; /** Left out, because they had been deleted from the workspace. */ deleted: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
   /** The first rows as they would be imported. */
   'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
@@ -58,6 +65,21 @@ export const calls = {
   'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(['imported', 'turns', 'length', 'dissatisfied']).default('imported'), descending: z.boolean().default(false), ...page }),
   'conversations.facets': call<{ name: 'source' | 'model' | 'language' | 'signal' | 'turns' | 'category'; values: { value: string; count: number }[] }[]>()({ ...conversationFilter }),
   'conversations.get': call<{ conversation: Conversation; signals: Signal[]; usedIn: { dataset: string; run: string | null }[] }>()({ id: z.string() }),
+  /** What reading every conversation once has found, counted under a filter. */
+  'conversations.analysis': call<Analysis>()({ ...conversationFilter }),
+  /** Reads those that were not read yet and compares all. */
+  'conversations.analyse': call<{ jobId: string }>()({}),
+  /** The other members of a conversation's near-duplicate group. */
+  'conversations.group': call<{ total: number; members: GroupMember[] }>()({ id: z.string() }),
+  /** What comes from these conversations: shown before they are deleted. */
+  'conversations.descent': call<Descent>()({ ids }),
+  /** Out of every list, count, queue and dataset to come, until they are restored or purged; `deletion` restores them together. */
+  'conversations.delete': call<{ deletion: number; conversations: number }>()({ ids }),
+  /** `importable`: of these the text was purged; they can be imported again. */
+  'conversations.restore': call<{ conversations: number; importable: number }>()({ which: z.union([z.object({ deletion: z.int() }), z.object({ ids })]) }),
+  /** Overwrites the text of deleted conversations. */
+  'conversations.purge': call<{ conversations: number }>()({ ids }),
+  'conversations.deleted': call<{ total: number; rows: DeletedConversation[] }>()({ ...page }),
 
   'signals.summary': call<SignalSummary>()({}),
   'signals.list': call<{ total: number; rows: SignalRow[] }>()({ label: label.optional(), category: z.string().optional(), decider: z.string().optional(), ...page }),

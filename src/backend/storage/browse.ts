@@ -5,14 +5,18 @@ import type { ReadableDb } from './open.ts'
 import { matchExpression, snippetOf } from './search.ts'
 
 export type ConversationFilter = ParsedInput<'conversations.facets'>
-type FacetName = CallOutput<'conversations.facets'>[number]['name']
+type FacetName = CallOutput<'conversations.facets'>[number]['name'] | 'near' | 'personal'
 
 const SNIPPET_CHARACTERS = 180
 const FACET_VALUES = 50
 const SORT_COLUMNS = { imported: 'c.position', turns: 'c.turns', length: 'c.characters', dissatisfied: 'c.dissatisfied_turns' } as const
 
+/** Conversations of a near-duplicate group that has another member left. */
+export const IN_A_GROUP = `SELECT s.conversation FROM conversation_sketches s
+  WHERE s.near_group > 0 AND EXISTS (SELECT 1 FROM conversation_sketches o WHERE o.near_group = s.near_group AND o.near_group > 0 AND o.conversation <> s.conversation)`
+
 /** The conditions of a filter on `conversations c`; a facet leaves out its own, so that its other values stay countable. */
-function conditions(filter: ConversationFilter, except?: FacetName): { where: string; bound: Record<string, unknown> } {
+export function conditions(filter: ConversationFilter, except?: FacetName): { where: string; bound: Record<string, unknown> } {
   const parts: string[] = []
   const bound: Record<string, unknown> = {}
   const add = (facet: FacetName | null, key: string, value: unknown, sql: string): void => {
@@ -29,11 +33,13 @@ function conditions(filter: ConversationFilter, except?: FacetName): { where: st
   add('category', 'category', filter.category, 'c.position IN (SELECT w.conversation FROM winning_signals w, json_each(w.categories) k WHERE k.value = @category)')
   add('turns', 'minTurns', filter.minTurns, 'c.turns >= @minTurns')
   add('turns', 'maxTurns', filter.maxTurns, 'c.turns <= @maxTurns')
+  if (filter.near === true && except !== 'near') parts.push(`c.position IN (${IN_A_GROUP})`)
+  add('personal', 'personal', filter.personal, 'c.position IN (SELECT conversation FROM personal_data WHERE kind = @personal)')
   return { where: parts.length === 0 ? '1' : parts.join(' AND '), bound }
 }
 
 /** The conversations with a turn that holds every word of the query, found once per statement. */
-function withMatched({ query }: ConversationFilter): string {
+export function withMatched({ query }: ConversationFilter): string {
   if (query === undefined || matchExpression(query) === null) return ''
   return 'WITH matched AS MATERIALIZED (SELECT DISTINCT m.conversation AS position FROM messages_fts f JOIN messages m ON m.id = f.rowid WHERE f.content MATCH @match)'
 }

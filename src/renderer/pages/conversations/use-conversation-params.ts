@@ -1,11 +1,14 @@
 /** The page's state in its URL, as filter for the calls and as chips for the reader of the URL. */
 import { computed, type ComputedRef } from 'vue'
+import { PERSONAL_DATA_KINDS } from '../../../shared/analysis.ts'
 import type { CallInput } from '../../../shared/contract.ts'
 import { choice, flag, integer, optional, optionalChoice, text, useParams } from '../../composables/use-params.ts'
 
 export const signalLabels = ['dissatisfied', 'satisfied', 'neutral'] as const
 export type ConversationFilter = CallInput<'conversations.facets'>
-export type FilterField = 'source' | 'model' | 'signal' | 'category' | 'turns'
+export type FilterField = 'source' | 'model' | 'signal' | 'category' | 'turns' | 'near' | 'personal'
+/** The one value of the filter `near`. */
+export const NEAR = 'in a group'
 
 export function useConversationParams() {
   const params = useParams({
@@ -16,11 +19,14 @@ export function useConversationParams() {
     category: optional(),
     min: integer(),
     max: integer(),
+    near: flag(),
+    personal: optionalChoice(PERSONAL_DATA_KINDS),
     sort: choice(['imported', 'turns', 'length', 'dissatisfied'], { quiet: true }),
     desc: flag({ quiet: true }),
     id: optional({ quiet: 'stepping' }),
     turn: integer({ quiet: true }),
     view: choice(['read', 'raw'], { quiet: true }),
+    deleted: flag({ quiet: 'stepping' }),
     import: optionalChoice(['files', 'past', 'quarantine'], { quiet: 'stepping' }),
   })
 
@@ -32,10 +38,12 @@ export function useConversationParams() {
     ...(params.category !== null && { category: params.category }),
     ...(params.min !== null && { minTurns: params.min }),
     ...(params.max !== null && { maxTurns: params.max }),
+    ...(params.near && { near: true }),
+    ...(params.personal !== null && { personal: params.personal }),
   }))
   const turns = computed(() => (params.min === null && params.max === null ? null : params.min === params.max ? String(params.min) : params.max === null ? `${params.min}+` : params.min === null ? `up to ${params.max}` : `${params.min}–${params.max}`))
   const chips = computed(() =>
-    ([['source', params.source], ['model', params.model], ['signal', params.signal], ['category', params.category], ['turns', turns.value]] as [FilterField, string | null][]).filter((chip): chip is [FilterField, string] => chip[1] !== null),
+    ([['source', params.source], ['model', params.model], ['signal', params.signal], ['category', params.category], ['turns', turns.value], ['near', params.near ? NEAR : null], ['personal', params.personal]] as [FilterField, string | null][]).filter((chip): chip is [FilterField, string] => chip[1] !== null),
   )
 
   /** Sets a filter, or takes it back where it holds already. */
@@ -46,10 +54,13 @@ export function useConversationParams() {
       params.min = same ? null : (range?.[0] ?? null)
       params.max = same ? null : (range?.[1] ?? null)
     } else if (field === 'signal') params.signal = params.signal === value ? null : (signalLabels.find((label) => label === value) ?? null)
+    else if (field === 'near') params.near = !params.near
+    else if (field === 'personal') params.personal = params.personal === value ? null : (PERSONAL_DATA_KINDS.find((kind) => kind === value) ?? null)
     else params[field] = params[field] === value ? null : value
   }
   function clear(field: FilterField): void {
     if (field === 'turns') params.min = params.max = null
+    else if (field === 'near') params.near = false
     else params[field] = null
   }
   function clearAll(): void {
@@ -71,7 +82,7 @@ export function parseTurns(value: string): [number | null, number | null] | null
 /** `signal:dissatisfied model:gpt-4 turns:4+ words` as filters and what is left to search for. */
 export function parseSearch(typed: string): { fields: [FilterField, string][]; words: string } {
   const fields: [FilterField, string][] = []
-  const words = typed.replace(/(?:^|\s)(source|model|signal|category|turns):(?:"([^"]*)"|(\S+))/g, (_, field: FilterField, quoted: string | undefined, bare: string | undefined) => {
+  const words = typed.replace(/(?:^|\s)(source|model|signal|category|turns|personal):(?:"([^"]*)"|(\S+))/g, (_, field: FilterField, quoted: string | undefined, bare: string | undefined) => {
     fields.push([field, quoted ?? bare ?? ''])
     return ' '
   })
