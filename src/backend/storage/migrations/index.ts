@@ -5,7 +5,7 @@ import { importFiles } from './0003-import-files.ts'
 import { judgedEvaluations } from './0004-judged-evaluations.ts'
 import { review } from './0005-review.ts'
 import { datasets } from './0006-datasets.ts'
-import { groupsAndDeletion } from './0008-groups-and-deletion.ts'
+import { groupsAndDeletion } from './0007-groups-and-deletion.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
