@@ -61,6 +61,21 @@ export function getConversation(db: ReadableDb, id: string): { position: number;
   return { position: row.position, conversation: toConversation(row, messageReader(db)(row.position)) }
 }
 
+/** Reads one conversation after the other, each by its position; null where none stands there. */
+export function readConversationAt(db: ReadableDb): (position: number) => Conversation | null {
+  const rowAt = db.prepare('SELECT position, id, source, model, language, created_at, metadata FROM conversations WHERE position = ?')
+  const messagesOf = messageReader(db)
+  return (position) => {
+    const row = rowAt.get(position) as StoredConversation | undefined
+    return row === undefined ? null : toConversation(row, messagesOf(position))
+  }
+}
+
+export function conversationIds(db: ReadableDb, positions: Iterable<number>): string[] {
+  const idAt = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
+  return Array.from(positions, (position) => idAt.get(position) as string)
+}
+
 /** Reads the messages of one conversation after the other, each by its position. */
 export function messageReader(db: ReadableDb): (position: number) => Message[] {
   const messagesOf = db.prepare('SELECT role, content FROM messages WHERE conversation = ? ORDER BY turn_index')
