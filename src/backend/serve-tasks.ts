@@ -10,13 +10,12 @@ export function serveTasks(makePerform: (db: WritableDb) => (name: string, input
   if (port === null) throw new Error('serve-tasks: expected to be called in a thread')
   const workspace = openWorkspace(workerData as string, { create: false })
   const perform = makePerform(workspace.db)
-  port.on('message', async ({ id, name, input }: TaskRequest) => {
-    let reply: TaskReply
+  const answer = async ({ id, name, input }: TaskRequest): Promise<TaskReply> => {
     try {
-      reply = { id, ok: await perform(name, input) }
+      return { id, ok: await perform(name, input) }
     } catch (error) {
-      reply = { id, error: toBackendError(explainStorageError(error, workspace.path)).toCallError() }
+      return { id, error: toBackendError(explainStorageError(error, workspace.path)).toCallError() }
     }
-    port.postMessage(reply)
-  })
+  }
+  port.on('message', (request: TaskRequest) => void answer(request).then((reply) => port.postMessage(reply)))
 }
