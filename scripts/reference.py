@@ -4,7 +4,7 @@
 
 Tiny random models in Hugging Face layout with what PyTorch and TRL computed on them in float32 on one thread:
 token ids, rendered pairs with per-token log-probabilities, greedy tokens and the kept part of a top-p distribution,
-gradients of the first DPO step, and ten steps of TRL's DPOTrainer with their metrics and final weights; each loss's
+gradients of the first DPO step, of each pair alone, and ten steps of TRL's DPOTrainer with their metrics and final weights; each loss's
 first step under another reference, a run with accumulation and clipping, learning-rate schedules, and LoRA (PEFT).
 The tests that read them need neither Python nor network.
 """
@@ -178,7 +178,27 @@ def make_losses(folder, golden, rows, tensors, config, tok):
         for key in ("model.layers.0.self_attn.q_proj.weight", "model.layers.1.mlp.down_proj.weight", "model.norm.weight"):
             kept[f"{name} {key}"] = gradients[key]
     dump(f"{golden}/dpo-losses.json", {"reference": logps, "runs": runs})
+    make_pair_gradients(folder, golden, tensors, logps)
     save_file(kept, f"{golden}/dpo-losses.safetensors")
+
+
+def make_pair_gradients(folder, golden, tensors, reference, beta=0.1):
+    """Gradient of each pair's sigmoid loss alone: its norm and weight, and the norm of the mean over the pairs."""
+    model = AutoModelForCausalLM.from_pretrained(folder).float().eval()
+    parameters = list(model.parameters())
+    rows, total = [], [torch.zeros_like(p) for p in parameters]
+    for i, ((p, c, _), (_, r, _)) in enumerate(tensors):
+        ratio = token_logps(model, p, c).sum() - token_logps(model, p, r).sum()
+        margin = beta * (ratio - (reference["chosen"][i] - reference["rejected"][i]))
+        ratio_norm = norm_of(torch.autograd.grad(ratio, parameters, retain_graph=True))
+        gradients = torch.autograd.grad(-torch.nn.functional.logsigmoid(margin), parameters)
+        rows.append({"margin": margin.item(), "weight": beta * torch.sigmoid(-margin).item(), "norm": norm_of(gradients), "log_ratio_norm": ratio_norm})
+        total = [a + b for a, b in zip(total, gradients)]
+    dump(f"{golden}/dpo-pair-gradients.json", {"beta": beta, "reference": reference, "pairs": rows, "mean_norm": norm_of(total) / len(rows)})
+
+
+def norm_of(gradients):
+    return torch.stack([g.double().norm() for g in gradients]).norm().item()
 
 
 def make_accumulated(folder, golden, rows, tok):

@@ -1,5 +1,5 @@
 /**
- * Imports, detector runs and judged evaluations beside the interface: a thread each, with its own connection. What a
+ * Imports, detector runs, analyses and judged evaluations beside the interface: a thread each, with its own connection. What a
  * batch wrote stays: doing it again adds the rest, and an evaluation that is resumed asks only what has no reply yet.
  */
 import { randomUUID } from 'node:crypto'
@@ -100,7 +100,7 @@ function makeDataJobs(session: Session): DataJobs {
   }
 }
 
-const CHANGED: Record<DataTask['kind'], Extract<Push, { type: 'workspace.changed' }>['nouns']> = { import: ['imports', 'conversations', 'signals'], signals: ['signals', 'conversations'], evaluation: ['evaluations'] }
+const CHANGED: Record<DataTask['kind'], Extract<Push, { type: 'workspace.changed' }>['nouns']> = { import: ['imports', 'conversations', 'signals'], signals: ['signals', 'conversations'], analysis: ['conversations'], evaluation: ['evaluations'] }
 
 function forgetOldest(jobs: Map<string, Running>): void {
   const ended = [...jobs.values()].filter(({ job }) => job.status !== 'running')

@@ -1,5 +1,6 @@
-/** The thread of one data job: imports files, runs a detector on a workspace or trains one, makes an evaluation, and tells how far it is. */
+/** The thread of one data job: imports files, reads conversations for duplicates and personal data, runs a detector on a workspace or trains one, makes an evaluation, and tells how far it is. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { analyseConversations } from './analyse-conversations.ts'
 import { runEvaluation } from './evaluations/run-evaluation.ts'
 import { importFiles } from './imports/import-files.ts'
 import { keepSecondsPerCall, readJudgeSettings } from './judge/judge-settings.ts'
@@ -10,7 +11,7 @@ import { trainOnLabels } from './signals/train-on-labels.ts'
 import type { ImportReading } from '../shared/contract.ts'
 import { openWorkspace } from './storage/open.ts'
 
-export type DataTask = ({ kind: 'import'; files: string[] } & ImportReading) | { kind: 'signals'; detector: 'rules' | 'classifier'; retrain: boolean } | { kind: 'signals'; detector: 'judge'; limit: number | null } | { kind: 'evaluation'; id: string }
+export type DataTask = ({ kind: 'import'; files: string[] } & ImportReading) | { kind: 'signals'; detector: 'rules' | 'classifier'; retrain: boolean } | { kind: 'signals'; detector: 'judge'; limit: number | null } | { kind: 'analysis' } | { kind: 'evaluation'; id: string }
 export type DataJobInput = { workspace: string; task: DataTask }
 /** `perSecond` where `done` counts something else than what has a rate. */
 export type DataJobMessage = { done: number; total: number; stage: string; perSecond?: number }
@@ -39,7 +40,9 @@ try {
         tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations${quarantined > 0 ? `, ${quarantined} set aside` : ''}`, perSecond })
       },
     })
-    tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside` })
+    tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside${report.deleted > 0 ? `, ${report.deleted} left out: deleted before` : ''}` })
+  } else if (task.kind === 'analysis') {
+    await analyseConversations(workspace.db, { signal: abort.signal, onProgress: tell })
   } else if (task.kind === 'evaluation') {
     await runEvaluation(workspace, task.id, { signal: abort.signal, onProgress: tell })
   } else if (task.detector === 'judge') {

@@ -4,9 +4,11 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
+import { describeDevice, describeOptional, describeVersions } from '../core/torch-words.ts'
 import { probeWebGpu } from '../engine/device-check.ts'
 import { probeOnnx } from '../engine/probe.ts'
 import { probeSqlite } from './storage/probe.ts'
+import { torchState } from './torch/interpreter-state.ts'
 
 export type Check = { name: string; ok: boolean; detail: string }
 
@@ -27,7 +29,7 @@ export async function runDoctor(env: NodeJS.ProcessEnv = process.env): Promise<C
     }),
     check('electron', () => checkElectron(env)),
     check('torch', () => checkTorch(env)),
-    check('gpu', () => checkGpu()),
+    check('gpu', () => checkGpu(env)),
     probeWebGpu().then((state) => ({ name: 'webgpu', ...state })),
   ])
 }
@@ -56,35 +58,29 @@ function checkElectron(env: NodeJS.ProcessEnv): string {
   return path
 }
 
-/** Versions as the interpreter's packages state them: importing torch would take seconds. */
-const versionsScript = "import importlib.metadata as m, json, sys\ndef v(n):\n  try: return m.version(n)\n  except m.PackageNotFoundError: return None\nprint(json.dumps({'python': sys.version.split()[0], 'torch': v('torch'), 'transformers': v('transformers')}))"
-
 async function checkTorch(env: NodeJS.ProcessEnv): Promise<string> {
-  const python = env['DRIFT_PYTHON'] ?? (process.platform === 'win32' ? 'python' : 'python3')
+  const { capabilities, problem, python } = await torchState(env)
   const optional = 'the torch engine is optional'
-  const versions = await probe(python, ['-c', versionsScript]).then(
-    (output) => JSON.parse(output) as { python: string; torch: string | null; transformers: string | null },
-    (error: unknown) => {
-      throw new Error(`${python} could not be asked (${firstLine(error)}); ${optional}: set DRIFT_PYTHON to an interpreter that has torch and transformers`)
-    },
-  )
-  const missing = [versions.torch === null && 'torch', versions.transformers === null && 'transformers'].filter(Boolean)
-  if (missing.length > 0) throw new Error(`Python ${versions.python} (${python}) has no ${missing.join(' and no ')}; ${optional}: set DRIFT_PYTHON to an interpreter that has them`)
-  return `torch ${versions.torch}, transformers ${versions.transformers} on Python ${versions.python} (${python})`
+  if (problem !== null) throw new Error(`${problem}; ${optional}`)
+  if (capabilities === null) throw new Error(`not set up; ${optional}: \`drift engine install torch\` makes an environment (\`--dry-run\` says how large), \`--python PATH\` takes an interpreter that has torch`)
+  return [`${describeVersions(capabilities)} (${python})`, ...capabilities.devices.map(describeDevice), describeOptional(capabilities)].join('; ')
 }
 
-async function checkGpu(): Promise<string> {
-  if (process.platform === 'darwin') throw new Error('no NVIDIA GPU on macOS; what the embedded engine can use is said under webgpu')
-  const output = await probe('nvidia-smi', ['--query-gpu=name,memory.total', '--format=csv,noheader']).catch((error: unknown) => {
-    throw new Error(`no NVIDIA GPU found (nvidia-smi: ${firstLine(error)}); what the embedded engine can use is said under webgpu`)
+/** Told without torch, so that a driver is seen before anything is installed. */
+async function checkGpu(env: NodeJS.ProcessEnv): Promise<string> {
+  if (process.platform === 'darwin') throw new Error('no NVIDIA GPU on macOS; the torch engine computes on mps, what the embedded engine can use is said under webgpu')
+  const ask = (query: string): Promise<string> => probe('nvidia-smi', [query, '--format=csv,noheader'], env)
+  const output = await ask('--query-gpu=name,driver_version,memory.total,memory.free').catch((error: unknown) => {
+    throw new Error(`no NVIDIA GPU found (nvidia-smi: ${firstLine(error)}); torch trains on the CPU here, what the embedded engine can use is said under webgpu`)
   })
   const names = output.trim().split('\n')
   if (names[0] === '') throw new Error('nvidia-smi lists no GPU; what the embedded engine can use is said under webgpu')
-  return names.join('; ')
+  const busy = (await ask('--query-compute-apps=pid,process_name,used_memory').catch(() => '')).trim()
+  return `${names.map((name) => `${name} free`).join('; ')}${busy === '' ? '' : `; in use by ${busy.split('\n').join('; ')}`}`
 }
 
-async function probe(command: string, args: string[]): Promise<string> {
-  return (await run(command, args, { timeout: probeTimeoutMs, windowsHide: true })).stdout
+async function probe(command: string, args: string[], env: NodeJS.ProcessEnv): Promise<string> {
+  return (await run(command, args, { timeout: probeTimeoutMs, windowsHide: true, env })).stdout
 }
 
 function firstLine(error: unknown): string {

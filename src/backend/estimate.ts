@@ -1,13 +1,18 @@
 /** What a run will take: memory as the engine reckons it, disk from the model's size, time from what runs of this workspace took. */
 import { existsSync } from 'node:fs'
+import { roughTokens } from '../core/judge.ts'
 import { type DpoPlan, estimateDpo } from '../engine/estimate-training.ts'
 import type { TrainingMemory } from '../engine/memory.ts'
+import { estimateTorchDpo } from '../engine/torch/estimate.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { adapterOf, type Recipe } from '../shared/recipe.ts'
+import type { FeedbackRow } from '../shared/types.ts'
 import { baseFolder } from './jobs/execute-run.ts'
+import { rewardQuestion } from './lab/judging.ts'
 import { largestBatches } from './pair-sizes.ts'
-import { getDataset } from './storage/datasets.ts'
+import { getDataset, pageOfDatasetRows } from './storage/datasets.ts'
+import { medianMilliseconds } from './storage/judge-replies.ts'
 import type { ReadableDb } from './storage/open.ts'
 
 const FLOAT_BYTES = 4
@@ -23,7 +28,8 @@ export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden
 /** Null figures where they cannot be known. */
 export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
   const folder = baseFolder(path, recipe)
-  if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, memoryParts: null, diskBytes: null }
+  const judge = recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' ? estimateRewards(recipe, db) : null
+  if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, memoryParts: null, diskBytes: null, judge }
   const config = readModelConfig(folder)
   const { training } = recipe
   const { memory, trained, longest } = largestTraining(recipe, config, folder, db)
@@ -39,7 +45,16 @@ export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: Re
     memoryBytes: total,
     memoryParts: { ...parts, longest },
     diskBytes: model * policies + adapters + rewardModel + checkpoint * recipe.save_total_limit,
+    judge,
   }
+}
+
+/** Of the recipe's largest training, with what it would be under other settings; null where the model is not here. */
+export function trainingMemoryOf(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): ((changed: Recipe) => TrainingMemory) | null {
+  const folder = baseFolder(path, recipe)
+  if (folder === null || !existsSync(folder)) return null
+  const config = readModelConfig(folder)
+  return (changed) => largestTraining(changed, config, folder, db).memory
 }
 
 type Estimate = ReturnType<typeof estimateDpo>
@@ -55,7 +70,7 @@ function largestTraining(recipe: Recipe, config: ModelConfig, folder: string, db
     ...(training.use_peft && { adapter: adapterOf(training) }),
   }
   const estimates = largestBatches(recipe, config.max_position_embeddings, db).map((sizes) => ({
-    ...remembered(config, folder, { ...plan, ...sizes }),
+    ...(recipe.engine === 'torch' ? estimateTorchDpo(config, folder, { ...plan, ...sizes }, recipe.torch) : remembered(config, folder, { ...plan, ...sizes })),
     longest: sizes.pairs.reduce((most, { prompt, chosen, rejected }) => Math.max(most, prompt + chosen + rejected), 0),
   }))
   return estimates.reduce((most, one) => (one.memory.total > most.memory.total ? one : most))
@@ -75,9 +90,30 @@ function remembered(config: ModelConfig, folder: string, plan: DpoPlan): Estimat
   return found
 }
 
+const LOOKED_AT = 200
+/** A judge writes an analysis before its score; the limit of its reply is far above what that takes. */
+const JUDGEMENT_TOKENS = 250
+
+/** What ranking by a judge takes: two replies of each request that a round samples, as long as they may get. */
+function estimateRewards({ judge, dataset, iterations, pairs_per_round: perRound, sampling }: Recipe, db: ReadableDb): NonNullable<RecipeCheck['estimate']>['judge'] {
+  const found = getDataset(db, dataset)
+  if (judge === null || found?.kind !== 'feedback') return null
+  const rows = pageOfDatasetRows(db, dataset, 0, LOOKED_AT).rows as FeedbackRow[]
+  const mean = rows.reduce((sum, row) => sum + rewardQuestion(row, '').messages.reduce((tokens, { content }) => tokens + roughTokens(content), 0), 0) / Math.max(1, rows.length)
+  const queries = Math.round(iterations * (perRound ?? found.rows) * (perRound === null ? 2 : SAMPLES_PER_PAIR['iterative-dpo']))
+  const [promptTokens, completionTokens] = [Math.round(queries * (mean + sampling.max_new_tokens)), queries * JUDGEMENT_TOKENS]
+  const { prompt_price: promptPrice, completion_price: completionPrice } = judge
+  const median = medianMilliseconds(db, judge.base_url, judge.model)
+  return {
+    queries, promptTokens, completionTokens,
+    cost: promptPrice === null && completionPrice === null ? null : (promptTokens * (promptPrice ?? 0) + completionTokens * (completionPrice ?? 0)) / 1e6,
+    seconds: median === null ? null : (queries * median) / 1000 / judge.concurrency,
+  }
+}
+
 const roundsOf = (recipe: Recipe): number => (recipe.recipe === 'dpo' ? 1 : recipe.iterations)
 /** Requests the recipe samples for each pair it keeps, times samples of each. */
-const SAMPLES_PER_PAIR: Record<Recipe['recipe'], number> = { drift: 1, spin: 1, 'iterative-dpo': 3.2, dpo: 0 }
+const SAMPLES_PER_PAIR: Record<Recipe['recipe'], number> = { drift: 1, 'drift-unguided': 1, 'drift-own-rejected': 2, 'drift-sft': 1, 'drift-frozen': 1, spin: 1, 'iterative-dpo': 3.2, dpo: 0 }
 
 /** From seconds per sample, per pair and epoch, and per verified sample, of earlier runs from the same base. */
 function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
@@ -97,7 +133,8 @@ function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
   const pairs = recipe.recipe === 'dpo' ? rowsOf(recipe.dataset) : (recipe.pairs_per_round ?? rowsOf(recipe.dataset))
   const samples = roundsOf(recipe) * pairs * SAMPLES_PER_PAIR[recipe.recipe] * (recipe.recipe === 'iterative-dpo' ? 1 : recipe.sampling.n)
   const warmPairs = recipe.warm_start === null || recipe.recipe === 'dpo' ? 0 : rowsOf(recipe.warm_start.dataset) * recipe.warm_start.num_train_epochs
-  const trained = warmPairs + roundsOf(recipe) * pairs * recipe.training.num_train_epochs
+  const inRounds = roundsOf(recipe) * pairs + (recipe.recipe === 'spin' && recipe.mix_previous ? (recipe.iterations - 1) * pairs : 0)
+  const trained = warmPairs + inRounds * recipe.training.num_train_epochs
   const verified = (roundsOf(recipe) + 2) * recipe.evaluation.reduce((sum, { dataset, k, temperatures }) => sum + rowsOf(dataset) * temperatures.reduce((count, temperature) => count + (temperature === 0 ? 1 : k), 0), 0)
   if (perPair === null || (samples > 0 && perSample === null) || (verified > 0 && perVerified === null)) return null
   return trained * perPair + samples * (perSample ?? 0) + verified * (perVerified ?? 0)

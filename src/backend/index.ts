@@ -9,6 +9,7 @@ import { conversationsApi } from './api/conversations.ts'
 import { datasetsApi } from './api/datasets.ts'
 import { demoApi } from './api/demo.ts'
 import { duelsApi } from './api/duels.ts'
+import { enginesApi } from './api/engines.ts'
 import { evaluationsApi } from './api/evaluations.ts'
 import { importsApi } from './api/imports.ts'
 import { inspectionsApi } from './api/inspections.ts'
@@ -74,6 +75,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...evaluationsApi(session),
       ...duelsApi(session),
       ...comparisonsApi(session),
+      ...enginesApi(session),
       ...jobsApi(session),
     }
     const changes = watchChanges(workspace.db)

@@ -1,5 +1,6 @@
 /** How large the pairs are that a recipe will train on, before any of them exists: from the rows they are made of. */
 import type { DpoPlan, PairSize } from '../engine/estimate-training.ts'
+import { PAIR_SOURCES } from '../shared/pair-sources.ts'
 import type { Recipe } from '../shared/recipe.ts'
 import type { FeedbackRow, Message, Pair } from '../shared/types.ts'
 import { getDataset, readExtremeRows } from './storage/datasets.ts'
@@ -33,12 +34,14 @@ export function largestBatches(recipe: Recipe, context: number, db: ReadableDb):
   }
   const ofPreference = (name: string): Sizes => sizesOf(name, 'preference', count, (row) => preferenceSize(row as Pair), limit)
   if (recipe.recipe === 'dpo') return [ofPreference(recipe.dataset)]
+  const { chosen, rejected } = PAIR_SOURCES[recipe.recipe]
+  const bothSampled = chosen !== 'logged' && rejected !== 'logged' && rejected !== null
   const inRound = Math.min(count, perRound ?? Infinity)
   const sampled = sampling.max_new_tokens
   const ofRounds = sizesOf(recipe.dataset, 'feedback', inRound, (row) => {
     const { prompt, reply } = row as FeedbackRow
-    // Iterative DPO samples both sides; DRIFT and SPIN sample one, the other stands in the log.
-    return { prompt: tokensOf(prompt), chosen: sampled, rejected: recipe.recipe === 'iterative-dpo' ? sampled : textTokens(reply) }
+    // Where both sides are sampled; else one stands in the log.
+    return { prompt: tokensOf(prompt), chosen: sampled, rejected: bothSampled ? sampled : textTokens(reply) }
   }, sampled)
   return warmStart === null ? [ofRounds] : [ofRounds, ofPreference(warmStart.dataset)]
 }

@@ -29,11 +29,14 @@ describe('a recipe file', () => {
   })
 
   it.each([
-    ['recipe: drft', 'recipe: expected one of "drift"|"iterative-dpo"|"spin"|"dpo", got "drft"'],
+    ['recipe: drft', 'recipe: expected one of "drift"|"drift-unguided"|"drift-own-rejected"|"drift-sft"|"drift-frozen"|"iterative-dpo"|"spin"|"dpo", got "drft"'],
     ['seed: seven', 'seed: expected number, got "seven"'],
     ['iterations: 1.5', 'iterations: expected int, got 1.5'],
     ['training: { loss_weights: [1, 2, 3] }', 'training.loss_weights: expected 2 weights, one for each of sigmoid, sft, got 3'],
-    ['engine: torch', 'engine: torch is not available yet; use embedded'],
+    ['engine: torch\ndevice: webgpu', 'device: expected cpu or cuda or mps with engine torch, got webgpu'],
+    ['device: cuda', 'device: expected cpu or webgpu with engine embedded, got cuda'],
+    ['torch: { dtype: bfloat16 }', 'torch: its settings are read by engine torch alone, got engine embedded; set engine: torch, or leave them out'],
+    ['recipe: iterative-dpo\nreward: judge', 'judge: expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY'],
     ['pairs_per_round: 50\nholdout_pairs: 50', 'holdout_pairs: expected fewer than pairs_per_round 50, got 50; nothing would be left to train on'],
     ['training: { lora_target_modules: 3 }', 'training.lora_target_modules: expected all-linear, a list of layer names ([q_proj, v_proj]) or null, got 3'],
     ['training: { loss_type: [sigmoid, kto] }', 'training.loss_type.1: expected one of "sigmoid"|"hinge"|"ipo"|"sigmoid_norm"|"robust"|"sft", got "kto"'],
@@ -88,6 +91,8 @@ describe('a key that is given and changes nothing', () => {
     expect(warningsOf('{ label_smoothing: 0.1, loss_type: [robust] }')).toEqual([])
     expect(warningsOf('{ lora_r: 8, use_rslora: true }')).toEqual(['training.lora_r has no effect without use_peft: true', 'training.use_rslora has no effect without use_peft: true'])
     expect(warningsOf('{ lora_r: 8, use_peft: true }')).toEqual([])
+    expect(parseRecipe(`${minimal}mix_previous: true\nreward: judge\n`).warnings.map(({ path }) => path)).toEqual(['mix_previous', 'reward'])
+    expect(parseRecipe(`${minimal.replace('drift', 'spin')}mix_previous: true\nwithout_feedback: critique\n`).warnings.map(({ path }) => path)).toEqual(['without_feedback'])
     expect(parseRecipe(`${minimal.replace('drift', 'iterative-dpo')}training: { use_peft: true }\n`).warnings.map(({ path }) => path)).toEqual(['training.use_peft'])
   })
 })

@@ -4,16 +4,20 @@
  */
 import { existsSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { planAdapter } from '../engine/adapter-folder.ts'
+import { DEVICES_OF } from '../engine/device.ts'
 import { findModel, isOffline } from '../engine/hub-cache.ts'
 import { InputError } from '../engine/input-error.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import { decoderConfig } from '../engine/models/index.ts'
+import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
+import { isGuided, PAIR_SOURCES } from '../shared/pair-sources.ts'
 import { adapterOf, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { getDataset, listDatasets, pageOfDatasetRows } from './storage/datasets.ts'
@@ -67,12 +71,23 @@ function failed(issues: RecipeIssue[], translated: RecipeCheck['translated'] = [
 }
 
 /** Keys that are given and change nothing beside the others. */
-function findIdleKeys({ training: given }: Yaml, { recipe, reward, training }: Recipe): RecipeCheck['warnings'] {
-  const keys = isMap(given) ? Object.keys(given) : []
+function findIdleKeys(top: Yaml, { recipe, reward, training }: Recipe): RecipeCheck['warnings'] {
+  const keys = isMap(top['training']) ? Object.keys(top['training']) : []
   const idle = training.use_peft ? [] : keys.filter((key) => key.startsWith('lora_') || key === 'use_rslora').map((key) => ({ path: `training.${key}`, message: 'has no effect without use_peft: true' }))
   const smoothing = training.label_smoothing > 0 && !training.loss_type.includes('robust') ? [{ path: 'training.label_smoothing', message: 'has no effect without loss_type robust, as in TRL' }] : []
   const rewardModel = training.use_peft && recipe === 'iterative-dpo' && reward === 'learned' ? [{ path: 'training.use_peft', message: 'is for the policy; the reward model is trained as a whole' }] : []
-  return [...smoothing, ...idle, ...rewardModel]
+  return [...smoothing, ...idle, ...rewardModel, ...findForeignKeys(top, recipe, reward)]
+}
+
+/** Keys of another method. What every method shares may stand anywhere: recipes of a race differ in one line. */
+function findForeignKeys(top: Yaml, recipe: Recipe['recipe'], reward: Recipe['reward']): RecipeCheck['warnings'] {
+  const warn = (path: string, message: string) => (Object.hasOwn(top, path) ? [{ path, message: `has no effect ${message}` }] : [])
+  return [
+    ...(isGuided(recipe) ? [] : warn('without_feedback', 'with unguided samples')),
+    ...(recipe === 'spin' ? [] : warn('mix_previous', 'without recipe: spin')),
+    ...(recipe === 'iterative-dpo' ? [] : warn('reward', 'without recipe: iterative-dpo')),
+    ...(recipe === 'iterative-dpo' && reward === 'judge' ? [] : warn('judge', 'without reward: judge')),
+  ]
 }
 
 /** Prompts are cut where they are sampled; TRL, too, no longer cuts them when it trains. */
@@ -144,7 +159,11 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   const add = (path: string, message: string): void => void issues.push({ path, message })
   const { training: { loss_type: types, loss_weights: weights } } = recipe
   if (weights !== null && weights.length !== types.length) add('training.loss_weights', `expected ${types.length} weights, one for each of ${types.join(', ')}, got ${weights.length}`)
-  if (recipe.engine === 'torch') add('engine', 'torch is not available yet; use embedded')
+  const { engine, device, torch } = recipe
+  if (!DEVICES_OF[engine].includes(device)) add('device', `expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${device}`)
+  if (engine === 'embedded' && !isDeepStrictEqual(torch, PLAIN_TORCH)) add('torch', `its settings are read by engine torch alone, got engine ${engine}; set engine: torch, or leave them out`)
+  if (torch.load_in_4bit && !recipe.training.use_peft) add('torch.load_in_4bit', 'expected training.use_peft: true (an adapter on the quantized model), got false')
+  if (recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' && recipe.judge === null) add('judge', 'expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
   recipe.evaluation.forEach(({ dataset, temperatures }, i) => {
     if (recipe.evaluation.findIndex((other) => other.dataset === dataset) !== i) add(`evaluation.${i}.dataset`, `${dataset} is evaluated twice; put all temperatures into one item`)
@@ -183,7 +202,7 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
   }
   const logs = dataset('dataset', recipe.dataset, recipe.recipe === 'dpo' ? 'preference' : 'feedback')
   if (logs?.kind === 'feedback') {
-    for (const label of NEEDED_LABELS[recipe.recipe === 'iterative-dpo' && recipe.reward === 'learned' ? 'iterative-dpo, learned' : recipe.recipe] ?? []) {
+    for (const label of neededLabels(recipe)) {
       if (logs.statistics.some((row) => row.label === label && row.value === 0)) add('dataset', `expected ${label} replies, which ${recipe.recipe} learns from; ${recipe.dataset} has none. Run the signals or label some, then build the dataset again`)
     }
   }
@@ -206,7 +225,12 @@ function checkTargets({ training }: Recipe, config: ModelConfig, model: string, 
   }
 }
 
-const NEEDED_LABELS: Partial<Record<string, string[]>> = { drift: ['dissatisfied'], spin: ['satisfied'], 'iterative-dpo, learned': ['dissatisfied', 'satisfied'] }
+/** Labels a recipe cannot do without. */
+function neededLabels({ recipe, reward }: Recipe): string[] {
+  const { rows } = PAIR_SOURCES[recipe]
+  if (rows === 'requests') return reward === 'learned' ? ['dissatisfied', 'satisfied'] : []
+  return rows === 'pairs' ? [] : [rows]
+}
 
 function isMap(value: unknown): value is Yaml {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -23,8 +23,8 @@ if ('prepare' in args) {
   const { embeddedEngine } = await import('../engine/embedded.ts')
   await inspectWorker(args, channel, embeddedEngine)
 } else {
-  const { embeddedEngine } = await import('../engine/embedded.ts')
-  await runWorker(args, channel, embeddedEngine)
+  const { openEngine } = await import('../engine/open-engine.ts')
+  await runWorker(args, channel, ({ engine, torch }) => openEngine(engine, torch))
 }
 // Native threads must not keep a finished process alive.
 process.exit()

@@ -57,7 +57,7 @@ export function registerDatasetVerbs(program: Command): void {
     .requiredOption('--dataset <name>', 'name of the dataset')
     .addOption(new Option('--format <format>', 'trl-jsonl, trl-parquet: preference, unpaired or prompt rows; hf: a dataset folder with card').choices([...EXPORT_FORMATS]).default('trl-jsonl'))
     .requiredOption('--output <path>', 'file to write (JSONL: gzip where it ends in .gz); a folder for llama-factory and hf')
-    .option('--mask', 'mask e-mail, phone, card and IP addresses and keys', false)
+    .option('--mask', 'mask e-mail, phone, card, IP and street addresses and keys', false)
     .action(async (options: Output & { dataset: string; format: ExportFormat; output: string; mask: boolean }) => (await import('./datasets.ts')).runDatasetExport(options))
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Fix } from '../backend/datasets/lint.ts'
 import { performTask } from '../backend/datasets/tasks.ts'
 import { listDatasets } from '../backend/storage/datasets.ts'
+import { promptsOf } from '../core/contamination.ts'
 import type { BuildOptions, ExportFormat } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { print, withWorkspace } from './data-verbs.ts'
@@ -65,8 +66,8 @@ export async function runDatasetCheck({ workspace, json, dataset, against }: Out
     const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against })
     if (json) return print(contamination)
     if (contamination === null) throw new Error(`dataset ${dataset}: checked, but without a stamp`)
-    const { counts, ngram, similarity, files } = contamination
-    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${files.reduce((sum, { prompts }) => sum + prompts, 0)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}`)
+    const { counts, ngram, similarity } = contamination
+    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${promptsOf(contamination)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}`)
     if (contamination.rows.length > 0) console.log(`drift dataset fix --dataset ${dataset} --fix contamination drops them`)
   })
 }

@@ -2,22 +2,21 @@
 import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 import type { TruncationMode } from '../engine/chat-template.ts'
-import { DEVICES } from '../engine/device.ts'
-import type { Device } from '../engine/device.ts'
-
-export type EngineName = 'embedded' | 'torch'
+import { DEVICES, ENGINES } from '../engine/device.ts'
+import type { Device, EngineName } from '../engine/device.ts'
 
 export function withEngine(command: Command): Command {
   return command
     .requiredOption('--model <dir>', 'model folder in Hugging Face layout (llama, qwen2, qwen3), or org/name[@revision] of the Hub')
     .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
     .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
-    .option('--device <name>', 'cpu or webgpu (any graphics adapter with WebGPU); never replaced by the other', deviceName, 'cpu')
+    .option('--device <name>', 'embedded: cpu or webgpu (any graphics adapter with WebGPU); torch: cpu, cuda or mps; never replaced by another', deviceName, 'cpu')
 }
 
 function engineName(text: string): EngineName {
-  if (text !== 'embedded' && text !== 'torch') throw new InvalidArgumentError('expected embedded or torch.')
-  return text
+  const engine = ENGINES.find(name => name === text)
+  if (!engine) throw new InvalidArgumentError(`expected ${ENGINES.join(' or ')}.`)
+  return engine
 }
 
 function deviceName(text: string): Device {

@@ -223,7 +223,7 @@ describe('train', () => {
     await expect(runTrain(trainArgs({ adapter: join(folder, 'x') }), outside())).rejects.toThrow('expected an adapter folder')
     await expect(runScore({ model, data: pairs, adapter: model, engine: 'embedded' }, outside())).rejects.toThrow('this is a model folder')
     await expect(runTrain(trainArgs({ adapter: join(model, 'golden', 'lora-init'), keys: { use_peft: 'true' } }), outside())).rejects.toThrow('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
-    await expect(runTrain(trainArgs({ engine: 'torch' }), outside())).rejects.toThrow('--engine torch is not available yet')
+    await expect(runTrain(trainArgs({ engine: 'torch', device: 'webgpu' }), outside())).rejects.toThrow('device webgpu: expected cpu, cuda, mps with the torch engine')
     await expect(runTrain(trainArgs({ keys: { betta: '1' } }), outside())).rejects.toThrow('did you mean "beta"')
     await expect(runTrain(trainArgs({ config: write('list.yaml', '- a\n') }), outside())).rejects.toThrow('expected "key: value" lines')
     write('out', 'a file')

@@ -10,16 +10,17 @@ import { hash32 } from '../core/rng.ts'
 import { loadRenderer } from '../engine/chat-template.ts'
 import type { RenderedPair, Renderer } from '../engine/chat-template.ts'
 import { checkAdapterFolder } from '../engine/adapter-folder.ts'
-import type { Device } from '../engine/device.ts'
-import type { Engine, LoadOptions, Model, PolicyMismatch, SampleRequest, SampleSettings } from '../engine/engine.ts'
+import type { Device, EngineName } from '../engine/device.ts'
+import type { LoadOptions, Model, PolicyMismatch, SampleRequest, SampleSettings } from '../engine/engine.ts'
 import { gigabytes } from '../engine/memory.ts'
 import { resolveModel } from '../engine/hub.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
+import { openEngine } from '../engine/open-engine.ts'
 import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
+import type { TorchOptions } from '../engine/torch/options.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
 import { stopText, withEngine } from './engine-options.ts'
-import type { EngineName } from './engine-options.ts'
 import { registerInspectVerb } from './inspect-verb.ts'
 import { keepDivergedModel } from './diverged.ts'
 import { interruption } from './interruption.ts'
@@ -125,7 +126,7 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
 /** DPO as TRL's DPOTrainer; the reference is the model as it was loaded, with its adapter if it has one (a new one adds nothing yet). */
 export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
   const options = adapterOption(args.adapter)
-  const { keys, notes } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys)
+  const { keys, notes, torch } = readTrainingKeys(args.config === undefined ? {} : readYamlKeys(args.config), args.keys, args.engine)
   for (const text of notes) io.note(text)
   const newAdapter = toLoraSettings(keys)
   if (newAdapter && args.adapter !== undefined) throw new UsageError('expected --adapter (to continue that adapter) or --use_peft (to start one), got both')
@@ -134,7 +135,7 @@ export async function runTrain(args: TrainArgs, io: VerbIo): Promise<void> {
   const { max_position_embeddings: context } = readModelConfig(args.model)
   const limits = { context, maxLength: keys.max_length, truncationMode: keys.truncation_mode, maxPromptLength: keys.max_prompt_length, maxCompletionLength: keys.max_completion_length }
   const pairs = await readPairs(args.data, loadRenderer(args.model), limits, io.note)
-  const model = await loadModel(args, newAdapter ? { newAdapter } : options, io)
+  const model = await loadModel(args, newAdapter ? { newAdapter } : options, io, torch)
   try {
     if (args.engine === 'embedded') io.note(`the embedded engine computes in float32 on ${model.device}`)
     const steps = countSteps(pairs.length, keys)
@@ -252,18 +253,13 @@ function adapterOption(adapter: string | undefined): LoadOptions {
   return adapter === undefined ? {} : { adapter: checkAdapterFolder(adapter) }
 }
 
-async function loadModel({ engine, model: folder, device = 'cpu' }: { engine: EngineName; model: string; device?: Device }, options: LoadOptions, io: VerbIo): Promise<Model> {
-  const loaded = await loadEngine(engine)
+async function loadModel({ engine, model: folder, device = 'cpu' }: { engine: EngineName; model: string; device?: Device }, options: LoadOptions, io: VerbIo, torch?: TorchOptions): Promise<Model> {
+  const loaded = await openEngine(engine, torch)
   if (device === 'webgpu') io.note('webgpu: comparing a training step with the CPU\'s, where this has not been done on this machine')
   const model = await loaded.load(resolve(folder), { ...options, device })
   if (device === 'webgpu') io.note(`computing on ${model.device}`)
+  if (loaded.describe) io.note(`${await loaded.describe()}, on ${model.device}`)
   return model
-}
-
-async function loadEngine(name: EngineName): Promise<Engine> {
-  if (name === 'torch') throw new UsageError('--engine torch is not available yet; use --engine embedded')
-  const { embeddedEngine } = await import('../engine/embedded.ts')
-  return embeddedEngine
 }
 
 /** Adds tokenize, score, inspect, sample and train. */

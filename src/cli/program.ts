@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { registerHostVerbs } from './host-verbs.ts'
+import { registerTorchVerbs } from './torch-verbs.ts'
 
-const hostVerbs = ['doctor', 'serve', 'open']
+const hostVerbs = ['doctor', 'serve', 'open', 'engine']
 const engineVerbs = ['tokenize', 'score', 'inspect', 'sample', 'train']
 
 /** The program with all verbs, or with the family of the one that is asked for. */
@@ -14,7 +15,10 @@ export async function buildProgram(verb?: string): Promise<Command> {
   const program = new Command('drift').description('DRIFT Workbench: learning from user dissatisfaction').version(version()).exitOverride()
   program.configureOutput({ outputError: (text, write) => write(`drift: ${oneLine(text.replace(/^error: /, ''))}\n`) })
   const known = (verbs: string[]) => verb !== undefined && verbs.includes(verb)
-  if (!known(engineVerbs)) registerHostVerbs(program)
+  if (!known(engineVerbs)) {
+    registerHostVerbs(program)
+    registerTorchVerbs(program)
+  }
   if (!known(hostVerbs)) {
     const { registerEngineVerbs } = await import('./engine-verbs.ts')
     registerEngineVerbs(program)

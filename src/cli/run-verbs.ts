@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 
 export type RunOptions = { workspace: string; name?: string; group?: string; detach?: true; json?: true }
+export type ScriptOptions = { workspace: string; name?: string; slurm?: true; json?: true }
 export type WorkspaceOptions = { workspace: string; json?: true }
 
 export function registerRunVerbs(program: Command): void {
@@ -15,6 +16,15 @@ export function registerRunVerbs(program: Command): void {
     .option('--detach', 'do not wait: the run goes on by itself')
     .option('--json', 'one JSON object on stdout when it has ended')
     .action(async (recipe: string, options: RunOptions) => (await import('./runs.ts')).runRecipe(recipe, options))
+  program
+    .command('run-script')
+    .description('a shell script that starts the run where it lies, and continues it when started again')
+    .argument('<recipe>', 'YAML file')
+    .requiredOption('--workspace <dir>', 'folder of the workspace, as the machine that runs the script sees it')
+    .option('--name <name>', 'name of the run, by which it is found again (default: the file\'s)')
+    .option('--slurm', 'with the lines that sbatch reads')
+    .option('--json', 'one JSON object {script} on stdout')
+    .action(async (recipe: string, options: ScriptOptions) => (await import('./runs.ts')).writeRunScript(recipe, options))
   program
     .command('resume')
     .description('continue a paused, interrupted, failed or cancelled run where it was')

@@ -1,20 +1,23 @@
 /** What the run verbs do. They look after the run in this very process, with its worker as a child in the same group. */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, parse, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError } from '../backend/errors.ts'
+import { estimateRun } from '../backend/estimate.ts'
 import { type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
+import { parseRecipe, readRecipe, requireRecipe } from '../backend/recipe-file.ts'
 import type { Session } from '../backend/session.ts'
 import { openWorkspace, type Workspace } from '../backend/storage/open.ts'
 import { listRuns, requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
+import { runScript } from '../core/run-script.ts'
 import type { Push } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import type { Run } from '../shared/types.ts'
 import { Interrupted, interruption } from './interruption.ts'
 import { type JobLine, jobLine } from './job-line.ts'
-import type { RunOptions, WorkspaceOptions } from './run-verbs.ts'
+import type { RunOptions, ScriptOptions, WorkspaceOptions } from './run-verbs.ts'
 
 /** A killed owner may need a moment to be gone; a stopped run one to be taken up. */
 const PATIENCE_MS = 8_000
@@ -26,10 +29,25 @@ type Opened = { workspace: Workspace; supervisor: Supervisor; line: JobLine }
 export async function runRecipe(file: string, options: RunOptions): Promise<void> {
   const yaml = readRecipeFile(file)
   await withSupervisor(options.workspace, async (opened) => {
+    tellJudging(yaml, opened.workspace)
     const input = { yaml, name: options.name, group: options.group }
     if (options.detach) await detach(opened, opened.supervisor.record(input), options)
     else await follow(opened, opened.supervisor.start(input), options)
   })
+}
+
+export function writeRunScript(file: string, { workspace, name, slurm, json }: ScriptOptions): void {
+  const recipe = requireRecipe(parseRecipe(readRecipeFile(file)))
+  const script = runScript({ recipe, file: resolve(file), workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false })
+  if (json) console.log(JSON.stringify({ script }))
+  else process.stdout.write(script)
+}
+
+/** What a recipe whose samples a judge ranks will ask of it; said before anything is paid. */
+function tellJudging(yaml: string, workspace: Workspace): void {
+  const { recipe } = readRecipe(yaml, workspace)
+  const judge = recipe === null ? null : estimateRun(recipe, workspace).judge
+  if (judge) process.stderr.write(`judge: about ${judge.queries} queries, ${judge.promptTokens + judge.completionTokens} tokens${judge.cost === null ? '' : `, cost ${judge.cost.toPrecision(3)}`}\n`)
 }
 
 export async function resumeRun(id: string, options: WorkspaceOptions): Promise<void> {

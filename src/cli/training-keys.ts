@@ -3,7 +3,10 @@
  * used, has no effect on results, or is refused when it asks for what the embedded engine does not do.
  */
 import { z } from 'zod'
+import type { EngineName } from '../engine/device.ts'
 import type { DpoConfig, LoraSettings } from '../engine/engine.ts'
+import { PLAIN_TORCH } from '../engine/torch/options.ts'
+import type { TorchOptions } from '../engine/torch/options.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
 import { lossType } from '../shared/recipe.ts'
@@ -55,8 +58,8 @@ export type TrainingKeys = z.infer<typeof usedKeys>
 /** Known to TRL and without effect on what the embedded engine computes. */
 const WITHOUT_EFFECT = [
   'output_dir', 'model_name_or_path', 'model_revision', 'dataset_name', 'dataset_config', 'dataset_train_split', 'dataset_test_split', 'dataset_streaming', 'ignore_bias_buffers',
-  'dtype', 'attn_implementation', 'trust_remote_code', 'model_init_kwargs', 'router_aux_loss_coef', 'disable_dropout', 'optim_args', 'average_tokens_across_devices',
-  'bf16', 'fp16', 'bf16_full_eval', 'fp16_full_eval', 'tf32', 'activation_checkpointing', 'activation_checkpointing_kwargs', 'gradient_checkpointing_kwargs',
+  'attn_implementation', 'trust_remote_code', 'model_init_kwargs', 'router_aux_loss_coef', 'disable_dropout', 'optim_args', 'average_tokens_across_devices',
+  'bf16_full_eval', 'fp16_full_eval', 'tf32', 'activation_checkpointing', 'activation_checkpointing_kwargs', 'gradient_checkpointing_kwargs',
   'torch_compile', 'torch_compile_backend', 'torch_compile_mode', 'use_liger_kernel', 'liger_kernel_config', 'use_cache', 'torch_empty_cache_steps', 'auto_find_batch_size',
   'log_on_each_node', 'logging_nan_inf_filter', 'include_num_input_tokens_seen', 'log_level', 'log_level_replica', 'disable_tqdm', 'report_to', 'run_name', 'project', 'trackio_space_id',
   'trackio_bucket_id', 'trackio_static_space_id', 'eval_strategy', 'eval_steps', 'eval_delay', 'per_device_eval_batch_size', 'prediction_loss_only', 'eval_on_start', 'eval_do_concat_batches',
@@ -71,7 +74,7 @@ const WITHOUT_EFFECT = [
 
 /** Change results in ways that are not implemented: the value that asks for nothing is the only one accepted. */
 const ONLY_NEUTRAL: Record<string, unknown> = {
-  load_in_8bit: false, load_in_4bit: false, load_best_model_at_end: false, resume_from_checkpoint: null, optim_target_modules: null, label_smoothing_factor: 0,
+  load_in_8bit: false, load_best_model_at_end: false, resume_from_checkpoint: null, optim_target_modules: null, label_smoothing_factor: 0,
   neftune_noise_alpha: null, dataloader_drop_last: false, train_sampling_strategy: 'random', ld_alpha: null, f_divergence_type: 'reverse_kl', use_weighting: false, sync_ref_model: false, reference_free: false,
 }
 
@@ -79,8 +82,17 @@ const ONLY_NEUTRAL: Record<string, unknown> = {
 const ONLY_NEUTRAL_IN_LORA: Record<string, unknown> = { lora_dropout: 0, lora_target_parameters: null, lora_modules_to_save: null, use_dora: false }
 const LORA_KEYS = ['lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora', ...Object.keys(ONLY_NEUTRAL_IN_LORA)]
 
+/** Read by the torch engine: TRL's keys of precision, accelerate's number of processes. */
+const torchKeys = z.strictObject({
+  bf16: z.boolean().default(false),
+  fp16: z.boolean().default(false),
+  dtype: z.enum(['float32', 'bfloat16', 'float16', 'auto']).nullable().default(null),
+  load_in_4bit: z.boolean().default(false),
+  num_processes: positive.default(1),
+})
+
 /** Every name that is understood, for `nearestKey`. */
-export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...WITHOUT_EFFECT, ...Object.keys(ONLY_NEUTRAL), ...Object.keys(ONLY_NEUTRAL_IN_LORA), 'rpo_alpha', 'warmup_ratio']
+export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...Object.keys(torchKeys.shape), ...WITHOUT_EFFECT, ...Object.keys(ONLY_NEUTRAL), ...Object.keys(ONLY_NEUTRAL_IN_LORA), 'rpo_alpha', 'warmup_ratio']
 
 /**
  * @param fromFile keys of `--config`.
@@ -88,15 +100,17 @@ export const knownKeys: readonly string[] = [...Object.keys(usedKeys.shape), ...
  * @returns the keys that are used, and what was translated or ignored, a sentence each.
  * @throws UsageError for unknown keys (with the nearest), wrong values, and what is not implemented.
  */
-export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fromCommandLine: Readonly<Record<string, string>>): { keys: TrainingKeys; notes: string[] } {
+export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fromCommandLine: Readonly<Record<string, string>>, engine: EngineName = 'embedded'): { keys: TrainingKeys; torch: TorchOptions; notes: string[] } {
   const { keys: given, notes } = translateRemovedKeys({ ...fromFile, ...fromCommandLine })
   const used: Record<string, unknown> = {}
   const lora: Record<string, unknown> = {}
+  const forTorch: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(given)) {
     if (Object.hasOwn(usedKeys.shape, key)) used[key] = typeof value === 'string' ? parseText(key, value) : value
     else if (Object.hasOwn(ONLY_NEUTRAL, key)) refuseUnlessNeutral(key, value)
     else if (Object.hasOwn(ONLY_NEUTRAL_IN_LORA, key)) lora[key] = value
-    else if (WITHOUT_EFFECT.includes(key)) notes.push(`${key} has no effect on the embedded engine`)
+    else if (Object.hasOwn(torchKeys.shape, key)) forTorch[key] = typeof value === 'string' ? parseText(key, value) : value
+    else if (WITHOUT_EFFECT.includes(key)) notes.push(`${key} has no effect on the ${engine} engine`)
     else throw new UsageError(`unknown key "${key}"; did you mean "${nearestKey(key, knownKeys)}"?`)
   }
   for (const key of ['loss_type', 'lora_target_modules']) if (typeof used[key] === 'string') used[key] = [used[key]]
@@ -114,8 +128,20 @@ export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fr
   if (keys.label_smoothing > 0 && !keys.loss_type.includes('robust')) notes.push('label_smoothing has no effect without loss_type robust, as in TRL')
   if (keys.max_prompt_length !== null) notes.push(`max_prompt_length was removed from TRL; prompts keep their last ${keys.max_prompt_length} tokens`)
   if (keys.max_completion_length !== null) notes.push(`max_completion_length was removed from TRL; completions keep their first ${keys.max_completion_length} tokens`)
-  if (asksForHalfPrecision(given)) notes.push('the embedded engine computes in float32, not in half precision')
-  return { keys, notes }
+  return { keys, torch: torchOptions(forTorch, engine, notes), notes }
+}
+
+function torchOptions(given: Record<string, unknown>, engine: EngineName, notes: string[]): TorchOptions {
+  const parsed = torchKeys.safeParse(given)
+  if (!parsed.success) throw new UsageError(parsed.error.issues.map(issue => describeIssue(issue, given)).join('; '))
+  const { bf16, fp16, dtype, load_in_4bit, num_processes } = parsed.data
+  if (bf16 && fp16) throw new UsageError('expected bf16 or fp16, got both')
+  const half = bf16 || dtype === 'bfloat16' ? 'bfloat16' : fp16 || dtype === 'float16' ? 'float16' : 'float32'
+  if (engine === 'torch') return { dtype: half, load_in_4bit, num_processes }
+  if (load_in_4bit) throw new UsageError('load_in_4bit: the embedded engine supports false alone, got true; leave it out, or choose --engine torch')
+  if (num_processes !== 1) throw new UsageError(`num_processes: the embedded engine is one process, got ${num_processes}; leave it out, or choose --engine torch`)
+  if (half !== 'float32') notes.push('the embedded engine computes in float32, not in half precision')
+  return PLAIN_TORCH
 }
 
 /** The engine's names for the same thing. */
@@ -184,8 +210,4 @@ function describeIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>):
   const key = issue.path.join('.')
   const value = issue.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], given)
   return `${key}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}, got ${JSON.stringify(value)}`
-}
-
-function asksForHalfPrecision(given: Record<string, unknown>): boolean {
-  return [given.bf16, given.fp16].some(value => value === true || value === 'true') || ['bfloat16', 'float16'].includes(String(given.dtype))
 }

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
+import { registerConversationVerbs } from './conversation-verbs.ts'
 import type { JudgeOptions } from './data-verbs.ts'
 import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
@@ -84,6 +85,7 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { workspace: string; output: string }) => (await import('./data-verbs.ts')).runReviewExport(options))
 
+  registerConversationVerbs(program)
   registerDatasetVerbs(program)
   registerRunVerbs(program)
   registerDemoVerbs(program)

@@ -50,8 +50,13 @@ export const METHOD_LABELS: Record<string, string> = {
   base: 'base',
   'warm-start': 'warm start',
   drift: 'DRIFT',
+  'drift-unguided': 'DRIFT, unguided',
+  'drift-own-rejected': 'guided against own sample',
+  'drift-sft': 'SFT on guided samples',
+  'drift-frozen': 'DRIFT, chosen frozen',
   'iterative-dpo': 'iterative DPO',
   'iterative-dpo-oracle': 'iterative DPO, oracle reward',
+  'iterative-dpo-judge': 'iterative DPO, judge reward',
   spin: 'SPIN',
 }
 const METHOD_ORDER = Object.keys(METHOD_LABELS)

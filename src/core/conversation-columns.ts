@@ -23,7 +23,11 @@ export type Columns = {
   labels: Record<SignalLabel, Uint16Array>
   category: Sets
   tag: Sets
+  near: Sets
+  personal: Sets
 }
+
+export const SET_COLUMNS = ['category', 'tag', 'near', 'personal'] as const
 
 export type ColumnRow = { position: number; source: string; model: string | null; language: string | null; turns: number; characters: number; day: number; dissatisfied: number; satisfied: number; neutral: number }
 
@@ -37,11 +41,11 @@ export function makeColumns(capacity: number): Columns {
     source: coded(), model: coded(), language: coded(),
     turns: new Uint32Array(capacity), characters: new Uint32Array(capacity), day: new Uint32Array(capacity),
     labels: { dissatisfied: new Uint16Array(capacity), satisfied: new Uint16Array(capacity), neutral: new Uint16Array(capacity) },
-    category: new Map(), tag: new Map(),
+    category: new Map(), tag: new Map(), near: new Map(), personal: new Map(),
   }
 }
 
-/** Writes a conversation's row; its categories and tags are set apart. */
+/** Writes a conversation's row; what it has several of is set apart. */
 export function setRow(columns: Columns, row: ColumnRow): void {
   const { position } = row
   if (position >= columns.alive.length) grow(columns, position + 1)
@@ -60,8 +64,7 @@ export function setRow(columns: Columns, row: ColumnRow): void {
 
 export function removeRow(columns: Columns, position: number): void {
   columns.alive[position] = 0
-  clearMember(columns.category, position)
-  clearMember(columns.tag, position)
+  for (const name of SET_COLUMNS) clearMember(columns[name], position)
 }
 
 function codeOf(column: Coded, value: string | null): number {

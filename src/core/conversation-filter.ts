@@ -1,6 +1,6 @@
 /** Filters, facet counts and orders over the columns of conversations. */
 import { FACETS, type ConversationFilter, type ConversationSort, type Facet, type FacetName } from '../shared/browse.ts'
-import { isMember, type Coded, type Columns, type Sets } from './conversation-columns.ts'
+import { isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
 
 /**
  * A byte a position: 0 where the filter passes; the number of a facet (its place in FACETS, from 1) where its condition
@@ -33,7 +33,7 @@ export function judge(columns: Columns, filter: ConversationFilter, found: Uint8
     const facet = numberOf('signal')
     for (let i = 0; i < end; i++) if (counts[i] === 0) fail(i, facet)
   }
-  for (const name of ['category', 'tag'] as const) {
+  for (const name of SET_COLUMNS) {
     const wanted = filter[name]
     if (wanted === undefined) continue
     const bits = union(columns[name], wanted)
@@ -107,6 +107,8 @@ export function countFacets(columns: Columns, standing: Standing): Facet[] {
     ranges(columns.turns, TURN_BOUNDS, 'turns'),
     ranges(columns.characters, LENGTH_BOUNDS, 'length'),
     { name: 'date', values: countDates(columns, standing) },
+    sets(columns.near, 'near'),
+    sets(columns.personal, 'personal'),
   ]
 }
 /** Least of each range; messages of a conversation, and characters. */

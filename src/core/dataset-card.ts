@@ -30,14 +30,17 @@ export function datasetCard(dataset: Dataset, splits: readonly CardSplit[], mask
   const guard = contamination === null
     ? 'Not checked against evaluation prompts.'
     : `${contamination.rows.length} of ${dataset.rows} rows meet one of ${promptsOf(contamination)} evaluation prompts (by source id ${contamination.counts['source-id']}, word for word ${contamination.counts.exact}, ${contamination.ngram}-word run ${contamination.counts.ngram}, likeness ${contamination.counts.similar}), checked ${contamination.checkedAt.slice(0, 10)}.`
+  const { gone } = dataset
+  const origins = gone === null ? [] : [`${gone.conversations} of the conversations these rows come from were deleted from the workspace since (${gone.rows} rows; last on ${gone.lastDeletedAt.slice(0, 10)}).`, '']
   return [
     '---', ...head, '---', '',
     `# ${oneLine(dataset.name)}`, '',
     `Rows of kind ${dataset.kind}, written by DRIFT Workbench in TRL's conversational format. The licence is that of the conversations the rows were made from: state it in the head before publishing.`, '',
     ...splits.map(({ split, rows: count, dataset: name }) => `- \`${split}\`: ${count} rows of \`${oneLine(name)}\``),
     '', `SHA-256 of the rows: \`${dataset.hash}\``, '',
-    masked ? 'Personal data found by pattern (e-mail, phone, card, IP address, keys) is masked.' : 'Personal data is not masked.', '',
+    masked ? 'Personal data found by pattern (e-mail, phone, card, IP and street addresses, keys) is masked.' : 'Personal data is not masked.', '',
     guard, '',
+    ...origins,
     '## How it was made', '', '```json', JSON.stringify(dataset.recipe, null, 2), '```', '',
     '## Figures', '', '| | |', '|---|---|',
     ...dataset.statistics.map(({ label, group, value }) => `| ${cell(group === undefined ? label : `${group} ${label}`)} | ${cell(String(value))} |`), '',

@@ -7,7 +7,9 @@ import type { FeedbackRow, Message, Pair, PromptRow, VerifiableTask } from '../s
 import { noProvenance } from './datasets.ts'
 import { driftRows } from './import/drift-rows.ts'
 import { describe, isRow, RowProblem, type Row } from './import/format.ts'
+import { optionalText } from './import/messages.ts'
 import { readPrompt, trlPreference } from './import/preference.ts'
+import { ultrafeedback } from './import/ultrafeedback.ts'
 
 const message = z.object({ role: z.enum(['system', 'user', 'assistant', 'tool']), content: z.string() })
 const task = z.object({ verifier: z.string(), spec: z.unknown() }).nullish().transform((value): VerifiableTask | null => value ?? null)
@@ -15,15 +17,22 @@ const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().
 
 const ownFeedback = z.object({
   prompt: z.array(message).min(1), reply: z.string(), label: z.enum(['dissatisfied', 'satisfied', 'neutral']),
-  userFeedback: optional(z.string()), conversationId: z.string().default(''), turnIndex: z.int().default(0), task,
+  userFeedback: optional(z.string()), conversationId: z.string().default(''), turnIndex: z.int().default(0), task, critique: z.string().optional(),
 })
 const provenanceColumns = z.object({ conversation_id: optional(z.string()), turn_index: optional(z.int()), user_feedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()), task })
 const ownProvenance = z.object({ conversationId: optional(z.string()), turnIndex: optional(z.int()), userFeedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()) })
 
-/** A feedback row: ours ({prompt, reply, label, …}) or DRIFT's ({prompt, rejected, user_preference}). Throws `RowProblem`. */
+/**
+ * A feedback row: ours ({prompt, reply, label, …}), DRIFT's ({prompt, rejected, user_preference}), or as synthetic DSAT
+ * UltraFeedback's ({instruction, completions}: the lowest-rated reply with its critique). Throws `RowProblem`.
+ */
 export function readFeedbackRow(row: Row): FeedbackRow {
-  if ('reply' in row && 'label' in row) return parsed(ownFeedback, row)
-  if (!driftRows.recognizes(row)) throw new RowProblem(`expected {prompt, reply, label} or {prompt, rejected, user_preference}, got the keys ${Object.keys(row).join(', ')}`)
+  if ('reply' in row && 'label' in row) return withoutNone(parsed(ownFeedback, row))
+  if (ultrafeedback.recognizes(row)) {
+    const [{ messages, metadata }] = ultrafeedback.read([row])
+    return withoutNone({ prompt: messages.slice(0, -1), reply: messages.at(-1)?.content ?? '', label: 'dissatisfied', userFeedback: null, conversationId: '', turnIndex: messages.length, task: null, critique: optionalText(metadata['critique']) ?? undefined })
+  }
+  if (!driftRows.recognizes(row)) throw new RowProblem(`expected {prompt, reply, label}, {prompt, rejected, user_preference} or {instruction, completions}, got the keys ${Object.keys(row).join(', ')}`)
   const [{ messages, metadata }] = driftRows.read([row])
   const [reply, feedback] = messages.slice(-2)
   return {
@@ -35,6 +44,11 @@ export function readFeedbackRow(row: Row): FeedbackRow {
     turnIndex: messages.length - 1,
     task: parsed(task, metadata['task'] ?? null),
   }
+}
+
+/** A row without a critique has no such key, so that rows written before there were any keep their hash. */
+function withoutNone({ critique, ...row }: Omit<FeedbackRow, 'critique'> & { critique?: string | undefined }): FeedbackRow {
+  return critique === undefined ? row : { ...row, critique }
 }
 
 /** A preference pair: TRL's columns, with ours for provenance where present. Throws `RowProblem`. */

@@ -12,7 +12,7 @@ const SHINGLE_WORDS = 3
 const BANDS = 16
 const ROWS_PER_BAND = 4
 /** Of a full band bucket only so many are compared: texts that share a frame and nothing else would cost their square. */
-const COMPARED = 48
+export const COMPARED = 48
 
 /** Words in their common form; letters of scripts without spaces are words of their own. */
 export function wordsOf(text: string): string[] {
@@ -53,23 +53,45 @@ export function jaccard(a: Uint32Array, b: Uint32Array): number {
   return shared / (a.length + b.length - shared)
 }
 
-/** Texts by what they resemble. Two texts of similarity 0.8 share a band with a probability of 0.9998. */
+export const SKETCH_KEYS = BANDS
+
+/** Makes a text's band keys from its shingles: texts that share one may nearly equal each other. Two of similarity 0.8 share one with a probability of 0.9998. */
+export function sketcher(seed: number): (own: Uint32Array) => Uint32Array {
+  const rng = makeRng(`minhash ${seed}`)
+  const factors = Uint32Array.from({ length: 2 * BANDS * ROWS_PER_BAND }, (_, i) => (rng.int(2 ** 32) | (i % 2 === 0 ? 1 : 0)) >>> 0)
+  return (own) =>
+    Uint32Array.from({ length: BANDS }, (_, band) => {
+      let key = band
+      for (let row = 0; row < ROWS_PER_BAND; row++) {
+        const at = 2 * (band * ROWS_PER_BAND + row)
+        const [factor, offset] = [factors[at]!, factors[at + 1]!]
+        let least = 0xffffffff
+        for (let i = 0; i < own.length; i++) {
+          const value = (Math.imul(own[i]!, factor) + offset) >>> 0
+          if (value < least) least = value
+        }
+        key = mixed(key ^ Math.imul(least, 0x9e3779b1))
+      }
+      return key
+    })
+}
+
+/** Texts by what they resemble. */
 export class SimilarityIndex {
   private readonly kept: Uint32Array[] = []
   private readonly bands = Array.from({ length: BANDS }, () => new Map<number, number[]>())
-  private readonly factors: Uint32Array
+  private readonly sketch: (own: Uint32Array) => Uint32Array
   private readonly similarity: number
 
   constructor({ seed, similarity = NEAR }: { seed: number; similarity?: number }) {
-    const rng = makeRng(`minhash ${seed}`)
-    this.factors = Uint32Array.from({ length: 2 * BANDS * ROWS_PER_BAND }, (_, i) => (rng.int(2 ** 32) | (i % 2 === 0 ? 1 : 0)) >>> 0)
+    this.sketch = sketcher(seed)
     this.similarity = similarity
   }
 
   /** Numbers of the texts added so far that nearly equal this one; then adds it under the next number, unless told not to. */
   match(text: string, { add }: { add: boolean }): number[] {
     const own = shingles(text)
-    const keys = this.bandKeys(own)
+    const keys = this.sketch(own)
     const candidates = new Set<number>()
     keys.forEach((key, band) => this.bands[band]!.get(key)?.slice(-COMPARED).forEach((other) => candidates.add(other)))
     const found = [...candidates].filter((other) => jaccard(own, this.kept[other]!) >= this.similarity)
@@ -82,23 +104,6 @@ export class SimilarityIndex {
       })
     }
     return found
-  }
-
-  private bandKeys(own: Uint32Array): number[] {
-    return Array.from({ length: BANDS }, (_, band) => {
-      let key = band
-      for (let row = 0; row < ROWS_PER_BAND; row++) {
-        const at = 2 * (band * ROWS_PER_BAND + row)
-        const [factor, offset] = [this.factors[at]!, this.factors[at + 1]!]
-        let least = 0xffffffff
-        for (let i = 0; i < own.length; i++) {
-          const value = (Math.imul(own[i]!, factor) + offset) >>> 0
-          if (value < least) least = value
-        }
-        key = mixed(key ^ Math.imul(least, 0x9e3779b1))
-      }
-      return key
-    })
   }
 }
 

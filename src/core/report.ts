@@ -8,8 +8,8 @@ import { labelOf } from './comparison.ts'
 
 export type ReportInput = { comparison: Comparison; board: PromptBoard; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
 
-const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
-const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
+const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
+const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
 const colourOf = (method: string): string => COLOURS[method] ?? '#444'
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)

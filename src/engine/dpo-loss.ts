@@ -31,7 +31,7 @@ export function lossWeights({ loss_type: types, loss_weights: weights }: Pick<Dp
 }
 
 /** Share of flipped labels that the robust loss reckons with. @throws Error outside [0, 0.5), where it is not defined. */
-function flippedShare({ label_smoothing: smoothing }: Pick<DpoConfig, 'label_smoothing'>): number {
+export function flippedShare({ label_smoothing: smoothing }: Pick<DpoConfig, 'label_smoothing'>): number {
   if (!(smoothing >= 0 && smoothing < 0.5)) throw new Error(`label_smoothing: expected a number from 0 and below 0.5, got ${smoothing}`)
   return smoothing
 }
@@ -75,7 +75,7 @@ export function dpoFeeds({ rows, pairs, reference }: DpoBatch, batch: PackedBatc
 }
 
 /** Loss and TRL's metrics of one batch (trl/trainer/dpo_trainer.py), means over pairs or over tokens as there. */
-export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: PackedBatch, config: DpoConfig, results: PredictionResults): DpoOutcome {
+export function dpoOutcome({ rows, pairs, reference }: DpoBatch, batch: Pick<PackedBatch, 'starts'>, config: DpoConfig, results: PredictionResults): DpoOutcome {
   const weights = lossWeights(config)
   const sides = [new SideTotals(), new SideTotals()] as const
   const smoothing = flippedShare(config)
@@ -161,7 +161,7 @@ class SideTotals {
 }
 
 /** Flat indices into the batch's labels [predictions, 2] of one side of pair b. */
-function labelPlaces(rows: readonly PackedRow[], batch: PackedBatch, b: number, side: 0 | 1, length: number): number[] {
+function labelPlaces(rows: readonly PackedRow[], batch: Pick<PackedBatch, 'starts'>, b: number, side: 0 | 1, length: number): number[] {
   const row = rows[b]
   if (!row) throw new Error(`the batch has no row ${b}`)
   return completionPlaces(row, side, length).map(([prediction, label]) => ((batch.starts[b] ?? 0) + prediction) * COLUMNS + label)

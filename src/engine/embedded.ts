@@ -3,9 +3,10 @@ import { createAdapter, readAdapterFolder, writeAdapterFolder } from './adapter-
 import type { Adapter, AdapterBase } from './adapter-folder.ts'
 import { requireWebGpu } from './device-check.ts'
 import { DeviceWeights } from './device-step.ts'
+import { DEVICES_OF } from './device.ts'
 import type { Device } from './device.ts'
 import type { ReferenceLogps } from './dpo-loss.ts'
-import type { DpoConfig, Engine, LoadOptions, Model, RewardRow, SampledCompletion, SaveOptions, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, PairGradients, RewardRow, SampledCompletion, SaveOptions, SampleHooks, SampleRequest, SampleSettings, TokenPair, TokenRow, TokenSequence, TrainConfig, TrainHooks } from './engine.ts'
 import type { Graph } from './graph.ts'
 import { InputError } from './input-error.ts'
 import { requireMemory } from './memory.ts'
@@ -17,7 +18,8 @@ import type { DecoderConfig } from './models/decoder.ts'
 import { refuseDropout } from './models/config-keys.ts'
 import { decoderConfig } from './models/index.ts'
 import { completionPlaces, contextLength, packRows, RopeTables } from './packing.ts'
-import { createRandom } from './rng.ts'
+import { measurePairGradients } from './pair-gradients.ts'
+import { classifierConfig, newRewardHead } from './reward-head.ts'
 import type { Tensor } from './safetensors.ts'
 import { sample } from './sample.ts'
 import { decodeWeights, openDecodeSession } from './sampler.ts'
@@ -37,6 +39,7 @@ export const embeddedEngine: Engine = {
   name: 'embedded',
   async load(folder, options = {}) {
     const device = options.device ?? 'cpu'
+    if (!DEVICES_OF.embedded.includes(device)) throw new InputError(`device ${device}: expected ${DEVICES_OF.embedded.join(' or ')} with the embedded engine; choose one of them, or engine torch`)
     if (device === 'webgpu') await requireWebGpu()
     const { folder: path, config, weights, eosIds: _ } = readModelFolder(folder)
     const decoder = decoderConfig(config)
@@ -128,7 +131,7 @@ class EmbeddedModel implements Model {
 
   async trainReward(rows: RewardRow[], config: TrainConfig, hooks?: TrainHooks): Promise<void> {
     if (this.adapter) throw new InputError(`${this.folder}: expected a model without adapter, a reward model is trained as a whole; load it without one`)
-    if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, this.newRewardHead(config.seed))
+    if (!this.weights.has(REWARD_HEAD)) this.weights.set(REWARD_HEAD, newRewardHead(this.modelConfig, config.seed))
     // A reward model is a sequence classifier: it has no language-model head.
     this.weights.delete(LM_HEAD)
     await this.leaveDevice()
@@ -162,9 +165,19 @@ class EmbeddedModel implements Model {
     }
   }
 
+  async pairGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, signal?: AbortSignal): Promise<PairGradients> {
+    this.requireLanguageHead()
+    const step = await dpoStep(await this.trainee(), pairs, reference, { batchSize: 1, checkpointed: config.gradient_checkpointing })
+    try {
+      return await measurePairGradients(step, pairs.length, (i) => runDpoBatch(step, this.config, pairs, reference, [i], config, 1, true), signal)
+    } finally {
+      await step.release()
+    }
+  }
+
   async save(folder: string, { merged = false }: SaveOptions = {}): Promise<void> {
     if (this.adapter) return merged ? writeModelFolder(folder, this.folder, mergeAdapter(this.weights, this.adapter)) : writeAdapterFolder(folder, this.adapter)
-    const changes = this.weights.has(REWARD_HEAD) ? this.classifierConfig() : {}
+    const changes = this.weights.has(REWARD_HEAD) ? classifierConfig(this.modelConfig) : {}
     writeModelFolder(folder, this.folder, this.weights, changes)
   }
 
@@ -239,21 +252,5 @@ class EmbeddedModel implements Model {
   private requireLanguageHead(): void {
     const name = this.config.tied ? EMBEDDING : LM_HEAD
     if (!this.weights.has(name)) throw new Error(`${this.folder}: expected a language model, found a reward model without "${name}"`)
-  }
-
-  /** Normally distributed as Transformers initialises a new head. */
-  private newRewardHead(seed: number): Tensor {
-    const range = this.modelConfig.raw.initializer_range
-    const deviation = typeof range === 'number' ? range : 0.02
-    const random = createRandom(seed)
-    // Box-Muller; 1 - random() is never 0.
-    const data = Float32Array.from({ length: this.config.hidden }, () => deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()))
-    return { name: REWARD_HEAD, shape: [1, this.config.hidden], data }
-  }
-
-  /** What AutoModelForSequenceClassification reads. */
-  private classifierConfig(): Record<string, unknown> {
-    const architectures = { llama: 'LlamaForSequenceClassification', qwen2: 'Qwen2ForSequenceClassification', qwen3: 'Qwen3ForSequenceClassification' }
-    return { architectures: [architectures[this.modelConfig.model_type]], id2label: { 0: 'reward' }, label2id: { reward: 0 }, pad_token_id: this.modelConfig.pad_token_id ?? this.modelConfig.bos_token_id ?? 0 }
   }
 }

@@ -4,7 +4,7 @@
  * never conversations: whoever calls renders text to ids first (`chat-template.ts`, `tokenizer/`).
  */
 
-import type { Device } from './device.ts'
+import type { Device, EngineName } from './device.ts'
 import type { TrainingMemory } from './memory.ts'
 
 /** One sequence whose completion is scored: log p(completion | prompt). */
@@ -99,6 +99,9 @@ export type TrainHooks = {
   signal?: AbortSignal
 }
 
+/** Norms of each pair's own gradient and margins, in the order of the pairs, and the norm of the mean gradient. */
+export type PairGradients = { norms: Float64Array; margins: Float64Array; meanNorm: number }
+
 /** Per-pair figures of one DPO step, in the order of the batch. */
 export type StepDetails = { pairIndices: number[]; margins: number[] }
 
@@ -171,6 +174,8 @@ export type Model = {
   reward(rows: number[][], signal?: AbortSignal): Promise<Float64Array>
   /** Gradient of the DPO loss on the given pairs, without a step: for tests and gradient health. */
   dpoGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }>
+  /** As `dpoGradients`, of each pair alone: a pair counts whole, not divided by their number. */
+  pairGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, signal?: AbortSignal): Promise<PairGradients>
   /**
    * Writes a Hugging Face folder (config, model.safetensors float32, tokenizer files), atomically; of a model with
    * adapter a PEFT adapter folder, unless `merged`. The model itself stays as it is: with its adapter it computes
@@ -181,6 +186,8 @@ export type Model = {
 }
 
 export type Engine = {
-  readonly name: 'embedded' | 'torch'
+  readonly name: EngineName
+  /** What computes besides the app itself, with its version and settings: results that differ by it are told apart. */
+  describe?(): Promise<string>
   load(folder: string, options?: LoadOptions): Promise<Model>
 }

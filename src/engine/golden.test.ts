@@ -1,6 +1,6 @@
 /**
- * The embedded engine against PyTorch, Transformers and TRL: the sets in `shared/golden` (tolerances in its README).
- * Skipped, aloud, where they are not on this machine.
+ * Both engines against PyTorch, Transformers and TRL: the sets in `shared/golden` (tolerances in its README).
+ * Skipped, aloud, where they are not on this machine; the torch engine where there is no Python with PyTorch.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,7 @@ import { embeddedEngine } from './embedded.ts'
 import type { DpoConfig, Model, StepMetrics, TokenPair } from './engine.ts'
 import { readEosIds, readModelConfig } from './model-folder.ts'
 import { readSafetensors } from './safetensors.ts'
+import { torchForTests } from '../../tests/support/torch.ts'
 import { idsOf, TokenFilter } from './token-choice.ts'
 
 type Side = { prompt_ids: number[]; completion_ids: number[]; token_logps: number[]; logp: number }
@@ -30,7 +31,9 @@ function sum(values: Float32Array | undefined): number {
   return (values ?? new Float32Array()).reduce((total, value) => total + value, 0)
 }
 
-describe.skipIf(!present).each(SETS)('golden %s', set => {
+const engines = [embeddedEngine, ...torchForTests('the golden vectors')]
+
+describe.skipIf(!present).each(SETS.flatMap(set => engines.map(engine => ({ set, engine, name: engine.name }))))('golden $set, $name engine', ({ set, engine }) => {
   let model: Model
   let sides: Side[]
   let pairs: TokenPair[]
@@ -39,7 +42,7 @@ describe.skipIf(!present).each(SETS)('golden %s', set => {
   const outputs: string[] = []
 
   beforeAll(async () => {
-    model = await embeddedEngine.load(join(root, set))
+    model = await engine.load(join(root, set))
     const scores = readJson<{ chosen: Side; rejected: Side }[]>(set, 'score.json')
     sides = scores.flatMap(({ chosen, rejected }) => [chosen, rejected])
     pairs = scores.map(({ chosen, rejected }) => ({ promptIds: chosen.prompt_ids, chosenIds: chosen.completion_ids, rejectedIds: rejected.completion_ids }))
@@ -93,7 +96,7 @@ describe.skipIf(!present).each(SETS)('golden %s', set => {
   it.each(['dpo-rmsprop-rpo', 'dpo-adamw-sigmoid'])('trains as TRL does: %s', async file => {
     const { config, log } = readJson<TrlRun>(set, `${file}.json`)
     const { scheduler, max_length: _, ...settings } = config
-    const trained = await embeddedEngine.load(join(root, set))
+    const trained = await engine.load(join(root, set))
     const metrics: StepMetrics[] = []
     await trained.trainDpo(pairs, reference, { ...DPO, ...settings, lr_scheduler_type: scheduler } as DpoConfig, { onStep: step => void metrics.push(step) })
     expect(metrics).toHaveLength(log.length)

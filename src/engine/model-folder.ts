@@ -65,12 +65,30 @@ export function readModelConfig(folder: string): ModelConfig {
  * @throws InputError when `folder` holds something that is no model.
  */
 export function writeModelFolder(folder: string, source: string, weights: Map<string, Tensor>, configChanges: Record<string, unknown> = {}, maxShardBytes = MAX_SHARD_BYTES): void {
-  const from = resolve(source)
   writeFolder(folder, temporary => {
-    copyCompanions(from, temporary)
-    writeDurably(join(temporary, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
+    writeCompanions(source, temporary, configChanges)
     writeWeights(temporary, [...weights.values()], maxShardBytes)
   })
+}
+
+/** As `writeModelFolder`, of weights that another process writes: `fill` resolves when they lie in the folder it is given. */
+export async function receiveModelFolder(folder: string, source: string, configChanges: Record<string, unknown>, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const draft = draftFolder(folder)
+  try {
+    writeCompanions(source, draft.temporary, configChanges)
+    await fill(draft.temporary)
+    for (const name of readdirSync(draft.temporary).filter(file => file.startsWith('model'))) syncFile(join(draft.temporary, name))
+    draft.keep()
+  } catch (error) {
+    draft.discard()
+    throw error
+  }
+}
+
+function writeCompanions(source: string, folder: string, configChanges: Record<string, unknown>): void {
+  const from = resolve(source)
+  copyCompanions(from, folder)
+  writeDurably(join(folder, CONFIG), `${JSON.stringify(changeConfig(readJsonObjectVerbatim(join(from, CONFIG)), configChanges), null, 2)}\n`)
 }
 
 /**
@@ -78,6 +96,18 @@ export function writeModelFolder(folder: string, source: string, weights: Map<st
  * @throws InputError when `folder` holds something else.
  */
 export function writeFolder(folder: string, fill: (temporary: string) => void): void {
+  const { temporary, keep, discard } = draftFolder(folder)
+  try {
+    fill(temporary)
+    keep()
+  } catch (error) {
+    discard()
+    throw error
+  }
+}
+
+/** An empty folder beside `folder` that takes its place when it is kept. */
+function draftFolder(folder: string): { temporary: string; keep(): void; discard(): void } {
   const target = resolve(folder)
   checkModelTarget(target)
   const parent = dirname(target)
@@ -85,15 +115,15 @@ export function writeFolder(folder: string, fill: (temporary: string) => void): 
   removeAbandoned(parent, basename(target))
   const temporary = join(parent, `.${basename(target)}.tmp-${process.pid}`)
   mkdirSync(temporary)
-  try {
-    fill(temporary)
-    syncFolder(temporary)
-    replaceFolder(target, temporary)
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true })
-    throw error
+  return {
+    temporary,
+    keep() {
+      syncFolder(temporary)
+      replaceFolder(target, temporary)
+      syncFolder(parent)
+    },
+    discard: () => rmSync(temporary, { recursive: true, force: true }),
   }
-  syncFolder(parent)
 }
 
 /** @throws InputError unless a model may be written to `folder`: absent, empty, or a model already. Ask before hours of training. */
@@ -223,6 +253,10 @@ function removeAbandoned(parent: string, name: string): void {
 
 export function writeDurably(file: string, content: string | Uint8Array): void {
   writeFileSync(file, content)
+  syncFile(file)
+}
+
+function syncFile(file: string): void {
   const descriptor = openSync(file, 'r+')
   try {
     fsyncSync(descriptor)

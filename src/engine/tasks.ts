@@ -11,7 +11,7 @@ import type { Tensor } from './safetensors.ts'
 import { emptyArrays } from './session.ts'
 import type { TrainingMemory } from './memory.ts'
 import { lengthGroupedBatches, shuffledBatches } from './train.ts'
-import type { TrainingTask } from './train.ts'
+import type { BatchOutcome, TrainingTask } from './train.ts'
 import { LABEL_COLUMNS } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
 import { memoryPlan, packTrainingRows, sizeOfBatch, TrainingStep } from './training-step.ts'
@@ -70,19 +70,19 @@ export async function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: R
       const indices = batchesOfStep[i] ?? []
       const share = 1 / batchesOfStep.length
       const { loss, metrics, margins } = await runDpoBatch(step, trainee.config, pairs, reference, indices, config, share, i === 0)
-      return { loss: loss * share, metrics: scaled(metrics, share), details: { pairIndices: [...indices], margins } }
+      return dpoBatchOutcome({ loss, metrics, margins }, indices, share)
     },
   }
 }
 
+/** @param share what the batch counts in its step. */
+export function dpoBatchOutcome({ loss, metrics, margins }: DpoOutcome, indices: readonly number[], share: number): BatchOutcome {
+  return { loss: loss * share, metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value * share])), details: { pairIndices: [...indices], margins } }
+}
+
 /** Next-token loss: the mean over all predicted tokens of a step, however its batches divide them. */
 export async function languageModelTask(trainee: Trainee, sequences: TokenSequence[], config: TrainConfig): Promise<OpenTask> {
-  const rows = sequences.map(({ ids, lossMask }, i) => {
-    if (lossMask.length !== ids.length) throw new Error(`sequence ${i}: expected a lossMask of ${ids.length} numbers, got ${lossMask.length}`)
-    const row = sequenceRow(ids, lossMask)
-    if (row.predictions.length === 0) throw new Error(`sequence ${i}: expected at least one token to predict (after the first), got none`)
-    return row
-  })
+  const rows = languageModelRows(sequences)
   const predictions = rows.map(row => row.predictions.length)
   const sizes = rows.map(sizeOf)
   const step = await openStep(trainee, 'language-model', memoryPlan(trainee.config.vocabulary, sizes, planOf(config)))
@@ -101,11 +101,18 @@ export async function languageModelTask(trainee: Trainee, sequences: TokenSequen
       const seed = { data: new Float32Array(packed.predictions).fill(-1 / total), dims: [packed.predictions, 1] }
       const results = predictionArrays(packed.predictions, LABEL_COLUMNS['language-model'])
       await step.run(batchRows, packed, { seed }, i === 0, results)
-      const { logps, entropy, maxLogp } = dataOf(results)
-      const correct = logps.reduce((sum, logp, r) => sum + Number(logp >= (maxLogp[r] ?? NaN)), 0)
-      return { loss: -sumOf(logps) / total, metrics: { entropy: sumOf(entropy) / total, mean_token_accuracy: correct / total }, details: NO_DETAILS }
+      return languageModelOutcome(dataOf(results), total)
     },
   }
+}
+
+export function languageModelRows(sequences: readonly TokenSequence[]): PackedRow[] {
+  return sequences.map(({ ids, lossMask }, i) => {
+    if (lossMask.length !== ids.length) throw new Error(`sequence ${i}: expected a lossMask of ${ids.length} numbers, got ${lossMask.length}`)
+    const row = sequenceRow(ids, lossMask)
+    if (row.predictions.length === 0) throw new Error(`sequence ${i}: expected at least one token to predict (after the first), got none`)
+    return row
+  })
 }
 
 /** Binary cross-entropy of the scalar at each sequence's last token. */
@@ -129,18 +136,28 @@ export async function rewardTask(trainee: Trainee, examples: RewardRow[], config
       const feeds = { targets: { data: Float32Array.from(labels), dims: [labels.length, 1] }, rowScale: { data: Float32Array.of(1 / total), dims: [1] } }
       const results = emptyArrays({ rewards: [labels.length, 1] })
       await step.run(batchRows, packed, feeds, i === 0, results)
-      const rewards = results.rewards.data
-      let loss = 0
-      let correct = 0
-      rewards.forEach((reward, r) => {
-        // -log sigmoid of the logit's signed size
-        const signed = labels[r] ? reward : -reward
-        loss += Math.max(-signed, 0) + Math.log1p(Math.exp(-Math.abs(signed)))
-        correct += Number(signed > 0)
-      })
-      return { loss: loss / total, metrics: { accuracy: correct / total, mean_reward: sumOf(rewards) / total }, details: NO_DETAILS }
+      return rewardOutcome(results.rewards.data, labels, total)
     },
   }
+}
+
+/** @param total tokens that the step predicts, of which these are a batch's. */
+export function languageModelOutcome({ logps, entropy, maxLogp }: Omit<PredictionResults, 'meanLogit'>, total: number): BatchOutcome {
+  const correct = logps.reduce((sum, logp, r) => sum + Number(logp >= (maxLogp[r] ?? NaN)), 0)
+  return { loss: -sumOf(logps) / total, metrics: { entropy: sumOf(entropy) / total, mean_token_accuracy: correct / total }, details: NO_DETAILS }
+}
+
+/** @param total sequences of the step, of which these are a batch's. */
+export function rewardOutcome(rewards: Float32Array, labels: readonly (0 | 1)[], total: number): BatchOutcome {
+  let loss = 0
+  let correct = 0
+  rewards.forEach((reward, r) => {
+    // -log sigmoid of the logit's signed size
+    const signed = labels[r] ? reward : -reward
+    loss += Math.max(-signed, 0) + Math.log1p(Math.exp(-Math.abs(signed)))
+    correct += Number(signed > 0)
+  })
+  return { loss: loss / total, metrics: { accuracy: correct / total, mean_reward: sumOf(rewards) / total }, details: NO_DETAILS }
 }
 
 /** The last token's hidden state is what the reward head reads. */
@@ -165,7 +182,7 @@ function sizeOf(row: PackedRow): RowSize {
   return { tokens: row.ids.length, predictions: row.predictions.length, segments: segmentSizes(row) }
 }
 
-function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {
+export function checkPairs(pairs: TokenPair[], reference: ReferenceLogps): void {
   for (const side of ['chosen', 'rejected'] as const) {
     if (reference[side].length !== pairs.length) throw new Error(`reference.${side}: expected ${pairs.length} log-probabilities, got ${reference[side].length}`)
   }
@@ -182,10 +199,6 @@ function predictionArrays(rows: number, columns: number): PredictionArrays {
 
 function dataOf({ logps, entropy, meanLogit, maxLogp }: PredictionArrays): PredictionResults {
   return { logps: logps.data, entropy: entropy.data, meanLogit: meanLogit.data, maxLogp: maxLogp.data }
-}
-
-function scaled(metrics: Record<string, number>, factor: number): Record<string, number> {
-  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value * factor]))
 }
 
 function sumOf(values: Float32Array): number {

@@ -8,7 +8,7 @@ import type { Recipe, SamplingConfig, TrainingConfig } from '../shared/recipe.ts
 
 /** A model folder of this run; `hash` is the hash of its weights. */
 export type Policy = { name: string; folder: string; hash: string }
-export type RewardModel = { folder: string } | { verifier: true }
+export type RewardModel = { folder: string } | { verifier: true } | { judge: true }
 
 /** The logs as a recipe sees them. */
 export type Logs = {
@@ -28,15 +28,27 @@ export type Lab = {
   train(stage: string, start: Policy, reference: Policy, pairs: Pair[], training: TrainingConfig): Promise<Policy>
   /** One list of `sampling.n` replies per prompt. */
   sample(stage: string, policy: Policy, prompts: SamplePrompt[], sampling: SamplingConfig): Promise<string[][]>
-  /** Scalar head on `start`, BCE on satisfied (1) against dissatisfied (0) replies; or the task's own verifier. */
+  /** Scalar head on `start`, BCE on satisfied (1) against dissatisfied (0) replies; or the task's own verifier; or a judge. */
   trainReward(stage: string, start: Policy, satisfied: FeedbackRow[], dissatisfied: FeedbackRow[]): Promise<RewardModel>
-  /** Reward of each reply; higher is better. */
-  reward(stage: string, model: RewardModel, rows: { row: FeedbackRow; reply: string }[]): Promise<number[]>
+  /** Reward of each reply; higher is better. Null where a judge gave none. */
+  reward(stage: string, model: RewardModel, rows: { row: FeedbackRow; reply: string }[]): Promise<(number | null)[]>
   /** Score `policy` as the recipe's `evaluation` asks; round 0 is the warm start. */
   evaluate(round: number, policy: Policy, pairs: Pair[]): Promise<void>
 }
 
-/** `about` ties a sample to the logged reply it is meant to improve on, for display and lineage. */
-export type SamplePrompt = { messages: Message[]; about: FeedbackRow }
+/** What a row without the user's words was sampled with instead. */
+export type Stopgap = Recipe['without_feedback']
 
-export type RunRecipe = (lab: Lab, logs: Logs, recipe: Recipe) => Promise<Policy>
+/**
+ * `about` ties a sample to the logged reply it is meant to improve on, for display and lineage. A string is raw text,
+ * which gets no chat template. `stopgap` is set on guided prompts of rows without feedback, for the run's log.
+ */
+export type SamplePrompt = { messages: Message[] | string; about: FeedbackRow; stopgap?: Stopgap }
+
+export type Method = {
+  /** Where it is described in public. */
+  source: string
+  /** What is done otherwise than there, or left open there; printed into the log of every run. */
+  deviations: readonly string[]
+  run(lab: Lab, logs: Logs, recipe: Recipe): Promise<Policy>
+}

@@ -1,20 +1,33 @@
-/** What DRIFT shows the policy when it asks for a better reply. */
+/** What DRIFT shows the policy when it asks for a better reply, and what becomes of the answer. */
 import type { FeedbackRow, Message } from '../shared/types.ts'
 import type { Recipe } from '../shared/recipe.ts'
+import type { SamplePrompt, Stopgap } from './lab.ts'
+
+type PromptKeys = Pick<Recipe, 'prompt_style' | 'improve_instruction' | 'without_feedback'>
+
+/** Guided by the user's words; rows without any as `without_feedback` says. */
+export function guided(row: FeedbackRow, recipe: PromptKeys): SamplePrompt {
+  if (row.userFeedback !== null) return { messages: promptWithFeedback(row, row.userFeedback, recipe), about: row }
+  const stopgap: Stopgap = recipe.without_feedback === 'critique' && row.critique === undefined ? 'unguided' : recipe.without_feedback
+  return { messages: stopgap === 'unguided' ? row.prompt : promptWithFeedback(row, stopgap === 'critique' ? (row.critique ?? '') : '', recipe), about: row, stopgap }
+}
+
+export const unguided = (row: FeedbackRow): SamplePrompt => ({ messages: row.prompt, about: row })
 
 /**
- * The dialogue, the disliked reply, the user's words, then the request to improve.
- * chat: as chat turns, the instruction at the end of the user's words. paper: one raw text whose last line is the
- * system instruction, as the public script writes it. Rows without feedback are sampled with the instruction alone.
+ * The dialogue, the disliked reply, what was wrong with it (empty: nothing is said), then the request to improve.
+ * chat: as chat turns, the instruction at the end of the user's words. paper: the public script's raw text, the
+ * instruction as its last System line.
  */
-export function promptWithFeedback(row: FeedbackRow, recipe: Pick<Recipe, 'prompt_style' | 'improve_instruction'>): Message[] {
-  const words = row.userFeedback ?? ''
+export function promptWithFeedback(row: FeedbackRow, words: string, recipe: Pick<PromptKeys, 'prompt_style' | 'improve_instruction'>): Message[] | string {
   if (recipe.prompt_style === 'chat') {
     return [...row.prompt, { role: 'assistant', content: row.reply }, { role: 'user', content: [words, recipe.improve_instruction].filter(Boolean).join(' ') }]
   }
-  const name = { system: 'System', user: 'User', assistant: 'Assistant', tool: 'Tool' }
-  const turns: Message[] = [...row.prompt, { role: 'assistant', content: row.reply }]
-  if (words) turns.push({ role: 'user', content: words })
-  const text = turns.map((turn) => `${name[turn.role]}: ${turn.content}`).join('\n')
-  return [{ role: 'user', content: `${text}\nSystem: ${recipe.improve_instruction}\nAssistant:` }]
+  const system = row.prompt.find(({ role }) => role === 'system')
+  const turns: Message[] = [...row.prompt, { role: 'assistant', content: row.reply }, ...(words === '' ? [] : [{ role: 'user' as const, content: words }])]
+  const lines = turns.flatMap(({ role, content }) => (role === 'user' ? [`User: ${content}\n`] : role === 'assistant' ? [`Assistant: ${content}\n`] : []))
+  return `${system ? `${system.content}\n\n` : ''}${lines.join('')}System: ${recipe.improve_instruction}\nAssistant: `
 }
+
+/** A sample as the side of a pair: after raw text without the white space around it, as the public script cuts it. */
+export const asReply = (sample: string, { prompt_style: style }: Pick<Recipe, 'prompt_style'>): string => (style === 'paper' ? sample.trim() : sample)

@@ -4,7 +4,7 @@ import { type Recipe, recipeSchema } from '../shared/recipe.ts'
 import type { FeedbackRow, Pair } from '../shared/types.ts'
 import { recipes } from './index.ts'
 import type { Lab, Logs, Policy } from './lab.ts'
-import { promptWithFeedback } from './prompts.ts'
+import { guided, promptWithFeedback } from './prompts.ts'
 
 const row = (name: string, label: FeedbackRow['label']): FeedbackRow => ({
   prompt: [{ role: 'user', content: `ask ${name}` }], reply: `logged ${name}`, label, userFeedback: label === 'neutral' ? null : `words ${name}`, conversationId: name, turnIndex: 2, task: null,
@@ -13,10 +13,10 @@ const rows = [row('d1', 'dissatisfied'), row('d2', 'dissatisfied'), row('s1', 's
 const seed: Pair = { prompt: [{ role: 'user', content: 'seed' }], chosen: 'better', rejected: 'worse', task: null, provenance: { conversationId: 'x', turnIndex: 2, userFeedback: null, round: null, policy: null, seed: null } }
 const logs: Logs = { dissatisfied: rows.slice(0, 2), satisfied: rows.slice(2, 4), requests: rows, seedPairs: [seed] }
 
-type Call = { verb: string; stage: string; policy?: string; reference?: string; pairs?: Pair[]; prompts?: string[]; n?: number; epochs?: number; learningRate?: number }
+type Call = { verb: string; stage: string; policy?: string; reference?: string; pairs?: Pair[]; prompts?: string[]; n?: number; epochs?: number; learningRate?: number; losses?: string[] }
 
 /** Notes what is asked; the replies of policy p to a prompt are "p says 1", "p says 2" … unless told otherwise. */
-async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, i: number): string => `${policy} says ${i}`, rewardOf = (reply: string): number => reply.length): Promise<{ calls: Call[]; final: string }> {
+async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, i: number): string => `${policy} says ${i}`, rewardOf = (reply: string): number | null => reply.length): Promise<{ calls: Call[]; final: string }> {
   const calls: Call[] = []
   const policy = (name: string): Policy => ({ name, folder: name, hash: name })
   const lab: Lab = {
@@ -26,12 +26,12 @@ async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, 
       return n === null ? all : all.slice(0, n)
     },
     train(stage, start, reference, pairs, training) {
-      calls.push({ verb: 'train', stage, policy: start.name, reference: reference.name, pairs, epochs: training.num_train_epochs, learningRate: training.learning_rate })
+      calls.push({ verb: 'train', stage, policy: start.name, reference: reference.name, pairs, epochs: training.num_train_epochs, learningRate: training.learning_rate, losses: training.loss_type })
       return Promise.resolve(policy(stage.replace('/train', '')))
     },
     sample(stage, from, prompts, sampling) {
-      calls.push({ verb: 'sample', stage, policy: from.name, n: sampling.n, prompts: prompts.map(({ messages }) => messages.map(({ role, content }) => `${role}: ${content}`).join(' / ')) })
-      return Promise.resolve(prompts.map(({ messages }) => Array.from({ length: sampling.n }, (_, i) => replyOf(from.name, messages[0]?.content ?? '', i))))
+      calls.push({ verb: 'sample', stage, policy: from.name, n: sampling.n, prompts: prompts.map(({ messages }) => (typeof messages === 'string' ? messages : messages.map(({ role, content }) => `${role}: ${content}`).join(' / '))) })
+      return Promise.resolve(prompts.map(({ messages }) => Array.from({ length: sampling.n }, (_, i) => replyOf(from.name, typeof messages === 'string' ? messages : (messages[0]?.content ?? ''), i))))
     },
     trainReward(stage, start, satisfied, dissatisfied) {
       calls.push({ verb: 'trainReward', stage, policy: start.name, n: satisfied.length + dissatisfied.length })
@@ -43,7 +43,7 @@ async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, 
       return Promise.resolve()
     },
   }
-  const final = await recipes[recipe.recipe](lab, logs, recipe)
+  const final = await recipes[recipe.recipe].run(lab, logs, recipe)
   return { calls, final: final.name }
 }
 
@@ -51,7 +51,7 @@ const recipeOf = (changes: Record<string, unknown>): Recipe => recipeSchema.pars
 const train = (calls: Call[]): Call[] => calls.filter(({ verb }) => verb === 'train')
 const sides = (pairs: Pair[] | undefined): string[] => (pairs ?? []).map(({ prompt, chosen, rejected }) => `${prompt.map(({ content }) => content).join(' / ')} | ${chosen} > ${rejected}`)
 
-describe.each(['drift', 'spin', 'iterative-dpo'] as const)('%s', (name) => {
+describe.each(['drift', 'drift-unguided', 'drift-sft', 'spin', 'iterative-dpo'] as const)('%s', (name) => {
   it('warms up on the seed pairs, then starts every round from the policy of the one before', async () => {
     const { calls, final } = await play(recipeOf({ recipe: name }), (policy, prompt, i) => `${policy} ${prompt} ${'!'.repeat(i)}`)
     expect(train(calls).map(({ stage, policy }) => [stage, policy])).toEqual([['warm-start/train', 'base'], ['round-1/train', 'warm-start'], ['round-2/train', 'round-1']])
@@ -102,9 +102,70 @@ describe('drift', () => {
     expect(train(calls)[1]?.pairs?.[0]?.provenance).toEqual({ conversationId: 'd1', turnIndex: 2, userFeedback: 'words d1', round: 1, policy: 'warm-start', seed: 9 })
   })
 
-  it('asks in the paper\'s raw text where the recipe says so, the instruction last', () => {
-    expect(promptWithFeedback(rows[0]!, { prompt_style: 'paper', improve_instruction: 'Improve it.' })).toEqual([{ role: 'user', content: 'User: ask d1\nAssistant: logged d1\nUser: words d1\nSystem: Improve it.\nAssistant:' }])
-    expect(promptWithFeedback({ ...rows[0]!, userFeedback: null }, { prompt_style: 'chat', improve_instruction: 'Improve it.' }).at(-1)).toEqual({ role: 'user', content: 'Improve it.' })
+  it('asks in the paper\'s raw text where the recipe says so: the system message first, the instruction last, no template', () => {
+    const paper = { prompt_style: 'paper', improve_instruction: 'Improve it.' } as const
+    expect(promptWithFeedback(rows[0]!, 'words d1', paper)).toBe('User: ask d1\nAssistant: logged d1\nUser: words d1\nSystem: Improve it.\nAssistant: ')
+    const long: FeedbackRow = { ...rows[0]!, prompt: [{ role: 'system', content: 'Be kind.' }, { role: 'user', content: 'hi' }, { role: 'assistant', content: 'hello' }, { role: 'user', content: 'ask' }] }
+    expect(promptWithFeedback(long, 'no', paper)).toBe('Be kind.\n\nUser: hi\nAssistant: hello\nUser: ask\nAssistant: logged d1\nUser: no\nSystem: Improve it.\nAssistant: ')
+  })
+
+  it('strips the white space around a reply to raw text, as the public script does, and leaves chat replies alone', async () => {
+    const spaced = (): string => ' better\n'
+    expect(train((await play(recipeOf({ recipe: 'drift', prompt_style: 'paper' }), spaced)).calls)[1]?.pairs?.[0]?.chosen).toBe('better')
+    expect(train((await play(recipeOf({ recipe: 'drift' }), spaced)).calls)[1]?.pairs?.[0]?.chosen).toBe(' better\n')
+  })
+
+  it.each([
+    ['instruction', 'user: ask d1 / assistant: logged d1 / user: Improve it.', 'instruction'],
+    ['unguided', 'user: ask d1', 'unguided'],
+    ['critique', 'user: ask d1 / assistant: logged d1 / user: too short Improve it.', 'critique'],
+  ] as const)('samples a row without the user\'s words by %s where the recipe says so, and tells it', (without_feedback, text, stopgap) => {
+    const asked = guided({ ...rows[0]!, userFeedback: null, critique: 'too short' }, recipeOf({ recipe: 'drift', without_feedback, improve_instruction: 'Improve it.' }))
+    expect(typeof asked.messages === 'string' ? '' : asked.messages.map(({ role, content }) => `${role}: ${content}`).join(' / ')).toBe(text)
+    expect(asked.stopgap).toBe(stopgap)
+  })
+
+  it('samples a row without words and critique unguided, and rows with words as ever', () => {
+    const recipe = recipeOf({ recipe: 'drift', without_feedback: 'critique', improve_instruction: 'Improve it.' })
+    expect(guided({ ...rows[0]!, userFeedback: null }, recipe)).toMatchObject({ messages: rows[0]!.prompt, stopgap: 'unguided' })
+    expect(guided(rows[0]!, recipe).stopgap).toBeUndefined()
+  })
+})
+
+describe('control arms of DRIFT: one thing is different', () => {
+  const sampled = (calls: Call[]) => calls.filter(({ verb }) => verb === 'sample').map(({ stage, policy, prompts }) => [stage, policy, prompts?.[0]?.includes('words d1')])
+
+  it('unguided: the policy sees the request alone', async () => {
+    const { calls } = await play(recipeOf({ recipe: 'drift-unguided' }))
+    expect(sampled(calls)).toEqual([['round-1/sample', 'warm-start', false], ['round-2/sample', 'round-1', false]])
+    expect(sides(train(calls)[2]?.pairs)).toEqual(['ask d1 | round-1 says 0 > logged d1', 'ask d2 | round-1 says 0 > logged d2'])
+  })
+
+  it('own rejected: the guided sample against an unguided one of the same policy; equal ones fall out', async () => {
+    const { calls } = await play(recipeOf({ recipe: 'drift-own-rejected', improve_instruction: 'I' }), (policy, prompt, i) => `${policy} to ${prompt} ${i}`)
+    expect(train(calls)[1]?.pairs).toEqual([])
+    const asked: string[] = []
+    const told = await play(recipeOf({ recipe: 'drift-own-rejected' }), (policy) => `${policy} ${asked.push(policy)}`)
+    expect(sampled(told.calls)).toEqual([['round-1/sample', 'warm-start', true], ['round-1/sample-own', 'warm-start', false], ['round-2/sample', 'round-1', true], ['round-2/sample-own', 'round-1', false]])
+    expect(sides(train(told.calls)[2]?.pairs)).toEqual(['ask d1 | round-1 5 > round-1 7', 'ask d2 | round-1 6 > round-1 8'])
+  })
+
+  it('SFT: DRIFT\'s pairs, trained on the chosen side alone, after the same warm start', async () => {
+    const [sft, drift] = await Promise.all([play(recipeOf({ recipe: 'drift-sft' })), play(recipeOf({ recipe: 'drift' }))])
+    expect(train(sft.calls).map(({ pairs }) => pairs)).toEqual(train(drift.calls).map(({ pairs }) => pairs))
+    expect(train(sft.calls).map(({ losses }) => losses)).toEqual([['sigmoid', 'sft'], ['sft'], ['sft']])
+  })
+
+  it('frozen: chosen are samples of the policy before round 1, the same in every round', async () => {
+    let asked = 0
+    const { calls } = await play(recipeOf({ recipe: 'drift-frozen' }), (policy) => `${policy} ${(asked += 1)}`)
+    expect(sampled(calls)).toEqual([['round-0/sample', 'warm-start', true]])
+    expect(sides(train(calls)[1]?.pairs)).toEqual(['ask d1 | warm-start 1 > logged d1', 'ask d2 | warm-start 2 > logged d2'])
+    expect(sides(train(calls)[2]?.pairs)).toEqual(sides(train(calls)[1]?.pairs))
+  })
+
+  it('say in their files what they depart from', () => {
+    for (const { source, deviations } of Object.values(recipes)) expect([source.length > 10, deviations.length > 0]).toEqual([true, true])
   })
 })
 
@@ -121,7 +182,20 @@ describe('spin', () => {
   })
 })
 
+describe('spin with its data mix', () => {
+  it('trains on the previous round\'s pairs too, but never on pairs that were held out', async () => {
+    const { calls } = await play(recipeOf({ recipe: 'spin', mix_previous: true, holdout_pairs: 1 }))
+    expect(sides(train(calls)[1]?.pairs)).toEqual(['ask s2 | logged s2 > warm-start says 0'])
+    expect(sides(train(calls)[2]?.pairs)).toEqual(['ask s2 | logged s2 > round-1 says 0', 'ask s2 | logged s2 > warm-start says 0'])
+  })
+})
+
 describe('iterative-dpo', () => {
+  it('drops a pair whose reward a judge could not give', async () => {
+    const { calls } = await play(recipeOf({ recipe: 'iterative-dpo' }), (_policy, prompt, i) => `${prompt} ${i}`, (reply) => (reply.startsWith('ask d') ? null : Number(reply.at(-1))))
+    expect(sides(train(calls)[1]?.pairs)).toEqual(['ask s1 | ask s1 1 > ask s1 0', 'ask s2 | ask s2 1 > ask s2 0', 'ask n1 | ask n1 1 > ask n1 0'])
+  })
+
   it('ranks two unguided samples of every request by the reward', async () => {
     const { calls } = await play(recipeOf({ recipe: 'iterative-dpo' }), (policy, prompt, i) => `${policy} ${prompt}${'!'.repeat(i === 0 ? 3 : 1)}`, (reply) => -reply.length)
     expect(calls.find(({ verb }) => verb === 'sample')).toMatchObject({ n: 2, prompts: rows.map(({ prompt }) => `user: ${prompt[0]?.content}`) })

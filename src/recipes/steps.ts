@@ -1,5 +1,5 @@
-/** What all three recipes share: the warm start, the reference, the hold-out. Where pairs come from stays in each recipe. */
-import type { Pair } from '../shared/types.ts'
+/** What all recipes share: the warm start, the reference, the hold-out, a pair's form. Where pairs come from stays in each recipe. */
+import type { FeedbackRow, Pair } from '../shared/types.ts'
 import type { Recipe } from '../shared/recipe.ts'
 import type { Lab, Logs, Policy } from './lab.ts'
 
@@ -9,6 +9,15 @@ export async function warmStart(lab: Lab, logs: Logs, recipe: Recipe): Promise<P
   const { num_train_epochs, learning_rate } = recipe.warm_start
   const training = { ...recipe.training, num_train_epochs, learning_rate: learning_rate ?? recipe.training.learning_rate }
   return lab.train('warm-start/train', lab.base, lab.base, logs.seedPairs, training)
+}
+
+/**
+ * The prompt is the request WITHOUT the feedback: the policy learns to get it right the first time.
+ * @param policy who wrote the fresh side.
+ */
+export function pairOf(row: FeedbackRow, chosen: string, rejected: string, { round, policy, seed }: { round: number; policy: Policy; seed: number }): Pair {
+  const { prompt, task, conversationId, turnIndex, userFeedback } = row
+  return { prompt, chosen, rejected, task, provenance: { conversationId, turnIndex, userFeedback, round, policy: policy.name, seed } }
 }
 
 /** Trains on all pairs but the first `holdout_pairs`; the frozen reference is the round's start (TRL's default) or the base. */

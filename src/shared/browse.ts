@@ -15,6 +15,10 @@ export const conversationFilter = {
   signal: z.enum(['dissatisfied', 'satisfied', 'neutral']).optional(),
   category: z.string().optional(),
   tag: z.string().optional(),
+  /** `yes`: those with a near-duplicate. */
+  near: z.string().optional(),
+  /** Those that hold personal data of this kind. */
+  personal: z.string().optional(),
   minTurns: z.int().optional(),
   maxTurns: z.int().optional(),
   minCharacters: z.int().optional(),
@@ -26,7 +30,7 @@ export const conversationFilter = {
 const filterSchema = z.object(conversationFilter)
 export type ConversationFilter = z.output<typeof filterSchema>
 
-export const FACETS = ['signal', 'category', 'tag', 'source', 'model', 'language', 'turns', 'length', 'date'] as const
+export const FACETS = ['signal', 'category', 'tag', 'source', 'model', 'language', 'turns', 'length', 'date', 'near', 'personal'] as const
 export type FacetName = (typeof FACETS)[number]
 /** A value is written as the search field takes it: ranges as `3..4` and `17..`. */
 export type Facet = { name: FacetName; values: { value: string; count: number }[] }

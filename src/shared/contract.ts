@@ -3,15 +3,19 @@
  * WebSocket, in process for the command line); inputs are validated here, at the boundary.
  */
 import { z } from 'zod'
+import type { Analysis, GroupMember } from './analysis.ts'
 import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
 import type { Comparison, PromptBoard } from './comparison.ts'
+import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
+import type { TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
-import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type LintReport } from './datasets.ts'
+import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
+import type { Probe } from './monitors.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
-import type { Conversation, Dataset, FairnessLedger, FeedbackRow, Job, Message, MetricRow, Pair, PromptRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
+import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
 
 const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
@@ -20,6 +24,7 @@ const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500)
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
+const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
 
@@ -37,7 +42,7 @@ export const calls = {
   'workspace.open': call<WorkspaceInfo>()({ path: z.string().min(1) }),
   'doctor.run': call<{ checks: { name: string; ok: boolean; detail: string }[] }>()({}),
 
-  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
+  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; /** Left out, because they had been deleted from the workspace. */ deleted: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
   /** The first rows as they would be imported. */
   'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
@@ -62,6 +67,21 @@ export const calls = {
   /** Hides one, or takes that back. */
   'conversations.removeView': call<SavedView>()({ id: z.int(), removed: z.boolean() }),
   'conversations.get': call<{ conversation: Conversation; signals: Signal[]; usedIn: { dataset: string; run: string | null }[] }>()({ id: z.string() }),
+  /** How far reading every conversation once has come; what it finds are the facets `near` and `personal`. */
+  'conversations.analysis': call<Analysis>()({}),
+  /** Reads those that were not read yet and compares all. */
+  'conversations.analyse': call<{ jobId: string }>()({}),
+  /** The other members of a conversation's near-duplicate group. */
+  'conversations.group': call<{ total: number; members: GroupMember[] }>()({ id: z.string() }),
+  /** What comes from these conversations: shown before they are deleted. */
+  'conversations.descent': call<Descent>()({ ids }),
+  /** Out of every list, count, queue and dataset to come, until they are restored or purged; `deletion` restores them together. */
+  'conversations.delete': call<{ deletion: number; conversations: number }>()({ ids }),
+  /** `importable`: of these the text was purged; they can be imported again. */
+  'conversations.restore': call<{ conversations: number; importable: number }>()({ which: z.union([z.object({ deletion: z.int() }), z.object({ ids })]) }),
+  /** Overwrites the text of deleted conversations. */
+  'conversations.purge': call<{ conversations: number }>()({ ids }),
+  'conversations.deleted': call<{ total: number; rows: DeletedConversation[] }>()({ ...page }),
 
   'signals.summary': call<SignalSummary>()({}),
   'signals.list': call<{ total: number; rows: SignalRow[] }>()({ label: label.optional(), category: z.string().optional(), decider: z.string().optional(), ...page }),
@@ -118,7 +138,7 @@ export const calls = {
   'review.guidelines': call<{ text: string }>()({ text: z.string().max(100_000).optional() }),
 
   'datasets.list': call<Dataset[]>()({}),
-  'datasets.rows': call<{ total: number; rows: (FeedbackRow | Pair | PromptRow)[] }>()({ name: z.string(), ...page }),
+  'datasets.rows': call<{ total: number; rows: DatasetRow[] }>()({ name: z.string(), ...page }),
   'datasets.build': call<Dataset>()({ name: z.string().min(1), kind: z.enum(['feedback', 'preference', 'prompts']), ...buildShape }),
   /** Findings by severity; with a model (of `models.list`) also what its tokenizer, template and max_length make of the rows. */
   'datasets.lint': call<LintReport>()({ name: z.string(), ...underModel }),
@@ -187,6 +207,17 @@ export const calls = {
   'comparisons.prompts': call<PromptBoard>()({ runs: z.array(z.string()).optional(), group: z.string().optional(), seed: z.int().optional(), sort: z.enum(['index', 'gain', 'harm']).default('index'), ...page }),
   /** One offline HTML file; written to the workspace's exports folder. `url` downloads it from the headless host. */
   'comparisons.report': call<{ path: string; url: string }>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
+
+  /** The torch engine's Python: whether it works, and what it can do. */
+  'engines.torch': call<TorchState>()({}),
+  /** What `engines.install` will fetch, and how large it is. */
+  'engines.plan': call<TorchPlan>()({}),
+  /** Makes the app's own environment, or finishes or mends it. */
+  'engines.install': call<{ jobId: string }>()({}),
+  /** Takes an interpreter that is here, after trying it. */
+  'engines.adopt': call<{ python: string }>()({ python: z.string().trim().min(1) }),
+  /** Deletes the app's own environment, or forgets the interpreter that was named. */
+  'engines.remove': call<{ removed: string | null; bytes: number }>()({}),
 
   'jobs.list': call<Job[]>()({}),
   'jobs.cancel': call<Job>()({ id: z.string() }),
@@ -272,6 +303,9 @@ export type RunDetail = {
   ledger: FairnessLedger
   evaluations: { round: number; temperature: number; score: number; low: number; high: number; pass: number; n: number }[]
   gradientHealth: { round: number; margins: number[]; weights: number[]; gradNormFirst: number; gradNormLast: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
+  heldout: { round: number; margins: number[] }[]
+  probes: Probe[]
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 
@@ -285,5 +319,5 @@ export type RecipeCheck = {
   /** Keys that are given and have no effect. */
   warnings: { path: string; message: string }[]
   /** Seconds and bytes, from this machine's measured rates where there are any. */
-  estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null } | null
+  estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null; /** Where a judge ranks the samples; cost in the currency of the recipe's prices. */ judge: { queries: number; promptTokens: number; completionTokens: number; cost: number | null; seconds: number | null } | null } | null
 }

@@ -1,96 +1,121 @@
 /**
  * The recipe file (design section 5): TRL and alignment-handbook key names, validated here and nowhere else.
- * Unknown keys are an error that names the nearest key; keys TRL removed are translated and reported.
+ * Unknown keys are an error that names the nearest key; keys TRL removed are translated and reported. The form shows
+ * every key with the words it is described by here.
  */
 import { z } from 'zod'
 
 export const samplingSchema = z.strictObject({
-  temperature: z.number().min(0).default(0.7),
-  top_p: z.number().gt(0).max(1).default(0.9),
-  /** 0 keeps all tokens. */
-  top_k: z.int().min(0).default(0),
-  /** 0 keeps all tokens. */
-  min_p: z.number().min(0).max(1).default(0),
-  /** 1 changes nothing. */
-  repetition_penalty: z.number().positive().default(1),
-  max_new_tokens: z.int().positive().default(512),
-  n: z.int().positive().default(1),
-  max_prompt_tokens: z.int().positive().default(2048),
-  batch_size: z.int().positive().default(64),
+  temperature: z.number().min(0).default(0.7).describe('Of the sampled replies; 0 takes the likeliest token.'),
+  top_p: z.number().gt(0).max(1).default(0.9).describe('Nucleus of the sampled replies.'),
+  top_k: z.int().min(0).default(0).describe('Only this many of the likeliest tokens; 0 is all.'),
+  min_p: z.number().min(0).max(1).default(0).describe('Only tokens at least this share as likely as the likeliest; 0 is all.'),
+  repetition_penalty: z.number().positive().default(1).describe('Divides the logits of tokens that prompt or reply hold; 1 changes nothing.'),
+  max_new_tokens: z.int().positive().default(512).describe('Longest sampled reply, in tokens.'),
+  n: z.int().positive().default(1).describe('Samples of each prompt, a pair each; iterative DPO always draws two.'),
+  max_prompt_tokens: z.int().positive().default(2048).describe('Longer prompts lose their beginning, never the instruction.'),
+  batch_size: z.int().positive().default(64).describe('Prompts decoded together; part of what makes samples repeatable.'),
 })
 
 /** TRL's names of the losses that are implemented. */
 export const lossType = z.enum(['sigmoid', 'hinge', 'ipo', 'sigmoid_norm', 'robust', 'sft'])
 
 export const trainingSchema = z.strictObject({
-  loss_type: z.array(lossType).min(1).default(['sigmoid', 'sft']),
-  loss_weights: z.array(z.number()).nullable().default([1.0, 0.001]),
-  beta: z.number().positive().default(0.1),
-  label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of pairs whose labels are taken to be flipped; counts in loss_type robust alone, as in TRL 1.16'),
-  learning_rate: z.number().min(0).default(5e-7),
-  lr_scheduler_type: z.enum(['linear', 'cosine', 'constant', 'constant_with_warmup']).default('linear'),
-  min_lr_rate: z.number().min(0).max(1).default(0),
-  warmup_steps: z.number().min(0).default(0.1),
-  optim: z.enum(['rmsprop', 'adamw_torch']).default('rmsprop'),
-  weight_decay: z.number().min(0).default(0),
-  adam_beta1: z.number().default(0.9),
-  adam_beta2: z.number().default(0.999),
-  adam_epsilon: z.number().default(1e-8),
-  max_length: z.int().positive().default(2048),
-  per_device_train_batch_size: z.int().positive().default(4),
-  gradient_accumulation_steps: z.int().positive().default(1),
-  gradient_checkpointing: z.boolean().default(false).describe('Layers are computed again for their gradients instead of being kept: a third more work, less memory'),
-  num_train_epochs: z.number().positive().default(1),
-  max_steps: z.int().default(-1),
-  max_grad_norm: z.number().min(0).default(1.0),
-  use_peft: z.boolean().default(false).describe('Each stage trains a new LoRA adapter and goes on with it merged; a reward model is trained as a whole'),
-  lora_r: z.int().positive().default(16),
-  lora_alpha: z.number().positive().default(32),
+  loss_type: z.array(lossType).min(1).default(['sigmoid', 'sft']).describe('What is minimised; several are added up by loss_weights.'),
+  loss_weights: z.array(z.number()).nullable().default([1.0, 0.001]).describe('A weight for each loss, in their order; null: 1 each.'),
+  beta: z.number().positive().default(0.1).describe('β of DPO.'),
+  label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of pairs whose labels are taken to be flipped; counts in loss_type robust alone, as in TRL 1.16.'),
+  learning_rate: z.number().min(0).default(5e-7).describe('Peak of the schedule. DRIFT has the narrowest stable range of the methods.'),
+  lr_scheduler_type: z.enum(['linear', 'cosine', 'constant', 'constant_with_warmup']).default('linear').describe('Shape of the learning rate over a round.'),
+  min_lr_rate: z.number().min(0).max(1).default(0).describe('Where the schedule ends, as a share of learning_rate.'),
+  warmup_steps: z.number().min(0).default(0.1).describe('Steps until the peak; below 1 a share of all steps.'),
+  optim: z.enum(['rmsprop', 'adamw_torch']).default('rmsprop').describe('Optimizer.'),
+  weight_decay: z.number().min(0).default(0).describe('Pull of the weights towards 0 at each step.'),
+  adam_beta1: z.number().default(0.9).describe('Of AdamW: memory of the mean gradient.'),
+  adam_beta2: z.number().default(0.999).describe('Of AdamW: memory of the squared gradient.'),
+  adam_epsilon: z.number().default(1e-8).describe('Of AdamW: what keeps the division from zero.'),
+  max_length: z.int().positive().default(2048).describe('Prompt and reply together, in tokens; longer pairs are cut at the end.'),
+  per_device_train_batch_size: z.int().positive().default(4).describe('Pairs per step.'),
+  gradient_accumulation_steps: z.int().positive().default(1).describe('Batches whose gradients are added up for one step.'),
+  gradient_checkpointing: z.boolean().default(false).describe('Layers are computed again for their gradients instead of being kept: a third more work, less memory.'),
+  num_train_epochs: z.number().positive().default(1).describe('Passes over a round’s pairs.'),
+  max_steps: z.int().default(-1).describe('Ends a stage after so many steps; -1: by epochs.'),
+  max_grad_norm: z.number().min(0).default(1.0).describe('Gradients are clipped to this norm; norms shown are from before.'),
+  use_peft: z.boolean().default(false).describe('Each stage trains a new LoRA adapter and goes on with it merged; a reward model is trained as a whole.'),
+  lora_r: z.int().positive().default(16).describe('Rank of the adapter.'),
+  lora_alpha: z.number().positive().default(32).describe('The adapter counts lora_alpha / lora_r.'),
   lora_target_modules: z
     .union([z.literal('all-linear'), z.array(z.string().min(1)).min(1)], { error: 'Invalid input: expected all-linear, a list of layer names ([q_proj, v_proj]) or null' })
     .nullable()
     .default(null)
-    .describe('Ends of layer names; null takes PEFT\'s choice for the model\'s family (q_proj, v_proj)'),
-  use_rslora: z.boolean().default(false).describe('Scale lora_alpha / sqrt(lora_r) instead of lora_alpha / lora_r'),
+    .describe('all-linear, or ends of layer names (q_proj, v_proj); empty takes PEFT’s choice for the model’s family.'),
+  use_rslora: z.boolean().default(false).describe('The adapter counts lora_alpha / √lora_r.'),
 })
 
 /** One evaluation per item; `verifiable` needs a prompts dataset whose rows carry a task. */
 export const evaluationSchema = z.strictObject({
-  type: z.enum(['verifiable']).default('verifiable'),
-  dataset: z.string(),
-  k: z.int().positive().default(16),
-  temperatures: z.array(z.number().min(0)).default([0, 1]),
-  max_new_tokens: z.int().positive().default(64),
-  batch_size: z.int().positive().default(256),
-  /** Preference dataset on which every method's margin is measured against the base. */
-  heldout_pairs: z.string().nullable().default(null),
+  type: z.enum(['verifiable']).default('verifiable').describe('A program checks every answer.'),
+  dataset: z.string().describe('A prompts dataset whose rows carry a task.'),
+  k: z.int().positive().default(16).describe('Samples of each prompt at temperatures above 0.'),
+  temperatures: z.array(z.number().min(0)).default([0, 1]).describe('Each is a series of its own; at 0 there is one answer.'),
+  max_new_tokens: z.int().positive().default(64).describe('Longest answer, in tokens.'),
+  batch_size: z.int().positive().default(256).describe('Prompts decoded together.'),
+  heldout_pairs: z.string().nullable().default(null).describe('Preference dataset on which every method’s margin is measured against the base.'),
+})
+
+const warmStartSchema = z.strictObject({
+  dataset: z.string().describe('Preference dataset: a disliked reply and the one that then pleased. Without it rounds begin at the base.'),
+  num_train_epochs: z.number().positive().default(3).describe('Passes over the seed pairs.'),
+  learning_rate: z.number().positive().optional().describe('Empty: that of training.'),
+})
+
+const rewardTrainingSchema = z.strictObject({
+  num_train_epochs: z.number().positive().default(4).describe('Passes over the labelled replies.'),
+  learning_rate: z.number().positive().default(3e-4).describe('Of the reward model.'),
+  per_device_train_batch_size: z.int().positive().default(32).describe('Replies per step.'),
+})
+
+/** The key is no part of a recipe: DRIFT_JUDGE_API_KEY, or the one kept in the judge's settings. */
+const judgeSchema = z.strictObject({
+  base_url: z.string().min(1).describe('OpenAI-compatible endpoint with its version, as http://127.0.0.1:8000/v1.'),
+  model: z.string().min(1).describe('As the endpoint names it.'),
+  concurrency: z.int().min(1).max(64).default(4).describe('Requests at once.'),
+  prompt_price: z.number().min(0).nullable().default(null).describe('Per million prompt tokens, for the estimate; empty where nothing is billed.'),
+  completion_price: z.number().min(0).nullable().default(null).describe('Per million reply tokens, for the estimate.'),
+})
+
+/** Launch settings of the torch engine; names are transformers', bitsandbytes' and accelerate's. */
+export const torchSchema = z.strictObject({
+  dtype: z.enum(['float32', 'bfloat16', 'float16']).default('float32').describe('Of products; what is trained is held in float32'),
+  load_in_4bit: z.boolean().default(false).describe('QLoRA: with use_peft, the model under the adapter in 4 bits; needs bitsandbytes'),
+  num_processes: z.int().positive().default(1).describe('Processes that share each batch and shard the weights (torchrun, FSDP2)'),
 })
 
 export const recipeSchema = z.strictObject({
-  recipe: z.enum(['drift', 'iterative-dpo', 'spin', 'dpo']),
-  model_name_or_path: z.string(),
-  dataset: z.string().describe('A feedback dataset of the workspace or a file; for recipe dpo a preference dataset'),
-  iterations: z.int().positive().default(2),
-  seed: z.int().default(42),
-  engine: z.enum(['embedded', 'torch']).default('embedded'),
-  /** What the embedded engine computes on; a run never changes to another by itself. */
-  device: z.enum(['cpu', 'webgpu']).default('cpu'),
-  reference: z.enum(['round-start', 'base']).default('round-start'),
-  warm_start: z.strictObject({ dataset: z.string(), num_train_epochs: z.number().positive().default(3), learning_rate: z.number().positive().optional() }).nullable().default(null),
-  prompt_style: z.enum(['chat', 'paper']).default('chat'),
-  /** Appended to the user's feedback (chat) or given as a system line (paper) when the chosen side is sampled. */
-  improve_instruction: z.string().default('Please give an improved response that addresses my feedback.'),
-  /** Pairs per round; null takes every row. */
-  pairs_per_round: z.int().positive().nullable().default(null),
-  /** The first n pairs of a round are held out of training (the public script: 100). */
-  holdout_pairs: z.int().min(0).default(0),
+  recipe: z.enum(['drift', 'drift-unguided', 'drift-own-rejected', 'drift-sft', 'drift-frozen', 'iterative-dpo', 'spin', 'dpo']).describe('Where chosen and rejected replies come from.'),
+  model_name_or_path: z.string().describe('Folder of the base model, relative to the workspace, or org/name of the Hugging Face Hub (fetched when the run starts).'),
+  dataset: z.string().describe('A feedback dataset of the workspace or a file; for recipe dpo a preference dataset.'),
+  iterations: z.int().positive().default(2).describe('Rounds after the warm start.'),
+  seed: z.int().default(42).describe('Same seed, same samples, same weights on this machine.'),
+  engine: z.enum(['embedded', 'torch']).default('embedded').describe('What computes: embedded runs everywhere, torch needs Python.'),
+  device: z.enum(['cpu', 'webgpu', 'cuda', 'mps']).default('cpu').describe('What the engine computes on (embedded: cpu, webgpu; torch: cpu, cuda, mps); a run never changes to another by itself.'),
+  torch: torchSchema.prefault({}),
+  reference: z.enum(['round-start', 'base']).default('round-start').describe('The frozen policy the loss is measured against. base holds at higher learning rates.'),
+  warm_start: warmStartSchema.nullable().default(null),
+  prompt_style: z.enum(['chat', 'paper']).default('chat').describe('How the user’s words are shown to the policy: a chat turn, or the public script’s raw text.'),
+  improve_instruction: z.string().default('Please give an improved response that addresses my feedback.').describe('Stands after the user’s words (chat) or as the last System line (paper) when the chosen side is sampled.'),
+  without_feedback: z.enum(['instruction', 'unguided', 'critique']).default('instruction').describe('Disliked replies without the user’s words: shown with the instruction alone, sampled unguided, or shown with the data’s critique (unguided where it has none).'),
+  pairs_per_round: z.int().positive().nullable().default(null).describe('Pairs of each round; empty takes every row.'),
+  holdout_pairs: z.int().min(0).default(0).describe('The first n pairs of a round are held out of training (the public script: 100).'),
+  mix_previous: z.boolean().default(false).describe('A round trains on the previous round’s pairs too, as SPIN’s authors do.'),
   sampling: samplingSchema.prefault({}),
   training: trainingSchema.prefault({}),
-  reward: z.enum(['learned', 'verifiable']).default('learned'),
-  reward_training: z.strictObject({ num_train_epochs: z.number().positive().default(4), learning_rate: z.number().positive().default(3e-4), per_device_train_batch_size: z.int().positive().default(32) }).prefault({}),
+  reward: z.enum(['learned', 'verifiable', 'judge']).default('learned').describe('What ranks two samples. verifiable trains on what evaluation measures: an upper bound.'),
+  reward_training: rewardTrainingSchema.prefault({}),
+  judge: judgeSchema.nullable().default(null),
   evaluation: z.array(evaluationSchema).default([]),
-  save_total_limit: z.int().positive().default(3),
-  threads: z.int().positive().nullable().default(null),
+  save_total_limit: z.int().positive().default(3).describe('Checkpoints kept of a training stage.'),
+  threads: z.int().positive().nullable().default(null).describe('Of the engine; empty takes what the machine has.'),
 })
 
 export type Recipe = z.infer<typeof recipeSchema>
@@ -124,7 +149,8 @@ export function adapterOf({ lora_r: r, lora_alpha, lora_target_modules: targets,
 }
 
 /** The key under which a run's figures stand in tables. */
-export function methodOf(recipe: Pick<Recipe, 'recipe' | 'reward'>): string {
-  if (recipe.recipe === 'dpo') return 'warm-start'
-  return recipe.recipe === 'iterative-dpo' && recipe.reward === 'verifiable' ? 'iterative-dpo-oracle' : recipe.recipe
+export function methodOf({ recipe, reward }: Pick<Recipe, 'recipe' | 'reward'>): string {
+  if (recipe === 'dpo') return 'warm-start'
+  if (recipe !== 'iterative-dpo') return recipe
+  return { learned: recipe, verifiable: 'iterative-dpo-oracle', judge: 'iterative-dpo-judge' }[reward]
 }

@@ -1,5 +1,6 @@
 /** The domain's nouns, as they cross the contract. No behaviour here. */
 import type { ContaminationStamp } from './datasets.ts'
+import type { GoneConversations } from './deletion.ts'
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool'
 export type Message = { role: Role; content: string }
@@ -45,6 +46,8 @@ export type FeedbackRow = {
   conversationId: string
   turnIndex: number
   task: VerifiableTask | null
+  /** Of an annotator, where data without user reactions has one (UltraFeedback). */
+  critique?: string
 }
 
 export type Provenance = { conversationId: string | null; turnIndex: number | null; userFeedback: string | null; round: number | null; policy: string | null; seed: number | null }
@@ -65,6 +68,8 @@ export type Dataset = {
   statistics: { label: string; value: number | string; group?: string }[]
   /** What the contamination guard found, where it has looked. */
   contamination: ContaminationStamp | null
+  /** Of the conversations its rows come from, those deleted since; null where all are there. */
+  gone: GoneConversations | null
 }
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'done' | 'failed' | 'cancelled'
@@ -137,7 +142,7 @@ export type JobProgress = { runId: string; stage: string; done: number; total: n
 
 export type Job = {
   id: string
-  kind: 'run' | 'import' | 'signals' | 'evaluation' | 'demo'
+  kind: 'run' | 'import' | 'signals' | 'analysis' | 'evaluation' | 'demo' | 'engine'
   title: string
   status: RunStatus
   stage: string

@@ -68,9 +68,9 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     made.length === 0
       ? []
       : [
-          { name: 'feedback-1', kind: 'feedback', hash: '9c41f2a07be3', rows: signals().length, createdAt: '2026-08-02T10:21:00Z', recipe: { source: 'built-in world', threshold: 0.5, deciders: 'human > imported > rules 1' }, statistics: [{ label: 'dissatisfied', value: count('dissatisfied') }, { label: 'satisfied', value: count('satisfied') }, { label: 'neutral', value: count('neutral') }, { label: 'conversations', value: made.length }, { label: 'median reply, characters', value: 118 }, { label: 'distinct prompts', value: 871 }], contamination: null },
-          { name: 'drift-round-1-pairs', kind: 'preference', hash: 'b07e55d1c2fa', rows: pairs().length, createdAt: '2026-08-02T10:48:00Z', recipe: { parent: 'feedback-1', chosen: 'sampled from drift/seed 1 at round 1', rejected: 'logged reply', temperature: 1 }, statistics: [{ label: 'pairs', value: pairs().length }, { label: 'chosen longer', value: '54 %' }, { label: 'identical pairs dropped', value: 3 }], contamination: null },
-          { name: 'heldout-prompts', kind: 'prompts', hash: '55aa8fd10c77', rows: 240, createdAt: '2026-08-02T10:22:00Z', recipe: { split: 'held out', of: 'feedback-1', share: 0.1 }, statistics: [{ label: 'prompts', value: 240 }], contamination: null },
+          { name: 'feedback-1', kind: 'feedback', hash: '9c41f2a07be3', rows: signals().length, createdAt: '2026-08-02T10:21:00Z', recipe: { source: 'built-in world', threshold: 0.5, deciders: 'human > imported > rules 1' }, statistics: [{ label: 'dissatisfied', value: count('dissatisfied') }, { label: 'satisfied', value: count('satisfied') }, { label: 'neutral', value: count('neutral') }, { label: 'conversations', value: made.length }, { label: 'median reply, characters', value: 118 }, { label: 'distinct prompts', value: 871 }], contamination: null, gone: null },
+          { name: 'drift-round-1-pairs', kind: 'preference', hash: 'b07e55d1c2fa', rows: pairs().length, createdAt: '2026-08-02T10:48:00Z', recipe: { parent: 'feedback-1', chosen: 'sampled from drift/seed 1 at round 1', rejected: 'logged reply', temperature: 1 }, statistics: [{ label: 'pairs', value: pairs().length }, { label: 'chosen longer', value: '54 %' }, { label: 'identical pairs dropped', value: 3 }], contamination: null, gone: null },
+          { name: 'heldout-prompts', kind: 'prompts', hash: '55aa8fd10c77', rows: 240, createdAt: '2026-08-02T10:22:00Z', recipe: { split: 'held out', of: 'feedback-1', share: 0.1 }, statistics: [{ label: 'prompts', value: 240 }], contamination: null, gone: null },
         ]
   const rowsOf = (name: string): (FeedbackRow | Pair | { prompt: FeedbackRow['prompt']; task: null; conversationId: string })[] => {
     if (name === 'feedback-1') return feedback()
@@ -100,8 +100,8 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       made.length === 0
         ? []
         : [
-            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: null, reading: {}, stopped: true },
-            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1, reading: {}, stopped: false },
+            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, deleted: 0, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: null, reading: {}, stopped: true },
+            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, deleted: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1, reading: {}, stopped: false },
           ],
     'imports.preview': ({ files, mapping }) => ({
       files: files.length,
@@ -131,6 +131,14 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         { file: 'wildchat-2024.jsonl', row: 9977, reason: 'line is not JSON: unexpected end at column 812', raw: '{"conversation_id":"c3","conversation":[{"role":"user","content":"Tell me about' },
       ],
     }),
+    'conversations.analysis': () => ({ waiting: 0, groups: 0 }),
+    'conversations.analyse': () => ({ jobId: 'analysis-1' }),
+    'conversations.group': () => ({ total: 0, members: [] }),
+    'conversations.descent': ({ ids }) => ({ conversations: ids.length, turns: 4 * ids.length, signals: ids.length, labelledTurns: 0, datasets: [{ name: 'feedback-1', rows: ids.length, of: signals().length }], runs: [], samples: 0, classifierTurns: 0 }),
+    'conversations.delete': ({ ids }) => ({ deletion: 1, conversations: ids.length }),
+    'conversations.restore': () => ({ conversations: 1, importable: 0 }),
+    'conversations.purge': ({ ids }) => ({ conversations: ids.length }),
+    'conversations.deleted': () => ({ total: 0, rows: [] }),
     'conversations.list': (input) => {
       const rows = matching(input)
       if (input.sort !== 'imported') rows.sort((a, b) => (sorts[input.sort](a) < sorts[input.sort](b) ? -1 : 1))

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { hash32 } from '../../src/core/rng.ts'
 import type { Text } from '../../src/backend/lab/text.ts'
 import type { Renderer } from '../../src/engine/chat-template.ts'
-import type { Engine, Model, SampledCompletion, TokenPair, TrainConfig, TrainHooks } from '../../src/engine/engine.ts'
+import type { Engine, Model, PairGradients, SampledCompletion, TokenPair, TrainConfig, TrainHooks } from '../../src/engine/engine.ts'
 import { readSafetensors, writeSafetensors } from '../../src/engine/safetensors.ts'
 import { shuffledBatches, train, type TrainingTask } from '../../src/engine/train.ts'
 import { hostUpdater } from '../../src/engine/updater.ts'
@@ -132,6 +132,12 @@ class FakeModel implements Model {
 
   dpoGradients(): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
     throw new Error('fake engine: no gradients')
+  }
+
+  async pairGradients(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }): Promise<PairGradients> {
+    this.tick('gradients')
+    const norms = Float64Array.from(pairs, ({ chosenIds, rejectedIds }, i) => 1 + Math.abs(Math.sin(chosenIds.length - rejectedIds.length + this.at(i))))
+    return { norms, margins: Float64Array.from(pairs, (_, i) => (reference.rejected[i] ?? NaN) - (reference.chosen[i] ?? NaN)), meanNorm: norms.reduce((sum, norm) => sum + norm, 0) / (2 * norms.length) }
   }
 
    

@@ -73,6 +73,8 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
         const norms = gradNorms[round - 1]!.values
         return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: norms[0] ?? 0, gradNormLast: norms.at(-1) ?? 0, ...pairs }
       }),
+      heldout,
+      probes: [],
       log: [
         { time: '2026-03-02T09:14:05Z', level: 'info', text: `embedded engine, 2 threads, onnxruntime 1.30; base models/base (0.77 M parameters)` },
         { time: '2026-03-02T09:14:06Z', level: 'info', text: 'warm-start/train reused from warm-start-s1: equal inputs' },

@@ -63,7 +63,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     'runs.get': ({ id }): RunDetail => {
       const { run, stages, rounds } = liveOf(id)
       const whole = fakeOf(id).detail
-      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)) }
+      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)) }
     },
     'runs.metrics': ({ id, after }) => ({ rows: liveOf(id).metrics.slice(after) }),
     'runs.samples': ({ id, stage, newestFirst, offset, limit }) => {
@@ -174,7 +174,7 @@ function validate(yaml: string): ReturnType<FakeRuns['handlers']['runs.validate'
   const result = recipeSchema.safeParse(value)
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: `unknown key "${key}"; nearest is "${key === 'learnig_rate' ? 'learning_rate' : 'beta'}"` })) : [{ path: issue.path.join('.'), message: issue.message }]))
   const pairs = result.success ? (result.data.pairs_per_round ?? 458) * result.data.iterations : 0
-  return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], warnings: [], estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, memoryParts: { weights: 3e6, gradients: 3e6, optimizer: 3e6, activations: 33e6, longest: 120 }, diskBytes: 11e6 } : null }
+  return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], warnings: [], estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, memoryParts: { weights: 3e6, gradients: 3e6, optimizer: 3e6, activations: 33e6, longest: 120 }, diskBytes: 11e6, judge: null } : null }
 }
 
 function board(experiment: FakeExperiment, runs: Live[], { seed, sort, offset, limit }: { seed?: number | undefined; sort: 'index' | 'gain' | 'harm'; offset: number; limit: number }): PromptBoard {

@@ -28,7 +28,7 @@ await runWorker(
     onMessage: (listener) => void process.on('message', (message) => listener(message as ToWorker)),
     onClose: (listener) => void process.on('disconnect', listener),
   },
-  engine,
+  async () => engine,
   () => fakeText,
 )
 process.exit(0)

@@ -34,11 +34,23 @@ describe('a run as the interface sees it', () => {
     const { margins, weights } = gradientHealth[0]!
     margins.forEach((margin, i) => expect(weights[i]).toBeCloseTo(1 / (1 + Math.exp(margin)), 12))
     expect(stages.map(({ key, startsFrom }) => [key, startsFrom])).toEqual([
-      ['warm-start/train', 'base'], ['base/evaluate', 'base'], ['round-0/evaluate', 'warm-start'],
-      ['round-1/sample', 'warm-start'], ['round-1/train', 'warm-start'], ['round-1/evaluate', 'round-1'],
-      ['round-2/sample', 'round-1'], ['round-2/train', 'round-1'], ['round-2/evaluate', 'round-2'],
+      ['warm-start/train', 'base'], ['base/evaluate', 'base'], ['round-0/evaluate', 'warm-start'], ['base/probe', 'base'], ['round-0/probe', 'warm-start'],
+      ['round-1/sample', 'warm-start'], ['round-1/train', 'warm-start'], ['round-1/evaluate', 'round-1'], ['round-1/probe', 'round-1'],
+      ['round-2/sample', 'round-1'], ['round-2/train', 'round-1'], ['round-2/evaluate', 'round-2'], ['round-2/probe', 'round-2'],
     ])
     expect(ledger.optimizerSteps).toBe(6 + 2 + 2)
+  })
+
+  it('has a probe of the base and of every round on the same pairs, with the margins that evaluation measured there', async () => {
+    const { id, api } = await aFinishedRun('drift')
+    const { probes, heldout } = api['runs.get']({ id })
+    expect(probes.map(({ round, pairs, replies, canaries }) => [round, pairs.length, replies.length, canaries.length])).toEqual([-1, 0, 1, 2].map((round) => [round, 3, 3, 3]))
+    const ascending = (values: number[]): number[] => values.toSorted((a, b) => a - b)
+    for (const { round, margins } of heldout) {
+      const measured = ascending(probes.find((probe) => probe.round === round)!.pairs.map(({ margin }) => margin))
+      ascending(margins).forEach((margin, i) => expect(measured[i]).toBeCloseTo(margin, 12))
+    }
+    expect(probes[0]!.pairs.every(({ margin }) => margin === 0)).toBe(true)
   })
 
   it('gives metric rows after a count, and samples page by page, the newest first where asked', async () => {

@@ -1,14 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
-import { estimateRun } from '../estimate.ts'
+import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
-import { readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
+import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { listStages, pageOfSamples, readLedger, readMetrics, readRoundSteps } from '../storage/run-stages.ts'
+import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
+import { adviseTorch } from '../torch/advice.ts'
 
 export function runsApi(session: Session) {
   const { workspace, push } = session
@@ -23,13 +24,16 @@ export function runsApi(session: Session) {
       ledger: readLedger(db, id),
       evaluations: summarizeEvaluations(db, id),
       gradientHealth: gradientHealth(db, id),
+      heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
+      probes: readProbes(db, id),
       log: readLog(db, id),
     }),
     'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {
       const { recipe, issues, translated, warnings } = readRecipe(yaml, workspace)
-      return { ok: recipe !== null, issues, translated, warnings, estimate: recipe === null ? null : estimateRun(recipe, workspace) }
+      if (recipe === null) return { ok: false, issues, translated, warnings, estimate: null }
+      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env)], estimate: estimateRun(recipe, workspace) }
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),

@@ -17,9 +17,10 @@ import { formatOf, readConversations } from './read-conversations.ts'
 
 /**
  * Of this call alone. `format` names those found, the most frequent first, joined by +; empty where nothing was
- * readable. `resumed`: it took up an import that had been stopped.
+ * readable. `resumed`: it took up an import that had been stopped. `deleted`: conversations that were deleted from the
+ * workspace before and are left out.
  */
-export type ImportReport = { id: string; imported: number; duplicates: number; quarantined: number; seconds: number; format: string; resumed: boolean }
+export type ImportReport = { id: string; imported: number; duplicates: number; deleted: number; quarantined: number; seconds: number; format: string; resumed: boolean }
 export type ImportProgress = { bytesDone: number; bytesTotal: number; imported: number; duplicates: number; quarantined: number }
 
 export type ImportOptions = ImportReading & {
@@ -50,7 +51,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   const started = performance.now()
   let flushed = started
   const found = new Map<string, number>()
-  const report: ImportReport = { id, imported: 0, duplicates: 0, quarantined: 0, seconds: 0, format: '', resumed }
+  const report: ImportReport = { id, imported: 0, duplicates: 0, deleted: 0, quarantined: 0, seconds: 0, format: '', resumed }
   let drafts: NewConversation[] = []
   let problems: QuarantinedRow[] = []
   let characters = 0
@@ -58,13 +59,14 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
 
   const flush = (): void => {
     report.format = [...found].sort((a, b) => b[1] - a[1]).map(([name]) => name).join('+')
-    const { imported, duplicates } = writeConversations(db, id, drafts, (counts) => {
+    const { imported, duplicates, deleted } = writeConversations(db, id, drafts, (counts) => {
       const now = performance.now()
       addToImport(db, id, { ...counts, format: report.format, quarantined: problems, files: [...progress.values()], seconds: (now - flushed) / 1000 })
       flushed = now
     })
     report.imported += imported
     report.duplicates += duplicates
+    report.deleted += deleted
     report.quarantined += problems.length
     drafts = []
     problems = []

@@ -6,14 +6,14 @@ import { findPair, type PairTexts } from './pair-source.ts'
 type Found = { index: number; pair?: PairTexts; note?: string | null; why?: string }
 
 /** What is found behind every sample of a round, and how many pairs the round says it trained on. */
-async function pairsOfRound(recipe: string, changes: Record<string, unknown> = {}): Promise<{ found: Found[]; trained: number }> {
+async function pairsOfRound(recipe: string, changes: Record<string, unknown> = {}, stage = 'round-1/sample'): Promise<{ found: Found[]; trained: number }> {
   const workspace = aLabWorkspace()
   const { runId: run } = queueRun(workspace, aRecipe(recipe, changes))
   await execute(workspace, { runId: run, attempt: 1 })
-  const { rows } = pageOfSamples(workspace.db, run, { stage: 'round-1/sample', newestFirst: false, offset: 0, limit: -1 })
+  const { rows } = pageOfSamples(workspace.db, run, { stage, newestFirst: false, offset: 0, limit: -1 })
   const found = await Promise.all(rows.map(async ({ index }): Promise<Found> => {
     try {
-      return { index, ...(await findPair(workspace, { run, stage: 'round-1/sample', index })) }
+      return { index, ...(await findPair(workspace, { run, stage, index })) }
     } catch (error) {
       return { index, why: (error as Error).message }
     }
@@ -36,6 +36,18 @@ describe('the pair behind a sample', () => {
     const pairs = found.flatMap(({ pair }) => (pair ? [pair] : []))
     expect(pairs.length).toBe(trained)
     for (const pair of pairs) expect(feedback.find(({ reply }) => reply === pair.chosen)).toMatchObject({ label: 'satisfied', prompt: pair.prompt })
+  })
+
+  it.each([['drift-unguided', 'round-1/sample'], ['drift-frozen', 'round-0/sample'], ['drift-sft', 'round-1/sample']])('of %s has the disliked reply as rejected', async (recipe, stage) => {
+    const { found } = await pairsOfRound(recipe, { pairs_per_round: null }, stage)
+    expect(found.length).toBe(3)
+    for (const { pair } of found) expect(feedback.find(({ reply }) => reply === pair?.rejected)?.label).toBe('dissatisfied')
+  })
+
+  it('of the own-rejected arm is the same from either sample', async () => {
+    const guided = await pairsOfRound('drift-own-rejected')
+    expect(guided.found.flatMap(({ pair }) => pair ?? []).length).toBe(guided.trained)
+    expect((await pairsOfRound('drift-own-rejected', {}, 'round-1/sample-own')).found).toEqual(guided.found)
   })
 
   it('of iterative DPO has the sample with the higher reward as chosen, the same for both samples', async () => {

@@ -1,4 +1,7 @@
 /** The pair behind a row of a preference dataset, or behind a sample of a run's round, as its recipe builds it. */
+import { asReply as sideOf } from '../../recipes/prompts.ts'
+import { PAIR_SOURCES } from '../../shared/pair-sources.ts'
+import type { Recipe } from '../../shared/recipe.ts'
 import type { Pair, SampleRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { readLogs } from '../lab/logs.ts'
@@ -31,13 +34,16 @@ async function roundPair(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, { r
   const samples = pageOfSamples(db, run, { stage, newestFirst: false, offset: 0, limit: -1 }).rows
   const place = samples.findIndex((sample) => sample.index === index)
   if (place < 0) throw new BackendError('not-found', `run ${run}: expected a sample of ${stage}, got ${index}`)
-  const pairs = recipe.recipe === 'drift' ? samples.map(guidedPair) : recipe.recipe === 'spin' ? await selfPlayPairs(workspace, run, stage, samples) : samples.map((_, i) => rankedPair(samples, i))
+  const { rows } = PAIR_SOURCES[recipe.recipe]
+  const pairs = rows === 'requests' ? samples.map((_, i) => rankedPair(samples, i)) : recipe.recipe === 'drift-own-rejected' ? ownRejectedPairs(db, run, stage, recipe) : await loggedPairs(workspace, run, stage, recipe)
   const pair = pairs[place]
   if (typeof pair !== 'object') throw new BackendError('not-found', `${stage}, sample ${index}: ${pair ?? 'no pair was made of it'}`)
   // Two ranked samples are one pair.
   const perPair = recipe.recipe === 'iterative-dpo' ? 2 : 1
   const before = pairs.slice(0, place - (place % perPair)).filter((one) => typeof one === 'object').length / perPair
   const last = recipe.recipe === 'iterative-dpo' ? (recipe.pairs_per_round ?? Infinity) : Infinity
+  // Frozen samples are of all rounds together: which are held out differs from round to round.
+  if (recipe.recipe === 'drift-frozen') return { pair, note: null }
   const note = before < recipe.holdout_pairs ? `held out of training (holdout_pairs ${recipe.holdout_pairs})` : before >= last ? `not trained on: the round takes its first ${last} pairs (pairs_per_round)` : null
   return { pair, note }
 }
@@ -45,19 +51,28 @@ async function roundPair(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, { r
 /** A pair, or why there is none. */
 type Made = PairTexts | string
 
-function guidedPair({ prompt, text, rejected }: SampleRow): Made {
-  return rejected === null ? 'it was not shown a disliked reply, so there is nothing to reject' : { prompt, chosen: text, rejected }
+/** One side a sample, the other the reply that was logged for its row: which is which, the recipe says. */
+async function loggedPairs(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, run: string, stage: string, recipe: Recipe): Promise<Made[]> {
+  const isChosenLogged = PAIR_SOURCES[recipe.recipe].chosen === 'logged'
+  const stored = readStoredSamples(workspace.db, run, stage)
+  // A guided sample was shown the logged reply and keeps it; the dataset may be gone.
+  const logs = stored.some(({ rejected }) => rejected === null) ? await readLogs(workspace, recipe) : null
+  const logged = new Map((isChosenLogged ? logs?.satisfied : logs?.dissatisfied)?.map(({ conversationId, turnIndex, reply }) => [`${conversationId} ${turnIndex}`, reply]))
+  return stored.map(({ prompt, text, rejected: shown, conversationId, turnIndex }): Made => {
+    const reply = shown ?? logged.get(`${conversationId} ${turnIndex}`)
+    if (reply === undefined) return 'the logged reply it was drawn against is no longer in the dataset'
+    if (!isChosenLogged) return { prompt, chosen: sideOf(text, recipe), rejected: reply }
+    return reply === text ? 'it equals the logged reply, and a pair of equal sides teaches nothing' : { prompt, chosen: reply, rejected: text }
+  })
 }
 
-async function selfPlayPairs(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, run: string, stage: string, samples: readonly SampleRow[]): Promise<Made[]> {
-  const { recipe } = readRunFiles(workspace.db, run)
-  const { satisfied } = await readLogs(workspace, recipe)
-  const logged = new Map(satisfied.map(({ conversationId, turnIndex, reply }) => [`${conversationId} ${turnIndex}`, reply]))
-  const stored = readStoredSamples(workspace.db, run, stage)
-  return samples.map(({ prompt, text }, i) => {
-    const chosen = logged.get(`${stored[i]?.conversationId} ${stored[i]?.turnIndex}`)
-    if (chosen === undefined) return 'the logged reply it was drawn against is no longer in the dataset'
-    return chosen === text ? 'it equals the logged reply, and a pair of equal sides teaches nothing' : { prompt, chosen, rejected: text }
+function ownRejectedPairs(db: Workspace['db'], run: string, stage: string, recipe: Recipe): Made[] {
+  const guidedStage = stage.replace(/-own$/, '')
+  const own = readStoredSamples(db, run, `${guidedStage}-own`)
+  return readStoredSamples(db, run, guidedStage).map(({ prompt, text }, i): Made => {
+    const [chosen, rejected] = [sideOf(text, recipe), own[i]?.text]
+    if (rejected === undefined) return 'the unguided sample it is compared with is not drawn yet'
+    return chosen === rejected ? 'guided and unguided sample are equal, and a pair of equal sides teaches nothing' : { prompt, chosen, rejected }
   })
 }
 

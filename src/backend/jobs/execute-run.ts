@@ -11,6 +11,7 @@ import { hashModel, ModelShelf } from '../lab/models.ts'
 import { loadText, type Text } from '../lab/text.ts'
 import { Usage } from '../lab/usage.ts'
 import { explainStorageError, type WritableDb } from '../storage/open.ts'
+import { listStages } from '../storage/run-stages.ts'
 import { addLog, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, type Requested, requireRun, startRunAs, writeAsOwner } from '../storage/runs.ts'
 import { thisOwner } from './owner.ts'
 
@@ -76,7 +77,8 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   const { db } = workspace
   const { recipe } = readRunFiles(db, lease.runId)
   const threads = requireRun(db, lease.runId).threads ?? 1
-  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'webgpu' ? ', webgpu' : ''}`
+  const made = await engine.describe?.()
+  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'cpu' ? '' : `, ${recipe.device}`}${made === undefined ? '' : `, ${made}`}`
   const log = (text: string): void => writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', text, now()))
   const folder = await resolveModel(recipe.model_name_or_path, { base: workspace.path, signal, note: log })
   const logs = await readLogs(workspace, recipe)
@@ -91,7 +93,12 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   const base = { name: 'base', folder, hash: hashModel(db, folder) }
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
   try {
-    const policy = await recipes[recipe.recipe](createLab(context, base, evaluations), logs, recipe)
+    const method = recipes[recipe.recipe]
+    if (listStages(db, lease.runId).length === 0) {
+      log(`${recipe.recipe}: as described in ${method.source}, but for what follows`)
+      for (const deviation of method.deviations) log(`${recipe.recipe}: ${deviation}`)
+    }
+    const policy = await method.run(createLab(context, base, evaluations), logs, recipe)
     return policy === base ? (isHubId(recipe, workspace.path) ? folder : recipe.model_name_or_path) : `runs/${lease.runId}/models/${policy.name}`
   } finally {
     await models.release()

@@ -1,10 +1,11 @@
 /** What a run's process does: works on its run, tells how far it is, and ends when told, or when nobody listens. */
 import type { Engine } from '../../engine/engine.ts'
+import type { Recipe } from '../../shared/recipe.ts'
 import type { JobProgress, MetricRow, SampleRow } from '../../shared/types.ts'
 import { type LabReport, Stopped } from '../lab/context.ts'
 import type { Text } from '../lab/text.ts'
 import { openWorkspace } from '../storage/open.ts'
-import { LeaseLost } from '../storage/runs.ts'
+import { LeaseLost, readRunFiles } from '../storage/runs.ts'
 import { executeRun } from './execute-run.ts'
 import type { FromWorker, RunArgs, ToWorker } from './messages.ts'
 
@@ -18,7 +19,8 @@ export type Channel = {
 
 const TOLD_EVERY_MS = 120
 
-export async function runWorker(args: RunArgs, channel: Channel, engine: Engine, loadText?: (folder: string) => Text): Promise<void> {
+/** @param open what computes the run; it is asked once. */
+export async function runWorker(args: RunArgs, channel: Channel, open: (recipe: Recipe) => Promise<Engine>, loadText?: (folder: string) => Text): Promise<void> {
   const stop = new AbortController()
   channel.onMessage((message) => {
     if (message.type === 'stop') stop.abort(new Stopped(message.requested))
@@ -33,7 +35,7 @@ export async function runWorker(args: RunArgs, channel: Channel, engine: Engine,
   const workspace = openWorkspace(args.workspace, { create: false })
   const reporter = makeReporter((message) => channel.send(message))
   try {
-    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine, version: args.version, stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
+    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine: await open(readRunFiles(workspace.db, args.runId).recipe), version: args.version, stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
   } finally {

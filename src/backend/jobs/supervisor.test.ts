@@ -45,7 +45,7 @@ describe('a run under the supervisor', () => {
     expect(await supervisor.wait(started.id)).toMatchObject({ status: 'done', modelPath: 'runs/warm-start-seed5/models/warm-start', error: null })
     const rows = pushes.flatMap((push) => (push.type === 'run.metrics' ? push.rows : []))
     expect(rows).toEqual(readMetrics(workspace.db, started.id, 0))
-    expect(pushes.flatMap((push) => (push.type === 'run.stage' && push.stage.status === 'done' ? [push.stage.key] : []))).toEqual(['warm-start/train', 'base/evaluate', 'round-0/evaluate'])
+    expect(pushes.flatMap((push) => (push.type === 'run.stage' && push.stage.status === 'done' ? [push.stage.key] : []))).toEqual(['warm-start/train', 'base/evaluate', 'round-0/evaluate', 'base/probe', 'round-0/probe'])
     expect(jobsIn(pushes).map(({ status }) => status).filter((status, i, all) => status !== all[i - 1])).toEqual(['queued', 'running', 'done'])
     expect(supervisor.jobs()).toMatchObject([{ kind: 'run', runId: started.id, status: 'done' }])
   })

@@ -23,7 +23,7 @@ export type Plan = {
 
 /** The published judge's: one token with its five likeliest alternatives, sampled once. */
 const ALPACA_OPTIONS = { maxTokens: 1, temperature: 1, topLogprobs: 5 }
-const WILDBENCH_OPTIONS = { maxTokens: 1024, temperature: 0, responseFormat: { type: 'json_object' } }
+export const WILDBENCH_OPTIONS = { maxTokens: 1024, temperature: 0, responseFormat: { type: 'json_object' } }
 
 export async function planJudging(input: EvaluationInput): Promise<Plan> {
   if (input.benchmark === 'alpacaeval') return planAlpaca(input)

@@ -114,18 +114,23 @@ function adopt<Result>(context: LabContext, spec: StageSpec<Result>, inputHash: 
   return null
 }
 
-function copyRows(context: LabContext, donor: StoredStage, spec: Pick<StageSpec<unknown>, 'key' | 'kind' | 'round'>): void {
+function copyRows(context: LabContext, donor: StoredStage, spec: Pick<StageSpec<unknown>, 'key' | 'round'>): void {
   const { workspace: { db }, lease: { runId } } = context
   const from = { runId: donor.runId, key: donor.key, round: donor.round }
   const to = { runId, key: spec.key, round: spec.round }
   copyStageRows(db, from, to)
-  if (spec.kind === 'evaluate') copyEvaluations(db, from, to)
+  if (leavesEvaluations(spec)) copyEvaluations(db, from, to)
 }
 
-function forget(context: LabContext, spec: Pick<StageSpec<unknown>, 'key' | 'kind' | 'round' | 'discard'>): void {
+function forget(context: LabContext, spec: Pick<StageSpec<unknown>, 'key' | 'round' | 'discard'>): void {
   const { workspace: { db }, lease } = context
   spec.discard?.()
-  writeAsOwner(db, lease, () => deleteStage(db, lease.runId, spec.key, spec.kind === 'evaluate' ? { evaluated: spec.round } : null))
+  writeAsOwner(db, lease, () => deleteStage(db, lease.runId, spec.key, leavesEvaluations(spec) ? { evaluated: spec.round } : null))
+}
+
+/** Verified samples and held-out margins of its round; a probe leaves its result alone. */
+function leavesEvaluations({ key }: Pick<StageSpec<unknown>, 'key'>): boolean {
+  return key.endsWith('/evaluate')
 }
 
 function tellStage(context: LabContext, key: string): void {

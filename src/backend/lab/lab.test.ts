@@ -14,7 +14,9 @@ import { Stopped } from './context.ts'
 /** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
   { name: 'drift', yaml: aRecipe('drift'), every: 13 },
-  { name: 'spin', yaml: aRecipe('spin'), every: 29 },
+  { name: 'drift-frozen', yaml: aRecipe('drift-frozen'), every: 31 },
+  { name: 'drift-own-rejected', yaml: aRecipe('drift-own-rejected'), every: 37 },
+  { name: 'spin', yaml: aRecipe('spin', { mix_previous: true }), every: 29 },
   { name: 'iterative-dpo', yaml: aRecipe('iterative-dpo'), every: 29 },
   { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }), every: 41 },
   // 40 steps, so that checkpoints lie within a stage.
@@ -79,7 +81,7 @@ describe('a run', () => {
 
     expect(leftBehind(shared, second.runId)).toEqual(leftBehind(alone, lonely.runId))
     const reused = listStages(shared.db, second.runId).filter(({ reusedFrom }) => reusedFrom !== null)
-    expect(reused.map(({ key, reusedFrom }) => [key, reusedFrom])).toEqual([['warm-start/train', 'drift-seed5'], ['base/evaluate', 'drift-seed5'], ['round-0/evaluate', 'drift-seed5']])
+    expect(reused.map(({ key, reusedFrom }) => [key, reusedFrom])).toEqual([['warm-start/train', 'drift-seed5'], ['base/evaluate', 'drift-seed5'], ['round-0/evaluate', 'drift-seed5'], ['base/probe', 'drift-seed5'], ['round-0/probe', 'drift-seed5']])
     const inode = (run: string): number => statSync(join(shared.runs, run, 'models', 'warm-start', 'model.safetensors')).ino
     expect(inode(second.runId)).toBe(inode('drift-seed5'))
     // What was taken over counts as this run's work: who comes second is not cheaper.

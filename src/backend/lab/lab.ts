@@ -7,6 +7,8 @@ import { setSampleRewards } from '../storage/run-stages.ts'
 import { type LabContext, roundOf } from './context.ts'
 import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
+import { judgeIdentity, judgeRewards } from './judging.ts'
+import { probeStage } from './probing.ts'
 import { sampleStage } from './sampling.ts'
 import { scoreRewards } from './scores.ts'
 import { replyIds } from './text.ts'
@@ -39,6 +41,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
 
     async trainReward(stage, start, satisfied, dissatisfied): Promise<RewardModel> {
       if (recipe.reward === 'verifiable') return { verifier: true }
+      if (recipe.reward === 'judge') return { judge: true }
       const { folder, hash } = await trainRewardStage(context, stage, start, satisfied, dissatisfied)
       rewardHashes.set(folder, hash)
       return { folder }
@@ -46,16 +49,17 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
 
     reward(stage, model, rows) {
       const candidates = rows.map(({ row, reply }) => [row.prompt, reply, row.task])
-      return runStage<number[]>(context, {
+      return runStage<(number | null)[]>(context, {
         key: stage,
         kind: 'reward',
         round: roundOf(stage),
         startsFrom: null,
-        inputs: { model: 'verifier' in model ? 'verifier' : rewardHashes.get(model.folder), candidates },
+        inputs: { model: 'verifier' in model ? 'verifier' : 'judge' in model ? judgeIdentity(recipe) : rewardHashes.get(model.folder), candidates },
         async work({ tell }) {
           tell(0, rows.length)
           const rewards =
-            'verifier' in model
+            'judge' in model ? await judgeRewards(context, stage, rows, tell)
+            : 'verifier' in model
               ? rows.map(({ row, reply }) => {
                   if (row.task === null) throw new UsageError(`${stage}: expected rows with a task that a program can verify (reward: verifiable), got one of conversation ${row.conversationId} without; set reward: learned`)
                   return verify(row.task, reply).reward
@@ -72,6 +76,8 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       describePairs(context, round, pairs)
       if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, evaluations)
       await evaluateStage(context, round, policy, base, evaluations)
+      if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations)
+      await probeStage(context, round, policy, base, evaluations)
     },
   }
 }

@@ -1,7 +1,7 @@
 /** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
 import { hash32 } from '../../core/rng.ts'
 import type { SampleRequest, SampleSettings } from '../../engine/engine.ts'
-import type { Policy, SamplePrompt } from '../../recipes/lab.ts'
+import type { Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
 import type { Message } from '../../shared/types.ts'
@@ -23,12 +23,14 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
     startsFrom: policy.name,
     inputs: { policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling: decidingSampling(sampling), seed, stage: key },
     async work(stage) {
+      const stopgaps = countStopgaps(prompts)
       if (prompts.length === 0) throw new UsageError(`${key}: expected logged rows to sample for, got none. The dataset holds no row of the kind this recipe learns from: look at its labels`)
       const requests = fitPrompts(context, key, prompts.map(({ messages }) => messages), sampling).flatMap((promptIds, promptIndex) =>
         Array.from({ length: sampling.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: hash32(`${seed}/${key}/${promptIndex}/${sampleIndex}`) })),
       )
       let done = countSamples(db, runId, key)
       stage.tell(done, total)
+      if (done === 0 && stopgaps.length > 0) log(context, 'info', `${key}: of ${prompts.length} rows, those without the user's words are sampled otherwise (without_feedback): ${stopgaps.map(([name, count]) => `${count} ${STOPGAP_WORDS[name]}`).join(', ')}`)
       for await (const replies of drawReplies(context, policy.folder, requests, done, sampling)) {
         const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[Math.floor((done + i) / sampling.n)] as SamplePrompt, reply) }))
         stage.commit(() => insertSamples(db, runId, key, samples))
@@ -45,7 +47,7 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
       return {
         result: { samples: total },
         counts: { samplesDrawn: total, generatedTokens: tokens },
-        summary: { samples: total, tokens, 'cut short': cutShort, entropy: stored.reduce((sum, sample) => sum + sample.entropy, 0) / total },
+        summary: { samples: total, tokens, ...Object.fromEntries(stopgaps.map(([name, count]) => [STOPGAP_WORDS[name], count])), 'cut short': cutShort, entropy: stored.reduce((sum, sample) => sum + sample.entropy, 0) / total },
       }
     },
   })
@@ -53,8 +55,17 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
   return prompts.map((_, i) => texts.slice(i * sampling.n, (i + 1) * sampling.n))
 }
 
+const STOPGAP_WORDS: Record<Stopgap, string> = { instruction: 'with the instruction alone', unguided: 'unguided', critique: 'with a critique' }
+
+/** How many of the prompts stand in for feedback that is not there, by what they are shown. */
+function countStopgaps(prompts: readonly SamplePrompt[]): [Stopgap, number][] {
+  const counts = new Map<Stopgap, number>()
+  for (const { stopgap } of prompts) if (stopgap !== undefined) counts.set(stopgap, (counts.get(stopgap) ?? 0) + 1)
+  return [...counts]
+}
+
 /** Ids of all prompts within the settings and the model's context; what had to be cut is logged. */
-export function fitPrompts(context: LabContext, key: string, prompts: readonly (readonly Message[])[], settings: { max_prompt_tokens: number; max_new_tokens: number }): number[][] {
+export function fitPrompts(context: LabContext, key: string, prompts: readonly (readonly Message[] | string)[], settings: { max_prompt_tokens: number; max_new_tokens: number }): number[][] {
   const limit = Math.min(settings.max_prompt_tokens, context.text.context - settings.max_new_tokens)
   if (limit < 1) throw new UsageError(`${key}: max_new_tokens ${settings.max_new_tokens} leaves no room for a prompt in the model's context of ${context.text.context} tokens; lower it`)
   const fitted = prompts.map((messages) => fitPrompt(messages, limit, context.text.renderer))

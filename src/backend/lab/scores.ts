@@ -58,6 +58,6 @@ async function inChunks(context: LabContext, key: string, count: number, size: n
 }
 
 /** In double precision. */
-function sum(values: Float32Array): number {
+export function sum(values: Float32Array): number {
   return values.reduce((total, value) => total + value, 0)
 }

@@ -23,10 +23,11 @@ export type FittedPrompt = { ids: number[]; /** Characters left out. */ cut: num
 /**
  * Ids of a prompt within `maxTokens`. Too long a prompt loses its oldest characters, system messages excepted: the end
  * of the last message, which holds the instruction, survives. Roles keep their order, which templates insist on;
- * emptied exchanges (user and assistant) are dropped whole.
+ * emptied exchanges (user and assistant) are dropped whole. A string is raw text, which gets no template.
  */
-export function fitPrompt(messages: readonly Message[], maxTokens: number, renderer: Pick<Renderer, 'renderPrompt'>): FittedPrompt {
-  const idsOf = (cutTo: Message[]): number[] => renderer.renderPrompt(cutTo).ids
+export function fitPrompt(prompt: readonly Message[] | string, maxTokens: number, renderer: Pick<Renderer, 'renderPrompt'>): FittedPrompt {
+  const messages: readonly Message[] = typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt
+  const idsOf = (cutTo: Message[]): number[] => renderer.renderPrompt(typeof prompt === 'string' ? (cutTo[0]?.content ?? '') : cutTo).ids
   const whole = idsOf([...messages])
   if (whole.length <= maxTokens) return { ids: whole, cut: 0, dropped: 0 }
   const total = messages.reduce((sum, { role, content }) => sum + (role === 'system' ? 0 : content.length), 0)

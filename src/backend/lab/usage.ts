@@ -22,8 +22,10 @@ export class Usage {
 
   addSamples(prompts: readonly SamplePrompt[], replies: readonly string[][]): void {
     this.drawn = new Set()
-    prompts.forEach(({ about }, i) => {
+    prompts.forEach(({ messages, about }, i) => {
       this.addPrompt(about.prompt)
+      // A guided prompt shows the disliked reply and what its user said of it.
+      if (messages !== about.prompt) this.signals.add(replyKey(about.conversationId, about.reply))
       for (const reply of replies[i] ?? []) this.drawn.add(replyKey(about.conversationId, reply))
     })
   }

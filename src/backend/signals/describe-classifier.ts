@@ -14,3 +14,11 @@ export function describeClassifier(db: ReadableDb, workspace: string): Classifie
   const { hits, flagged, positives } = crossValidation
   return { version, own: path !== SHIPPED_CLASSIFIER, trainedOn, turns, dissatisfied, cutoff, precision: wilson(hits, flagged), recall: wilson(hits, positives), labels: countLabels(db), fewestOfEach: FEWEST_OF_EACH }
 }
+
+/** How many turns of these conversations the workspace's own classifier has learned from. */
+export function turnsLearnedFrom(workspace: string, ids: readonly string[]): number {
+  const path = classifierPath(workspace)
+  if (path === SHIPPED_CLASSIFIER) return 0
+  const { heldOut } = readDetectorFile(path)
+  return ids.reduce((sum, id) => sum + Object.keys(heldOut[id] ?? {}).length, 0)
+}

@@ -1,5 +1,6 @@
 /** Fills the columns that facets and lists work on from the database, and keeps them as new as it is. */
 import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
+import { IN_A_GROUP } from './analysis.ts'
 import type { ReadableDb } from './open.ts'
 import { tagsOf } from './tags.ts'
 
@@ -28,6 +29,11 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
   const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
   const categoriesOf = db.prepare('SELECT DISTINCT k.value FROM winning_signals w, json_each(w.categories) k WHERE w.conversation = ?').pluck()
   const firstOf = db.prepare('SELECT id FROM messages WHERE conversation = ? AND turn_index = 0').pluck()
+  const marks = [
+    ['tag', db.prepare('SELECT tag, conversation FROM conversation_tags').raw()],
+    ['near', db.prepare(`SELECT 'yes', conversation FROM (${IN_A_GROUP})`).raw()],
+    ['personal', db.prepare('SELECT kind, conversation FROM personal_data').raw()],
+  ] as const
   const newest = db.prepare('SELECT coalesce(max(id), 0) FROM conversation_changes').pluck()
 
   const newestPosition = (): number => db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number
@@ -40,12 +46,15 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
       if (categories === '[]') continue
       for (const category of JSON.parse(categories) as string[]) addMember(made.category, category, position)
     }
-    loadTags(made)
+    loadMarks(made)
     return made
   }
-  const loadTags = (into: Columns): void => {
-    into.tag.clear()
-    for (const [tag, position] of db.prepare('SELECT tag, conversation FROM conversation_tags').raw().iterate() as Iterable<[string, number]>) addMember(into.tag, tag, position)
+  /** What changes on any number of conversations at once. */
+  const loadMarks = (into: Columns): void => {
+    for (const [name, pairs] of marks) {
+      into[name].clear()
+      for (const [value, position] of pairs.iterate() as Iterable<[string, number]>) addMember(into[name], value, position)
+    }
   }
   /** False where changes are forgotten that would have to be known. */
   const catchUp = (known: Columns): boolean => {
@@ -57,7 +66,7 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
     // The highest positions are given again once they are free.
     while (known.end > 0 && known.alive[known.end - 1] === 0) known.end -= 1
     firstsUntil = Math.min(firstsUntil, known.end)
-    if (changes.some(({ conversation }) => conversation === null)) loadTags(known)
+    if (changes.some(({ conversation }) => conversation === null)) loadMarks(known)
     lastChange = changes.at(-1)?.id ?? lastChange
     if (changes.length + added.length > 0) version += 1
     return true

@@ -69,7 +69,7 @@ test('facets count conversations under the other filters', async () => {
   const db = await aLog()
   expect(facets(db)).toEqual({
     source: { shop: 2, travel: 1 }, model: { m1: 2, m2: 1 }, language: { English: 2, French: 1 },
-    signal: { dissatisfied: 1, neutral: 1, satisfied: 1 }, turns: { '1..2': 1, '3..4': 1, '5..8': 1 }, category: { complaint: 1, thanks: 1 }, tag: {}, length: { '0..499': 3 }, date: {},
+    signal: { dissatisfied: 1, neutral: 1, satisfied: 1 }, turns: { '1..2': 1, '3..4': 1, '5..8': 1 }, category: { complaint: 1, thanks: 1 }, tag: {}, length: { '0..499': 3 }, date: {}, near: {}, personal: {},
   })
   expect(facets(db, { source: 'travel' })).toMatchObject({ source: { shop: 2, travel: 1 }, model: { m1: 1 }, signal: {} })
   expect(facets(db, { query: 'blue' })).toMatchObject({ source: { shop: 1 }, turns: { '3..4': 1 } })

@@ -24,7 +24,7 @@ function readMarks(db: ReadableDb): Marks {
   const mark = (sql: string): unknown => db.prepare(sql).pluck().get()
   return {
     imports: mark('SELECT count(*) || total(imported) || total(quarantined) || total(seconds) FROM imports'),
-    conversations: mark('SELECT max(position) FROM conversations'),
+    conversations: mark("SELECT (SELECT max(position) FROM conversations) || ' ' || count(*) || ' ' || count(rows) || ' ' || total(position) FROM deleted_conversations"),
     review: mark('SELECT max(id) FROM annotations'),
     datasets: mark('SELECT max(id) FROM datasets'),
     evaluations: mark("SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations"),

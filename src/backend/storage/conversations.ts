@@ -13,33 +13,50 @@ export function conversationId(messages: readonly Message[], metadata: Readonly<
   return createHash('sha256').update(identityText(messages, metadata)).digest('hex').slice(0, 32)
 }
 
+/** `deleted`: left out, because somebody deleted them from the workspace. */
+export type WriteCounts = { imported: number; duplicates: number; deleted: number }
+
 /**
  * Writes a batch in one transaction, with the caller's own rows (`alongside`). Conversations that are there
  * already are duplicates; labels that a duplicate brings are written all the same.
  */
-export function writeConversations(db: WritableDb, importId: string, drafts: readonly NewConversation[], alongside: (counts: { imported: number; duplicates: number }) => void): { imported: number; duplicates: number } {
+export function writeConversations(db: WritableDb, importId: string, drafts: readonly NewConversation[], alongside: (counts: WriteCounts) => void): WriteCounts {
   const insertConversation = db.prepare(
-    `INSERT INTO conversations (id, source, model, language, created_at, turns, characters, metadata, import_id, answered_turns)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO conversations (position, id, source, model, language, created_at, turns, characters, metadata, import_id, answered_turns)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
   )
+  const isDeleted = db.prepare('SELECT 1 FROM deleted_conversations WHERE id = ?').pluck()
   const findPosition = db.prepare('SELECT position FROM conversations WHERE id = ?').pluck()
-  const insertMessage = db.prepare('INSERT INTO messages (conversation, turn_index, role, content) VALUES (?, ?, ?, ?)')
+  const insertMessage = db.prepare('INSERT INTO messages (id, conversation, turn_index, role, content) VALUES (?, ?, ?, ?, ?)')
   const write = db.transaction(() => {
-    const before = db.prepare('SELECT coalesce(max(id), 0) FROM messages').pluck().get() as number
+    // A deleted one keeps its place and its messages' numbers, to come back to.
+    const { last, before, anyDeleted } = db
+      .prepare(
+        `SELECT max(coalesce((SELECT max(position) FROM conversations), 0), coalesce(max(position), 0)) AS last,
+                max(coalesce((SELECT max(id) FROM messages), 0), coalesce(max(last_message), 0)) AS before, count(*) > 0 AS anyDeleted
+         FROM deleted_conversations`,
+      )
+      .get() as { last: number; before: number; anyDeleted: number }
+    let number = before
     const signals: SignalWrite[] = []
     let imported = 0
+    let deleted = 0
     for (const draft of drafts) {
       const id = conversationId(draft.messages, draft.metadata)
+      if (anyDeleted === 1 && isDeleted.get(id) !== undefined) {
+        deleted += 1
+        continue
+      }
       let characters = 0
       let answered = 0
       draft.messages.forEach((message, i) => {
         characters += message.content.length
         if (isReaction(draft.messages, i)) answered += 1
       })
-      const { changes, lastInsertRowid } = insertConversation.run(id, draft.source, draft.model, draft.language, draft.createdAt, draft.messages.length, characters, JSON.stringify(draft.metadata), importId, answered)
+      const { changes, lastInsertRowid } = insertConversation.run(last + imported + 1, id, draft.source, draft.model, draft.language, draft.createdAt, draft.messages.length, characters, JSON.stringify(draft.metadata), importId, answered)
       if (changes === 1) {
         imported += 1
-        draft.messages.forEach((message, i) => insertMessage.run(lastInsertRowid, i, message.role, message.content))
+        draft.messages.forEach((message, i) => insertMessage.run(++number, lastInsertRowid, i, message.role, message.content))
       }
       if (draft.labels.length > 0) {
         const conversation = changes === 1 ? Number(lastInsertRowid) : (findPosition.get(id) as number)
@@ -48,7 +65,7 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
     writeSignals(db, signals)
-    const counts = { imported, duplicates: drafts.length - imported }
+    const counts = { imported, duplicates: drafts.length - imported - deleted, deleted }
     alongside(counts)
     return counts
   })

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { describeRows } from '../../core/dataset-statistics.ts'
 import { originOf } from '../../core/row-texts.ts'
 import type { ContaminationStamp, DatasetRow } from '../../shared/datasets.ts'
+import type { GoneConversations } from '../../shared/deletion.ts'
 import type { Dataset, DatasetKind, FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
@@ -53,7 +54,11 @@ export function hashRows(kind: DatasetKind, texts: readonly string[]): string {
   return hash.digest('hex')
 }
 
-const SELECT = 'SELECT d.name, d.kind, d.hash, d.rows, d.created_at, d.recipe, d.statistics, c.stamp FROM datasets d LEFT JOIN dataset_contamination c ON c.dataset = d.id'
+// Looked up from the deleted conversations, which are few, by the index of the rows.
+const GONE = `SELECT r.dataset, json_object('conversations', count(DISTINCT x.id), 'rows', count(*), 'purged', count(DISTINCT x.id) FILTER (WHERE x.rows IS NULL), 'lastDeletedAt', max(x.deleted_at)) AS gone
+  FROM deleted_conversations x CROSS JOIN dataset_rows r ON r.conversation_id = x.id GROUP BY r.dataset`
+const SELECT = `SELECT d.name, d.kind, d.hash, d.rows, d.created_at, d.recipe, d.statistics, c.stamp, g.gone
+  FROM datasets d LEFT JOIN dataset_contamination c ON c.dataset = d.id LEFT JOIN (${GONE}) g ON g.dataset = d.id`
 
 export function listDatasets(db: ReadableDb): Dataset[] {
   return (db.prepare(`${SELECT} ORDER BY d.id DESC`).all() as StoredDataset[]).map(toDataset)
@@ -133,15 +138,16 @@ export function pageOfDatasetRows(db: ReadableDb, name: string, offset: number, 
   return { total, rows: texts.map((text) => JSON.parse(text) as DatasetRow) }
 }
 
-type StoredDataset = { name: string; kind: DatasetKind; hash: string; rows: number; created_at: string; recipe: string; statistics: string; stamp: string | null }
+type StoredDataset = { name: string; kind: DatasetKind; hash: string; rows: number; created_at: string; recipe: string; statistics: string; stamp: string | null; gone: string | null }
 
-function toDataset({ created_at, recipe, statistics, stamp, ...row }: StoredDataset): Dataset {
+function toDataset({ created_at, recipe, statistics, stamp, gone, ...row }: StoredDataset): Dataset {
   return {
     ...row,
     createdAt: created_at,
     recipe: JSON.parse(recipe) as Record<string, unknown>,
     statistics: JSON.parse(statistics) as Dataset['statistics'],
     contamination: stamp === null ? null : (JSON.parse(stamp) as ContaminationStamp),
+    gone: gone === null ? null : (JSON.parse(gone) as GoneConversations),
   }
 }
 

@@ -53,10 +53,10 @@ const isAtWork = (owner: string | null): boolean => owner !== null && isOwnerAli
 export type FileProgress = { path: string; rows: number; done: boolean }
 
 /** Adds one batch's figures; in the transaction that writes the batch, so that figures and rows agree after a kill. */
-export function addToImport(db: WritableDb, id: string, batch: { format: string; imported: number; duplicates: number; quarantined: readonly QuarantinedRow[]; files: readonly FileProgress[]; seconds: number }): void {
+export function addToImport(db: WritableDb, id: string, batch: { format: string; imported: number; duplicates: number; deleted: number; quarantined: readonly QuarantinedRow[]; files: readonly FileProgress[]; seconds: number }): void {
   insertQuarantinedRows(db, id, batch.quarantined)
-  db.prepare("UPDATE imports SET format = coalesce(nullif(?, ''), format), imported = imported + ?, duplicates = duplicates + ?, quarantined = quarantined + ?, worked_seconds = worked_seconds + ? WHERE id = ?").run(
-    batch.format, batch.imported, batch.duplicates, batch.quarantined.length, batch.seconds, id,
+  db.prepare("UPDATE imports SET format = coalesce(nullif(?, ''), format), imported = imported + ?, duplicates = duplicates + ?, deleted = deleted + ?, quarantined = quarantined + ?, worked_seconds = worked_seconds + ? WHERE id = ?").run(
+    batch.format, batch.imported, batch.duplicates, batch.deleted, batch.quarantined.length, batch.seconds, id,
   )
   const setProgress = db.prepare('UPDATE import_files SET rows = ?, done = ? WHERE import_id = ? AND path = ?')
   for (const { path, rows, done } of batch.files) setProgress.run(rows, done ? 1 : 0, id, path)
@@ -77,8 +77,8 @@ function insertQuarantinedRows(db: WritableDb, importId: string, rows: readonly 
 }
 
 export function listImports(db: ReadableDb): ImportRow[] {
-  const rows = db.prepare('SELECT id, files, format, imported, duplicates, quarantined, created_at, seconds, reading, owner FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
-    id: string; files: string; format: string; imported: number; duplicates: number; quarantined: number; created_at: string; seconds: number | null; reading: string; owner: string | null
+  const rows = db.prepare('SELECT id, files, format, imported, duplicates, deleted, quarantined, created_at, seconds, reading, owner FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
+    id: string; files: string; format: string; imported: number; duplicates: number; deleted: number; quarantined: number; created_at: string; seconds: number | null; reading: string; owner: string | null
   }[]
   return rows.map(({ files, created_at, reading, owner, ...row }) => ({
     ...row,

@@ -3,6 +3,7 @@
  * goes on where it was. Functions that write are called inside `writeAsOwner`.
  */
 import type { StepDetails } from '../../engine/engine.ts'
+import type { Probe } from '../../shared/monitors.ts'
 import type { FairnessLedger, MetricRow, RunStage, SampleRow } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
@@ -30,6 +31,12 @@ export function findEqualStages(db: ReadableDb, inputHash: string, computedBy: s
 
 export function listStages(db: ReadableDb, runId: string): RunStage[] {
   return (db.prepare('SELECT * FROM run_stages WHERE run_id = ? ORDER BY position').all(runId) as StageRow[]).map(toStage)
+}
+
+/** Of the base and each finished round, ascending. */
+export function readProbes(db: ReadableDb, runId: string): Probe[] {
+  const rows = db.prepare("SELECT round, result FROM run_stages WHERE run_id = ? AND key LIKE '%/probe' AND status = 'done' ORDER BY round").all(runId) as { round: number; result: string }[]
+  return rows.map(({ round, result }) => ({ round, ...(JSON.parse(result) as Omit<Probe, 'round'>) }))
 }
 
 export type NewStage = Pick<StoredStage, 'runId' | 'key' | 'kind' | 'round' | 'startsFrom' | 'inputHash' | 'computedBy' | 'startedAt'>
@@ -112,7 +119,7 @@ export function countSamples(db: ReadableDb, runId: string, stage: string): numb
 }
 
 /** Rewards of the samples of a stage, in their order; nothing where the stage has another number of samples. */
-export function setSampleRewards(db: WritableDb, runId: string, stage: string, rewards: readonly number[]): void {
+export function setSampleRewards(db: WritableDb, runId: string, stage: string, rewards: readonly (number | null)[]): void {
   if (countSamples(db, runId, stage) !== rewards.length) return
   const set = db.prepare('UPDATE run_samples SET reward = ? WHERE run_id = ? AND stage = ? AND idx = ?')
   rewards.forEach((reward, index) => set.run(reward, runId, stage, index))

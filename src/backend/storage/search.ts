@@ -1,5 +1,6 @@
 /** Full-text search over turns. A hit is one message that holds every word. */
 import type { ConversationFilter } from '../../shared/browse.ts'
+import { IN_A_GROUP } from './analysis.ts'
 import type { ReadableDb } from './open.ts'
 
 /** Around the words found, in snippets: private-use characters that no log holds by chance. */
@@ -60,11 +61,13 @@ function conditions(filter: Omit<ConversationFilter, 'query'>): { where: string;
     parts.push(sql)
     bound[key] = value
   }
-  const matches = (column: string, key: 'source' | 'model' | 'language' | 'category' | 'tag'): string => (filter[key]?.endsWith('*') ? `substr(${column}, 1, length(@${key}) - 1) = substr(@${key}, 1, length(@${key}) - 1)` : `${column} = @${key}`)
+  const matches = (column: string, key: 'source' | 'model' | 'language' | 'category' | 'tag' | 'near' | 'personal'): string => (filter[key]?.endsWith('*') ? `substr(${column}, 1, length(@${key}) - 1) = substr(@${key}, 1, length(@${key}) - 1)` : `${column} = @${key}`)
   for (const key of ['source', 'model', 'language'] as const) add(key, matches(`c.${key}`, key))
   if (filter.signal !== undefined) parts.push(`c.${filter.signal}_turns > 0`)
   add('category', `EXISTS (SELECT 1 FROM winning_signals w, json_each(w.categories) k WHERE w.conversation = c.position AND ${matches('k.value', 'category')})`)
   add('tag', `EXISTS (SELECT 1 FROM conversation_tags t WHERE t.conversation = c.position AND ${matches('t.tag', 'tag')})`)
+  add('near', `c.position IN (${IN_A_GROUP}) AND ${matches("'yes'", 'near')}`)
+  add('personal', `EXISTS (SELECT 1 FROM personal_data p WHERE p.conversation = c.position AND ${matches('p.kind', 'personal')})`)
   add('minTurns', 'c.turns >= @minTurns')
   add('maxTurns', 'c.turns <= @maxTurns')
   add('minCharacters', 'c.characters >= @minCharacters')

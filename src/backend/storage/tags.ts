@@ -1,4 +1,5 @@
 /** Tags that people put on conversations. */
+import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export function tagsOf(db: ReadableDb, position: number): string[] {
@@ -10,6 +11,6 @@ export function setTag(db: WritableDb, tag: string, positions: Iterable<number>,
   const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
   const changed: number[] = []
   for (const position of positions) if (change.run(tag, position).changes > 0) changed.push(position)
-  if (changed.length > 0) db.prepare('INSERT INTO conversation_changes (conversation) VALUES (NULL)').run()
+  if (changed.length > 0) tellChanges(db, [])
   return Uint32Array.from(changed)
 }

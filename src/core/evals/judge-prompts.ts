@@ -72,6 +72,6 @@ function conversationParts({ conversation }: WildBenchTask, words: number): stri
   return ['# Conversation', marked('history', firstWords(history.join(''), words)), marked('query', firstWords(conversation.at(-1)?.content ?? '', words))]
 }
 
-const checklistParts = ({ checklist }: WildBenchTask): string[] => ['# Checklist', marked('checklist', checklist.map((item) => `- ${item}`).join('\n')), 'Let the checklist guide you, but look beyond it.']
+const checklistParts = ({ checklist }: WildBenchTask): string[] => checklist.length === 0 ? [] : ['# Checklist', marked('checklist', checklist.map((item) => `- ${item}`).join('\n')), 'Let the checklist guide you, but look beyond it.']
 const marked = (name: string, text: string): string => `<|begin of ${name}|>\n${text}\n<|end of ${name}|>`
 const asUser = (parts: readonly string[]): Message[] => [{ role: 'user', content: parts.join('\n\n') }]

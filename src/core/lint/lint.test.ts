@@ -6,7 +6,7 @@ import { makeRng } from '../rng.ts'
 import type { Finding, ModelLimits } from './finding.ts'
 import { fixRows, lintFor, lintRows } from './index.ts'
 import { guessLanguage } from './languages.ts'
-import { findPersonalData, maskPersonalData } from './personal-data.ts'
+import { findPersonalData, maskConversation, maskPersonalData } from './personal-data.ts'
 
 const asked = (content: string): Message[] => [{ role: 'user', content }]
 const pair = (chosen: string, rejected: string, prompt = 'How do bees find their way home?'): Pair => ({ prompt: asked(prompt), chosen, rejected, task: null, provenance: noProvenance })
@@ -112,4 +112,16 @@ test('duplicates keep the first; near-duplicates are told apart from equal rows'
 test('the gravest findings come first', () => {
   const rows = [pair('a', 'A'), pair('a', 'A'), ...clean]
   expect(lintRows(rows, null).map(({ kind, severity }) => [kind, severity])).toEqual([['identical-sides', 'error'], ['contradiction', 'error'], ['duplicate', 'warning']])
+})
+
+test('street addresses are found with a house number and a full word for street alone', () => {
+  const found = (text: string): string[] => findPersonalData(text).filter(({ kind }) => kind === 'address').map(({ start, end }) => text.slice(start, end))
+  expect(found('I live at 12 Oak Street, he in the Lindenallee 4b.')).toEqual(['12 Oak Street', 'Lindenallee 4b'])
+  expect(found('Sesame Street had 12 episodes; 3 Main Ideas; turn 5 St. Johns; version 2 Drive; die Hauptstraße')).toEqual([])
+})
+
+test('a conversation is masked in its messages and its metadata, and not changed itself', () => {
+  const conversation = { id: 'c', source: 's', model: null, language: null, createdAt: null, messages: [{ role: 'user' as const, content: 'write to ana@firma.de' }], metadata: { user: { mail: 'bo@firma.de', age: 3 }, tags: ['8.8.8.8', null] } }
+  expect(maskConversation(conversation)).toMatchObject({ id: 'c', messages: [{ content: 'write to [email]' }], metadata: { user: { mail: '[email]', age: 3 }, tags: ['[ip]', null] } })
+  expect(conversation.messages[0]!.content).toContain('ana@')
 })

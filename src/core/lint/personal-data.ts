@@ -1,8 +1,9 @@
-/** Personal data and secrets in text, by pattern: e-mail, phone, card (Luhn), IP address, keys. Pure. */
+/** Personal data and secrets in text, by pattern: e-mail, phone, card (Luhn), IP address, keys, street addresses. Pure. */
+import type { PersonalDataKind } from '../../shared/analysis.ts'
+import type { Conversation } from '../../shared/types.ts'
 import { textsOf } from '../row-texts.ts'
 import { type Check, countOf, finding, findRows } from './finding.ts'
 
-type PersonalDataKind = 'email' | 'phone' | 'card' | 'ip' | 'key'
 type Pattern = { kind: PersonalDataKind; pattern: RegExp; holds?: (match: string) => boolean }
 
 const PATTERNS: readonly Pattern[] = [
@@ -11,6 +12,8 @@ const PATTERNS: readonly Pattern[] = [
   { kind: 'card', pattern: /(?<![\d.,-])(?:\d[ -]?){12,18}\d(?![\d-])/g, holds: isCard },
   { kind: 'ip', pattern: /(?<![\d.v])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])/gi, holds: isPublicAddress },
   { kind: 'phone', pattern: /(?<![\w.,+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,11}|\(\d{3}\) ?\d{3}[ -]\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])/g },
+  // With a house number and a full word for street: shorter forms name other things too often.
+  { kind: 'address', pattern: /\b\d{1,5} (?:[A-Z][a-z]+ ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Drive|Court)\b|\b\p{Lu}\p{Ll}+(?:straße|strasse|gasse|allee) \d{1,4}[a-z]?\b/gu },
 ]
 
 /** Where they stand, ascending, none over another. */
@@ -25,7 +28,7 @@ export function findPersonalData(text: string): { kind: PersonalDataKind; start:
   return found.sort((a, b) => a.start - b.start)
 }
 
-/** Each find as its kind in brackets: [email], [phone], [card], [ip], [key]. */
+/** Each find as its kind in brackets: [email], [phone], [card], [ip], [key], [address]. */
 export function maskPersonalData(text: string): string {
   let masked = ''
   let at = 0
@@ -34,6 +37,16 @@ export function maskPersonalData(text: string): string {
     at = end
   }
   return masked + text.slice(at)
+}
+
+/** The conversation as an export may show it: its messages and every text of its metadata masked. */
+export function maskConversation(conversation: Conversation): Conversation {
+  const masked = (value: unknown): unknown => {
+    if (typeof value === 'string') return maskPersonalData(value)
+    if (Array.isArray(value)) return value.map(masked)
+    return typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, masked(one)])) : value
+  }
+  return { ...conversation, messages: conversation.messages.map((message) => ({ ...message, content: maskPersonalData(message.content) })), metadata: masked(conversation.metadata) as Conversation['metadata'] }
 }
 
 export const personalData: Check = (rows) => {

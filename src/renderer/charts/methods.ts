@@ -20,10 +20,16 @@ const styles: MethodStyle[] = [
   { key: 'base', label: 'Base', short: 'base', token: '--method-base', dash: [2, 3], marker: 'rect' },
   { key: 'warm-start', label: 'Warm start', short: 'warm start', token: '--method-warm-start', dash: [5, 3, 1, 3], marker: 'emptyCircle' },
   { key: 'drift', label: 'DRIFT', short: 'DRIFT', token: '--method-drift', dash: null, marker: 'circle' },
+  { key: 'drift-unguided', label: 'DRIFT, unguided', short: 'unguided', token: '--method-drift-unguided', dash: [4, 2], marker: 'emptyCircle' },
+  { key: 'drift-own-rejected', label: 'Guided against own sample', short: 'vs own', token: '--method-drift-own-rejected', dash: [8, 2, 2, 2], marker: 'emptyTriangle' },
+  { key: 'drift-sft', label: 'SFT on guided samples', short: 'SFT', token: '--method-drift-sft', dash: [1, 2], marker: 'emptyRect' },
+  { key: 'drift-frozen', label: 'DRIFT, chosen frozen', short: 'frozen', token: '--method-drift-frozen', dash: [10, 2], marker: 'emptyDiamond' },
   { key: 'iterative-dpo', label: 'Iterative DPO', short: 'iter. DPO', token: '--method-iterative-dpo', dash: [7, 3], marker: 'rect' },
   { key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', short: 'oracle DPO', token: '--method-iterative-dpo-oracle', dash: [7, 3, 2, 3], marker: 'diamond' },
+  { key: 'iterative-dpo-judge', label: 'Iterative DPO (judge)', short: 'judge DPO', token: '--method-iterative-dpo-judge', dash: [2, 2, 6, 2], marker: 'emptyRect' },
   { key: 'spin', label: 'SPIN', short: 'SPIN', token: '--method-spin', dash: [3, 3], marker: 'triangle' },
 ]
+export const KNOWN_METHODS: readonly string[] = styles.map(({ key }) => key)
 const byKey = new Map(styles.map((style) => [style.key, style]))
 
 /** The style of a method; one that is not built in keeps its own name and the neutral colour. */
@@ -31,7 +37,7 @@ export function methodStyle(key: string): MethodStyle {
   return byKey.get(key) ?? { key, label: key, short: key, token: '--method-other', dash: [1, 2], marker: 'pin' }
 }
 
-/** base, warm start, DRIFT, iterative DPO, oracle, SPIN, then others by name. */
+/** base, warm start, DRIFT and its control arms, iterative DPO, oracle, judge, SPIN, then others by name. */
 export function compareMethods(a: string, b: string): number {
   const rank = (key: string): number => {
     const index = styles.findIndex((style) => style.key === key)

@@ -5,7 +5,8 @@ import { importFiles } from './0003-import-files.ts'
 import { judgedEvaluations } from './0004-judged-evaluations.ts'
 import { review } from './0005-review.ts'
 import { datasets } from './0006-datasets.ts'
-import { browsing } from './0007-browsing.ts'
+import { groupsAndDeletion } from './0007-groups-and-deletion.ts'
+import { browsing } from './0008-browsing.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -17,5 +18,6 @@ export const migrations: readonly Migration[] = [
   { number: 4, name: 'judged-evaluations', up: judgedEvaluations },
   { number: 5, name: 'review', up: review },
   { number: 6, name: 'datasets', up: datasets },
-  { number: 7, name: 'browsing', up: browsing },
+  { number: 7, name: 'groups-and-deletion', up: groupsAndDeletion },
+  { number: 8, name: 'browsing', up: browsing },
 ]

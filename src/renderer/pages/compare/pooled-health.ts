@@ -23,3 +23,8 @@ export function pooled(rounds: readonly RoundHealth[]): RoundHealth[] {
     }
   })
 }
+
+/** Held-out margins of several seeds round by round, run after run in the same order. */
+export function pooledMargins(rounds: RunDetail['heldout']): RunDetail['heldout'] {
+  return [...new Set(rounds.map(({ round }) => round))].sort((a, b) => a - b).map((round) => ({ round, margins: rounds.filter((one) => one.round === round).flatMap(({ margins }) => margins) }))
+}

@@ -4,6 +4,8 @@ import { filterOf, parseSearch, tidyValue, type SearchFields } from '../../../co
 import { CONVERSATION_SORTS, FACETS, type ConversationFilter, type FacetName } from '../../../shared/browse.ts'
 import { choice, flag, integer, optional, optionalChoice, text, useParams } from '../../composables/use-params.ts'
 
+const PERSONAL_DATA_NAMES: Readonly<Record<string, string>> = { email: 'e-mail address', phone: 'phone number', card: 'card number', ip: 'IP address', key: 'key or token', address: 'street address' }
+
 export const signalLabels = ['dissatisfied', 'satisfied', 'neutral'] as const
 
 export function useConversationParams() {
@@ -18,11 +20,14 @@ export function useConversationParams() {
     turns: optional(),
     length: optional(),
     date: optional(),
+    near: optional(),
+    personal: optional(),
     sort: choice(CONVERSATION_SORTS, { quiet: true }),
     desc: flag({ quiet: true }),
     id: optional({ quiet: 'stepping' }),
     turn: integer({ quiet: true }),
     view: choice(['read', 'raw'], { quiet: true }),
+    deleted: flag({ quiet: 'stepping' }),
     import: optionalChoice(['files', 'past', 'quarantine'], { quiet: 'stepping' }),
   })
 
@@ -69,6 +74,8 @@ function isValid(field: FacetName, value: string): boolean {
 
 /** Ranges as people read them: `3..4` as 3–4, `17..` as 17+, `..6` as up to 6. */
 export function readableValue(field: FacetName, value: string): string {
+  if (field === 'near') return 'has a near-duplicate'
+  if (field === 'personal') return PERSONAL_DATA_NAMES[value] ?? value
   if (field !== 'turns' && field !== 'length' && field !== 'date') return value
   const [first = '', last] = value.split('..').map((bound) => (field === 'length' && bound !== '' ? Number(bound).toLocaleString('en-US') : bound))
   if (last === undefined) return first

@@ -1,9 +1,8 @@
 /** The three kinds of rows, told apart and put into the words of the table. */
-import { feedbackOf, originOf as rowOrigin, repliesOf } from '../../../core/row-texts.ts'
+import { originOf as rowOrigin, repliesOf } from '../../../core/row-texts.ts'
 import type { DatasetRow } from '../../../shared/datasets.ts'
 import type { FeedbackRow, Message, Pair } from '../../../shared/types.ts'
 
-export type { DatasetRow }
 export const isPair = (row: DatasetRow): row is Pair => 'chosen' in row
 export const isFeedback = (row: DatasetRow): row is FeedbackRow => 'reply' in row
 
@@ -11,7 +10,6 @@ export const isFeedback = (row: DatasetRow): row is FeedbackRow => 'reply' in ro
 export const lastRequest = (prompt: readonly Message[]): string => prompt.findLast((message) => message.role === 'user')?.content ?? prompt.at(-1)?.content ?? ''
 /** A pair's sides, chosen first; a feedback row's reply; nothing for a prompt. */
 export const repliesInWords = (row: DatasetRow): string => repliesOf(row).map(({ text }) => text).join(' · ')
-export const wordsOf = feedbackOf
 
 /** Where the row comes from, if that is a conversation of the workspace. */
 export function originOf(row: DatasetRow): { id: string; turn: number | null } | null {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Dataset } from '../../../shared/types.ts'
 import { ancestryOf, lineageOf, parentOf } from './lineage.ts'
 
-const dataset = (name: string, recipe: Dataset['recipe'], rows = 3): Dataset => ({ name, kind: 'preference', hash: name, rows, createdAt: '', recipe, statistics: [{ label: 'conversations', value: 7 }], contamination: null })
+const dataset = (name: string, recipe: Dataset['recipe'], rows = 3): Dataset => ({ name, kind: 'preference', hash: name, rows, createdAt: '', recipe, statistics: [{ label: 'conversations', value: 7 }], contamination: null, gone: null })
 
 test('from conversations over signals to the rows kept; what nobody counted is left out', () => {
   expect(lineageOf(dataset('a', { lineage: { conversations: 20, signals: 12, candidates: 5 } }))).toEqual([{ label: 'conversations', count: 20 }, { label: 'signals', count: 12 }, { label: 'pairs made', count: 5 }, { label: 'pairs', count: 3 }])

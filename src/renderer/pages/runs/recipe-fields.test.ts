@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { recipeSchema } from '../../../shared/recipe.ts'
-import { applies, defaultOf, FIELD_GROUPS, lossesOf, shownValue, toggleLoss, typedValue, type Field } from './recipe-fields.ts'
+import { applies, defaultOf, evaluationFields, FIELD_GROUPS, lossesOf, shownValue, toggleLoss, typedValue, type Field } from './recipe-fields.ts'
 import { fieldOf, readRecipe, withField, type FieldPath, type FieldValue } from './recipe-text.ts'
 
-const fields = FIELD_GROUPS.flatMap((group) => group.fields)
+const fields = FIELD_GROUPS.flatMap((group) => [...group.fields, ...group.more])
 const field = (key: string): Field => fields.find(({ path }) => path.at(-1) === key)!
 const minimal = 'recipe: drift\nmodel_name_or_path: models/base\ndataset: feedback\n'
 const valueIn = (text: string, key: string): FieldValue | undefined => fieldOf(readRecipe(text).document!, field(key).path)
@@ -63,10 +63,27 @@ it('fields are shown where they have a meaning', () => {
   expect(shownIn(minimal)).not.toContain('reward')
 })
 
-it('every field has the default of the schema', () => {
-  const defaults = recipeSchema.parse(readRecipe(minimal).document?.toJS()) as unknown
-  for (const { path } of fields) {
+it('every field has the default of the schema, and the words it is described by there', () => {
+  const defaults = recipeSchema.parse(readRecipe(`${minimal}warm_start: { dataset: s }\njudge: { base_url: b, model: m }\nevaluation: [{ dataset: t }]\n`).document?.toJS()) as unknown
+  const required = ['recipe', 'model_name_or_path', 'dataset', 'warm_start.dataset', 'judge.base_url', 'judge.model', 'evaluation.0.dataset']
+  for (const { path, hint } of [...fields, ...evaluationFields(0)]) {
     const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], defaults)
-    if (path[0] !== 'recipe' && path[0] !== 'model_name_or_path' && path[0] !== 'dataset') expect(defaultOf(path), path.join('.')).toEqual(value)
+    expect(defaultOf(path), path.join('.')).toEqual(required.includes(path.join('.')) ? undefined : value)
+    expect(hint, path.join('.')).not.toBe('')
   }
+})
+
+it('every key of the schema is in the form', () => {
+  const keys = (shape: Record<string, unknown>): string[] => Object.keys(shape)
+  const { sampling, training, torch, reward_training, warm_start, judge, evaluation, ...top } = recipeSchema.shape
+  const maps = { sampling: sampling.unwrap(), training: training.unwrap(), torch: torch.unwrap(), reward_training: reward_training.unwrap(), warm_start: warm_start.unwrap().unwrap(), judge: judge.unwrap().unwrap() }
+  const expected = [...keys(top), ...Object.entries(maps).flatMap(([name, map]) => keys(map.shape).map((key) => `${name}.${key}`))]
+  expect(fields.map(({ path }) => path.join('.')).sort()).toEqual(expected.sort())
+  expect(evaluationFields(1).map(({ path }) => path.join('.'))).toEqual(keys(evaluation.unwrap().element.shape).map((key) => `evaluation.1.${key}`))
+})
+
+it('fields of a map that is null or absent, and of a new evaluation, can be written', () => {
+  expect(withField(`${minimal}warm_start: null # none yet\n`, ['warm_start', 'dataset'], 'seed-pairs')).toContain('warm_start:\n  dataset: seed-pairs')
+  const once = withField(minimal, ['evaluation', '0', 'dataset'], 'test')
+  expect(readRecipe(withField(once, ['evaluation', '1', 'dataset'], 'other')).document?.toJS()).toMatchObject({ evaluation: [{ dataset: 'test' }, { dataset: 'other' }] })
 })

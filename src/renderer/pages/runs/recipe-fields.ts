@@ -1,5 +1,6 @@
-/** The fields of the recipe form: what researchers change most. Every other key is edited in the YAML beside it. */
-import { recipeSchema, trainingSchema } from '../../../shared/recipe.ts'
+/** The fields of the recipe form: every key of the schema, with its words there. */
+import { evaluationSchema, recipeSchema } from '../../../shared/recipe.ts'
+import { isGuided, PAIR_SOURCES } from '../../../shared/pair-sources.ts'
 import { fieldOf, isFieldValue, readRecipe, withField, type FieldPath, type FieldValue } from './recipe-text.ts'
 
 export type Field = {
@@ -14,67 +15,104 @@ export type Field = {
   /** Only where another field is, or holds, this value. */
   where?: { path: FieldPath; is: string | boolean }
 }
-export type FieldGroup = { title: string; fields: Field[] }
+/** `more`: what is rarely changed, behind a fold. */
+export type FieldGroup = { title: string; fields: Field[]; more: Field[] }
 
-const WITH_ADAPTER = { path: ['training', 'use_peft'], is: true } as const
+const recipeNames = recipeSchema.shape.recipe.options
+const sampling = recipeNames.filter((name) => name !== 'dpo')
+const guided = recipeNames.filter(isGuided)
+const ranked = recipeNames.filter((name) => PAIR_SOURCES[name].rows === 'requests')
+const WITH_ADAPTER = { where: { path: ['training', 'use_peft'], is: true } } as const
+
+/** Where a key, or all keys of a map, have a meaning. */
+const CONDITIONS: Record<string, Pick<Field, 'only' | 'where'>> = {
+  iterations: { only: sampling },
+  pairs_per_round: { only: sampling },
+  holdout_pairs: { only: sampling },
+  warm_start: { only: sampling },
+  sampling: { only: sampling },
+  prompt_style: { only: guided },
+  improve_instruction: { only: guided },
+  without_feedback: { only: guided },
+  mix_previous: { only: ['spin'] },
+  reward: { only: ranked },
+  reward_training: { only: ranked, where: { path: ['reward'], is: 'learned' } },
+  judge: { only: ranked, where: { path: ['reward'], is: 'judge' } },
+  torch: { where: { path: ['engine'], is: 'torch' } },
+  'training.label_smoothing': { where: { path: ['training', 'loss_type'], is: 'robust' } },
+  'training.lora_r': WITH_ADAPTER,
+  'training.lora_alpha': WITH_ADAPTER,
+  'training.lora_target_modules': WITH_ADAPTER,
+  'training.use_rslora': WITH_ADAPTER,
+}
+
+/** A zod schema as far as the form looks into it. */
+type Schema = { description?: string; shape?: Record<string, Schema>; options?: readonly unknown[]; element?: Schema; def: { type: string; innerType?: Schema } }
+
+/** Without what only says that the key may be left out. */
+function innermost(schema: Schema): Schema {
+  return schema.def.innerType === undefined ? schema : innermost(schema.def.innerType)
+}
+
+const shapeAt = (path: FieldPath): Record<string, Schema> => path.reduce((shape, key) => innermost(shape[key]!).shape ?? {}, recipeSchema.shape as unknown as Record<string, Schema>)
+
+function kindOf({ def, element }: Schema): Field['kind'] {
+  if (def.type === 'enum') return 'choice'
+  if (def.type === 'boolean') return 'switch'
+  if (def.type === 'union') return 'names'
+  if (def.type === 'array') return element?.def.type === 'enum' ? 'several' : 'numbers'
+  return def.type === 'number' || def.type === 'int' ? 'number' : 'text'
+}
+
+function fieldFrom(path: FieldPath, key: string, shape: Record<string, Schema>): Field {
+  const schema = shape[key]!
+  const plain = innermost(schema)
+  const kind = kindOf(plain)
+  const options = kind === 'several' ? plain.element?.options : plain.options
+  return {
+    path: [...path, key], label: key, kind, hint: schema.description ?? '',
+    ...(kind === 'choice' || kind === 'several' ? { options: (options ?? []).map(String) } : {}),
+    ...CONDITIONS[path[0] ?? key], ...CONDITIONS[[...path, key].join('.')],
+  }
+}
+
+const fieldsAt = (path: FieldPath, keys: readonly string[]): Field[] => keys.map((key) => fieldFrom(path, key, shapeAt(path)))
+const restAt = (path: FieldPath, but: readonly string[]): Field[] => fieldsAt(path, Object.keys(shapeAt(path)).filter((key) => !but.includes(key)))
+
+const METHOD = ['recipe', 'model_name_or_path', 'dataset', 'iterations', 'pairs_per_round', 'seed', 'reference', 'reward', 'mix_previous', 'without_feedback']
+const METHOD_MORE = ['prompt_style', 'improve_instruction', 'holdout_pairs']
+const SAMPLING = ['temperature', 'top_p', 'max_new_tokens']
+const TRAINING = ['learning_rate', 'loss_type', 'loss_weights', 'label_smoothing', 'beta', 'optim', 'per_device_train_batch_size', 'num_train_epochs']
+const LORA = ['use_peft', 'lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora']
 
 export const FIELD_GROUPS: FieldGroup[] = [
-  {
-    title: 'Method and data',
-    fields: [
-      { path: ['recipe'], label: 'recipe', kind: 'choice', options: recipeSchema.shape.recipe.options, hint: 'Where chosen and rejected replies come from.' },
-      { path: ['model_name_or_path'], label: 'model_name_or_path', kind: 'text', hint: 'Folder of the base model, relative to the workspace, or org/name of the Hugging Face Hub (fetched when the run starts).' },
-      { path: ['dataset'], label: 'dataset', kind: 'text', hint: 'A feedback dataset of the workspace; for recipe dpo a preference dataset.' },
-      { path: ['iterations'], label: 'iterations', kind: 'number', hint: 'Rounds after the warm start.' },
-      { path: ['pairs_per_round'], label: 'pairs_per_round', kind: 'number', hint: 'Pairs of each round; empty takes every row.', only: ['drift', 'iterative-dpo', 'spin'] },
-      { path: ['seed'], label: 'seed', kind: 'number', hint: 'Same seed, same samples, same weights on this machine.' },
-      { path: ['reference'], label: 'reference', kind: 'choice', options: ['round-start', 'base'], hint: 'The frozen policy the loss is measured against. base holds at higher learning rates.' },
-      { path: ['reward'], label: 'reward', kind: 'choice', options: ['learned', 'verifiable'], hint: 'verifiable trains on what evaluation measures: an upper bound.', only: ['iterative-dpo'] },
-      { path: ['prompt_style'], label: 'prompt_style', kind: 'choice', options: ['chat', 'paper'], hint: 'How the user’s words are shown to the policy: a chat turn, or the public script’s raw text.', only: ['drift'] },
-    ],
-  },
-  {
-    title: 'Sampling',
-    fields: [
-      { path: ['sampling', 'temperature'], label: 'temperature', kind: 'number', hint: 'Of the sampled replies.' },
-      { path: ['sampling', 'top_p'], label: 'top_p', kind: 'number', hint: 'Nucleus of the sampled replies.' },
-      { path: ['sampling', 'top_k'], label: 'top_k', kind: 'number', hint: 'Only this many of the likeliest tokens; 0 is all.' },
-      { path: ['sampling', 'min_p'], label: 'min_p', kind: 'number', hint: 'Only tokens at least this share as likely as the likeliest; 0 is all.' },
-      { path: ['sampling', 'repetition_penalty'], label: 'repetition_penalty', kind: 'number', hint: 'Divides the logits of tokens that prompt or reply hold; 1 changes nothing.' },
-      { path: ['sampling', 'max_new_tokens'], label: 'max_new_tokens', kind: 'number', hint: 'Longest sampled reply, in tokens.' },
-    ],
-  },
-  {
-    title: 'Training',
-    fields: [
-      { path: ['training', 'learning_rate'], label: 'learning_rate', kind: 'number', hint: 'Peak of the schedule. DRIFT has the narrowest stable range of the methods.' },
-      { path: ['training', 'loss_type'], label: 'loss_type', kind: 'several', options: trainingSchema.shape.loss_type.unwrap().element.options, hint: 'What is minimised; several are added up by loss_weights.' },
-      { path: ['training', 'loss_weights'], label: 'loss_weights', kind: 'numbers', hint: 'A weight for each loss, in their order; null: 1 each.' },
-      { path: ['training', 'label_smoothing'], label: 'label_smoothing', kind: 'number', hint: 'Share of pairs whose labels are taken to be flipped; counts in robust alone.', where: { path: ['training', 'loss_type'], is: 'robust' } },
-      { path: ['training', 'beta'], label: 'beta', kind: 'number', hint: 'β of DPO.' },
-      { path: ['training', 'optim'], label: 'optim', kind: 'choice', options: ['rmsprop', 'adamw_torch'], hint: 'Optimizer.' },
-      { path: ['training', 'lr_scheduler_type'], label: 'lr_scheduler_type', kind: 'choice', options: ['linear', 'cosine', 'constant', 'constant_with_warmup'], hint: 'Shape of the learning rate over a round.' },
-      { path: ['training', 'per_device_train_batch_size'], label: 'batch size', kind: 'number', hint: 'per_device_train_batch_size: pairs per step.' },
-      { path: ['training', 'num_train_epochs'], label: 'num_train_epochs', kind: 'number', hint: 'Passes over a round’s pairs.' },
-      { path: ['training', 'max_grad_norm'], label: 'max_grad_norm', kind: 'number', hint: 'Gradients are clipped to this norm; norms shown are from before.' },
-    ],
-  },
-  {
-    title: 'LoRA',
-    fields: [
-      { path: ['training', 'use_peft'], label: 'use_peft', kind: 'switch', hint: 'Each stage trains a small adapter, not all weights: less memory. The next starts on the merged model.' },
-      { path: ['training', 'lora_r'], label: 'lora_r', kind: 'number', hint: 'Rank of the adapter.', where: WITH_ADAPTER },
-      { path: ['training', 'lora_alpha'], label: 'lora_alpha', kind: 'number', hint: 'The adapter counts lora_alpha / lora_r.', where: WITH_ADAPTER },
-      { path: ['training', 'lora_target_modules'], label: 'target modules', kind: 'names', hint: 'lora_target_modules: all-linear, or names as q_proj, v_proj; empty takes PEFT’s choice (q_proj, v_proj).', where: WITH_ADAPTER },
-      { path: ['training', 'use_rslora'], label: 'use_rslora', kind: 'switch', hint: 'The adapter counts lora_alpha / √lora_r.', where: WITH_ADAPTER },
-    ],
-  },
+  { title: 'Method and data', fields: fieldsAt([], METHOD), more: fieldsAt([], METHOD_MORE) },
+  { title: 'Warm start', fields: fieldsAt(['warm_start'], ['dataset']), more: restAt(['warm_start'], ['dataset']) },
+  { title: 'Sampling', fields: fieldsAt(['sampling'], SAMPLING), more: restAt(['sampling'], SAMPLING) },
+  { title: 'Training', fields: fieldsAt(['training'], TRAINING), more: restAt(['training'], [...TRAINING, ...LORA]) },
+  { title: 'LoRA', fields: fieldsAt(['training'], LORA), more: [] },
+  { title: 'Reward model', fields: restAt(['reward_training'], []), more: [] },
+  { title: 'Judge', fields: restAt(['judge'], []), more: [] },
+  { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit']), ...restAt(['torch'], [])] },
 ]
 
-const defaults: unknown = recipeSchema.parse({ recipe: 'drift', model_name_or_path: '', dataset: '' })
+/** The fields of the evaluation at a place of the list. */
+export const evaluationFields = (index: number): Field[] => Object.keys(evaluationSchema.shape).map((key) => fieldFrom(['evaluation', String(index)], key, evaluationSchema.shape as unknown as Record<string, Schema>))
+
+const { warm_start: warmStart, judge } = recipeSchema.shape
+const defaults: unknown = {
+  ...recipeSchema.parse({ recipe: 'drift', model_name_or_path: '', dataset: '' }),
+  warm_start: warmStart.unwrap().unwrap().parse({ dataset: '' }),
+  judge: judge.unwrap().unwrap().parse({ base_url: '-', model: '-' }),
+}
+const evaluationDefaults: Record<string, unknown> = evaluationSchema.parse({ dataset: '' })
+/** Every recipe must give these: what the parsing above put in is no default. */
+const REQUIRED = ['recipe', 'model_name_or_path', 'dataset', 'warm_start.dataset', 'judge.base_url', 'judge.model']
 
 /** What holds where the recipe leaves the field out. */
 export function defaultOf(path: FieldPath): FieldValue | undefined {
+  if (path[0] === 'evaluation') return path[2] !== undefined && path[2] !== 'dataset' && isFieldValue(evaluationDefaults[path[2]]) ? (evaluationDefaults[path[2]] as FieldValue) : undefined
+  if (REQUIRED.includes(path.join('.'))) return undefined
   let value: unknown = defaults
   for (const key of path) value = typeof value === 'object' && value !== null && key in value ? (value as Record<string, unknown>)[key] : undefined
   return isFieldValue(value) ? value : undefined

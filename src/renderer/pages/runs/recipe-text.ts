@@ -2,7 +2,7 @@
  * The recipe's text is the truth; the form reads fields out of it and writes them back, and comments, order and
  * keys it does not know stay as they are.
  */
-import { isNode, parseDocument, type Document } from 'yaml'
+import { isCollection, isNode, parseDocument, type Document } from 'yaml'
 
 export type FieldPath = readonly string[]
 export type FieldValue = string | number | boolean | null | (string | number)[]
@@ -38,7 +38,11 @@ export function withField(text: string, path: FieldPath, value: FieldValue | und
     const parent = path.slice(0, -1)
     const left: unknown = parent.length > 0 ? document.getIn(parent) : null
     if (isNode(left) && 'items' in left && Array.isArray(left.items) && left.items.length === 0) document.deleteIn(parent)
-  } else document.setIn(path, Array.isArray(value) ? document.createNode(value, { flow: true }) : value)
+  } else {
+    // `warm_start: null` becomes a map when one of its keys is set.
+    if (path.length > 1 && document.hasIn(path.slice(0, -1)) && !isCollection(document.getIn(path.slice(0, -1), true))) document.deleteIn(path.slice(0, -1))
+    document.setIn(path.map((key) => (/^\d+$/.test(key) ? Number(key) : key)), Array.isArray(value) ? document.createNode(value, { flow: true }) : value)
+  }
   return document.toString({ lineWidth: 0 })
 }
 

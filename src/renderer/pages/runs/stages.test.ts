@@ -19,6 +19,13 @@ describe('laneOf', () => {
     expect(kinds(laneOf({ recipe: 'iterative-dpo', method: 'iterative-dpo-oracle', rounds: 1, status: 'queued' }, []))[0]).toEqual(['warm start', ['train waiting', 'evaluate waiting']])
   })
 
+  it('lets the frozen arm sample once, before round 1', () => {
+    expect(kinds(laneOf({ recipe: 'drift-frozen', method: 'drift-frozen', rounds: 1, status: 'queued' }, []))).toEqual([
+      ['warm start', ['train waiting', 'evaluate waiting', 'sample waiting']],
+      ['round 1', ['train waiting', 'evaluate waiting']],
+    ])
+  })
+
   it('promises nothing of a run that is over, and shows the base where it was evaluated', () => {
     expect(kinds(laneOf({ recipe: 'drift', method: 'drift', rounds: 2, status: 'failed' }, [stage('base/evaluate', 'evaluate', -1), stage('warm-start/train', 'train', 0)]))).toEqual([
       ['base', ['evaluate done']],
@@ -32,4 +39,5 @@ it('describeStage says in plain words what each method does while it samples', (
   expect(words('drift')).toContain('the user’s own words')
   expect(words('spin')).toContain('its own rejected')
   expect(words('iterative-dpo')).toContain('twice')
+  expect(words('drift-unguided')).toContain('without having seen it')
 })

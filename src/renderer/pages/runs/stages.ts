@@ -3,7 +3,8 @@ import type { Run, RunStage } from '../../../shared/types.ts'
 import { roundLabel } from '../../charts/by-round.ts'
 import { methodStyle } from '../../charts/methods.ts'
 
-export type Block = { key: string; kind: RunStage['kind']; round: number; status: 'waiting' | 'running' | 'done'; stage: RunStage | null }
+export type ShownKind = RunStage['kind'] | 'probe'
+export type Block = { key: string; kind: ShownKind; round: number; status: 'waiting' | 'running' | 'done'; stage: RunStage | null }
 export type LaneRound = { round: number; label: string; blocks: Block[] }
 
 const rewarded = (run: Pick<Run, 'recipe'>): boolean => run.recipe === 'iterative-dpo'
@@ -11,12 +12,13 @@ const rewarded = (run: Pick<Run, 'recipe'>): boolean => run.recipe === 'iterativ
 /** The kinds of stages a round of this recipe goes through. */
 function expectedKinds(run: Pick<Run, 'recipe' | 'method'>, round: number): RunStage['kind'][] {
   if (round < 0) return []
-  if (round === 0) return rewarded(run) && run.method !== 'iterative-dpo-oracle' ? ['train', 'evaluate', 'reward'] : ['train', 'evaluate']
+  if (run.recipe === 'drift-frozen') return round === 0 ? ['train', 'evaluate', 'sample'] : ['train', 'evaluate']
+  if (round === 0) return run.method === 'iterative-dpo' ? ['train', 'evaluate', 'reward'] : ['train', 'evaluate']
   return rewarded(run) ? ['sample', 'reward', 'train', 'evaluate'] : ['sample', 'train', 'evaluate']
 }
 
-/** `reward/train` is a training stage whose subject is the reward model: shown as reward. */
-export const shownKind = (stage: RunStage): RunStage['kind'] => (stage.key.startsWith('reward/') ? 'reward' : stage.kind)
+/** `reward/train` is a training stage whose subject is the reward model: shown as reward. A probe is an evaluation of its own. */
+export const shownKind = (stage: Pick<RunStage, 'key' | 'kind'>): ShownKind => (stage.key.startsWith('reward/') ? 'reward' : stage.key.endsWith('/probe') ? 'probe' : stage.kind)
 
 /** One column per round; stages that have not begun stand as waiting. A finished run has no waiting ones. */
 export function laneOf(run: Pick<Run, 'recipe' | 'method' | 'rounds' | 'status'>, stages: readonly RunStage[]): LaneRound[] {
@@ -40,6 +42,7 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
   const method = methodStyle(run.method).label
   const where = stage.round > 0 ? `${method}, round ${stage.round}` : method
   if (stage.key.startsWith('reward/')) return { where, what: 'A reward model learns from the replies users liked and disliked.' }
+  if (shownKind(stage) === 'probe') return { where: stage.round < 0 ? 'Base' : where, what: 'Gradients, log-probabilities and replies are measured on pairs and prompts that are the same for every method.' }
   if (stage.round < 0) return { where: 'Base', what: 'The untrained base answers requests it has never seen; a verifier checks every answer.' }
   if (stage.kind === 'evaluate') return { where, what: 'The policy answers requests it has never seen; a verifier checks every answer.' }
   if (stage.kind === 'reward') return { where, what: 'The reward model scores both replies to each request; the better one becomes chosen.' }
@@ -48,15 +51,18 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
       ? { where: 'Warm start', what: 'The base learns from conversations in which a user disliked one reply and liked the next.' }
       : { where, what: 'The policy learns to prefer the chosen reply over the rejected one, for the request alone.' }
   }
-  if (run.recipe === 'drift') return { where, what: 'The policy is shown a reply that a user disliked and the user’s own words, and writes a better one.' }
+  if (stage.key.endsWith('/sample-own')) return { where, what: 'The policy answers the same requests without having seen the feedback; these replies will be rejected.' }
+  if (stage.key === 'round-0/sample') return { where, what: 'The policy before round 1 is shown each disliked reply and the user’s own words, and writes a better one: chosen in every round.' }
+  if (run.recipe === 'drift-unguided') return { where, what: 'The policy answers requests whose users disliked the logged reply, without having seen it; its replies will be chosen.' }
+  if (run.recipe === 'drift' || run.recipe === 'drift-own-rejected' || run.recipe === 'drift-sft') return { where, what: 'The policy is shown a reply that a user disliked and the user’s own words, and writes a better one.' }
   if (run.recipe === 'spin') return { where, what: 'The policy answers requests whose users were satisfied; the reply they liked will be chosen, its own rejected.' }
   return { where, what: 'The policy answers each request twice; a reward will decide which reply is chosen.' }
 }
 
-export const KIND_NAMES: Record<RunStage['kind'], string> = { sample: 'sample', reward: 'reward', train: 'train', evaluate: 'evaluate' }
+export const KIND_NAMES: Record<ShownKind, string> = { sample: 'sample', reward: 'reward', train: 'train', evaluate: 'evaluate', probe: 'probe' }
 
 /** Where lanes stand under one another and room is scarce. */
-export const SHORT_NAMES: Record<RunStage['kind'], string> = { sample: 'sample', reward: 'rank', train: 'train', evaluate: 'eval' }
+export const SHORT_NAMES: Record<ShownKind, string> = { sample: 'sample', reward: 'rank', train: 'train', evaluate: 'eval', probe: 'probe' }
 
 /** What runs now, if anything. */
 export const runningStage = (stages: readonly RunStage[]): RunStage | null => stages.findLast((stage) => stage.status === 'running') ?? null

@@ -21,7 +21,7 @@ export function browsing(db: WritableDb): void {
     -- The newest changes to conversations that were there; new ones are known by their positions.
     CREATE TABLE conversation_changes (
       id INTEGER PRIMARY KEY,
-      conversation INTEGER -- null: of tags, on any number of them
+      conversation INTEGER -- null: of tags, near-duplicates or personal data, on any number of them
     ) STRICT;
     CREATE TRIGGER conversation_signals_changed AFTER UPDATE OF dissatisfied_turns, satisfied_turns, neutral_turns ON conversations
       BEGIN INSERT INTO conversation_changes (conversation) VALUES (NEW.position); END;

@@ -1,0 +1,176 @@
+"""The worker's process: reads requests until its pipe ends."""
+import json
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+import torch
+
+from .model import LoadedModel
+from .packing import pack
+from .processes import Processes
+from .protocol import VERSION, InputError, decode, encode, send, take_over_pipes
+from .sample import Sampling
+from .train import Training
+
+
+class Worker:
+    """A method per request; what it returns is the reply."""
+
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
+        self.models: dict[int, LoadedModel] = {}
+        self.trainings: dict[int, Training] = {}
+        self.samplings: dict[int, Sampling] = {}
+        self.loaded = 0
+
+    def hello(self) -> dict[str, Any]:
+        import transformers
+
+        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "processes": self.processes.size}
+
+    def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, threads: int) -> dict[str, Any]:
+        torch.set_num_threads(threads)
+        where = find_device(device, self.processes.local)
+        if self.processes.size > 1 and in4bit:
+            raise InputError("load_in_4bit: expected one process, got several; quantized weights are not sharded")
+        model = LoadedModel(folder, adapter, where, dtype, in4bit)
+        self.processes.shard(model.policy)
+        self.loaded += 1
+        self.models[self.loaded] = model
+        return {"model": self.loaded}
+
+    def unload(self, model: int) -> dict[str, Any]:
+        del self.models[model]
+        self.trainings.pop(model, None)
+        self.samplings.pop(model, None)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return {}
+
+    def free(self, model: int) -> dict[str, Any]:
+        """What is left of the device's memory, with what this model has cached for reuse."""
+        device = self.models[model].device
+        if device.type != "cuda":
+            return {"bytes": None}
+        return {"bytes": torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)}
+
+    @torch.no_grad()
+    def run(self, model: int, rows: list[Any], reward: bool) -> dict[str, Any]:
+        loaded = self.models[model]
+        with loaded.autocast():
+            output = loaded.policy(pack(rows, loaded.device), reward)
+        return {"values": encode(output["rewards"] if reward else output["logps"])}
+
+    def trainBegin(self, model: int, settings: dict[str, Any], head: str | None, state: str | None, step: int) -> dict[str, Any]:
+        loaded = self.models[model]
+        if head is not None:
+            loaded.begin_reward(decode(head))
+        training = self.trainings[model] = Training(loaded, settings, self.processes)
+        if state is not None:
+            training.read_state(state, step)
+        return {"trained": sum(parameter.numel() for parameter in training.parameters.values())}
+
+    def trainBatch(self, model: int, rows: list[Any], loss: dict[str, Any], first: bool) -> dict[str, Any]:
+        return {name: encode(values) for name, values in self.trainings[model].batch(rows, loss, first).items()}
+
+    def trainNorm(self, model: int) -> dict[str, Any]:
+        return {"norm": finite(self.trainings[model].norm())}
+
+    def trainUpdate(self, model: int, rate: float, scale: float) -> dict[str, Any]:
+        self.trainings[model].update(rate, scale)
+        return {}
+
+    def trainState(self, model: int, folder: str) -> dict[str, Any]:
+        self.trainings[model].write_state(folder)
+        return {}
+
+    def trainGradients(self, model: int, file: str) -> dict[str, Any]:
+        self.trainings[model].gradients(file)
+        return {}
+
+    def trainEnd(self, model: int) -> dict[str, Any]:
+        training = self.trainings.pop(model, None)
+        if training is not None:
+            training.end()
+        return {}
+
+    def sampleBegin(self, model: int, prompts: list[list[int]], of: list[int], settings: dict[str, Any]) -> dict[str, Any]:
+        self.samplings[model] = Sampling(self.models[model], prompts, of, settings)
+        return {}
+
+    def sampleStep(self, model: int, keep: list[int], uniforms: list[float]) -> dict[str, Any]:
+        step = self.samplings[model].step(keep, uniforms)
+        return {"ids": step["ids"].tolist(), "entropy": encode(step["entropy"]), "logps": encode(step["logps"])}
+
+    def sampleEnd(self, model: int) -> dict[str, Any]:
+        self.samplings.pop(model, None)
+        return {}
+
+    def save(self, model: int, folder: str, merged: bool) -> dict[str, Any]:
+        self.models[model].write(folder, merged, self.processes.is_first)
+        return {}
+
+
+def finite(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if abs(value) < float("inf") else None
+
+
+def find_device(name: str, local: int) -> torch.device:
+    """@raises InputError where it is not here: it is never replaced by another."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device cuda: expected a CUDA GPU that PyTorch {torch.__version__} can use, found none; install a CUDA build of PyTorch and the driver, or choose device cpu")
+    if name == "cuda" and local >= torch.cuda.device_count():
+        raise InputError(f"device cuda: expected a GPU for each process, found {torch.cuda.device_count()}; lower num_processes")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise InputError("device mps: expected an Apple GPU that PyTorch can use, found none; choose device cpu")
+    if name == "cuda":
+        torch.cuda.set_device(local)
+        return torch.device("cuda", local)
+    return torch.device(name)
+
+
+def describe(error: Exception) -> dict[str, str]:
+    if isinstance(error, InputError):
+        return {"kind": "input", "message": str(error)}
+    if isinstance(error, torch.OutOfMemoryError):
+        return {"kind": "memory", "message": str(error).splitlines()[0]}
+    return {"kind": "internal", "message": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"}
+
+
+def main() -> None:
+    # Ctrl-C reaches the whole group; whoever asks decides what it means, and this process ends with its pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, replies = take_over_pipes()
+    # The same machine must compute the same numbers again.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    processes = Processes()
+    worker = Worker(processes)
+    while True:
+        request = processes.tell(read(requests) if processes.is_first else None)
+        if request is None:
+            return
+        try:
+            reply = {"id": request["id"], "result": getattr(worker, request["method"])(**request["params"])}
+        except Exception as error:
+            traceback.print_exc(file=sys.stderr)
+            if processes.size > 1 and not isinstance(error, InputError):
+                # The others may wait for this one in a collective: ending lets the launcher end them.
+                sys.stderr.flush()
+                os._exit(1)
+            reply = {"id": request["id"], "error": describe(error)}
+        if processes.is_first:
+            send(replies, reply)
+
+
+def read(requests: Any) -> Any:
+    line = requests.readline()
+    return json.loads(line) if line else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+/**
+ * The lab's probe: what a policy is like at the end of a round, on pairs and prompts that are the same for every
+ * method, round and seed, so that its figures can be laid beside one another.
+ */
+import { hash32, makeRng } from '../../core/rng.ts'
+import { distinctShare, loopShare } from '../../core/repetition.ts'
+import type { SampleRequest } from '../../engine/engine.ts'
+import type { Policy } from '../../recipes/lab.ts'
+import type { Probe, ProbeReply } from '../../shared/monitors.ts'
+import { wholeTraining } from '../../shared/recipe.ts'
+import type { Pair } from '../../shared/types.ts'
+import { type LabContext, log } from './context.ts'
+import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
+import { runStage } from './journal.ts'
+import { type DrawnReply, drawReplies, fitPrompts } from './sampling.ts'
+import { scorePairs, sum } from './scores.ts'
+import { tokenizePairs } from './text.ts'
+
+export const PROBE_PAIRS = 32
+/** Of the probe's prompts, those that are shown answered round after round. */
+const CANARIES = 4
+
+/** Drawn by the data set's name alone: neither method nor seed of the run changes the probe. */
+function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; pairs: Pair[] } | null {
+  const source = evaluations.find(({ heldout }) => heldout.length > 0)
+  const dataset = source?.config.heldout_pairs
+  if (source === undefined || dataset == null) return null
+  return { dataset, pairs: makeRng(`probe/${dataset}`).shuffled(source.heldout).slice(0, PROBE_PAIRS) }
+}
+
+/** Nothing where the recipe names no held-out pairs. */
+export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[]): Promise<void> {
+  const probe = probePairs(evaluations)
+  if (probe === null) return
+  const { recipe: { training, sampling, seed } } = context
+  const { dataset, pairs } = probe
+  const key = round === BASE_ROUND ? 'base/probe' : `round-${round}/probe`
+  const { max_new_tokens: maxNewTokens } = sampling
+  await runStage<Omit<Probe, 'round'>>(context, {
+    key,
+    kind: 'evaluate',
+    round,
+    startsFrom: policy.name,
+    inputs: { probe: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), policy: policy.hash, base: base.hash, beta: training.beta, maxLength: training.max_length, maxNewTokens, adapter: training.use_peft === true },
+    async work({ tell }) {
+      const total = pairs.length * 3
+      tell(0, total)
+      const { tokens, dropped } = tokenizePairs(context.text, pairs, training.max_length)
+      if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of the probe's ${pairs.length} pairs of ${dataset} are left out, because their prompt alone fills max_length ${training.max_length}`)
+      // The base's figures come from the journal after its own probe: the policy is loaded once.
+      const reference = await scorePairs(context, base, tokens, () => {})
+      const own = await scorePairs(context, policy, tokens, () => {})
+      tell(pairs.length, total)
+      // An adapter's training never holds the gradients of all weights, so that is not asked of the machine here.
+      const gradients = training.use_peft ? null : await (await context.models.use(policy.folder)).pairGradients(tokens, reference, { ...wholeTraining(training), loss_type: ['sigmoid'], loss_weights: null, seed }, context.signal)
+      tell(pairs.length * 2, total)
+      const { replies, canaries } = await answer(context, key, policy, base, pairs, maxNewTokens)
+      const { beta } = training
+      const margin = (i: number): number => beta * (own.chosen[i]! - own.rejected[i]! - reference.chosen[i]! + reference.rejected[i]!)
+      return {
+        result: {
+          beta,
+          pairs: tokens.map((_, i) => ({ chosen: own.chosen[i]!, rejected: own.rejected[i]!, margin: margin(i), norm: gradients?.norms[i] ?? null })),
+          meanNorm: gradients?.meanNorm ?? null,
+          replies,
+          canaries,
+        },
+        summary: { pairs: tokens.length, replies: replies.length },
+      }
+    },
+  })
+}
+
+/** A reply of the policy to each of the probe's prompts, with its log-ratio to the base, and some of them greedily. */
+async function answer(context: LabContext, key: string, policy: Policy, base: Policy, pairs: readonly Pair[], maxNewTokens: number): Promise<Pick<Probe, 'replies' | 'canaries'>> {
+  const prompts = fitPrompts(context, key, pairs.map(({ prompt }) => prompt), { max_prompt_tokens: Infinity, max_new_tokens: maxNewTokens })
+  const requests = prompts.map((promptIds, i): SampleRequest => ({ promptIds, seed: hash32(`probe/${i}`) }))
+  const draw = async (of: readonly SampleRequest[], temperature: number): Promise<DrawnReply[]> => {
+    const replies: DrawnReply[] = []
+    for await (const batch of drawReplies(context, policy.folder, of, 0, { top_p: 1, max_new_tokens: maxNewTokens, batch_size: PROBE_PAIRS, temperature })) replies.push(...batch)
+    return replies
+  }
+  const drawn = await draw(requests, 1)
+  const greedy = await draw(requests.slice(0, CANARIES), 0)
+  const model = await context.models.use(base.folder)
+  const underBase = await model.score(drawn.map(({ completionIds }, i) => ({ promptIds: prompts[i] ?? [], completionIds })), context.signal)
+  const replies = drawn.map(({ completionIds, tokens, entropy, logp }, i): ProbeReply => ({
+    tokens, entropy, logRatio: logp - sum(underBase[i] ?? new Float32Array()), distinct2: distinctShare(completionIds, 2), repeated: loopShare(completionIds),
+  }))
+  return { replies, canaries: greedy.map(({ text }, i) => ({ prompt: pairs[i]?.prompt.at(-1)?.content ?? '', reply: text })) }
+}

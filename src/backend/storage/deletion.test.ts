@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { aJsonlFile, anEmptyDatabase, anEmptyWorkspace, turns } from '../../../tests/support/workspace.ts'
+import { detectorNamed } from '../signals/detectors.ts'
+import { runDetector } from '../signals/run-detector.ts'
+import { importFiles } from '../imports/import-files.ts'
+import { conversationBrowser, type ConversationBrowser } from './browse.ts'
+import { buildDataset, buildFeedback } from './build-datasets.ts'
+import { conversationId, eachConversation, getConversation } from './conversations.ts'
+import { getDataset } from './datasets.ts'
+import { deleteConversations, descentOf, pageOfDeleted, purgeConversations, restoreConversations } from './deletion.ts'
+import { listImports } from './imports.ts'
+import type { WritableDb } from './open.ts'
+import { nextItems, openQueue, readQueue } from './review-queue.ts'
+import { appendEntry, labelledTurns, pageOfLog, presentLabels, undoLast } from './review.ts'
+import { searchTurns } from './search.ts'
+import { pageOfSignals, summarizeSignals } from './signals.ts'
+import { DEFAULT_BUILD } from '../../shared/datasets.ts'
+
+const NOW = new Date('2026-03-01T10:00:00.000Z')
+const kept = turns('name two fruits', 'kiwi', "that's wrong, you gave one", 'kiwi and fig', 'thanks, perfect')
+const gone = turns('zanzibar clove recipe', 'no idea', "that's wrong, zanzibar has cloves", 'clove rice', 'thanks')
+const goneId = conversationId(gone)
+const queueRequest = { annotator: 'ana', pass: 'first', order: 'random', category: null, of: null, target: 10, seed: 1, cutoff: 0.5 } as const
+
+/** Two conversations with signals, labels by a person, a queue and a dataset. */
+async function aReviewedLog(db: WritableDb): Promise<{ queue: number; file: string }> {
+  const file = aJsonlFile([{ source: 'a', messages: kept }, { source: 'b', messages: gone }])
+  await importFiles(db, [file])
+  await runDetector(db, detectorNamed('rules'))
+  buildDataset(db, { name: 'feedback', kind: 'feedback', ...DEFAULT_BUILD })
+  const queue = await openQueue(db, queueRequest, true, NOW)
+  const entry = { annotator: 'ana', pass: 'first', action: 'label', label: 'dissatisfied', categories: ['factual error'], evidence: null, note: '', suggestion: 'hidden', seconds: 1 } as const
+  const { position } = getConversation(db, goneId)!
+  appendEntry(db, { ...entry, conversation: position, turnIndex: 2, categories: [...entry.categories] }, NOW)
+  appendEntry(db, { ...entry, conversation: position, turnIndex: 4, categories: [...entry.categories] }, NOW)
+  undoLast(db, { annotator: 'ana', pass: 'first' }, NOW)
+  return { queue, file }
+}
+
+/** Everything that shows conversations, as it stands. */
+function views(db: WritableDb, queue: number, browser: ConversationBrowser) {
+  return {
+    list: browser.list({ sort: 'imported', descending: false, offset: 0, limit: 100 }),
+    found: browser.list({ query: 'zanzibar', sort: 'imported', descending: false, offset: 0, limit: 100 }),
+    facets: browser.facets({}),
+    search: searchTurns(db, { query: 'zanzibar' }, 10),
+    signals: pageOfSignals(db, { offset: 0, limit: 100 }),
+    summary: summarizeSignals(db),
+    queue: nextItems(db, readQueue(db, queue)!, 10).map(({ conversationId, turnIndex }) => [conversationId, turnIndex]),
+    labels: presentLabels(db),
+    labelled: labelledTurns(db),
+    log: pageOfLog(db, { offset: 0, limit: 100 }),
+    feedback: buildFeedback(db),
+    all: [...eachConversation(db)].map(({ position, conversation }) => [position, conversation]),
+  }
+}
+
+test('a deleted conversation is in no list, search, facet, count, signal, queue, label or new dataset', async () => {
+  const db = anEmptyDatabase()
+  const { queue } = await aReviewedLog(db)
+  // Kept over the changes, as a session keeps it.
+  const browser = conversationBrowser(db)
+  const before = views(db, queue, browser)
+  expect(before.search.total).toBe(2)
+  expect(before.queue.flat()).toContain(goneId)
+  expect(JSON.stringify(before.labels)).toContain(goneId)
+  await deleteConversations(db, [goneId], NOW)
+
+  const after = views(db, queue, browser)
+  expect(JSON.stringify(after)).not.toMatch(new RegExp(`${goneId}|zanzibar`))
+  expect(after.list.total).toBe(1)
+  expect(after.facets.find(({ name }) => name === 'source')?.values).toEqual([{ value: 'a', count: 1 }])
+  expect(after.summary.answeredTurns).toBe(2)
+  expect(after.signals.total).toBe(before.signals.total / 2)
+  expect(after.labelled).toEqual([])
+  expect(after.feedback.length).toBe(before.feedback.length / 2)
+  expect(getConversation(db, goneId)).toBeNull()
+  // The index holds no row of it, and is whole.
+  expect(db.prepare("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'cloves OR zanzibar'").pluck().get()).toBe(0)
+  expect(() => db.exec("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")).not.toThrow()
+})
+
+test('restored, everything is as it was, also after an import in between', async () => {
+  const db = anEmptyDatabase()
+  const { queue } = await aReviewedLog(db)
+  // Kept over the changes, as a session keeps it.
+  const browser = conversationBrowser(db)
+  const before = views(db, queue, browser)
+  const { deletion } = await deleteConversations(db, [goneId], NOW)
+  await importFiles(db, [aJsonlFile([{ source: 'c', messages: turns('later', 'yes', 'fine') }])])
+  expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0 })
+  const later = conversationId(turns('later', 'yes', 'fine'))
+  await deleteConversations(db, [later], NOW)
+  expect(views(db, queue, browser)).toEqual(before)
+  expect(() => db.exec("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")).not.toThrow()
+})
+
+test('what comes from a conversation is listed: signals, labels, datasets and the runs on them', async () => {
+  const db = anEmptyDatabase()
+  await aReviewedLog(db)
+  db.prepare(
+    `INSERT INTO runs (id, name, method, recipe, status, rounds, seed, base_model, engine, threads, yaml, settings, created_at)
+     VALUES ('drift-1', 'drift-1', 'drift', 'drift', 'done', 1, 1, 'base', 'embedded', 1, '', '{"dataset":"feedback","warm_start":null}', '')`,
+  ).run()
+  db.exec(`INSERT INTO run_samples (run_id, stage, idx, row, conversation_id) VALUES ('drift-1', 'round-1/sample', 0, '{}', '${goneId}')`)
+  expect(descentOf(db, [goneId])).toEqual({
+    conversations: 1, turns: 5, signals: 3, labelledTurns: 1, datasets: [{ name: 'feedback', rows: 2, of: 4 }], runs: [{ id: 'drift-1', status: 'done', dataset: 'feedback' }], samples: 1,
+  })
+  expect(() => descentOf(db, ['nothing'])).toThrow('expected ids of conversations in this workspace, got "nothing"')
+})
+
+test('a dataset keeps its rows and hash, and says which of its conversations are gone', async () => {
+  const db = anEmptyDatabase()
+  await aReviewedLog(db)
+  const before = getDataset(db, 'feedback')!
+  expect(before.gone).toBeNull()
+  const { deletion } = await deleteConversations(db, [goneId], NOW)
+  expect(getDataset(db, 'feedback')).toEqual({ ...before, gone: { conversations: 1, rows: 2, purged: 0, lastDeletedAt: NOW.toISOString() } })
+  await purgeConversations(db, { ids: [goneId] })
+  expect(getDataset(db, 'feedback')?.gone).toMatchObject({ conversations: 1, purged: 1 })
+  await restoreConversations(db, { deletion })
+  expect(getDataset(db, 'feedback')).toEqual(before)
+})
+
+test('an import does not bring a deleted conversation back, and says how many it left out', async () => {
+  const db = anEmptyDatabase()
+  const { file } = await aReviewedLog(db)
+  await deleteConversations(db, [goneId], NOW)
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 0, duplicates: 1, deleted: 1 })
+  expect(listImports(db)[0]).toMatchObject({ imported: 0, duplicates: 1, deleted: 1 })
+  await purgeConversations(db, { ids: [goneId] })
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 0, deleted: 1 })
+  // Restoring what is purged lifts the bar.
+  expect(await restoreConversations(db, { ids: [goneId] })).toEqual({ conversations: 0, importable: 1 })
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 1, deleted: 0 })
+})
+
+test('purged text is nowhere in the workspace folder but in the datasets made of it', async () => {
+  const { db, path } = anEmptyWorkspace()
+  const file = aJsonlFile([{ messages: kept }, { messages: gone }])
+  await importFiles(db, [file])
+  const onDisk = (text: string): boolean => ['workspace.db', 'workspace.db-wal'].some((name) => readFileSync(join(path, name)).includes(text))
+  expect(onDisk('zanzibar')).toBe(true)
+  await deleteConversations(db, [goneId], NOW)
+  expect(pageOfDeleted(db, { offset: 0, limit: 10 })).toEqual({ total: 1, rows: [{ id: goneId, source: 'log', turns: 5, deletedAt: NOW.toISOString(), opening: 'zanzibar clove recipe' }] })
+  await purgeConversations(db, { ids: [goneId] })
+  expect(onDisk('zanzibar')).toBe(false)
+  expect(onDisk('two fruits')).toBe(true)
+  expect(pageOfDeleted(db, { offset: 0, limit: 10 }).rows[0]?.opening).toBeNull()
+})
+
+test('what was deleted long ago is purged, what is younger is kept', async () => {
+  const db = anEmptyDatabase()
+  await aReviewedLog(db)
+  await deleteConversations(db, [goneId], NOW)
+  expect(await purgeConversations(db, { before: NOW })).toBe(0)
+  expect(await purgeConversations(db, { before: new Date(NOW.getTime() + 1) })).toBe(1)
+})
+
+test('many are deleted and restored together', async () => {
+  const db = anEmptyDatabase()
+  await importFiles(db, [aJsonlFile(Array.from({ length: 450 }, (_, i) => ({ messages: turns(`request ${i}`, `reply ${i}`) })))])
+  const ids = [...eachConversation(db)].map(({ conversation }) => conversation.id)
+  const { deletion, conversations } = await deleteConversations(db, ids.slice(0, 401), NOW)
+  expect(conversations).toBe(401)
+  expect(db.prepare('SELECT count(*) FROM conversations').pluck().get()).toBe(49)
+  await restoreConversations(db, { deletion })
+  expect([...eachConversation(db)].map(({ conversation }) => conversation.id)).toEqual(ids)
+})

@@ -1,0 +1,27 @@
+/** The verbs of conversations: delete, restore, deleted, analyse. */
+import type { Command } from 'commander'
+import { positiveInteger } from './option-values.ts'
+
+export type Output = { json?: true; workspace: string }
+
+export function registerConversationVerbs(program: Command): void {
+  const conversations = program.command('conversations').description('the conversations of a workspace')
+  const verb = (name: string, description: string): Command => conversations.command(name).description(description).requiredOption('--workspace <dir>', 'folder of the workspace').option('--json', 'one JSON object on stdout')
+
+  verb('delete', 'takes conversations out of everything to come; datasets stay and say which of theirs are gone')
+    .argument('<id...>', 'ids of conversations')
+    .option('--dry-run', 'only says what comes from them')
+    .option('--purge', 'also overwrites their text: they cannot be restored')
+    .action(async (ids: string[], options: Output & { dryRun?: true; purge?: true }) => (await import('./conversations.ts')).runDelete(ids, options))
+
+  verb('restore', 'brings deleted conversations back; purged ones can be imported again')
+    .argument('<id...>', 'ids of deleted conversations')
+    .action(async (ids: string[], options: Output) => (await import('./conversations.ts')).runRestore(ids, options))
+
+  verb('deleted', 'the deleted conversations, newest first')
+    .option('--limit <number>', 'so many are shown', positiveInteger, 100)
+    .action(async (options: Output & { limit: number }) => (await import('./conversations.ts')).runDeleted(options))
+
+  verb('analyse', 'reads every conversation once: near-duplicate groups, personal data')
+    .action(async (options: Output) => (await import('./conversations.ts')).runAnalyse(options))
+}

@@ -1,0 +1,39 @@
+/** The torch engine's state in words, the same in a terminal and on a page. */
+import type { TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
+
+const OPTIONAL = { vllm: 'sampling through it', bitsandbytes: 'QLoRA', flash_attn: 'flash attention' } as const
+
+export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
+
+export function describeVersions({ versions }: TorchCapabilities): string {
+  const { python, vllm: _v, bitsandbytes: _b, flash_attn: _f, ...needed } = versions
+  return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
+}
+
+/** What is absent and would add something; null where nothing is. */
+export function describeOptional({ versions }: TorchCapabilities): string {
+  return Object.entries(OPTIONAL)
+    .map(([name, use]) => `${name} ${versions[name as keyof typeof OPTIONAL] ?? `absent (${use})`}`)
+    .join(', ')
+}
+
+/** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */
+export function describeDevice({ name, label, total_bytes: total, free_bytes: free, other_processes: others, dtypes, computes }: TorchDevice): string {
+  const memory = total === null ? 'memory unknown' : `${bytesInWords(free)} of ${bytesInWords(total)} free`
+  const busy = others.map((other) => `${other.name} (pid ${other.pid}, ${bytesInWords(other.bytes)})`).join(', ')
+  return `${name} ${label}, ${memory}, ${computes ? dtypes.join(' ') : 'DOES NOT COMPUTE'}${busy === '' ? '' : `; in use by ${busy}`}`
+}
+
+export function describePlan(plan: TorchPlan): string[] {
+  const missing = plan.packages.filter(({ installed }) => !installed)
+  const largest = [...missing].sort((a, b) => b.bytes - a.bytes).slice(0, 4)
+  return [
+    `platform   ${plan.platform}${plan.proven ? '' : ' (this lock was resolved, but not installed by us)'}`,
+    `from       ${plan.source}`,
+    `into       ${plan.folder}`,
+    `with       ${plan.tool}, ${plan.python ?? 'a Python that uv brings'}`,
+    `packages   ${missing.length} of ${plan.packages.length} to install${largest.length === 0 ? '' : `: ${largest.map(({ name, version, bytes }) => `${name} ${version} (${bytesInWords(bytes)})`).join(', ')}${missing.length > largest.length ? ', …' : ''}`}`,
+    `download   ${bytesInWords(plan.downloadBytes)}`,
+    `disk       about ${bytesInWords(plan.diskBytes)} needed, ${bytesInWords(plan.freeBytes)} free`,
+  ]
+}

@@ -1,0 +1,53 @@
+/** The torch engine: `Engine` on PyTorch, transformers and PEFT in a worker process (CPU, CUDA, ROCm, MPS). */
+import { randomUUID } from 'node:crypto'
+import { delimiter } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { DEVICES_OF } from '../device.ts'
+import type { Engine } from '../engine.ts'
+import { InputError } from '../input-error.ts'
+import { torchPython } from './interpreter.ts'
+import { loadTorchModel } from './model.ts'
+import type { TorchOptions } from './options.ts'
+import { TorchWorker } from './worker.ts'
+import type { WorkerLaunch } from './worker.ts'
+
+export const WORKER_PACKAGE = fileURLToPath(new URL('../../../resources/torch-engine', import.meta.url))
+
+/** One worker for all models of the engine; it is started with the first, and again where it has died. */
+export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
+  let started: ReturnType<typeof TorchWorker.start> | undefined
+  const start = async (): ReturnType<typeof TorchWorker.start> => {
+    const known = await started?.catch(() => undefined)
+    if (!known?.worker.isAlive) started = TorchWorker.start(launch())
+    return started as ReturnType<typeof TorchWorker.start>
+  }
+  return {
+    name: 'torch',
+    async describe() {
+      const { hello } = await start()
+      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`])]
+      return [`torch ${hello.torch}, transformers ${hello.transformers}`, ...settings].join(', ')
+    },
+    async load(folder, loadOptions = {}) {
+      const device = loadOptions.device ?? 'cpu'
+      if (!DEVICES_OF.torch.includes(device)) throw new InputError(`device ${device}: expected ${DEVICES_OF.torch.join(', ')} with the torch engine; choose one of them, or engine embedded`)
+      if (options.load_in_4bit && !loadOptions.adapter && !loadOptions.newAdapter) throw new InputError('load_in_4bit: expected an adapter to train or run on the quantized model, got none; set use_peft, or leave load_in_4bit out')
+      return loadTorchModel((await start()).worker, folder, { ...loadOptions, device }, options)
+    },
+  }
+}
+
+/** @throws InputError where there is no Python for it. */
+export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_processes'>, env: NodeJS.ProcessEnv): WorkerLaunch {
+  const worker = ['-m', 'drift_torch.worker']
+  return {
+    command: torchPython(env),
+    args: processes === 1 ? worker : ['-m', 'torch.distributed.run', '--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID(), ...worker],
+    env: {
+      ...env,
+      PYTHONPATH: [WORKER_PACKAGE, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
+      // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
+      HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
+    },
+  }
+}

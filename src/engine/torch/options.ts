@@ -1,0 +1,13 @@
+/** How the torch engine computes; names are transformers', bitsandbytes' and accelerate's. */
+export const DTYPES = ['float32', 'bfloat16', 'float16'] as const
+
+export type TorchOptions = {
+  /** Of products; what is trained is held in float32 always, and a model under an adapter in this type. */
+  dtype: (typeof DTYPES)[number]
+  /** QLoRA: a model under an adapter in 4 bits (needs bitsandbytes). */
+  load_in_4bit: boolean
+  /** Processes that share each batch and shard the weights (torchrun, FSDP2). */
+  num_processes: number
+}
+
+export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1 }

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest'
+import { results } from './protocol.ts'
+import { TorchWorker } from './worker.ts'
+
+/** A worker that answers each request with what the script says; `n` counts them from 1. */
+const fake = (answer: string): { command: string; args: string[]; env: NodeJS.ProcessEnv } => ({
+  command: process.execPath,
+  args: ['-e', `let n = 0; require('readline').createInterface({ input: process.stdin }).on('line', line => { n++; const { id } = JSON.parse(line); const say = result => console.log(JSON.stringify({ id, result })); ${answer} })`],
+  env: process.env,
+})
+const HELLO = "say({ protocol: 1, torch: 'x', transformers: 'y', processes: 1 })"
+
+it('refuses a worker of another version', async () => {
+  await expect(TorchWorker.start(fake("say({ protocol: 99, torch: 'x', transformers: 'y', processes: 1 })"))).rejects.toThrow('expected a worker of protocol 1, got 99')
+})
+
+it('says what stands on stdout where a reply should', async () => {
+  await expect(TorchWorker.start(fake("console.log('Welcome to this Python')"))).rejects.toThrow('expected the reply to hello on the worker\'s stdout, got "Welcome to this Python"')
+})
+
+it('gives the last lines of a worker that dies, to the request under way and to all later ones', async () => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else { console.error('rank 1 is gone'); process.exit(3) }`))
+  const message = 'the worker ended with code 3 during trainNorm; its last lines: rank 1 is gone'
+  await expect(worker.request('trainNorm', {}, results.norm)).rejects.toThrow(message)
+  await expect(worker.request('trainNorm', {}, results.norm)).rejects.toThrow(message)
+  expect(worker.isAlive).toBe(false)
+})
+
+it('ends a worker whose reply does not fit', async () => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else say({ norm: 'large' })`))
+  await expect(worker.request('trainNorm', {}, results.norm)).rejects.toThrow('expected a reply to trainNorm that fits the protocol, got {"norm":"large"}')
+  expect(worker.isAlive).toBe(false)
+})
+
+it('tells apart wrong input, want of memory and faults, and goes on', async () => {
+  const kinds = ['input', 'memory', 'internal']
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else if (n < 5) console.log(JSON.stringify({ id, error: { kind: ${JSON.stringify(kinds)}[n - 2], message: 'why' } })); else say({ norm: 2 })`))
+  const ask = (): Promise<unknown> => worker.request('trainNorm', {}, results.norm)
+  await expect(ask()).rejects.toMatchObject({ name: 'InputError', message: 'why' })
+  await expect(ask()).rejects.toThrow('out of memory during trainNorm (why); choose a smaller per_device_train_batch_size')
+  await expect(ask()).rejects.toThrow('trainNorm failed: why')
+  expect(await ask()).toEqual({ norm: 2 })
+  worker.stop()
+})
+
+it('names an interpreter that cannot be started', async () => {
+  await expect(TorchWorker.start({ command: 'no-such-python', args: [], env: process.env })).rejects.toThrow('expected to start no-such-python, got spawn no-such-python ENOENT')
+})
