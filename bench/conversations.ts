@@ -15,12 +15,18 @@ const ROWS_PER_SHARD = 50_000
 
 type Row = { conversation_hash: string; model: string; timestamp: Date; conversation: { content: string; country: string; hashed_ip: string; language: string; role: string; toxic: boolean }[]; turn: bigint; language: string; toxic: boolean; redacted: boolean; hashed_ip: string }
 
-/** Five messages and about 2.5 kB a conversation on the mean; words are drawn as unevenly as in a language. */
-function* makeRows(n: number): Generator<Row> {
-  const { next: draw } = makeRng('bench/conversations')
+/** Texts of made-up words, drawn as unevenly as in a language. */
+export function makeTexts(draw: () => number): (draw: () => number, least: number, most: number) => string {
   const syllables = Array.from({ length: 98 }, (_, i) => `${'bcdfghklmnprst'[i % 14]}${'aeiouyw'[Math.floor(i / 14)]}`)
   const words = Array.from({ length: WORDS }, () => Array.from({ length: 1 + Math.floor(draw() * 4) }, () => syllables[Math.floor(draw() * 98)]).join(''))
-  const text = (least: number, most: number): string => Array.from({ length: least + Math.floor(draw() * (most - least)) }, () => words[Math.floor(WORDS * draw() ** 3)]).join(' ')
+  return (next, least, most) => Array.from({ length: least + Math.floor(next() * (most - least)) }, () => words[Math.floor(WORDS * next() ** 3)]).join(' ')
+}
+
+/** Five messages and about 2.5 kB a conversation on the mean. */
+function* makeRows(n: number): Generator<Row> {
+  const { next: draw } = makeRng('bench/conversations')
+  const texts = makeTexts(draw)
+  const text = (least: number, most: number): string => texts(draw, least, most)
   for (let i = 0; i < n; i++) {
     const length = [3, 4, 5, 6, 7][Math.floor(draw() * 5)]!
     const conversation = Array.from({ length }, (_, at) => ({ content: at % 2 === 0 ? text(5, 60) : text(60, 200), country: 'Nowhere', hashed_ip: 'a'.repeat(64), language: 'English', role: at % 2 === 0 ? 'user' : 'assistant', toxic: false }))

@@ -2,7 +2,9 @@
 import { analyseConversations } from '../backend/analyse-conversations.ts'
 import { turnsLearnedFrom } from '../backend/signals/describe-classifier.ts'
 import { describeAnalysis } from '../backend/storage/analysis.ts'
+import { conversationBrowser } from '../backend/storage/browse.ts'
 import { deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../backend/storage/deletion.ts'
+import type { FacetName } from '../shared/browse.ts'
 import type { Descent } from '../shared/deletion.ts'
 import type { Output } from './conversation-verbs.ts'
 import { print, withWorkspace } from './data-verbs.ts'
@@ -40,7 +42,11 @@ export async function runDeleted({ workspace, json, limit }: Output & { limit: n
 export async function runAnalyse({ workspace, json }: Output): Promise<void> {
   await withWorkspace(workspace, false, async ({ db }) => {
     const report = await analyseConversations(db, { signal: interruption() })
-    const { nearDuplicates, personalData } = describeAnalysis(db, {})
+    const { groups } = describeAnalysis(db)
+    const facets = conversationBrowser(db).facets({})
+    const valuesOf = (name: FacetName) => facets.find((facet) => facet.name === name)?.values ?? []
+    const nearDuplicates = { conversations: valuesOf('near')[0]?.count ?? 0, groups }
+    const personalData = valuesOf('personal')
     if (json) return print({ ...report, nearDuplicates, personalData })
     console.log(`${report.read} conversations read in ${report.seconds.toFixed(1)} s: ${nearDuplicates.conversations} in ${nearDuplicates.groups} groups of near-duplicates`)
     for (const { value, count } of personalData) console.log(`  ${value.padEnd(8)} in ${count} conversations`)

@@ -18,6 +18,7 @@ import { pageOfQuarantinedRows } from '../backend/storage/imports.ts'
 import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from '../backend/storage/open.ts'
 import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
 import { writeLines } from '../backend/write-lines.ts'
+import { filterOf, parseSearch } from '../core/search-fields.ts'
 import { scoreDetector } from '../core/detector-score.ts'
 import { trainDetector } from '../core/detector/train.ts'
 import type { ColumnMapping } from '../core/import/columns.ts'
@@ -60,7 +61,8 @@ export async function runImport(files: string[], options: Output & { workspace: 
 export async function runSearch(query: string, options: Output & { workspace: string; limit: number }): Promise<void> {
   await withWorkspace(options.workspace, false, ({ db }) => {
     const started = performance.now()
-    const { total, hits } = searchTurns(db, query, options.limit)
+    const { words, fields } = parseSearch(query)
+    const { total, hits } = searchTurns(db, filterOf(fields, words), options.limit)
     const milliseconds = performance.now() - started
     if (options.json) return print({ total, hits: hits.map((hit) => ({ ...hit, snippet: withoutMarks(hit.snippet) })), milliseconds })
     for (const { conversation_id, turn_index, snippet } of hits) console.log(`${conversation_id} ${String(turn_index).padStart(3)}  ${terminalMarks(snippet)}`)

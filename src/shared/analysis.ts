@@ -6,9 +6,8 @@ export type PersonalDataKind = (typeof PERSONAL_DATA_KINDS)[number]
 export type Analysis = {
   /** Conversations that nobody has read yet, or not compared with the others: what is shown is without them. */
   waiting: number
-  /** Under the filter: conversations with a near-duplicate, and the groups they form. */
-  nearDuplicates: { conversations: number; groups: number }
-  personalData: { value: PersonalDataKind; count: number }[]
+  /** Groups of near-duplicates found. */
+  groups: number
 }
 
 /** Another conversation of the same group; `similarity` is the exact Jaccard similarity of word shingles with the one asked for. */

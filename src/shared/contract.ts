@@ -3,7 +3,8 @@
  * WebSocket, in process for the command line); inputs are validated here, at the boundary.
  */
 import { z } from 'zod'
-import { PERSONAL_DATA_KINDS, type Analysis, type GroupMember } from './analysis.ts'
+import type { Analysis, GroupMember } from './analysis.ts'
+import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
 import type { Comparison, PromptBoard } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
@@ -23,19 +24,6 @@ const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500)
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
-const conversationFilter = {
-  query: z.string().optional(),
-  source: z.string().optional(),
-  model: z.string().optional(),
-  signal: label.optional(),
-  category: z.string().optional(),
-  minTurns: z.int().optional(),
-  maxTurns: z.int().optional(),
-  /** Those with a near-duplicate. */
-  near: z.boolean().optional(),
-  /** Those that hold personal data of this kind. */
-  personal: z.enum(PERSONAL_DATA_KINDS).optional(),
-}
 const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
@@ -62,11 +50,25 @@ export const calls = {
   'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
   'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
 
-  'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(['imported', 'turns', 'length', 'dissatisfied']).default('imported'), descending: z.boolean().default(false), ...page }),
-  'conversations.facets': call<{ name: 'source' | 'model' | 'language' | 'signal' | 'turns' | 'category'; values: { value: string; count: number }[] }[]>()({ ...conversationFilter }),
+  'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false), ...page }),
+  /** How many conversations have each value, under the filter's other fields. */
+  'conversations.facets': call<Facet[]>()({ ...conversationFilter }),
+  /** Puts a tag on conversations or takes it off; `change` is what `conversations.undoTag` takes back, as long as the workspace is open. */
+  'conversations.tag': call<{ changed: number; change: number }>()({ selection: conversationSelection, tag: tagName, on: z.boolean() }),
+  'conversations.undoTag': call<{ changed: number }>()({ change: z.int() }),
+  /** Writes them as JSONL rows that import as they are, gzip where the name ends so; a relative path lies in the workspace's exports folder. */
+  'conversations.export': call<{ path: string; rows: number }>()({ selection: conversationSelection, path: z.string().min(1) }),
+  /** At most 10,000, in the order in which they were imported. */
+  'conversations.ids': call<{ ids: string[]; total: number }>()({ selection: conversationSelection }),
+  'conversations.views': call<SavedView[]>()({}),
+  /** Under a name that is there, in its place. */
+  'conversations.saveView': call<SavedView>()({ name: z.string().trim().min(1).max(80), address: z.string() }),
+  'conversations.renameView': call<SavedView>()({ id: z.int(), name: z.string().trim().min(1).max(80) }),
+  /** Hides one, or takes that back. */
+  'conversations.removeView': call<SavedView>()({ id: z.int(), removed: z.boolean() }),
   'conversations.get': call<{ conversation: Conversation; signals: Signal[]; usedIn: { dataset: string; run: string | null }[] }>()({ id: z.string() }),
-  /** What reading every conversation once has found, counted under a filter. */
-  'conversations.analysis': call<Analysis>()({ ...conversationFilter }),
+  /** How far reading every conversation once has come; what it finds are the facets `near` and `personal`. */
+  'conversations.analysis': call<Analysis>()({}),
   /** Reads those that were not read yet and compares all. */
   'conversations.analyse': call<{ jobId: string }>()({}),
   /** The other members of a conversation's near-duplicate group. */
@@ -258,8 +260,10 @@ export type ConversationRow = {
   source: string
   model: string | null
   language: string | null
+  createdAt: string | null
   turns: number
   characters: number
+  tags: string[]
   /** First user message, cut; or the search hit with <mark> replaced by U+E000/U+E001 around the words found. */
   snippet: string
   signals: { turnIndex: number; label: SignalLabel }[]

@@ -26,7 +26,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     const text = conversation.messages.map((message) => message.content).join(' \n ')
     const at = query ? text.toLowerCase().indexOf(query.toLowerCase()) : -1
     const snippet = at < 0 || !query ? (conversation.messages[0]?.content ?? '').slice(0, 220) : `${at > 60 ? '… ' : ''}${text.slice(Math.max(0, at - 60), at)}\uE000${text.slice(at, at + query.length)}\uE001${text.slice(at + query.length, at + 160)}`
-    return { id: repeat === 0 ? conversation.id : `${conversation.id}~${repeat}`, source: conversation.source, model: conversation.model, language: conversation.language, turns: conversation.messages.length, characters: text.length, snippet: snippet.replaceAll('\n', ' '), signals: signals.map(({ turnIndex, label }) => ({ turnIndex, label })) }
+    return { id: repeat === 0 ? conversation.id : `${conversation.id}~${repeat}`, source: conversation.source, model: conversation.model, language: conversation.language, createdAt: conversation.createdAt, turns: conversation.messages.length, characters: text.length, tags: [], snippet: snippet.replaceAll('\n', ' '), signals: signals.map(({ turnIndex, label }) => ({ turnIndex, label })) }
   }
 
   function matching(input: Omit<ParsedInput<'conversations.facets'>, never>): FakeConversation[] {
@@ -36,11 +36,15 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     })
   }
 
-  const sorts: Record<ParsedInput<'conversations.list'>['sort'], (one: FakeConversation) => number> = {
+  const sorts: Record<ParsedInput<'conversations.list'>['sort'], (one: FakeConversation) => number | string> = {
     imported: (one) => made.indexOf(one),
     turns: ({ conversation }) => conversation.messages.length,
     length: ({ conversation }) => conversation.messages.reduce((sum, message) => sum + message.content.length, 0),
     dissatisfied: ({ signals }) => signals.filter((signal) => signal.label === 'dissatisfied').length,
+    date: ({ conversation }) => conversation.createdAt ?? '',
+    source: ({ conversation }) => conversation.source,
+    model: ({ conversation }) => conversation.model ?? '',
+    language: ({ conversation }) => conversation.language ?? '',
   }
   const tally = (values: (string | null)[]): { value: string; count: number }[] => {
     const counts = new Map<string, number>()
@@ -127,7 +131,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         { file: 'wildchat-2024.jsonl', row: 9977, reason: 'line is not JSON: unexpected end at column 812', raw: '{"conversation_id":"c3","conversation":[{"role":"user","content":"Tell me about' },
       ],
     }),
-    'conversations.analysis': () => ({ waiting: 0, nearDuplicates: { conversations: 0, groups: 0 }, personalData: [] }),
+    'conversations.analysis': () => ({ waiting: 0, groups: 0 }),
     'conversations.analyse': () => ({ jobId: 'analysis-1' }),
     'conversations.group': () => ({ total: 0, members: [] }),
     'conversations.descent': ({ ids }) => ({ conversations: ids.length, turns: 4 * ids.length, signals: ids.length, labelledTurns: 0, datasets: [{ name: 'feedback-1', rows: ids.length, of: signals().length }], runs: [], samples: 0, classifierTurns: 0 }),
@@ -137,7 +141,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     'conversations.deleted': () => ({ total: 0, rows: [] }),
     'conversations.list': (input) => {
       const rows = matching(input)
-      if (input.sort !== 'imported') rows.sort((a, b) => sorts[input.sort](a) - sorts[input.sort](b))
+      if (input.sort !== 'imported') rows.sort((a, b) => (sorts[input.sort](a) < sorts[input.sort](b) ? -1 : 1))
       if (input.descending) rows.reverse()
       const total = Math.round(rows.length * repeats)
       const seen: ConversationRow[] = []
@@ -155,9 +159,17 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         { name: 'source', values: tally(rows.map(({ conversation }) => conversation.source)) },
         { name: 'model', values: tally(rows.map(({ conversation }) => conversation.model)) },
         { name: 'language', values: tally(rows.map(({ conversation }) => conversation.language)) },
-        { name: 'turns', values: tally(rows.map(({ conversation: { messages } }) => (messages.length <= 2 ? '1-2' : messages.length <= 4 ? '3-4' : messages.length <= 8 ? '5-8' : '9-16'))).sort((a, b) => parseInt(a.value) - parseInt(b.value)) },
+        { name: 'turns', values: tally(rows.map(({ conversation: { messages } }) => (messages.length <= 2 ? '1..2' : messages.length <= 4 ? '3..4' : messages.length <= 8 ? '5..8' : '9..16'))).sort((a, b) => parseInt(a.value) - parseInt(b.value)) },
       ]
     },
+    'conversations.tag': ({ selection }) => ({ changed: 'ids' in selection ? selection.ids.length : matching(selection.filter).length, change: 1 }),
+    'conversations.undoTag': () => ({ changed: 1 }),
+    'conversations.export': ({ path }) => ({ path: `/home/ana/drift/support-logs/exports/${path}`, rows: made.length }),
+    'conversations.ids': () => ({ ids: made.map(({ conversation }) => conversation.id), total: made.length }),
+    'conversations.views': () => [{ id: 1, name: 'Unhappy and long', address: '?signal=dissatisfied&turns=9..' }],
+    'conversations.saveView': ({ name, address }) => ({ id: 2, name, address }),
+    'conversations.renameView': ({ id, name }) => ({ id, name, address: '' }),
+    'conversations.removeView': ({ id }) => ({ id, name: 'Unhappy and long', address: '' }),
     'conversations.get': ({ id }) => {
       const { conversation, signals } = find(id)
       return { conversation: { ...conversation, id }, signals, usedIn: signals.length > 0 ? [{ dataset: 'feedback-1', run: 'drift/seed 1' }] : [] }

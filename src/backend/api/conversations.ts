@@ -1,50 +1,65 @@
-import type { CallName, Handlers } from '../../shared/contract.ts'
+import { resolve } from 'node:path'
+import type { CallName, Handlers, ParsedInput } from '../../shared/contract.ts'
+import { conversationThread } from '../conversations/thread.ts'
 import { dataJobs } from '../data-jobs.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { turnsLearnedFrom } from '../signals/describe-classifier.ts'
 import { describeAnalysis, groupOf } from '../storage/analysis.ts'
-import { countFacets, pageOfConversations } from '../storage/browse.ts'
+import { firstConversations } from '../storage/browse.ts'
 import { getConversation } from '../storage/conversations.ts'
 import { deletedAt, deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../storage/deletion.ts'
 import { usesOf } from '../storage/lineage.ts'
+import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
 import { winningSignalsOf } from '../storage/signals.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
+/** Rows from the start that are read without the thread: what shows while it still reads a large workspace. */
+const FIRST_ROWS = 500
 
 export function conversationsApi(session: Session) {
-  const { workspace: { db, path }, push } = session
-  const changed = (): void => push({ type: 'workspace.changed', nouns: ['conversations', 'signals', 'review', 'datasets', 'workspace'] })
+  const { workspace, push } = session
+  const { db, path } = workspace
+  const thread = () => conversationThread(session)
+  const changed = <Made>(made: Made): Made => {
+    push({ type: 'workspace.changed', nouns: ['conversations'] })
+    return made
+  }
+  const moved = <Report>(report: Report): Report => {
+    push({ type: 'workspace.changed', nouns: ['conversations', 'signals', 'review', 'datasets', 'workspace'] })
+    return report
+  }
   // Nobody waits for it: a failing disk is told by the next call.
   void purgeConversations(db, { before: new Date(Date.now() - KEPT_DAYS * DAY_MS) }).catch(() => {})
   return {
-    'conversations.list': (input) => pageOfConversations(db, input),
-    'conversations.facets': (input) => countFacets(db, input),
+    'conversations.list': (input) => (isStart(input) ? firstConversations(db, input) : thread().perform('list', input)),
+    'conversations.facets': (input) => thread().perform('facets', input),
+    'conversations.tag': async (input) => changed(await thread().perform('tag', input)),
+    'conversations.undoTag': async (input) => changed(await thread().perform('undoTag', input)),
+    'conversations.export': ({ selection, path }) => thread().perform('export', { selection, path: resolve(workspace.exports, path) }),
+    'conversations.ids': (input) => thread().perform('ids', input),
+    'conversations.views': () => listViews(db),
+    'conversations.saveView': ({ name, address }) => changed(saveView(db, name, address)),
+    'conversations.renameView': ({ id, name }) => changed(renameView(db, id, name)),
+    'conversations.removeView': ({ id, removed }) => changed(removeView(db, id, removed)),
     'conversations.get': ({ id }) => {
       const found = getConversation(db, id)
       if (found !== null) return { conversation: found.conversation, signals: winningSignalsOf(db, found.position), usedIn: usesOf(db, id) }
       const when = deletedAt(db, id)
       throw new BackendError('not-found', when === null ? `conversation: expected the id of one in this workspace, got "${id}"` : `conversation ${id.slice(0, 12)} was deleted on ${when.slice(0, 10)}. It can be restored from the list of deleted conversations`)
     },
-    'conversations.analysis': (input) => describeAnalysis(db, input),
+    'conversations.analysis': () => describeAnalysis(db),
     'conversations.analyse': () => ({ jobId: dataJobs(session).start('duplicates and personal data', { kind: 'analysis' }).id }),
     'conversations.group': ({ id }) => groupOf(db, id),
     'conversations.descent': ({ ids }) => ({ ...descentOf(db, ids), classifierTurns: turnsLearnedFrom(path, ids) }),
-    'conversations.delete': async ({ ids }) => {
-      const report = await deleteConversations(db, ids, new Date())
-      changed()
-      return report
-    },
-    'conversations.restore': async ({ which }) => {
-      const report = await restoreConversations(db, which)
-      changed()
-      return report
-    },
-    'conversations.purge': async ({ ids }) => {
-      const conversations = await purgeConversations(db, { ids })
-      changed()
-      return { conversations }
-    },
+    'conversations.delete': async ({ ids }) => moved(await deleteConversations(db, ids, new Date())),
+    'conversations.restore': async ({ which }) => moved(await restoreConversations(db, which)),
+    'conversations.purge': async ({ ids }) => moved({ conversations: await purgeConversations(db, { ids }) }),
     'conversations.deleted': (input) => pageOfDeleted(db, input),
   } satisfies Pick<Handlers, Extract<CallName, `conversations.${string}`>>
+}
+
+/** Whether it asks for the first rows of everything, as imported. */
+function isStart({ sort, descending, offset, limit, ...filter }: ParsedInput<'conversations.list'>): boolean {
+  return sort === 'imported' && !descending && offset + limit <= FIRST_ROWS && Object.values(filter).every((value) => value === undefined)
 }

@@ -8,7 +8,7 @@ import { checkContamination } from './check.ts'
 import { exportDataset, type Exported, type ExportInput } from './export.ts'
 import { fixDataset, type FixInput, lintDataset, type LintInput } from './lint.ts'
 
-type Tasks = {
+export type Tasks = {
   build: { input: { name: string; kind: DatasetKind } & BuildOptions; output: Dataset }
   diff: { input: { before: string; after: string; offset: number; limit: number }; output: DatasetDiff }
   lint: { input: LintInput; output: LintReport }

@@ -38,6 +38,8 @@ test('broken lines among good ones: all good ones are in, each broken one is in 
   await fc.assert(
     fc.asyncProperty(fc.array(fc.option(brokenLine), { minLength: 1, maxLength: 12 }), end, fc.boolean(), fc.constantFrom('plain', 'gzip', 'zstd'), async (lines, lineEnd, mark, container) => {
       const text = `${mark ? '\uFEFF' : ''}${lines.map((line, i) => line ?? goodLine(i)).join(lineEnd)}`
+      // A file of `[]` alone is an empty list and no broken line.
+      fc.pre(lines.length > 1 || lines[0] !== '[]')
       const bytes = Buffer.from(text)
       const { report, questions } = await importBytes(container === 'gzip' ? gzipSync(bytes) : container === 'zstd' ? zstdCompressSync(bytes) : bytes)
       expect([...questions].sort((a, b) => a - b)).toEqual(lines.flatMap((line, i) => (line === null ? [i] : [])))

@@ -4,9 +4,13 @@ import { jaccard, shingles, SKETCH_KEYS } from '../../core/near-duplicates.ts'
 import { excerpt } from '../../core/lint/finding.ts'
 import type { Analysis, GroupMember, PersonalDataKind } from '../../shared/analysis.ts'
 import type { Message } from '../../shared/types.ts'
-import { conditions, IN_A_GROUP, withMatched, type ConversationFilter } from './browse.ts'
 import { messageReader } from './conversations.ts'
+import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+
+/** Conversations of a near-duplicate group that has another member left. */
+export const IN_A_GROUP = `SELECT s.conversation FROM conversation_sketches s
+  WHERE s.near_group > 0 AND EXISTS (SELECT 1 FROM conversation_sketches o WHERE o.near_group = s.near_group AND o.near_group > 0 AND o.conversation <> s.conversation)`
 
 /** What makes conversations alike: everything said in them, whoever said it. */
 export const wholeTextOf = (messages: readonly Message[]): string => messages.map(({ content }) => content).join('\n')
@@ -39,6 +43,7 @@ export function writeReadings(db: WritableDb, readings: readonly Reading[]): voi
       if (insert.run(Buffer.from(sketch.buffer), position).changes === 0) continue
       for (const [kind, finds] of personalData) find.run(position, kind, finds)
     }
+    tellChanges(db, [])
   })
   write.immediate()
 }
@@ -87,6 +92,7 @@ export function* compareSketches(db: WritableDb): Generator<number, void> {
       const group = members[first[text]!]! > 1 ? positions[first[text]!]! : 0
       if (group !== before[text]) update.run(group, positions[text])
     }
+    tellChanges(db, [])
   })
   for (let from = 0; from < size; from += WRITTEN_AT_ONCE) {
     write.immediate(from)
@@ -94,21 +100,12 @@ export function* compareSketches(db: WritableDb): Generator<number, void> {
   }
 }
 
-/** Figures under a filter; each without its own part of it. */
-export function describeAnalysis(db: ReadableDb, filter: ConversationFilter): Analysis {
-  const near = conditions(filter, 'near')
-  const personal = conditions(filter, 'personal')
-  const nearDuplicates = db
-    .prepare(
-      `${withMatched(filter)} SELECT count(*) AS conversations, count(DISTINCT s.near_group) AS groups FROM conversation_sketches s JOIN conversations c ON c.position = s.conversation
-       WHERE s.near_group > 0 AND s.conversation IN (${IN_A_GROUP}) AND ${near.where}`,
-    )
-    .get(near.bound) as Analysis['nearDuplicates']
-  const personalData = db
-    .prepare(`${withMatched(filter)} SELECT p.kind AS value, count(*) AS count FROM personal_data p JOIN conversations c ON c.position = p.conversation WHERE ${personal.where} GROUP BY p.kind ORDER BY 2 DESC, 1`)
-    .all(personal.bound) as Analysis['personalData']
-  const uncompared = db.prepare('SELECT count(*) FROM conversation_sketches WHERE near_group IS NULL').pluck().get() as number
-  return { waiting: countUnread(db) + uncompared, nearDuplicates, personalData }
+/** How far the reading has come, and how many groups it found. */
+export function describeAnalysis(db: ReadableDb): Analysis {
+  const figures = db
+    .prepare(`SELECT count(*) FILTER (WHERE near_group IS NULL) AS uncompared, count(DISTINCT near_group) FILTER (WHERE conversation IN (${IN_A_GROUP})) AS "groups" FROM conversation_sketches`)
+    .get() as { uncompared: number; groups: number }
+  return { waiting: countUnread(db) + figures.uncompared, groups: figures.groups }
 }
 
 const SHOWN_MEMBERS = 100

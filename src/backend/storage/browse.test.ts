@@ -1,11 +1,15 @@
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import type { ConversationFilter } from '../../shared/browse.ts'
 import { calls } from '../../shared/contract.ts'
 import { importFiles } from '../imports/import-files.ts'
-import { countFacets, pageOfConversations } from './browse.ts'
-import type { WritableDb } from './open.ts'
+import { conversationBrowser, firstConversations, type ConversationBrowser } from './browse.ts'
+import { openDatabase, type WritableDb } from './open.ts'
 import { MARK_END, MARK_START, matchExpression, searchTurns } from './search.ts'
+import { writeSignals } from './signals.ts'
+import { setTag } from './tags.ts'
 
 async function aLog(): Promise<WritableDb> {
   const db = anEmptyDatabase()
@@ -19,24 +23,24 @@ async function aLog(): Promise<WritableDb> {
   return db
 }
 
-const list = (db: WritableDb, input: Record<string, unknown> = {}) => pageOfConversations(db, calls['conversations.list'].input.parse(input))
-const facets = (db: WritableDb, input: Record<string, unknown> = {}) => Object.fromEntries(countFacets(db, input).map(({ name, values }) => [name, Object.fromEntries(values.map(({ value, count }) => [value, count]))]))
+const list = (db: WritableDb, input: Record<string, unknown> = {}) => conversationBrowser(db).list(calls['conversations.list'].input.parse(input))
+const facets = (db: WritableDb, input: Record<string, unknown> = {}) => Object.fromEntries(conversationBrowser(db).facets(input).map(({ name, values }) => [name, Object.fromEntries(values.map(({ value, count }) => [value, count]))]))
 
 test('search ANDs words within a turn and counts all turns, whatever the limit', async () => {
   const db = await aLog()
-  expect(searchTurns(db, 'red shoes', 1)).toMatchObject({ total: 3, hits: [{ turn_index: expect.any(Number) as number }] })
-  expect(searchTurns(db, 'red socks', 10)).toEqual({ total: 0, hits: [] })
-  expect(searchTurns(db, '"shoes red"', 10).total).toBe(0)
-  expect(searchTurns(db, 'sho*', 10).total).toBe(5)
-  expect(searchTurns(db, 'cafe a paris', 10).total).toBe(1)
-  expect(searchTurns(db, "don't", 10).total).toBe(1)
-  expect(searchTurns(db, 'blue', 1).hits[0]?.snippet).toContain('blue'.replace(/^/, MARK_START).replace(/$/, MARK_END))
+  expect(searchTurns(db, { query: 'red shoes' }, 1)).toMatchObject({ total: 3, hits: [{ turn_index: expect.any(Number) as number }] })
+  expect(searchTurns(db, { query: 'red socks' }, 10)).toEqual({ total: 0, hits: [] })
+  expect(searchTurns(db, { query: '"shoes red"' }, 10).total).toBe(0)
+  expect(searchTurns(db, { query: 'sho*' }, 10).total).toBe(5)
+  expect(searchTurns(db, { query: 'cafe a paris' }, 10).total).toBe(1)
+  expect(searchTurns(db, { query: "don't" }, 10).total).toBe(1)
+  expect(searchTurns(db, { query: 'blue' }, 1).hits[0]?.snippet).toContain('blue'.replace(/^/, MARK_START).replace(/$/, MARK_END))
 })
 
 test('no query is a syntax error', () => {
   const db = anEmptyDatabase()
-  for (const query of ['"', 'a AND', 'NEAR(', 'a:b', '*', '-', '', ' ', '()', 'x" OR "y', '"*"']) expect(searchTurns(db, query, 5).total).toBe(0)
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), (query) => void searchTurns(db, query, 5)), { numRuns: 50 })
+  for (const query of ['"', 'a AND', 'NEAR(', 'a:b', '*', '-', '', ' ', '()', 'x" OR "y', '"*"']) expect(searchTurns(db, { query }, 5).total).toBe(0)
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (query) => void searchTurns(db, { query }, 5)), { numRuns: 50 })
   expect(matchExpression('???')).toBeNull()
 })
 
@@ -65,8 +69,45 @@ test('facets count conversations under the other filters', async () => {
   const db = await aLog()
   expect(facets(db)).toEqual({
     source: { shop: 2, travel: 1 }, model: { m1: 2, m2: 1 }, language: { English: 2, French: 1 },
-    signal: { dissatisfied: 1, neutral: 1, satisfied: 1 }, turns: { '1-2': 1, '3-4': 1, '5-8': 1 }, category: { complaint: 1, thanks: 1 },
+    signal: { dissatisfied: 1, neutral: 1, satisfied: 1 }, turns: { '1..2': 1, '3..4': 1, '5..8': 1 }, category: { complaint: 1, thanks: 1 }, tag: {}, length: { '0..499': 3 }, date: {}, near: {}, personal: {},
   })
   expect(facets(db, { source: 'travel' })).toMatchObject({ source: { shop: 2, travel: 1 }, model: { m1: 1 }, signal: {} })
-  expect(facets(db, { query: 'blue' })).toMatchObject({ source: { shop: 1 }, turns: { '3-4': 1 } })
+  expect(facets(db, { query: 'blue' })).toMatchObject({ source: { shop: 1 }, turns: { '3..4': 1 } })
+})
+
+test('the first rows need no columns and are the same', async () => {
+  const db = await aLog()
+  expect(firstConversations(db, { offset: 1, limit: 2 })).toEqual(list(db, { offset: 1, limit: 2 }))
+})
+
+test('the command line reads fields as the columns do', async () => {
+  const db = await aLog()
+  db.exec("UPDATE conversations SET created_at = '2024-03-0' || position || 'T10:00:00.000Z'; INSERT INTO conversation_tags VALUES ('hard', 1)")
+  for (const filter of [{ source: 'sh*' }, { model: 'm1' }, { language: 'French' }, { signal: 'dissatisfied' }, { category: 'comp*' }, { tag: 'hard' }, { minTurns: 3 }, { maxTurns: 3 }, { minCharacters: 40 }, { maxCharacters: 40 }, { from: '2024-03-02' }, { to: '2024-03-01' }, { from: '2024', to: '2024-02' }] as const) {
+    const byTurn = ['red', 'blue', 'cafe'].flatMap((query) => searchTurns(db, { query, ...filter }, 50).hits.map((hit) => hit.conversation_id))
+    expect([...new Set(byTurn)].sort(), JSON.stringify(filter)).toEqual(list(db, filter).rows.map(({ id }) => id).sort())
+  }
+})
+
+test('what another connection writes is seen: rows, labels, tags, deletions', async () => {
+  const file = join(aFolder(), 'workspace.db')
+  const [db, other] = [openDatabase(file), openDatabase(file)]
+  onTestFinished(() => (db.close(), other.close(), undefined))
+  const browser: ConversationBrowser = conversationBrowser(db)
+  const count = (filter: ConversationFilter): number => browser.list(calls['conversations.list'].input.parse(filter)).total
+  const add = (...texts: string[]) => importFiles(other, [aJsonlFile(texts.map((text) => ({ messages: turns(text, 'reply', 'again') })))])
+  expect(count({})).toBe(0)
+  await add('one', 'two', 'three')
+  expect([count({}), count({ query: 'two' }), count({ signal: 'satisfied' }), count({ tag: 'kept' })]).toEqual([3, 1, 0, 0])
+  writeSignals(other, [{ conversation: 2, turnIndex: 2, decider: 'rules', deciderVersion: '1', label: 'satisfied', probability: 0, categories: ['praise'], evidence: null }])
+  setTag(other, 'kept', [1, 2], true)
+  expect([count({ signal: 'satisfied' }), count({ category: 'praise' }), count({ tag: 'kept' })]).toEqual([1, 1, 2])
+  other.exec('DELETE FROM conversations WHERE position IN (2, 3)')
+  expect([count({}), count({ tag: 'kept' }), count({ query: 'reply' })]).toEqual([1, 1, 1])
+  await add('four', 'five')
+  expect([count({}), count({ query: 'five' }), count({ query: 'reply' }), count({ category: 'praise' })]).toEqual([3, 1, 3, 0])
+  other.exec('DELETE FROM conversation_changes')
+  other.prepare('INSERT INTO conversation_changes (id, conversation) VALUES (900000, NULL)').run()
+  setTag(other, 'kept', [2], true)
+  expect(count({ tag: 'kept' })).toBe(2)
 })

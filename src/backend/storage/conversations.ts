@@ -27,11 +27,17 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
   )
   const isDeleted = db.prepare('SELECT 1 FROM deleted_conversations WHERE id = ?').pluck()
   const findPosition = db.prepare('SELECT position FROM conversations WHERE id = ?').pluck()
-  const insertMessage = db.prepare('INSERT INTO messages (conversation, turn_index, role, content) VALUES (?, ?, ?, ?)')
+  const insertMessage = db.prepare('INSERT INTO messages (id, conversation, turn_index, role, content) VALUES (?, ?, ?, ?, ?)')
   const write = db.transaction(() => {
-    const before = db.prepare('SELECT coalesce(max(id), 0) FROM messages').pluck().get() as number
-    // A deleted one keeps its place, to come back to.
-    const { last, anyDeleted } = db.prepare('SELECT max(coalesce((SELECT max(position) FROM conversations), 0), coalesce(max(position), 0)) AS last, count(*) > 0 AS anyDeleted FROM deleted_conversations').get() as { last: number; anyDeleted: number }
+    // A deleted one keeps its place and its messages' numbers, to come back to.
+    const { last, before, anyDeleted } = db
+      .prepare(
+        `SELECT max(coalesce((SELECT max(position) FROM conversations), 0), coalesce(max(position), 0)) AS last,
+                max(coalesce((SELECT max(id) FROM messages), 0), coalesce(max(last_message), 0)) AS before, count(*) > 0 AS anyDeleted
+         FROM deleted_conversations`,
+      )
+      .get() as { last: number; before: number; anyDeleted: number }
+    let number = before
     const signals: SignalWrite[] = []
     let imported = 0
     let deleted = 0
@@ -50,7 +56,7 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
       const { changes, lastInsertRowid } = insertConversation.run(last + imported + 1, id, draft.source, draft.model, draft.language, draft.createdAt, draft.messages.length, characters, JSON.stringify(draft.metadata), importId, answered)
       if (changes === 1) {
         imported += 1
-        draft.messages.forEach((message, i) => insertMessage.run(lastInsertRowid, i, message.role, message.content))
+        draft.messages.forEach((message, i) => insertMessage.run(++number, lastInsertRowid, i, message.role, message.content))
       }
       if (draft.labels.length > 0) {
         const conversation = changes === 1 ? Number(lastInsertRowid) : (findPosition.get(id) as number)
@@ -70,6 +76,21 @@ export function getConversation(db: ReadableDb, id: string): { position: number;
   const row = db.prepare('SELECT position, id, source, model, language, created_at, metadata FROM conversations WHERE id = ?').get(id) as StoredConversation | undefined
   if (row === undefined) return null
   return { position: row.position, conversation: toConversation(row, messageReader(db)(row.position)) }
+}
+
+/** Reads one conversation after the other, each by its position; null where none stands there. */
+export function readConversationAt(db: ReadableDb): (position: number) => Conversation | null {
+  const rowAt = db.prepare('SELECT position, id, source, model, language, created_at, metadata FROM conversations WHERE position = ?')
+  const messagesOf = messageReader(db)
+  return (position) => {
+    const row = rowAt.get(position) as StoredConversation | undefined
+    return row === undefined ? null : toConversation(row, messagesOf(position))
+  }
+}
+
+export function conversationIds(db: ReadableDb, positions: Iterable<number>): string[] {
+  const idAt = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
+  return Array.from(positions, (position) => idAt.get(position) as string)
 }
 
 /** Reads the messages of one conversation after the other, each by its position. */

@@ -5,7 +5,7 @@ import { aJsonlFile, anEmptyDatabase, anEmptyWorkspace, turns } from '../../../t
 import { detectorNamed } from '../signals/detectors.ts'
 import { runDetector } from '../signals/run-detector.ts'
 import { importFiles } from '../imports/import-files.ts'
-import { countFacets, pageOfConversations } from './browse.ts'
+import { conversationBrowser, type ConversationBrowser } from './browse.ts'
 import { buildDataset, buildFeedback } from './build-datasets.ts'
 import { conversationId, eachConversation, getConversation } from './conversations.ts'
 import { getDataset } from './datasets.ts'
@@ -40,12 +40,12 @@ async function aReviewedLog(db: WritableDb): Promise<{ queue: number; file: stri
 }
 
 /** Everything that shows conversations, as it stands. */
-function views(db: WritableDb, queue: number) {
+function views(db: WritableDb, queue: number, browser: ConversationBrowser) {
   return {
-    list: pageOfConversations(db, { sort: 'imported', descending: false, offset: 0, limit: 100 }),
-    found: pageOfConversations(db, { query: 'zanzibar', sort: 'imported', descending: false, offset: 0, limit: 100 }),
-    facets: countFacets(db, {}),
-    search: searchTurns(db, 'zanzibar', 10),
+    list: browser.list({ sort: 'imported', descending: false, offset: 0, limit: 100 }),
+    found: browser.list({ query: 'zanzibar', sort: 'imported', descending: false, offset: 0, limit: 100 }),
+    facets: browser.facets({}),
+    search: searchTurns(db, { query: 'zanzibar' }, 10),
     signals: pageOfSignals(db, { offset: 0, limit: 100 }),
     summary: summarizeSignals(db),
     queue: nextItems(db, readQueue(db, queue)!, 10).map(({ conversationId, turnIndex }) => [conversationId, turnIndex]),
@@ -60,13 +60,15 @@ function views(db: WritableDb, queue: number) {
 test('a deleted conversation is in no list, search, facet, count, signal, queue, label or new dataset', async () => {
   const db = anEmptyDatabase()
   const { queue } = await aReviewedLog(db)
-  const before = views(db, queue)
+  // Kept over the changes, as a session keeps it.
+  const browser = conversationBrowser(db)
+  const before = views(db, queue, browser)
   expect(before.search.total).toBe(2)
   expect(before.queue.flat()).toContain(goneId)
   expect(JSON.stringify(before.labels)).toContain(goneId)
   await deleteConversations(db, [goneId], NOW)
 
-  const after = views(db, queue)
+  const after = views(db, queue, browser)
   expect(JSON.stringify(after)).not.toMatch(new RegExp(`${goneId}|zanzibar`))
   expect(after.list.total).toBe(1)
   expect(after.facets.find(({ name }) => name === 'source')?.values).toEqual([{ value: 'a', count: 1 }])
@@ -83,13 +85,15 @@ test('a deleted conversation is in no list, search, facet, count, signal, queue,
 test('restored, everything is as it was, also after an import in between', async () => {
   const db = anEmptyDatabase()
   const { queue } = await aReviewedLog(db)
-  const before = views(db, queue)
+  // Kept over the changes, as a session keeps it.
+  const browser = conversationBrowser(db)
+  const before = views(db, queue, browser)
   const { deletion } = await deleteConversations(db, [goneId], NOW)
   await importFiles(db, [aJsonlFile([{ source: 'c', messages: turns('later', 'yes', 'fine') }])])
   expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0 })
   const later = conversationId(turns('later', 'yes', 'fine'))
   await deleteConversations(db, [later], NOW)
-  expect(views(db, queue)).toEqual(before)
+  expect(views(db, queue, browser)).toEqual(before)
   expect(() => db.exec("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")).not.toThrow()
 })
 

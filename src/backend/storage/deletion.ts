@@ -8,6 +8,7 @@ import { excerpt } from '../../core/lint/finding.ts'
 import type { DeletedConversation, Descent } from '../../shared/deletion.ts'
 import type { Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
+import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 /** Deleted conversations are purged after so many days. */
@@ -29,7 +30,7 @@ export async function deleteConversations(db: WritableDb, ids: readonly string[]
   const readers = tables.map(({ table, column }) => ({ table, rowsOf: db.prepare(`SELECT * FROM "${table}" WHERE "${column}" = ?`) }))
   const forget = db.prepare("INSERT INTO messages_fts (messages_fts, rowid, content) SELECT 'delete', id, content FROM messages WHERE conversation = ?")
   const remove = db.prepare('DELETE FROM conversations WHERE position = ?')
-  const keep = db.prepare('INSERT INTO deleted_conversations (position, id, source, turns, deletion, deleted_at, rows) VALUES (?, ?, ?, ?, ?, ?, ?)')
+  const keep = db.prepare('INSERT INTO deleted_conversations (position, last_message, id, source, turns, deletion, deleted_at, rows) VALUES (?, (SELECT max(id) FROM messages WHERE conversation = ?), ?, ?, ?, ?, ?, ?)')
   let deletion = 0
   let conversations = 0
   const take = db.transaction((some: readonly string[]) => {
@@ -39,11 +40,12 @@ export async function deleteConversations(db: WritableDb, ids: readonly string[]
       if (conversation === undefined) continue
       const { position, source, turns } = conversation
       const rows: StoredRows = [['conversations', [conversation]], ...readers.map(({ table, rowsOf }): StoredRows[number] => [table, rowsOf.all(position) as StoredRow[]])]
-      keep.run(position, id, source, turns, deletion, now.toISOString(), serialize(rows))
+      keep.run(position, position, id, source, turns, deletion, now.toISOString(), serialize(rows))
       forget.run(position)
       remove.run(position)
       conversations += 1
     }
+    tellChanges(db, [])
   })
   await overwriting(db, () => inBatches(ids, (some) => void take.immediate(some)))
   return { deletion, conversations }
@@ -61,6 +63,7 @@ export async function restoreConversations(db: WritableDb, which: { deletion: nu
   const bringBack = db.transaction((some: readonly string[]) => {
     // An entry of the review log may come before the one it takes back.
     db.pragma('defer_foreign_keys = ON')
+    const back: number[] = []
     for (const id of some) {
       const deleted = find.get(id) as { position: number; rows: Buffer | null } | undefined
       if (deleted === undefined) continue
@@ -72,7 +75,9 @@ export async function restoreConversations(db: WritableDb, which: { deletion: nu
       for (const [table, rows] of deserialize(deleted.rows) as StoredRows) insertRows(db, table, rows)
       index.run(deleted.position)
       report.conversations += 1
+      back.push(deleted.position)
     }
+    tellChanges(db, back)
   })
   await inBatches(ids, (some) => void bringBack.immediate(some))
   return report
@@ -154,8 +159,7 @@ function tablesOfConversations(db: ReadableDb): { table: string; column: string 
 function insertRows(db: WritableDb, table: string, rows: readonly StoredRow[]): void {
   const [first] = rows
   if (first === undefined) return
-  // Messages are numbered anew: an import since may have taken their numbers, which nothing else refers to.
-  const columns = Object.keys(first).filter((column) => table !== 'messages' || column !== 'id')
+  const columns = Object.keys(first)
   const insert = db.prepare(`INSERT INTO "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
   for (const row of rows) insert.run(columns.map((column) => row[column]))
 }

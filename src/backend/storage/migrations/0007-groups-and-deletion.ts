@@ -7,6 +7,7 @@ export function groupsAndDeletion(db: WritableDb): void {
     -- id stays, so that an import does not silently bring it back.
     CREATE TABLE deleted_conversations (
       position INTEGER PRIMARY KEY, -- its place, which no other conversation takes
+      last_message INTEGER NOT NULL, -- neither are the numbers of its messages: they rise as positions do
       id TEXT NOT NULL UNIQUE,
       source TEXT NOT NULL,
       turns INTEGER NOT NULL,

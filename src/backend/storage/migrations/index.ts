@@ -6,6 +6,7 @@ import { judgedEvaluations } from './0004-judged-evaluations.ts'
 import { review } from './0005-review.ts'
 import { datasets } from './0006-datasets.ts'
 import { groupsAndDeletion } from './0007-groups-and-deletion.ts'
+import { browsing } from './0008-browsing.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   { number: 5, name: 'review', up: review },
   { number: 6, name: 'datasets', up: datasets },
   { number: 7, name: 'groups-and-deletion', up: groupsAndDeletion },
+  { number: 8, name: 'browsing', up: browsing },
 ]

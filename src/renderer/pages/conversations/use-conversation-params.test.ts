@@ -1,17 +1,7 @@
-import { describe, expect, it } from 'vitest'
-import { parseSearch, parseTurns } from './use-conversation-params.ts'
+import { expect, it } from 'vitest'
+import { readableValue } from './use-conversation-params.ts'
 
-describe('parseSearch', () => {
-  it('takes fields out of the words', () => {
-    expect(parseSearch('merge signal:dissatisfied intervals model:"gpt 4"')).toEqual({ fields: [['signal', 'dissatisfied'], ['model', 'gpt 4']], words: 'merge intervals' })
-  })
-  it('leaves other colons alone', () => {
-    expect(parseSearch('error: no such file')).toEqual({ fields: [], words: 'error: no such file' })
-  })
-})
-
-describe('parseTurns', () => {
-  it('reads one number, a range and an open end', () => {
-    expect([parseTurns('4'), parseTurns('2–3'), parseTurns('1-2'), parseTurns('10+'), parseTurns('17-'), parseTurns('many')]).toEqual([[4, 4], [2, 3], [1, 2], [10, null], [17, null], null])
-  })
+it('ranges read as people write them', () => {
+  expect([readableValue('turns', '3..4'), readableValue('turns', '17..'), readableValue('turns', '..6'), readableValue('turns', '6')]).toEqual(['3–4', '17+', 'up to 6', '6'])
+  expect([readableValue('length', '2000..7999'), readableValue('date', '2024-03..'), readableValue('model', 'a..b')]).toEqual(['2,000–7,999', 'from 2024-03', 'a..b'])
 })

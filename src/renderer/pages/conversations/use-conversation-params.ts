@@ -1,27 +1,28 @@
 /** The page's state in its URL, as filter for the calls and as chips for the reader of the URL. */
 import { computed, type ComputedRef } from 'vue'
-import { PERSONAL_DATA_KINDS } from '../../../shared/analysis.ts'
-import type { CallInput } from '../../../shared/contract.ts'
+import { filterOf, parseSearch, tidyValue, type SearchFields } from '../../../core/search-fields.ts'
+import { CONVERSATION_SORTS, FACETS, type ConversationFilter, type FacetName } from '../../../shared/browse.ts'
 import { choice, flag, integer, optional, optionalChoice, text, useParams } from '../../composables/use-params.ts'
 
+const PERSONAL_DATA_NAMES: Readonly<Record<string, string>> = { email: 'e-mail address', phone: 'phone number', card: 'card number', ip: 'IP address', key: 'key or token', address: 'street address' }
+
 export const signalLabels = ['dissatisfied', 'satisfied', 'neutral'] as const
-export type ConversationFilter = CallInput<'conversations.facets'>
-export type FilterField = 'source' | 'model' | 'signal' | 'category' | 'turns' | 'near' | 'personal'
-/** The one value of the filter `near`. */
-export const NEAR = 'in a group'
 
 export function useConversationParams() {
   const params = useParams({
     q: text({ quiet: true }),
     source: optional(),
     model: optional(),
+    language: optional(),
     signal: optionalChoice(signalLabels),
     category: optional(),
-    min: integer(),
-    max: integer(),
-    near: flag(),
-    personal: optionalChoice(PERSONAL_DATA_KINDS),
-    sort: choice(['imported', 'turns', 'length', 'dissatisfied'], { quiet: true }),
+    tag: optional(),
+    turns: optional(),
+    length: optional(),
+    date: optional(),
+    near: optional(),
+    personal: optional(),
+    sort: choice(CONVERSATION_SORTS, { quiet: true }),
     desc: flag({ quiet: true }),
     id: optional({ quiet: 'stepping' }),
     turn: integer({ quiet: true }),
@@ -30,61 +31,54 @@ export function useConversationParams() {
     import: optionalChoice(['files', 'past', 'quarantine'], { quiet: 'stepping' }),
   })
 
-  const filter: ComputedRef<ConversationFilter> = computed(() => ({
-    ...(params.q.trim() && { query: params.q.trim() }),
-    ...(params.source !== null && { source: params.source }),
-    ...(params.model !== null && { model: params.model }),
-    ...(params.signal !== null && { signal: params.signal }),
-    ...(params.category !== null && { category: params.category }),
-    ...(params.min !== null && { minTurns: params.min }),
-    ...(params.max !== null && { maxTurns: params.max }),
-    ...(params.near && { near: true }),
-    ...(params.personal !== null && { personal: params.personal }),
+  /** Fields in force; one that an edited address writes wrongly is not. */
+  const fields: ComputedRef<SearchFields> = computed(() => Object.fromEntries(FACETS.flatMap((name) => {
+    const value = params[name]
+    return value === null || !isValid(name, value) ? [] : [[name, value]]
+  })))
+  const filter: ComputedRef<ConversationFilter> = computed(() => filterOf(fields.value, params.q))
+  const chips = computed(() => FACETS.flatMap((name): [FacetName, string][] => {
+    const value = fields.value[name]
+    return value === undefined ? [] : [[name, value]]
   }))
-  const turns = computed(() => (params.min === null && params.max === null ? null : params.min === params.max ? String(params.min) : params.max === null ? `${params.min}+` : params.min === null ? `up to ${params.max}` : `${params.min}–${params.max}`))
-  const chips = computed(() =>
-    ([['source', params.source], ['model', params.model], ['signal', params.signal], ['category', params.category], ['turns', turns.value], ['near', params.near ? NEAR : null], ['personal', params.personal]] as [FilterField, string | null][]).filter((chip): chip is [FilterField, string] => chip[1] !== null),
-  )
 
+  function set(field: FacetName, value: string | null): void {
+    if (field === 'signal') params.signal = signalLabels.find((label) => label === value) ?? null
+    else params[field] = value
+  }
+  const holds = (field: FacetName, value: string): boolean => fields.value[field] === value
   /** Sets a filter, or takes it back where it holds already. */
-  function toggle(field: FilterField, value: string): void {
-    if (field === 'turns') {
-      const range = parseTurns(value)
-      const same = range !== null && range[0] === params.min && range[1] === params.max
-      params.min = same ? null : (range?.[0] ?? null)
-      params.max = same ? null : (range?.[1] ?? null)
-    } else if (field === 'signal') params.signal = params.signal === value ? null : (signalLabels.find((label) => label === value) ?? null)
-    else if (field === 'near') params.near = !params.near
-    else if (field === 'personal') params.personal = params.personal === value ? null : (PERSONAL_DATA_KINDS.find((kind) => kind === value) ?? null)
-    else params[field] = params[field] === value ? null : value
-  }
-  function clear(field: FilterField): void {
-    if (field === 'turns') params.min = params.max = null
-    else if (field === 'near') params.near = false
-    else params[field] = null
-  }
+  const toggle = (field: FacetName, value: string): void => set(field, holds(field, value) ? null : value)
+  const clear = (field: FacetName): void => set(field, null)
   function clearAll(): void {
     for (const [field] of chips.value) clear(field)
     params.q = ''
   }
-  const holds = (field: FilterField, value: string): boolean => chips.value.some(([name, chosen]) => name === field && (chosen === value || (field === 'turns' && String(parseTurns(value)) === String([params.min, params.max]))))
+  /** Takes what was typed apart into fields and words. @throws UsageError */
+  function search(typed: string): void {
+    const parsed = parseSearch(typed)
+    for (const name of FACETS) if (parsed.fields[name] !== undefined) set(name, parsed.fields[name])
+    params.q = parsed.words
+  }
 
-  return { params, filter, chips, toggle, clear, clearAll, holds }
+  return { params, filter, chips, toggle, clear, clearAll, holds, search }
 }
 
-/** `4`, `2–3`, `10+` (or `10-`) as least and most turns. */
-export function parseTurns(value: string): [number | null, number | null] | null {
-  const [, least, range, plus] = /^(\d+)(?:\s*[–-]\s*(\d+)|([+–-]))?$/.exec(value.trim()) ?? []
-  if (least === undefined) return null
-  return [Number(least), plus ? null : Number(range ?? least)]
+function isValid(field: FacetName, value: string): boolean {
+  try {
+    return tidyValue(field, value) === value
+  } catch {
+    return false
+  }
 }
 
-/** `signal:dissatisfied model:gpt-4 turns:4+ words` as filters and what is left to search for. */
-export function parseSearch(typed: string): { fields: [FilterField, string][]; words: string } {
-  const fields: [FilterField, string][] = []
-  const words = typed.replace(/(?:^|\s)(source|model|signal|category|turns|personal):(?:"([^"]*)"|(\S+))/g, (_, field: FilterField, quoted: string | undefined, bare: string | undefined) => {
-    fields.push([field, quoted ?? bare ?? ''])
-    return ' '
-  })
-  return { fields, words: words.replace(/\s+/g, ' ').trim() }
+/** Ranges as people read them: `3..4` as 3–4, `17..` as 17+, `..6` as up to 6. */
+export function readableValue(field: FacetName, value: string): string {
+  if (field === 'near') return 'has a near-duplicate'
+  if (field === 'personal') return PERSONAL_DATA_NAMES[value] ?? value
+  if (field !== 'turns' && field !== 'length' && field !== 'date') return value
+  const [first = '', last] = value.split('..').map((bound) => (field === 'length' && bound !== '' ? Number(bound).toLocaleString('en-US') : bound))
+  if (last === undefined) return first
+  if (last === '') return field === 'date' ? `from ${first}` : `${first}+`
+  return first === '' ? `up to ${last}` : `${first}–${last}`
 }

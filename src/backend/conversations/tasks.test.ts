@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { calls, type CallInput } from '../../shared/contract.ts'
+import { importFiles } from '../imports/import-files.ts'
+import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
+import { conversationTasks } from './tasks.ts'
+
+async function aLog() {
+  const db = anEmptyDatabase()
+  await importFiles(db, [aJsonlFile(['red', 'blue', 'green'].map((colour, i) => ({ id: i, source: 'shop', model: 'm', language: 'English', created_at: '2024-03-09', task: { verifier: 'v', spec: i }, metadata: { chosen: 'better', note: colour }, messages: turns(`${colour} shoes`, 'Here.', 'thanks') })))])
+  const tasks = conversationTasks(db)
+  const list = (input: CallInput<'conversations.list'>) => tasks.list(calls['conversations.list'].input.parse(input)) as Awaited<ReturnType<typeof tasks.list>>
+  return { db, tasks, list }
+}
+
+test('a tag goes on what is chosen or all that match, and undoing leaves those that had it before', async () => {
+  const { tasks, list } = await aLog()
+  const ids = list({ query: 'blue' }).rows.map(({ id }) => id)
+  expect(await tasks.tag({ selection: { ids }, tag: 'hard', on: true })).toMatchObject({ changed: 1 })
+  const all = await tasks.tag({ selection: { filter: {} }, tag: 'hard', on: true })
+  expect(all.changed).toBe(2)
+  expect(list({ tag: 'hard' }).total).toBe(3)
+  expect(await tasks.undoTag({ change: all.change })).toEqual({ changed: 2 })
+  expect(list({ tag: 'hard' }).rows.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: ['hard'] }])
+  expect(() => tasks.undoTag({ change: all.change })).toThrow('expected one of the newest 20 changes')
+  expect(() => tasks.tag({ selection: { ids: ['nope'] }, tag: 'x', on: true })).toThrow('expected ids of this workspace, got "nope"')
+})
+
+test('an export imports to the same conversations', async () => {
+  const { tasks, list } = await aLog()
+  const written = await tasks.export({ selection: { filter: { query: 'shoes' } }, path: join(aFolder(), 'out.jsonl.gz') })
+  expect(written.rows).toBe(3)
+  const again = anEmptyDatabase()
+  await importFiles(again, [written.path])
+  const copy = conversationTasks(again)
+  const first = calls['conversations.list'].input.parse({})
+  expect(copy.list(first)).toEqual(list({}))
+  expect(again.prepare('SELECT metadata FROM conversations').pluck().all()).toEqual([0, 1, 2].map((i) => JSON.stringify({ id: i, task: { verifier: 'v', spec: i }, chosen: 'better', note: ['red', 'blue', 'green'][i] })))
+})
+
+test('views are kept under names of their own, and a removed one comes back', async () => {
+  const { db } = await aLog()
+  const hard = saveView(db, 'Hard', '?tag=hard')
+  expect(saveView(db, 'Hard', '?tag=hard&desc=1').id).toBe(hard.id)
+  saveView(db, 'long', '?length=8000..')
+  expect(() => renameView(db, hard.id, 'long')).toThrow('expected a name of its own, got "long"')
+  renameView(db, hard.id, 'Hardest')
+  removeView(db, hard.id, true)
+  expect(listViews(db).map(({ name }) => name)).toEqual(['long'])
+  removeView(db, hard.id, false)
+  expect(listViews(db)).toEqual([{ id: hard.id, name: 'Hardest', address: '?tag=hard&desc=1' }, expect.objectContaining({ name: 'long' })])
+})

@@ -1,0 +1,51 @@
+/** What needs every conversation at hand: lists, facets, and what is done to many at once. In a thread (`thread.ts`), since a million take seconds to read. */
+import type { ConversationFilter, ConversationSelection, Facet } from '../../shared/browse.ts'
+import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
+import { BackendError } from '../errors.ts'
+import { conversationBrowser, type ConversationPage } from '../storage/browse.ts'
+import { conversationIds } from '../storage/conversations.ts'
+import type { WritableDb } from '../storage/open.ts'
+import { setTag } from '../storage/tags.ts'
+import { exportConversations } from './export-conversations.ts'
+
+export type Tasks = {
+  list: { input: ParsedInput<'conversations.list'>; output: ConversationPage }
+  facets: { input: ConversationFilter; output: Facet[] }
+  tag: { input: ParsedInput<'conversations.tag'>; output: CallOutput<'conversations.tag'> }
+  undoTag: { input: { change: number }; output: { changed: number } }
+  export: { input: { selection: ConversationSelection; path: string }; output: { path: string; rows: number } }
+  ids: { input: { selection: ConversationSelection }; output: { ids: string[]; total: number } }
+}
+
+/** Ids that one answer holds. */
+const MOST_IDS = 10_000
+/** Changes of tags that can be taken back, the newest. */
+const KEPT_CHANGES = 20
+
+export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (input: Tasks[Name]['input']) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
+  const browser = conversationBrowser(db)
+  const changes = new Map<number, { tag: string; on: boolean; positions: Uint32Array }>()
+  let lastChange = 0
+  const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()
+  return {
+    list: browser.list,
+    facets: browser.facets,
+    tag({ selection, tag, on }) {
+      const positions = change(tag, on, browser.select(selection))
+      changes.set(++lastChange, { tag, on, positions })
+      changes.delete(lastChange - KEPT_CHANGES)
+      return { changed: positions.length, change: lastChange }
+    },
+    undoTag({ change: id }) {
+      const made = changes.get(id)
+      if (made === undefined) throw new BackendError('not-found', `conversations.undoTag: expected one of the newest ${KEPT_CHANGES} changes since the workspace was opened, got ${id}. Put the tag on or take it off instead`)
+      changes.delete(id)
+      return { changed: change(made.tag, !made.on, made.positions).length }
+    },
+    export: ({ selection, path }) => exportConversations(db, browser.select(selection), path),
+    ids({ selection }) {
+      const positions = browser.select(selection)
+      return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }
+    },
+  }
+}

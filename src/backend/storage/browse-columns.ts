@@ -1,0 +1,117 @@
+/** Fills the columns that facets and lists work on from the database, and keeps them as new as it is. */
+import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
+import { IN_A_GROUP } from './analysis.ts'
+import type { ReadableDb } from './open.ts'
+import { tagsOf } from './tags.ts'
+
+export type ConversationColumns = {
+  /** As the database stands now. `version` rises whenever they changed. */
+  current(): { columns: Columns; version: number }
+  /** Id of the first message of each conversation by its position: as positions rise, ids do. */
+  firstMessages(): Uint32Array
+}
+
+/** Columns of a row; the day as 20240309. */
+const ROW = `position, source, model, language, turns, characters,
+  CAST(coalesce(substr(created_at, 1, 4) || substr(created_at, 6, 2) || substr(created_at, 9, 2), '0') AS INTEGER) AS day, dissatisfied_turns, satisfied_turns, neutral_turns`
+type RawRow = [position: number, source: string, model: string | null, language: string | null, turns: number, characters: number, day: number, dissatisfied: number, satisfied: number, neutral: number]
+
+const toRow = ([position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral]: RawRow): ColumnRow => ({ position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral })
+
+export function conversationColumns(db: ReadableDb): ConversationColumns {
+  let columns: Columns | null = null
+  let firsts = new Uint32Array(0)
+  let firstsUntil = 0
+  let version = 0
+  let lastChange = 0
+  let dataVersion: unknown
+
+  const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
+  const categoriesOf = db.prepare('SELECT DISTINCT k.value FROM winning_signals w, json_each(w.categories) k WHERE w.conversation = ?').pluck()
+  const firstOf = db.prepare('SELECT id FROM messages WHERE conversation = ? AND turn_index = 0').pluck()
+  const marks = [
+    ['tag', db.prepare('SELECT tag, conversation FROM conversation_tags').raw()],
+    ['near', db.prepare(`SELECT 'yes', conversation FROM (${IN_A_GROUP})`).raw()],
+    ['personal', db.prepare('SELECT kind, conversation FROM personal_data').raw()],
+  ] as const
+  const newest = db.prepare('SELECT coalesce(max(id), 0) FROM conversation_changes').pluck()
+
+  const newestPosition = (): number => db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number
+
+  const load = (): Columns => {
+    lastChange = newest.get() as number
+    const made = makeColumns(newestPosition() + 1)
+    for (const row of db.prepare(`SELECT ${ROW} FROM conversations INDEXED BY conversations_by_facet`).raw().iterate() as Iterable<RawRow>) setRow(made, toRow(row))
+    for (const [position, categories] of db.prepare('SELECT conversation, categories FROM winning_signals').raw().iterate() as Iterable<[number, string]>) {
+      if (categories === '[]') continue
+      for (const category of JSON.parse(categories) as string[]) addMember(made.category, category, position)
+    }
+    loadMarks(made)
+    return made
+  }
+  /** What changes on any number of conversations at once. */
+  const loadMarks = (into: Columns): void => {
+    for (const [name, pairs] of marks) {
+      into[name].clear()
+      for (const [value, position] of pairs.iterate() as Iterable<[string, number]>) addMember(into[name], value, position)
+    }
+  }
+  /** False where changes are forgotten that would have to be known. */
+  const catchUp = (known: Columns): boolean => {
+    const oldest = db.prepare('SELECT coalesce(min(id), 0) FROM conversation_changes').pluck().get() as number
+    if (oldest > lastChange + 1) return false
+    const changes = db.prepare('SELECT id, conversation FROM conversation_changes WHERE id > ? ORDER BY id').all(lastChange) as { id: number; conversation: number | null }[]
+    const added = db.prepare('SELECT position FROM conversations WHERE position >= ?').pluck().all(known.end) as number[]
+    for (const position of new Set([...changes.flatMap(({ conversation }) => conversation ?? []), ...added])) readAgain(known, position)
+    // The highest positions are given again once they are free.
+    while (known.end > 0 && known.alive[known.end - 1] === 0) known.end -= 1
+    firstsUntil = Math.min(firstsUntil, known.end)
+    if (changes.some(({ conversation }) => conversation === null)) loadMarks(known)
+    lastChange = changes.at(-1)?.id ?? lastChange
+    if (changes.length + added.length > 0) version += 1
+    return true
+  }
+  const readAgain = (known: Columns, position: number): void => {
+    const row = rowOf.get(position) as RawRow | undefined
+    if (position < known.end) removeRow(known, position)
+    // A position may have come to another conversation since.
+    const first = firstOf.get(position) as number | undefined
+    if (first !== firsts[position]) firstsUntil = Math.min(firstsUntil, position)
+    if (row === undefined) return
+    setRow(known, toRow(row))
+    for (const category of categoriesOf.all(position) as string[]) addMember(known.category, category, position)
+    for (const tag of tagsOf(db, position)) addMember(known.tag, tag, position)
+  }
+  const refresh = db.transaction((): void => {
+    if (columns !== null && catchUp(columns)) return
+    columns = load()
+    firstsUntil = 0
+    version += 1
+  })
+
+  return {
+    current() {
+      const now = db.pragma('data_version', { simple: true })
+      // This connection's own writes leave its data_version as it is.
+      if (columns === null || now !== dataVersion || (newest.get() as number) !== lastChange || newestPosition() >= columns.end) refresh()
+      dataVersion = now
+      return { columns: columns!, version }
+    },
+    firstMessages() {
+      const { end } = columns ?? { end: 0 }
+      if (firstsUntil < end) {
+        if (firsts.length < end) {
+          const wide = new Uint32Array(Math.ceil(end * 1.2))
+          wide.set(firsts)
+          firsts = wide
+        }
+        firsts.fill(0, firstsUntil, end)
+        for (const [position, id] of db.prepare('SELECT conversation, id FROM messages WHERE conversation >= ? AND turn_index = 0').raw().iterate(firstsUntil) as Iterable<[number, number]>) firsts[position] = id
+        // Where no conversation stands, the next one's: ids never fall from one position to the next.
+        for (let position = end - 1; position >= firstsUntil; position--) if (firsts[position] === 0) firsts[position] = position + 1 < end ? firsts[position + 1]! : 0xffff_ffff
+        firstsUntil = end
+      }
+      return firsts
+    },
+  }
+}
