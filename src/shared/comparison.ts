@@ -1,4 +1,5 @@
 /** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
+import { z } from 'zod'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
 export type MethodKey = string
@@ -46,7 +47,22 @@ export type PairedDifference = {
   verdict: 'ahead' | 'behind' | 'not distinguishable'
   seeds: number
   prompts: number
+  /** Sign-flip permutation tests: prompts flipped speak of these checkpoints, seeds flipped (from six on) of the method. */
+  permutation: { prompts: number; seeds: number | null }
+  /** Prompts that one side alone passed, where each has one reply: McNemar's exact test; with several seeds prompts are flipped as a whole. */
+  mcnemar: { onlyA: number; onlyB: number; p: number } | null
+  /** Cohen's d_z over prompts; null where all differ alike. */
+  effectSize: number | null
+  /** What would decide it; null where it is decided. */
+  needed: Needed | null
 }
+
+/** Null: no number of these alone is enough, or one seed does not tell. */
+export type Needed = { prompts: number | null; seeds: number | null }
+
+/** The primary family, fixed before the first run of a group starts: `a` minus `b` of every pair, at the final round. */
+export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.number(), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
+export type Declaration = z.infer<typeof declarationSchema>
 
 export type Comparison = {
   group: string | null
@@ -57,6 +73,8 @@ export type Comparison = {
   claim: 'checkpoints' | 'methods'
   methods: MethodComparison[]
   differences: PairedDifference[]
+  /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
+  declared: Declaration | null
   evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */

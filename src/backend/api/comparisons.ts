@@ -6,7 +6,7 @@ import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
 import type { Handlers, ParsedInput } from '../../shared/contract.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
-import { answersOf, comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
+import { answersOf, comparedRuns, declarationOf, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
 import { readDatasetRows } from '../storage/datasets.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import type { PromptRow } from '../../shared/types.ts'
@@ -25,7 +25,7 @@ export function readComparison(db: ReadableDb, selection: Selection): { comparis
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids)
   if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
-  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset) })
+  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), declared: declarationOf(db, group) })
   return { comparison, runs }
 }
 

@@ -1,6 +1,6 @@
 /** What a comparison needs to know of runs, as plain facts. */
 import { BASE_ROUND, type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
-import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
+import { type Comparison, type Declaration, declarationSchema, type PromptBoard } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import { requireDataset } from './datasets.ts'
 import type { ReadableDb } from './open.ts'
@@ -109,6 +109,13 @@ export function answersOf(db: ReadableDb, runs: readonly ComparedRun[], temperat
 export function probeOf(db: ReadableDb, dataset: string): Comparison['probe'] {
   const { probe } = requireDataset(db, dataset).recipe as { probe?: Comparison['probe'] }
   return probe ?? null
+}
+
+/** What was declared before the group's first run: a line `declared: {JSON}` of its notes. Null where there is none. */
+export function declarationOf(db: ReadableDb, group: string | null): Declaration | null {
+  const notes = db.prepare('SELECT notes FROM runs WHERE group_name = ? ORDER BY position LIMIT 1').pluck().get(group) as string | undefined
+  const line = /^declared: (\{.*\})\s*$/m.exec(notes ?? '')?.[1]
+  return line === undefined ? null : declarationSchema.parse(JSON.parse(line))
 }
 
 export function recipesOf(db: ReadableDb, ids: readonly string[]): { run: string; yaml: string }[] {
