@@ -16,7 +16,7 @@ const comparison: Comparison = {
   evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10 },
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
-const report = (text: string) => renderReport({ comparison, board: { total: 1, seeds: [1], seed: 1, rows: [{ index: 0, prompt: [{ role: 'user', content: text }], cells: [{ method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }], harm: 0, gain: 0.2 }] }, settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+const report = (text: string) => renderReport({ comparison, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
 
 it('says what was found, with intervals, and the limits', () => {
   const html = report('a request')

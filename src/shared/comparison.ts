@@ -82,16 +82,26 @@ export type Comparison = {
   finished: boolean
 }
 
-export type PromptBoard = {
-  total: number
-  seeds: number[]
-  seed: number
-  rows: {
-    index: number
-    prompt: Message[]
-    cells: { method: MethodKey; round: number; temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }[]
-    /** Largest fall of any method's final score below the base: harm first. */
-    harm: number
-    gain: number
-  }[]
+/** A method at a round, from the run of the chosen seed. */
+export type BoardColumn = { run: string; method: MethodKey; round: number }
+
+/** One prompt; `scores` and `passes` (share of samples) by column, null where it is not evaluated. */
+export type BoardRow = {
+  index: number
+  /** What was asked, cut. */
+  text: string
+  scores: (number | null)[]
+  passes: (number | null)[]
+  /** Largest fall of any method's final score below the base. */
+  harm: number
+  gain: number
+  /** Methods that passed at the base or an earlier round and fail at their last. */
+  turnedBad: MethodKey[]
 }
+
+/** Every prompt of the evaluation at one seed and temperature. */
+export type PromptBoard = { total: number; turnedBad: number; seeds: number[]; seed: number; temperature: number; temperatures: number[]; columns: BoardColumn[]; rows: BoardRow[] }
+
+export type AnswerCell = BoardColumn & { temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }
+/** One prompt with all answers of one seed and temperature, in the board's column order. */
+export type PromptAnswers = { index: number; seed: number; prompt: Message[]; cells: AnswerCell[] }
