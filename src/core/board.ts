@@ -1,6 +1,6 @@
 /** The per-prompt board: one score per prompt and column (a method at a round), who harmed whom, who was good and is bad now. Pure. */
 import type { BoardColumn, BoardRow, MethodKey } from '../shared/comparison.ts'
-import { BASE_ROUND } from './comparison.ts'
+import { BASE_ROUND, WARM_START_ROUND } from './comparison.ts'
 
 /** A prompt counts as good where at least this share of its samples passes … */
 const GOOD_FROM = 0.5
@@ -44,7 +44,7 @@ export function boardColumns(runs: readonly { id: string; method: MethodKey; rou
   const add = (run: string, method: MethodKey, round: number): void => {
     if (!columns.some((column) => column.method === method && column.round === round)) columns.push({ run, method, round })
   }
-  for (const [method, round] of [['base', -1], ['warm-start', 0]] as const) for (const run of runs) if (run.rounds.includes(round)) add(run.id, method, round)
+  for (const [method, round] of [['base', BASE_ROUND], ['warm-start', WARM_START_ROUND]] as const) for (const run of runs) if (run.rounds.includes(round)) add(run.id, method, round)
   for (const run of runs) for (const round of [...run.rounds].sort((a, b) => a - b)) if (round > 0) add(run.id, run.method, round)
   return columns
 }

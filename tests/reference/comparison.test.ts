@@ -1,8 +1,7 @@
-/** Statistics and exploration figures of comparisons against scipy, statsmodels and nltk (scripts/reference_comparison.py). */
+/** Statistics of comparisons against scipy and statsmodels (scripts/reference_comparison.py). */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { passAtK, rarefied, selfBleu } from '../../src/core/exploration.ts'
 import { mcnemarTest, signFlipTest } from '../../src/core/paired-tests.ts'
 import { effectSize, promptMeans, type VarianceParts, varianceParts } from '../../src/core/power.ts'
 import { makeRng } from '../../src/core/rng.ts'
@@ -12,9 +11,6 @@ type Reference = {
   grids: { values: number[][]; low: number; high: number; flip_seeds: number; flip_prompts: number; effect: number; parts: VarianceParts }[]
   mcnemar: [onlyA: number, onlyB: number, p: number][]
   holm: [p: number[], adjusted: number[]][]
-  pass_at_k: [n: number, c: number, k: number, expected: number][]
-  rarefied: [counts: number[], m: number, expected: number][]
-  bleu: { texts: string[]; self_bleu: number }[]
 }
 const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'comparison.json'), 'utf8')) as Reference
 
@@ -41,13 +37,4 @@ describe.each(reference.grids.map((grid, index) => ({ index, ...grid })))('seed 
 it('McNemar’s test and Holm’s adjustment are statsmodels’', () => {
   for (const [a, b, p] of reference.mcnemar) expect(mcnemarTest(a, b), `${a} against ${b}`).toBeCloseTo(p, 10)
   for (const [p, adjusted] of reference.holm) expect(holm(p)).toEqual(adjusted.map((value) => expect.closeTo(value, 12) as number))
-})
-
-it('pass@k is the product of its paper’s released code, rarefaction the sum over binomials', () => {
-  for (const [n, c, k, expected] of reference.pass_at_k) expect(passAtK(n, c, k), `n ${n}, c ${c}, k ${k}`).toBeCloseTo(expected, 10)
-  for (const [counts, m, expected] of reference.rarefied) expect(rarefied(counts, m), String(counts)).toBeCloseTo(expected, 10)
-})
-
-it('self-BLEU is the mean of nltk’s sentence_bleu', () => {
-  for (const { texts, self_bleu } of reference.bleu) expect(selfBleu(texts), texts.join(' / ')).toBeCloseTo(self_bleu, 10)
 })

@@ -1,5 +1,5 @@
 /** What a comparison needs to know of runs, as plain facts. */
-import { BASE_ROUND, type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
+import { type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
 import { type Comparison, type Declaration, declarationSchema } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import type { Run } from '../../shared/types.ts'
