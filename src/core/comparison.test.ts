@@ -79,4 +79,27 @@ describe('compareRuns', () => {
     expect(comparison.differences.filter((d) => d.primary)).toEqual([])
     expect(comparison.methods.find((m) => m.key === 'iterative-dpo-oracle')!.upperBound).toBe(true)
   })
+
+  it('takes the family that was declared before the start instead of its own, and says what of it cannot be answered', () => {
+    const runs = [1, 2, 3, 4, 5, 6].flatMap((seed) => [aRun('drift', seed, { [-1]: 0.5, 0: 0.55, 1: 0.7 }, 1), aRun('spin', seed, { 0: 0.55, 1: 0.7 }, 1)])
+    const comparison = compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 400, declared: { metric: 'pass', temperature: 1, pairs: [['spin', 'base'], ['spin', 'gone']] } })
+    expect(comparison.differences.filter((d) => d.primary).map((d) => [d.a, d.b, d.measure])).toEqual([['spin', 'base', 'pass']])
+    expect(comparison.cautions.join()).toContain('spin'.toUpperCase() + ' minus gone at T = 1')
+  })
+
+  it('says what would decide an open difference, and nothing of a decided one', () => {
+    const runs = [1, 2, 3, 4, 5, 6].flatMap((seed) => [aRun('drift', seed, { [-1]: 0.5, 0: 0.55, 1: 0.704 }, 1), aRun('spin', seed, { 0: 0.55, 1: 0.7 }, 1)])
+    const of = (a: string, b: string) => compare(runs).differences.find((d) => d.a === a && d.b === b && d.measure === 'score')!
+    expect(of('drift', 'base').needed).toBeNull()
+    expect(of('drift', 'spin').needed!.prompts ?? of('drift', 'spin').needed!.seeds).toBeGreaterThan(0)
+    expect(of('drift', 'base').permutation.seeds).toBe(2 / 64)
+    expect(of('drift', 'base').permutation.prompts).toBeLessThan(0.01)
+  })
+
+  it('tests pass and fail of single replies with McNemar', () => {
+    const once = (method: string, seed: number, passing: (prompt: number) => boolean): ComparedRun => ({ ...aRun(method, seed, {}, 1), samples: Array.from({ length: 40 }, (_, promptIndex) => sample({ round: 1, promptIndex, temperature: 0, score: 0.5, pass: passing(promptIndex) })) })
+    const comparison = compareRuns([once('drift', 1, (p) => p < 30), once('spin', 1, (p) => p >= 8 && p < 20)], { temperatures: [0], prompts: 40, resamples: 200 })
+    // 18 prompts that only DRIFT passes, none that only SPIN does: 2 / 2^18.
+    expect(comparison.differences.find((d) => d.a === 'drift' && d.b === 'spin' && d.measure === 'pass')!.mcnemar).toEqual({ onlyA: 18, onlyB: 0, p: expect.closeTo(2 ** -17, 12) as number })
+  })
 })

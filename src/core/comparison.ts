@@ -1,12 +1,14 @@
 /**
  * Compares runs on what they share (design section 7). Facts in, figures with intervals out; knows no SQL.
- * The primary family, declared here before any run: DRIFT minus each competing method, task score at the
- * final round, at every evaluated temperature; Holm-adjusted. Everything else is exploratory.
+ * The primary family is what was declared with the group; where nothing was, DRIFT minus each competing method, task
+ * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
-import type { Comparison, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
+import type { Comparison, Declaration, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
+import { mcnemarTest, signFlipTest } from './paired-tests.ts'
+import { effectSize, needed, promptMeans } from './power.ts'
 import { makeRng } from './rng.ts'
-import { crossedInterval, entropyBits, type Grid, holm, mean, pairedDifference } from './statistics.ts'
+import { type BootstrapOptions, crossedInterval, entropyBits, type Grid, holm, mean, pairedDifference } from './statistics.ts'
 
 export const BASE_ROUND = -1
 export const WARM_START_ROUND = 0
@@ -84,7 +86,7 @@ export function promptFigures(samples: readonly EvaluationSample[]): PromptFigur
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; heldoutPairs?: number | null; probe?: Comparison['probe']; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; heldoutPairs?: number | null; probe?: Comparison['probe']; declared?: Declaration | null; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
   const cells = new Map<string, Cell>()
   const cellKey = (method: MethodKey, round: number, temperature: number): string => `${method}/${round}/${temperature}`
@@ -153,13 +155,18 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
   const finalRound = (method: MethodKey): number => (method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : Math.max(...runs.filter((run) => run.method === method).map((run) => run.rounds)))
   const compared = methods.map((method) => method.key)
   const trainedKeys = compared.filter((key) => key !== 'base' && key !== 'warm-start')
-  const contrasts: { a: MethodKey; b: MethodKey; primary: boolean }[] = []
-  for (const key of compared) if (key !== 'base') contrasts.push({ a: key, b: 'base', primary: false })
-  for (const key of trainedKeys) contrasts.push({ a: key, b: 'warm-start', primary: false })
-  for (const key of trainedKeys) if (key !== 'drift' && trainedKeys.includes('drift')) contrasts.push({ a: 'drift', b: key, primary: !isUpperBound(key) })
+  const declared = options.declared ?? null
+  const contrasts: { a: MethodKey; b: MethodKey }[] = []
+  for (const key of compared) if (key !== 'base') contrasts.push({ a: key, b: 'base' })
+  for (const key of trainedKeys) contrasts.push({ a: key, b: 'warm-start' })
+  for (const key of trainedKeys) if (key !== 'drift' && trainedKeys.includes('drift')) contrasts.push({ a: 'drift', b: key })
+  for (const [a, b] of declared?.pairs ?? []) {
+    const known = compared.includes(a) && compared.includes(b)
+    if (known && !contrasts.some((one) => one.a === a && one.b === b)) contrasts.push({ a, b })
+  }
 
   const differences: PairedDifference[] = []
-  for (const { a, b, primary } of contrasts) {
+  for (const { a, b } of contrasts) {
     for (const temperature of temperatures) {
       const cellA = cells.get(cellKey(a, finalRound(a), temperature))
       const cellB = cells.get(cellKey(b, finalRound(b), temperature))
@@ -167,8 +174,9 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
       if (!cellA || !cellB || seeds.length === 0) continue
       for (const measure of ['score', 'pass', 'distinct', 'coverage'] as const) {
         if (temperature === 0 && (measure === 'distinct' || measure === 'coverage')) continue // one greedy sample has no spread
-        const { difference, p } = pairedDifference(gridOf(cellA, measure, seeds), gridOf(cellB, measure, seeds), bootstrap(`${a}-${b}/${temperature}/${measure}`))
-        differences.push({ a, b, temperature, measure, difference, p, pAdjusted: null, primary: primary && measure === 'score', verdict: verdictOf(difference), seeds: seeds.length, prompts: options.prompts })
+        const grids = { a: gridOf(cellA, measure, seeds), b: gridOf(cellB, measure, seeds) }
+        const once = measure === 'pass' && [...grids.a, ...grids.b].every((row) => row.every((value) => value === 0 || value === 1))
+        differences.push({ a, b, temperature, measure, primary: isPrimary(declared, a, b, temperature, measure), ...describeDifference(grids, once, bootstrap(`${a}-${b}/${temperature}/${measure}`)) })
       }
     }
   }
@@ -178,6 +186,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     difference.pAdjusted = adjusted[i]!
     if (difference.pAdjusted > 0.05) difference.verdict = 'not distinguishable'
   })
+  for (const difference of differences) if (difference.verdict !== 'not distinguishable') difference.needed = null
 
   const seeds = new Set(runs.map((run) => run.seed))
   const finished = runs.length > 0 && runs.every((run) => run.status === 'done')
@@ -188,13 +197,42 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     claim: seeds.size >= SEEDS_FOR_METHOD_CLAIM ? 'methods' : 'checkpoints',
     methods,
     differences,
+    declared,
     evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null },
     probe: options.probe ?? null,
-    cautions: cautionsOf(runs, methods, seeds.size, options.probe ?? null),
+    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null)],
     finished,
   }
   comparison.headline = headlineOf(comparison)
   return comparison
+}
+
+/** Without a declaration the family is DRIFT against its competitors; an upper bound is none. */
+function isPrimary(declared: Declaration | null, a: MethodKey, b: MethodKey, temperature: number, measure: PairedDifference['measure']): boolean {
+  if (declared === null) return measure === 'score' && a === 'drift' && b !== 'base' && b !== 'warm-start' && !isUpperBound(b)
+  return measure === declared.metric && temperature === declared.temperature && declared.pairs.some(([x, y]) => x === a && y === b)
+}
+
+/** Declared contrasts that these runs cannot answer. */
+function undecidable(declared: Declaration | null, family: readonly PairedDifference[]): string[] {
+  const open = (declared?.pairs ?? []).filter(([a, b]) => !family.some((d) => d.a === a && d.b === b))
+  return open.map(([a, b]) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${declared?.temperature}; both need a finished final round at that temperature.`)
+}
+
+/** `once`: every prompt has one reply, so that passing is yes or no. */
+function describeDifference({ a, b }: { a: number[][]; b: number[][] }, once: boolean, options: BootstrapOptions): Omit<PairedDifference, 'a' | 'b' | 'temperature' | 'measure' | 'primary'> {
+  const { difference, p } = pairedDifference(a, b, options)
+  const grid = a.map((row, s) => row.map((value, prompt) => value - b[s]![prompt]!))
+  const byPrompt = promptMeans(grid)
+  const permutation = { prompts: signFlipTest(byPrompt, options), seeds: grid.length >= SEEDS_FOR_METHOD_CLAIM ? signFlipTest(grid.map(mean), options) : null }
+  const won = (sign: number): number => grid.flat().filter((value) => value === sign).length
+  const [onlyA, onlyB] = [won(1), won(-1)]
+  return {
+    difference, p, pAdjusted: null, verdict: verdictOf(difference), seeds: grid.length, prompts: byPrompt.length, permutation,
+    mcnemar: once ? { onlyA, onlyB, p: grid.length === 1 ? mcnemarTest(onlyA, onlyB) : permutation.prompts } : null,
+    effectSize: effectSize(grid),
+    needed: needed(grid),
+  }
 }
 
 function verdictOf({ low, high }: Interval): PairedDifference['verdict'] {

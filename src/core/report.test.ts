@@ -11,11 +11,12 @@ const comparison: Comparison = {
     { key: 'base', label: 'base', seeds: [1], runs: [], upperBound: false, byTemperature: [{ temperature: 1, rounds: [figures(-1, 0.5)] }], heldout: [], gradNorm: [], trainingPairs: [], ledger },
     { key: 'drift', label: 'DRIFT', seeds: [1], runs: ['drift-1'], upperBound: false, byTemperature: [{ temperature: 1, rounds: [figures(0, 0.6), figures(1, 0.74)] }], heldout: [{ round: 1, margin: interval(0.4), accuracy: interval(0.8) }], gradNorm: [{ round: 1, mean: 0.5, first: 0.6, last: 0.4 }], trainingPairs: [{ round: 1, chosenScore: 0.8, rejectedScore: 0.4, pairAccuracy: 0.9 }], ledger },
   ],
-  differences: [{ a: 'drift', b: 'base', temperature: 1, measure: 'score', difference: interval(0.24), p: 0.001, pAdjusted: null, primary: false, verdict: 'ahead', seeds: 1, prompts: 40 }],
+  differences: [{ a: 'drift', b: 'base', temperature: 1, measure: 'score', difference: interval(0.24), p: 0.001, pAdjusted: null, primary: false, verdict: 'ahead', seeds: 1, prompts: 40, permutation: { prompts: 0.01, seeds: null }, mcnemar: null, effectSize: 0.5, needed: null }],
+  declared: null,
   evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10 },
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
-const report = (text: string) => renderReport({ comparison, board: { total: 1, seeds: [1], seed: 1, rows: [{ index: 0, prompt: [{ role: 'user', content: text }], cells: [{ method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }], harm: 0, gain: 0.2 }] }, settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+const report = (text: string) => renderReport({ comparison, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
 
 it('says what was found, with intervals, and the limits', () => {
   const html = report('a request')

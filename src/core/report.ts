@@ -2,11 +2,11 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import type { Comparison, MethodComparison, PairedDifference, PromptBoard } from '../shared/comparison.ts'
+import type { Comparison, MethodComparison, PairedDifference, PromptAnswers } from '../shared/comparison.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 
-export type ReportInput = { comparison: Comparison; board: PromptBoard; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
+export type ReportInput = { comparison: Comparison; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
 
 const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
 const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
@@ -16,7 +16,7 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.
 const fixed = (value: number, digits = 3): string => (Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–')
 const withInterval = ({ estimate, low, high }: Interval, digits = 3): string => `${fixed(estimate, digits)} <span class="ci">[${fixed(low, digits)}, ${fixed(high, digits)}]</span>`
 
-export function renderReport({ comparison, board, settings, version, machine, createdAt }: ReportInput): string {
+export function renderReport({ comparison, answers, settings, version, machine, createdAt }: ReportInput): string {
   const { evaluation } = comparison
   const sections = [
     `<h1>${escape(comparison.title)}</h1><p class="headline">${escape(comparison.headline)}</p>`,
@@ -28,7 +28,7 @@ export function renderReport({ comparison, board, settings, version, machine, cr
     curvesSection(comparison),
     mechanismSection(comparison.methods),
     ledgerSection(comparison.methods),
-    boardSection(board),
+    answersSection(answers),
     `<h2>Settings</h2>${settings.map(({ run, yaml }) => `<details><summary>${escape(run)}</summary><pre>${escape(yaml)}</pre></details>`).join('')}`,
     `<h2>How to read this</h2><ul>
 <li><b>Task score</b>: share of the stated checks that are strictly met; 0 as soon as an item is unknown, off category or repeated. <b>Pass</b>: everything is met.</li>
@@ -129,10 +129,13 @@ function ledgerSection(methods: MethodComparison[]): string {
   return `<h2>Fairness ledger, per run</h2><table><thead><tr><th></th>${trained.map((method) => `<th>${escape(method.label)}</th>`).join('')}</tr></thead><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${trained.map((method) => `<td>${perRun(method, key)}</td>`).join('')}</tr>`).join('')}</tbody></table>`
 }
 
-function boardSection(board: PromptBoard): string {
-  if (board.rows.length === 0) return ''
-  return `<h2>Answers side by side</h2><p class="note">Seed ${board.seed}; the first sample of each method's final round, with the mean score over its samples.</p>${board.rows
-    .map((row) => `<section class="prompt"><p class="user">${escape(row.prompt.at(-1)?.content ?? '')}</p><div class="answers">${row.cells
+/** Of each method its last round. */
+const finalCells = ({ cells }: PromptAnswers): PromptAnswers['cells'] => [...new Map(cells.map((cell) => [cell.method, cell])).values()]
+
+function answersSection(answers: PromptAnswers[]): string {
+  if (answers.length === 0) return ''
+  return `<h2>Answers side by side</h2><p class="note">Seed ${answers[0]?.seed}; the first sample of each method's final round, with the mean score over its samples.</p>${answers
+    .map((row) => `<section class="prompt"><p class="user">${escape(row.prompt.at(-1)?.content ?? '')}</p><div class="answers">${finalCells(row)
       .map((cell) => `<div><h3 style="color:${colourOf(cell.method)}">${escape(labelOf(cell.method))} <small>${fixed(cell.score, 2)}, ${cell.passes} of ${cell.n} pass</small></h3><pre class="${cell.answers[0]?.pass ? 'pass' : ''}">${escape(cell.answers[0]?.text ?? '')}</pre></div>`)
       .join('')}</div></section>`)
     .join('')}`

@@ -1,4 +1,5 @@
 /** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
+import { z } from 'zod'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
 export type MethodKey = string
@@ -46,7 +47,22 @@ export type PairedDifference = {
   verdict: 'ahead' | 'behind' | 'not distinguishable'
   seeds: number
   prompts: number
+  /** Sign-flip permutation tests: prompts flipped speak of these checkpoints, seeds flipped (from six on) of the method. */
+  permutation: { prompts: number; seeds: number | null }
+  /** Prompts that one side alone passed, where each has one reply: McNemar's exact test; with several seeds prompts are flipped as a whole. */
+  mcnemar: { onlyA: number; onlyB: number; p: number } | null
+  /** Cohen's d_z over prompts; null where all differ alike. */
+  effectSize: number | null
+  /** What would decide it; null where it is decided. */
+  needed: Needed | null
 }
+
+/** Null: no number of these alone is enough, or one seed does not tell. */
+export type Needed = { prompts: number | null; seeds: number | null }
+
+/** The primary family, fixed before the first run of a group starts: `a` minus `b` of every pair, at the final round. */
+export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.number(), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
+export type Declaration = z.infer<typeof declarationSchema>
 
 export type Comparison = {
   group: string | null
@@ -57,6 +73,8 @@ export type Comparison = {
   claim: 'checkpoints' | 'methods'
   methods: MethodComparison[]
   differences: PairedDifference[]
+  /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
+  declared: Declaration | null
   evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */
@@ -64,16 +82,26 @@ export type Comparison = {
   finished: boolean
 }
 
-export type PromptBoard = {
-  total: number
-  seeds: number[]
-  seed: number
-  rows: {
-    index: number
-    prompt: Message[]
-    cells: { method: MethodKey; round: number; temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }[]
-    /** Largest fall of any method's final score below the base: harm first. */
-    harm: number
-    gain: number
-  }[]
+/** A method at a round, from the run of the chosen seed. */
+export type BoardColumn = { run: string; method: MethodKey; round: number }
+
+/** One prompt; `scores` and `passes` (share of samples) by column, null where it is not evaluated. */
+export type BoardRow = {
+  index: number
+  /** What was asked, cut. */
+  text: string
+  scores: (number | null)[]
+  passes: (number | null)[]
+  /** Largest fall of any method's final score below the base. */
+  harm: number
+  gain: number
+  /** Methods that passed at the base or an earlier round and fail at their last. */
+  turnedBad: MethodKey[]
 }
+
+/** Every prompt of the evaluation at one seed and temperature. */
+export type PromptBoard = { total: number; turnedBad: number; seeds: number[]; seed: number; temperature: number; temperatures: number[]; columns: BoardColumn[]; rows: BoardRow[] }
+
+export type AnswerCell = BoardColumn & { temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }
+/** One prompt with all answers of one seed and temperature, in the board's column order. */
+export type PromptAnswers = { index: number; seed: number; prompt: Message[]; cells: AnswerCell[] }

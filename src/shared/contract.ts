@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
-import type { Comparison, PromptBoard } from './comparison.ts'
+import type { Comparison, PromptAnswers, PromptBoard } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { TorchPlan, TorchState } from './engines.ts'
@@ -29,6 +29,11 @@ const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
 
 const underModel = { model: z.string().nullable().default(null), maxLength: z.int().min(1).nullable().default(null) }
+
+/** What is compared: runs one by one, or all of a group. */
+const compared = { runs: z.array(z.string()).optional(), group: z.string().optional() }
+/** Without them the first seed and the highest temperature. */
+const boardView = { seed: z.int().optional(), temperature: z.number().optional() }
 
 /** A call's input schema and, as a type only, its output. */
 type Call<Input extends z.ZodType, Output> = { input: Input; output?: Output }
@@ -203,8 +208,10 @@ export const calls = {
 
   /** Runs with the same evaluation, compared; `group` stands for all its runs. */
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
-  /** One prompt of the evaluation: every method's answers side by side, round by round. */
-  'comparisons.prompts': call<PromptBoard>()({ runs: z.array(z.string()).optional(), group: z.string().optional(), seed: z.int().optional(), sort: z.enum(['index', 'gain', 'harm']).default('index'), ...page }),
+  /** Every prompt of the evaluation, a score per method and round; without answers. */
+  'comparisons.prompts': call<PromptBoard>()({ ...compared, ...boardView, sort: z.enum(['index', 'gain', 'harm']).default('index'), turnedBad: z.boolean().default(false) }),
+  /** One prompt: every method's answers side by side, round by round. */
+  'comparisons.answers': call<PromptAnswers>()({ ...compared, ...boardView, index: z.int().min(0) }),
   /** One offline HTML file; written to the workspace's exports folder. `url` downloads it from the headless host. */
   'comparisons.report': call<{ path: string; url: string }>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
 

@@ -4,8 +4,9 @@
  */
 import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
-import type { PromptBoard } from '../../src/shared/comparison.ts'
-import type { CallName, Handlers, Push, RunDetail } from '../../src/shared/contract.ts'
+import { arrangeBoard, boardColumns, boardRows } from '../../src/core/board.ts'
+import type { AnswerCell, BoardColumn, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
+import type { CallName, Handlers, ParsedInput, Push, RunDetail } from '../../src/shared/contract.ts'
 import { recipeSchema } from '../../src/shared/recipe.ts'
 import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
 import { parse } from 'yaml'
@@ -103,6 +104,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
     },
     'comparisons.prompts': (input) => board(experiment, chosen(input), input),
+    'comparisons.answers': (input) => answersTo(experiment, chosen(input), input),
     'comparisons.report': () => ({ path: '/tmp/workspace/exports/quick.html', url: '/exports/quick.html' }),
     'jobs.list': () => (job.status === 'queued' ? [] : [job]),
     'jobs.cancel': () => {
@@ -177,27 +179,35 @@ function validate(yaml: string): ReturnType<FakeRuns['handlers']['runs.validate'
   return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], warnings: [], estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, memoryParts: { weights: 3e6, gradients: 3e6, optimizer: 3e6, activations: 33e6, longest: 120 }, diskBytes: 11e6, judge: null } : null }
 }
 
-function board(experiment: FakeExperiment, runs: Live[], { seed, sort, offset, limit }: { seed?: number | undefined; sort: 'index' | 'gain' | 'harm'; offset: number; limit: number }): PromptBoard {
+type Viewed = { columns: BoardColumn[]; seeds: number[]; seed: number; answers(column: BoardColumn, index: number): AnswerCell['answers'] }
+const TEMPERATURES = [1, 0]
+function viewed(experiment: FakeExperiment, runs: Live[], { seed, temperature = 1 }: { seed?: number | undefined; temperature?: number | undefined }): Viewed {
   const seeds = [...new Set(runs.map(({ run }) => run.seed))]
   const chosen = seed ?? seeds[0] ?? 1
   const own = runs.filter(({ run }) => run.seed === chosen)
-  const rows = experiment.requests.map((request, index): PromptBoard['rows'][number] => {
-    const cells: PromptBoard['rows'][number]['cells'] = []
-    const cell = (method: string, live: Live, round: number, temperature: number): void => {
-      const answers = fakeOfRun(experiment, live).answers.filter((answer) => answer.promptIndex === index && answer.round === round && answer.temperature === temperature).map(({ text, score, pass }) => ({ text, score, pass }))
-      if (live.rounds.includes(round) && answers.length > 0) cells.push({ method, round, temperature, answers, n: answers.length, passes: answers.filter(({ pass }) => pass).length, score: answers.reduce((sum, { score }) => sum + score, 0) / answers.length })
-    }
-    for (const temperature of [1, 0]) {
-      if (own[0]) cell('base', own[0], -1, temperature)
-      if (own[0]) cell('warm-start', own[0], 0, temperature)
-      for (const live of own) if (live.run.method !== 'warm-start') for (let round = 1; round <= live.run.rounds; round++) cell(live.run.method, live, round, temperature)
-    }
-    const base = cells.find(({ method, temperature }) => method === 'base' && temperature === 1)?.score ?? 0
-    const finals = own.flatMap(({ run }) => cells.filter((one) => one.method === run.method && one.round === run.rounds && one.temperature === 1)).map(({ score }) => score - base)
-    return { index, prompt: [{ role: 'user', content: request.text }], cells, harm: Math.max(0, ...finals.map((value) => -value)), gain: Math.max(0, ...finals) }
+  return {
+    seeds, seed: chosen, columns: boardColumns(own.map(({ run, rounds }) => ({ id: run.id, method: run.method, rounds }))),
+    answers: ({ run, round }, index) => fakeOfRun(experiment, own.find((live) => live.run.id === run)!).answers.filter((answer) => answer.promptIndex === index && answer.round === round && answer.temperature === temperature).map(({ text, score, pass }) => ({ text, score, pass })),
+  }
+}
+const meanOf = <T>(values: T[], of: (value: T) => number): number | null => (values.length === 0 ? null : values.reduce((sum, value) => sum + of(value), 0) / values.length)
+
+function board(experiment: FakeExperiment, runs: Live[], input: ParsedInput<'comparisons.prompts'>): PromptBoard {
+  const { columns, seeds, seed, answers } = viewed(experiment, runs, input)
+  const rows = boardRows(columns, experiment.requests.map(({ text }, index) => {
+    const own = columns.map((column) => answers(column, index))
+    return { index, text, scores: own.map((of) => meanOf(of, ({ score }) => score)), passes: own.map((of) => meanOf(of, ({ pass }) => Number(pass))) }
+  }))
+  return { total: rows.length, turnedBad: rows.filter(({ turnedBad }) => turnedBad.length > 0).length, seeds, seed, temperature: input.temperature ?? 1, temperatures: TEMPERATURES, columns, rows: arrangeBoard(rows, input) }
+}
+
+function answersTo(experiment: FakeExperiment, runs: Live[], input: ParsedInput<'comparisons.answers'>): PromptAnswers {
+  const { columns, seed, answers } = viewed(experiment, runs, input)
+  const cells = columns.map((column): AnswerCell => {
+    const own = answers(column, input.index)
+    return { ...column, temperature: input.temperature ?? 1, answers: own, n: own.length, passes: own.filter(({ pass }) => pass).length, score: meanOf(own, ({ score }) => score) ?? 0 }
   })
-  const sorted = sort === 'index' ? rows : rows.sort((a, b) => b[sort] - a[sort])
-  return { total: rows.length, seeds, seed: chosen, rows: sorted.slice(offset, offset + limit) }
+  return { index: input.index, seed, prompt: [{ role: 'user', content: experiment.requests[input.index]!.text }], cells }
 }
 
 const fakeOfRun = (experiment: FakeExperiment, { run }: Live): FakeRun => experiment.runs.find((fake) => fake.run.id === run.id) ?? experiment.runs.at(-1)!

@@ -2,14 +2,13 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
 import { renderReport } from '../../core/report.ts'
-import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
-import type { Handlers, ParsedInput } from '../../shared/contract.ts'
+import type { Comparison } from '../../shared/comparison.ts'
+import type { Handlers } from '../../shared/contract.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
-import { answersOf, comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
-import { readDatasetRows } from '../storage/datasets.ts'
+import { readAnswers, readBoard } from '../storage/boards.ts'
+import { comparedRuns, declarationOf, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import type { PromptRow } from '../../shared/types.ts'
 import { writeWhole } from '../write-lines.ts'
 
 type Selection = { runs?: string[] | undefined; group?: string | undefined }
@@ -25,37 +24,21 @@ export function readComparison(db: ReadableDb, selection: Selection): { comparis
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids)
   if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
-  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset) })
+  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), declared: declarationOf(db, group) })
   return { comparison, runs }
 }
 
-export function readBoard(db: ReadableDb, input: ParsedInput<'comparisons.prompts'>): PromptBoard {
-  const { ids } = select(db, input)
-  const { runs, evaluation } = comparedRuns(db, ids)
-  const seeds = [...new Set(runs.map((run) => run.seed))].sort((a, b) => a - b)
-  const seed = input.seed ?? seeds[0]
-  if (evaluation === null || seed === undefined) return { total: 0, seeds, seed: 0, rows: [] }
-  const prompts = readDatasetRows<PromptRow>(db, evaluation.dataset)
-  const cells = answersOf(db, runs.filter((run) => run.seed === seed), Math.max(...evaluation.temperatures))
-  const rows = prompts.map(({ prompt }, index): PromptBoard['rows'][number] => {
-    const own = cells.get(index) ?? []
-    const base = own.find((cell) => cell.method === 'base')
-    const last = own.filter((cell) => cell.method !== 'base' && cell.method !== 'warm-start')
-    const changes = base ? last.map((cell) => cell.score - base.score) : []
-    return { index, prompt, cells: own, harm: Math.max(0, ...changes.map((change) => -change)), gain: Math.max(0, ...changes) }
-  })
-  if (input.sort === 'harm') rows.sort((a, b) => b.harm - a.harm)
-  if (input.sort === 'gain') rows.sort((a, b) => b.gain - a.gain)
-  return { total: rows.length, seeds, seed, rows: rows.slice(input.offset, input.offset + input.limit) }
-}
+const PROMPTS_IN_REPORT = 8
 
 /** Writes the offline report; returns its absolute path. */
 export function writeReport(workspace: { path: string; exports: string; db: ReadableDb }, selection: Selection, version: string): string {
   const { comparison, runs } = readComparison(workspace.db, selection)
-  const board = readBoard(workspace.db, { ...selection, sort: 'index', offset: 0, limit: 8 })
+  const { ids } = select(workspace.db, selection)
+  const prompts = Math.min(comparison.evaluation.prompts, PROMPTS_IN_REPORT)
+  const answers = Array.from({ length: prompts }, (_, index) => readAnswers(workspace.db, ids, { index }))
   const settings = recipesOf(workspace.db, runs.map((run) => run.id))
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
-  const html = renderReport({ comparison, board, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
+  const html = renderReport({ comparison, answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
   const name = `comparison-${(selection.group ?? runs.map((run) => run.id).join('-')).replace(/[^\w.-]+/g, '-').slice(0, 80)}.html`
   const file = join(workspace.exports, name)
   writeWhole(file, html)
@@ -85,10 +68,11 @@ export function comparisonsApi(session: Session) {
       for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
       return comparison
     },
-    'comparisons.prompts': (input) => readBoard(db, input),
+    'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
+    'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
     'comparisons.report': (input) => {
       const path = writeReport(session.workspace, input, session.version)
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
-  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.prompts' | 'comparisons.report'>
+  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
 }

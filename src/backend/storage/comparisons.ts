@@ -1,7 +1,8 @@
 /** What a comparison needs to know of runs, as plain facts. */
-import { BASE_ROUND, type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
-import type { Comparison, PromptBoard } from '../../shared/comparison.ts'
+import { type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
+import { type Comparison, type Declaration, declarationSchema } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
+import type { Run } from '../../shared/types.ts'
 import { requireDataset } from './datasets.ts'
 import type { ReadableDb } from './open.ts'
 import { readLedger } from './run-stages.ts'
@@ -14,13 +15,18 @@ export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
 /** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
 export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null }
 
-export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
+/** The runs that have the first one's evaluation. */
+export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: { run: Run; recipe: Recipe }[]; config: EvaluationConfig | null } {
   const runs = ids.map((id) => ({ run: requireRun(db, id), recipe: readRunFiles(db, id).recipe }))
   const config = runs.map(({ recipe }) => evaluationOf(recipe)).find((evaluation) => evaluation !== null) ?? null
+  return { config, runs: runs.filter(({ recipe }) => config !== null && evaluationOf(recipe)?.dataset === config.dataset && evaluationOf(recipe)?.k === config.k) }
+}
+
+export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
+  const { runs, config } = evaluatedRuns(db, ids)
   if (config === null) return { runs: [], evaluation: null }
-  const same = runs.filter(({ recipe }) => evaluationOf(recipe)?.dataset === config.dataset && evaluationOf(recipe)?.k === config.k)
   return {
-    runs: same.map(({ run, recipe }) => ({
+    runs: runs.map(({ run, recipe }) => ({
       id: run.id,
       method: run.method,
       seed: run.seed,
@@ -76,39 +82,17 @@ function gradNormsOf(db: ReadableDb, runId: string): ComparedRun['gradNorms'] {
   return rows.map(({ round, norms }) => ({ round, values: JSON.parse(norms) as number[] }))
 }
 
-/** Per prompt of the evaluation, every method's answers of its final round (base and warm start once), best known method order left to the reader. */
-export function answersOf(db: ReadableDb, runs: readonly ComparedRun[], temperature: number): Map<number, PromptBoard['rows'][number]['cells']> {
-  const wanted = new Map<string, { run: string; method: string; round: number }>()
-  for (const run of runs) {
-    const rounds = new Set(run.samples.map((sample) => sample.round))
-    const want = (method: string, round: number): void => {
-      if (rounds.has(round) && !wanted.has(method)) wanted.set(method, { run: run.id, method, round })
-    }
-    want('base', BASE_ROUND)
-    want('warm-start', WARM_START_ROUND)
-    if (run.method !== 'warm-start') want(run.method, Math.max(...rounds))
-  }
-  const cells = new Map<number, PromptBoard['rows'][number]['cells']>()
-  const select = db.prepare('SELECT prompt_index, text, score, pass FROM run_evaluations WHERE run_id = ? AND round = ? AND temperature = ? ORDER BY prompt_index, sample_index')
-  for (const { run, method, round } of wanted.values()) {
-    const byPrompt = new Map<number, { text: string; score: number; pass: boolean }[]>()
-    for (const row of select.all(run, round, temperature) as { prompt_index: number; text: string; score: number; pass: number }[]) {
-      const answers = byPrompt.get(row.prompt_index) ?? []
-      answers.push({ text: row.text, score: row.score, pass: row.pass === 1 })
-      byPrompt.set(row.prompt_index, answers)
-    }
-    for (const [index, answers] of byPrompt) {
-      const cell = { method, round, temperature, score: answers.reduce((sum, answer) => sum + answer.score, 0) / answers.length, passes: answers.filter((answer) => answer.pass).length, n: answers.length, answers }
-      cells.set(index, [...(cells.get(index) ?? []), cell])
-    }
-  }
-  return cells
-}
-
 /** The probe measured when the evaluation's prompts were made, where one was. */
 export function probeOf(db: ReadableDb, dataset: string): Comparison['probe'] {
   const { probe } = requireDataset(db, dataset).recipe as { probe?: Comparison['probe'] }
   return probe ?? null
+}
+
+/** What was declared before the group's first run: a line `declared: {JSON}` of its notes. Null where there is none. */
+export function declarationOf(db: ReadableDb, group: string | null): Declaration | null {
+  const notes = db.prepare('SELECT notes FROM runs WHERE group_name = ? ORDER BY position LIMIT 1').pluck().get(group) as string | undefined
+  const line = /^declared: (\{.*\})\s*$/m.exec(notes ?? '')?.[1]
+  return line === undefined ? null : declarationSchema.parse(JSON.parse(line))
 }
 
 export function recipesOf(db: ReadableDb, ids: readonly string[]): { run: string; yaml: string }[] {

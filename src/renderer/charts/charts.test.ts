@@ -24,6 +24,7 @@ const interval = (estimate: number, half: number) => ({ estimate, low: estimate 
 const difference = (a: string, b: string, estimate: number, half: number, primary = false): PairedDifference => ({
   a, b, temperature: 1, measure: 'score', difference: interval(estimate, half), p: Math.abs(estimate) > half ? 0.002 : 0.4, pAdjusted: primary ? 0.004 : null, primary,
   verdict: Math.abs(estimate) <= half ? 'not distinguishable' : estimate > 0 ? 'ahead' : 'behind', seeds: 3, prompts: 80,
+  permutation: { prompts: 0.01, seeds: null }, mcnemar: null, effectSize: 0.5, needed: null,
 })
 
 describe('metricCurve', () => {

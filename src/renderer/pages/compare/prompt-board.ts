@@ -1,28 +1,30 @@
-/** The board's cells as columns: base, warm start, methods at a chosen round, at one temperature. Pure. */
-import type { PromptBoard } from '../../../shared/comparison.ts'
+/** The board's columns as what is shown: where each method ended, and the answers at a chosen round. Pure. */
+import type { AnswerCell, BoardColumn, BoardRow } from '../../../shared/comparison.ts'
 import { compareMethods } from '../../charts/methods.ts'
 
-export type BoardRow = PromptBoard['rows'][number]
-export type BoardCell = BoardRow['cells'][number]
-
-export const temperaturesOf = (row: BoardRow): number[] => [...new Set(row.cells.map((cell) => cell.temperature))].sort((a, b) => b - a)
-export const roundsOf = (row: BoardRow): number[] => [...new Set(row.cells.filter((cell) => cell.method !== 'base' && cell.method !== 'warm-start').map((cell) => cell.round))].sort((a, b) => a - b)
+const isShared = (method: string): boolean => method === 'base' || method === 'warm-start'
 
 /** One cell per method: at `round`, or at its last one. */
-export function columnsOf(row: BoardRow, temperature: number, round: number | null): BoardCell[] {
-  const at = row.cells.filter((cell) => cell.temperature === temperature)
-  return [...new Set(at.map((cell) => cell.method))].sort(compareMethods).flatMap((method) => {
-    const own = at.filter((cell) => cell.method === method).sort((a, b) => a.round - b.round)
-    const fixed = method === 'base' || method === 'warm-start'
-    const cell = fixed || round === null ? own.at(-1) : own.find((candidate) => candidate.round === round)
+export function cellsAt(cells: readonly AnswerCell[], round: number | null): AnswerCell[] {
+  return [...new Set(cells.map((cell) => cell.method))].sort(compareMethods).flatMap((method) => {
+    const own = cells.filter((cell) => cell.method === method)
+    const cell = isShared(method) || round === null ? own.at(-1) : own.find((candidate) => candidate.round === round)
     return cell ? [cell] : []
   })
 }
 
-/** Final score of each method minus the base's, at the highest temperature: what the list shows per prompt. */
-export function changes(row: BoardRow): { method: string; change: number; score: number }[] {
-  const columns = columnsOf(row, temperaturesOf(row)[0] ?? 1, null)
-  const base = columns.find((cell) => cell.method === 'base')
-  if (!base) return []
-  return columns.filter((cell) => cell.method !== 'base' && cell.method !== 'warm-start').map((cell) => ({ method: cell.method, change: cell.score - base.score, score: cell.score }))
+/** What a cell is compared with, word by word: the base, or the same method one round before. */
+export function comparedWith(cell: AnswerCell, cells: readonly AnswerCell[], against: 'base' | 'before'): AnswerCell | null {
+  if (cell.method === 'base') return null
+  if (against === 'base') return cells.find(({ method }) => method === 'base') ?? null
+  return cells.filter(({ method, round }) => round < cell.round && (method === cell.method || isShared(method))).reduce<AnswerCell | null>((last, one) => (last === null || one.round > last.round ? one : last), null)
 }
+
+/** Score of the base, and each method's last one: what the list shows per prompt. */
+export function ends(columns: readonly BoardColumn[], row: BoardRow): { base: number | null; moves: { method: string; score: number; change: number | null }[] } {
+  const base = row.scores[columns.findIndex(({ method }) => method === 'base')] ?? null
+  const last = new Map(columns.flatMap(({ method }, i) => (isShared(method) || row.scores[i] === null ? [] : [[method, row.scores[i]!] as const])))
+  return { base, moves: [...last].map(([method, score]) => ({ method, score, change: base === null ? null : score - base })) }
+}
+
+export const roundsOf = (columns: readonly { round: number }[]): number[] => [...new Set(columns.map(({ round }) => round))].sort((a, b) => a - b)

@@ -1,0 +1,78 @@
+/** Comparing runs on a real host: tests behind a difference, the board over rounds and methods, what turned bad. Runs are the fake engine's. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Page } from 'playwright'
+import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { aRecipe, execute, fillLabWorkspace, queueRun } from '../support/lab-workspace.ts'
+import { pageSteps } from '../support/page-steps.ts'
+import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
+
+const runs: string[] = []
+async function prepare(path: string): Promise<void> {
+  const workspace = openWorkspace(path)
+  fillLabWorkspace(workspace)
+  for (const method of ['drift', 'spin']) {
+    const lease = queueRun(workspace, aRecipe(method, { iterations: 2 }))
+    await execute(workspace, lease)
+    runs.push(lease.runId)
+  }
+  // One request that DRIFT answered well in its first round and fails in its last.
+  const fix = workspace.db.prepare('UPDATE run_evaluations SET pass = ?, score = ? WHERE run_id = ? AND round = ? AND prompt_index = 0')
+  fix.run(1, 1, runs[0], 1)
+  fix.run(0, 0, runs[0], 2)
+  workspace.close()
+}
+
+let workbench: Workbench
+let page: Page
+beforeAll(async () => {
+  workbench = await openWorkbench('server', { prepare })
+  page = workbench.page
+  page.setDefaultTimeout(20_000)
+  await page.getByRole('main').waitFor()
+})
+afterAll(() => workbench?.close())
+
+const { go, query, eventually } = pageSteps(() => page, 10_000)
+const compare = (tab: string): Promise<void> => go(`/compare?${runs.map((id) => `run=${encodeURIComponent(id)}`).join('&')}&tab=${tab}`)
+
+it('says of each difference how it was tested and what would decide it', async () => {
+  await compare('scores')
+  const tests = page.getByRole('region', { name: /^Tests at temperature/ }).first()
+  await tests.waitFor()
+  const line = tests.getByRole('row', { name: /DRIFT − SPIN/ })
+  expect(await line.getByRole('cell').nth(0).innerText()).toBe('primary')
+  const words = await line.innerText()
+  expect(words).toMatch(/not distinguishable|is ahead/)
+  if (words.includes('not distinguishable')) expect(words).toContain('unknown from one seed')
+})
+
+it('shows a request over rounds and methods, and the answers of the round that is chosen', async () => {
+  await compare('prompts&sort=index')
+  await page.getByRole('listbox', { name: 'Prompts' }).getByRole('option').first().click()
+  await eventually(() => query('prompt')).toBe('0')
+  const matrix = page.getByRole('table', { name: 'Score by round and method' })
+  const drift = matrix.getByRole('row', { name: /DRIFT/ })
+  await eventually(async () => (await drift.getByRole('cell').allInnerTexts()).slice(-2)).toEqual(['1.00', '0.00'])
+  const column = page.getByRole('article', { name: 'DRIFT', exact: true })
+  await column.getByText('round 2').first().waitFor()
+  await matrix.getByRole('button', { name: 'round 1' }).click()
+  await eventually(() => column.locator('.score b').innerText()).toBe('1.00')
+  await page.getByText('the round before', { exact: true }).click()
+  await column.getByText(/on the warm start/).waitFor()
+})
+
+it('keeps what was good and is bad now, by one key', async () => {
+  const list = page.getByRole('listbox', { name: 'Prompts' })
+  const all = await list.getByRole('option').count()
+  await page.keyboard.press('b')
+  await eventually(() => query('bad')).toBe('1')
+  await eventually(() => list.getByRole('option').count()).toBeLessThan(all)
+  expect(await list.getByRole('option').first().locator('.number').innerText()).toBe('1')
+  expect(await accessibilityProblems(page)).toEqual([])
+  await page.keyboard.press('b')
+  await eventually(() => list.getByRole('option').count()).toBe(all)
+})
+
+it('logged no error and asked nobody else for anything', () => {
+  expect(workbench.problems).toEqual([])
+})
