@@ -5,7 +5,7 @@
  */
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
@@ -106,7 +106,7 @@ function modelsOf(workspace: Workspace, runs: readonly Run[], withModels: boolea
   return [...new Set([...runs.map(({ baseModel }) => baseModel), ...trained])].map((path) => {
     const folder = folderOf(workspace, path)
     const isHere = existsSync(join(folder, 'config.json'))
-    return { path, hash: isHere ? hashModel(workspace.db, folder) : null, included: withModels && isHere && resolve(folder).startsWith(workspace.path) }
+    return { path, hash: isHere ? hashModel(workspace.db, folder) : null, included: withModels && isHere && resolve(folder).startsWith(workspace.path + sep) }
   })
 }
 
