@@ -12,7 +12,7 @@ export class BackendError extends Error {
   }
   /** Bad input ends the command line with 2, every other failure with 1. */
   get exitCode(): 1 | 2 {
-    return this.code === 'bad-input' || this.code === 'not-found' ? 2 : 1
+    return this.code === 'failed' ? 1 : 2
   }
   toCallError(): CallError {
     return { message: this.message, code: this.code, ...(this.detail === undefined ? {} : { detail: this.detail }) }

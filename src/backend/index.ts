@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { calls, type CallInput, type CallName, type CallOutput, type Handlers, type ParsedInput, type Push, type WorkspaceInfo } from '../shared/contract.ts'
+import { type CapsuleInfo, WRITING_CALLS } from '../shared/capsule.ts'
+import { capsulesApi } from './api/capsules.ts'
 import { comparisonsApi } from './api/comparisons.ts'
 import { conversationsApi } from './api/conversations.ts'
 import { datasetsApi } from './api/datasets.ts'
@@ -59,7 +61,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
 
   const start = (path: string, create: boolean): OpenSession => {
     const workspace = openWorkspace(path, { create })
-    if (options.host !== 'cli') rememberWorkspace(workspace.path)
+    if (options.host !== 'cli' && workspace.capsule === null) rememberWorkspace(workspace.path)
     const releases: (() => void | Promise<void>)[] = []
     const session: Session = { workspace, host: options.host, version, push, onClose: (release) => void releases.push(release), ...(options.fork ? { fork: options.fork } : {}) }
     const handlers: Handlers = {
@@ -75,6 +77,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...evaluationsApi(session),
       ...duelsApi(session),
       ...comparisonsApi(session),
+      ...capsulesApi(session, switchTo),
       ...enginesApi(session),
       ...jobsApi(session),
     }
@@ -120,9 +123,11 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
         throw new BackendError('bad-input', issues.join('; '))
       }
       const { handlers, workspace } = current
+      if (workspace.capsule !== null && WRITING_CALLS.has(name)) throw readOnly(name, workspace.capsule)
       try {
         return await handlers[name](parsed.data as ParsedInput<Name>)
       } catch (error) {
+        if (workspace.capsule !== null && error instanceof Error && 'code' in error && error.code === 'SQLITE_READONLY') throw readOnly(name, workspace.capsule)
         throw toBackendError(explainStorageError(error, workspace.path))
       }
     },
@@ -135,6 +140,10 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       await current.close()
     },
   }
+}
+
+function readOnly(name: CallName, { title }: CapsuleInfo): BackendError {
+  return new BackendError('read-only', `${name}: "${title}" is a read-only capsule; nothing in it can be started or changed. Open a workspace of your own for that`)
 }
 
 /** The app's version, as in package.json. */

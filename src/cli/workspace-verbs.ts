@@ -2,6 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
+import { registerCapsuleVerbs } from './capsule-verbs.ts'
 import { registerConversationVerbs } from './conversation-verbs.ts'
 import type { JudgeOptions } from './data-verbs.ts'
 import { registerDatasetVerbs } from './dataset-verbs.ts'
@@ -90,6 +91,7 @@ export function registerWorkspaceVerbs(program: Command): void {
   registerRunVerbs(program)
   registerDemoVerbs(program)
   registerEvalVerbs(program)
+  registerCapsuleVerbs(program)
 }
 
 function columnMapping(text: string): ColumnMapping {

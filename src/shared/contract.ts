@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
+import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { Comparison, PromptAnswers, PromptBoard } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
@@ -215,6 +216,11 @@ export const calls = {
   /** One offline HTML file; written to the workspace's exports folder. `url` downloads it from the headless host. */
   'comparisons.report': call<{ path: string; url: string }>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
 
+  /** Runs and groups with all they need, as one `.drift` file; a relative path lies in the workspace's exports folder. */
+  'capsules.save': call<SavedCapsule>()({ of: z.array(z.string().min(1)).min(1), path: z.string().min(1), models: z.boolean().default(false) }),
+  /** Verifies a capsule, unpacks it to a folder of this user's and opens it as `workspace.open` does; it can only be read. */
+  'capsules.open': call<WorkspaceInfo>()({ path: z.string().min(1) }),
+
   /** The torch engine's Python: whether it works, and what it can do. */
   'engines.torch': call<TorchState>()({}),
   /** What `engines.install` will fetch, and how large it is. */
@@ -250,7 +256,7 @@ export type Push =
 /** Frames on every pipe, one JSON object each. */
 export type RequestFrame = { id: number; call: CallName; input: unknown }
 export type ResponseFrame = { id: number; ok: unknown } | { id: number; error: CallError } | { push: Push }
-export type CallError = { message: string; code: 'bad-input' | 'not-found' | 'failed'; detail?: string }
+export type CallError = { message: string; code: 'bad-input' | 'not-found' | 'read-only' | 'failed'; detail?: string }
 
 export type WorkspaceInfo = {
   path: string
@@ -258,6 +264,8 @@ export type WorkspaceInfo = {
   host: 'electron' | 'server' | 'cli'
   version: string
   counts: { conversations: number; signals: number; datasets: number; runs: number }
+  /** What it says of itself, where the workspace is an opened capsule: nothing in it can be started or changed. */
+  capsule: CapsuleInfo | null
   /** The quick experiment of a first start, while it is the thing to look at. */
   demo: { jobId: string; group: string; status: Job['status'] } | null
 }

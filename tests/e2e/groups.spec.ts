@@ -54,14 +54,14 @@ describe.each(hosts)('groups and deletion on the %s host', (host) => {
     await go('/conversations')
     await facets().getByText('15 conversations are not looked through').waitFor()
     await facets().getByRole('button', { name: 'Look through' }).click()
-    await facets().getByRole('button', { name: /^in a group/ }).waitFor()
+    await facets().getByRole('button', { name: /^has a near-duplicate/ }).waitFor()
     await facets().getByText('are not looked through').waitFor({ state: 'hidden' })
   })
 
   it('narrows to near-duplicates and shows what a member says otherwise', async () => {
-    await facets().getByRole('button', { name: /^in a group/ }).click()
+    await facets().getByRole('button', { name: /^has a near-duplicate/ }).click()
     await eventually(total).toBe('2')
-    await go(`/conversations?near=1&id=${conversationId(original)}`)
+    await go(`/conversations?near=yes&id=${conversationId(original)}`)
     await page.getByText('1 near-duplicate', { exact: true }).click()
     await page.getByRole('list', { name: 'Near-duplicates' }).getByRole('button', { name: /small red fox/ }).click()
     await eventually(() => page.locator('.diff ins').allTextContents()).toContain('walked')

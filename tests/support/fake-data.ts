@@ -79,7 +79,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     return notFound(`datasets.rows: expected a dataset of this workspace, got "${name}"`)
   }
 
-  const info = (): ReturnType<Handlers['workspace.info']> => ({ path: '/home/ana/drift/support-logs', name: 'support-logs', host: 'server', version: '0.1.0', counts: { conversations: made.length === 0 ? 0 : options.conversations, signals: Math.round(signals().length * repeats), datasets: datasets().length, runs: options.runs() }, demo: options.demo() })
+  const info = (): ReturnType<Handlers['workspace.info']> => ({ path: '/home/ana/drift/support-logs', name: 'support-logs', host: 'server', version: '0.1.0', counts: { conversations: made.length === 0 ? 0 : options.conversations, signals: Math.round(signals().length * repeats), datasets: datasets().length, runs: options.runs() }, capsule: null, demo: options.demo() })
 
   return {
     'workspace.info': info,

@@ -6,9 +6,9 @@ import { demoOf } from './demo.ts'
 import type { ReadableDb } from '../storage/open.ts'
 
 export function workspaceApi(session: Session, open: (path: string) => Promise<WorkspaceInfo>) {
-  const { path, db } = session.workspace
+  const { path, db, capsule } = session.workspace
   return {
-    'workspace.info': () => ({ path, name: basename(path), host: session.host, version: session.version, counts: counts(db), demo: demoOf(session) }),
+    'workspace.info': () => ({ path, name: capsule?.title ?? basename(path), host: session.host, version: session.version, counts: counts(db), capsule, demo: demoOf(session) }),
     'workspace.recent': () => recentWorkspaces().map((entry) => ({ ...entry, name: basename(entry.path), current: entry.path === path })),
     'workspace.open': (input) => open(input.path),
     'doctor.run': async () => {

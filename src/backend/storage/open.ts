@@ -5,7 +5,9 @@
 import { mkdirSync, existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import Database from 'better-sqlite3'
+import type { CapsuleInfo } from '../../shared/capsule.ts'
 import { UsageError } from '../../shared/errors.ts'
+import { readCapsuleInfo } from '../capsules/manifest.ts'
 import { migrate } from './migrate.ts'
 
 declare const readable: unique symbol
@@ -23,6 +25,8 @@ export type Workspace = {
   readonly runs: string
   readonly exports: string
   readonly recipes: string
+  /** What the capsule says that was unpacked here; its database refuses to be written. */
+  readonly capsule: CapsuleInfo | null
   close(): void
 }
 
@@ -37,8 +41,10 @@ export function openWorkspace(path: string, options: { create?: boolean } = {}):
   const folders = { models: join(root, 'models'), runs: join(root, 'runs'), exports: join(root, 'exports'), recipes: join(root, 'recipes') }
   try {
     for (const folder of [root, ...Object.values(folders)]) mkdirSync(folder, { recursive: true })
+    const capsule = readCapsuleInfo(root)
     const db = openDatabase(file)
-    return { path: root, db, ...folders, close: () => db.close() }
+    if (capsule !== null) db.pragma('query_only = ON')
+    return { path: root, db, ...folders, capsule, close: () => db.close() }
   } catch (error) {
     throw explainStorageError(error, root)
   }
@@ -78,7 +84,7 @@ function enterWal(db: Database.Database): void {
 
 const REASONS: readonly [RegExp, string][] = [
   [/^(SQLITE_FULL|ENOSPC|EDQUOT)/, 'the disk is full. Free some space there and try again; what was written before is kept'],
-  [/^(SQLITE_READONLY|SQLITE_PERM|EACCES|EPERM|EROFS)/, 'it cannot be written. Give write permission or name another folder'],
+  [/^(SQLITE_READONLY|SQLITE_PERM|EACCES|EPERM|EROFS)/, 'it cannot be written: an opened capsule can only be read, any other folder needs write permission. Name another one'],
   [/^SQLITE_CANTOPEN/, 'the database file cannot be opened. Check the path and its permissions'],
   [/^SQLITE_(NOTADB|CORRUPT)/, 'workspace.db is not a readable SQLite database. Restore it from a copy, or name another folder'],
   [/^SQLITE_BUSY/, 'another process has held its lock for too long. Close it or try again'],

@@ -19,7 +19,7 @@ export const useWorkspace = defineStore('workspace', () => {
   }
   async function open(path: string): Promise<boolean> {
     try {
-      info.value = await client.call('workspace.open', { path })
+      info.value = await client.call(path.endsWith('.drift') ? 'capsules.open' : 'workspace.open', { path })
       forgetAnswers()
       await router.push('/')
       void loadRecent()
