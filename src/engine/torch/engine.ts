@@ -1,17 +1,14 @@
 /** The torch engine: `Engine` on PyTorch, transformers and PEFT in a worker process (CPU, CUDA, ROCm, MPS). */
 import { randomUUID } from 'node:crypto'
 import { delimiter } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { DEVICES_OF } from '../device.ts'
 import type { Engine } from '../engine.ts'
 import { InputError } from '../input-error.ts'
-import { torchPython } from './interpreter.ts'
+import { torchPython, TORCH_RESOURCES } from './interpreter.ts'
 import { loadTorchModel } from './model.ts'
 import type { TorchOptions } from './options.ts'
 import { TorchWorker } from './worker.ts'
 import type { WorkerLaunch } from './worker.ts'
-
-export const WORKER_PACKAGE = fileURLToPath(new URL('../../../resources/torch-engine', import.meta.url))
 
 /** One worker for all models of the engine; it is started with the first, and again where it has died. */
 export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
@@ -45,7 +42,7 @@ export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_p
     args: processes === 1 ? worker : ['-m', 'torch.distributed.run', '--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID(), ...worker],
     env: {
       ...env,
-      PYTHONPATH: [WORKER_PACKAGE, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
+      PYTHONPATH: [TORCH_RESOURCES, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
       // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
       HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
     },
