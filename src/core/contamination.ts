@@ -34,8 +34,8 @@ export function readGuardPrompt(row: Row): GuardPrompt {
 /** How many prompts the files of a stamp hold together. */
 export const promptsOf = ({ files }: Pick<ContaminationStamp, 'files'>): number => files.reduce((sum, { prompts }) => sum + prompts, 0)
 
-/** The rows that meet a prompt, each with its strongest match, in order. */
-export function findContamination(rows: readonly GuardedRow[], prompts: readonly GuardPrompt[]): Contamination[] {
+/** The rows that meet a prompt, each with its strongest match, in order. @param onRow told before each row */
+export function findContamination(rows: readonly GuardedRow[], prompts: readonly GuardPrompt[], onRow?: (index: number) => void): Contamination[] {
   const byId = new Map<string, number>()
   const byText = new Map<string, number>()
   const byRun = new Map<string, number>()
@@ -58,6 +58,7 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
     ['similar', ({ requests }) => (isBlank(requests) ? undefined : byLikeness.match(requests.join('\n'), { add: false })[0])],
   ]
   return rows.flatMap((row, at): Contamination[] => {
+    onRow?.(at)
     for (const [by, look] of looks) {
       const prompt = look(row)
       if (prompt !== undefined) return [{ row: at, by, prompt }]

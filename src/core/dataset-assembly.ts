@@ -22,12 +22,13 @@ export type Assembly = {
   removed: { exact: number; near: number; capped: number }
 }
 
-export function assemble(candidates: readonly Candidate[], { dedup, maxPerSource, heldOut, splitBy, seed }: Pick<BuildOptions, 'dedup' | 'maxPerSource' | 'heldOut' | 'splitBy' | 'seed'>): Assembly {
+/** @param onCompared told how many rows were compared with the others, over and over: may throw to stop */
+export function assemble(candidates: readonly Candidate[], { dedup, maxPerSource, heldOut, splitBy, seed }: Pick<BuildOptions, 'dedup' | 'maxPerSource' | 'heldOut' | 'splitBy' | 'seed'>, onCompared?: (done: number) => void): Assembly {
   const all = candidates.map((_, i) => i)
   const exact = dedup === 'none' ? all : firstOfEach(all, all.map((i) => normalized(candidates[i]!.text)))
-  const near = dedup === 'near' ? firstOfEach(exact, nearDuplicates(exact.map((i) => candidates[i]!.text), { seed })) : exact
+  const near = dedup === 'near' ? firstOfEach(exact, nearDuplicates(exact.map((i) => candidates[i]!.text), { seed, onText: onCompared })) : exact
   const kept = maxPerSource === undefined ? near : capped(near, (i) => candidates[i]!.source, maxPerSource, seed)
-  const aside = heldOut === 0 ? new Set<number>() : setAside(kept.map((i) => candidates[i]!), kept, { heldOut, splitBy, seed })
+  const aside = heldOut === 0 ? new Set<number>() : setAside(kept.map((i) => candidates[i]!), kept, { heldOut, splitBy, seed }, onCompared)
   return {
     train: kept.filter((i) => !aside.has(i)),
     heldOut: kept.filter((i) => aside.has(i)),
@@ -49,7 +50,7 @@ function capped(indices: readonly number[], sourceOf: (index: number) => string,
 }
 
 /** Whole groups in seeded order, as many as fit into the share asked for. */
-function setAside(rows: readonly Candidate[], indices: readonly number[], { heldOut, splitBy, seed }: Pick<BuildOptions, 'heldOut' | 'splitBy' | 'seed'>): Set<number> {
+function setAside(rows: readonly Candidate[], indices: readonly number[], { heldOut, splitBy, seed }: Pick<BuildOptions, 'heldOut' | 'splitBy' | 'seed'>, onCompared?: (done: number) => void): Set<number> {
   const groups = new Clusters(rows.length)
   const together = (keyOf: (row: Candidate) => string | null): void => {
     const first = new Map<string, number>()
@@ -63,7 +64,7 @@ function setAside(rows: readonly Candidate[], indices: readonly number[], { held
   }
   together(({ conversation }) => conversation)
   if (splitBy !== 'conversation') together(({ user, source }) => (user === null ? null : `${source} ${user}`))
-  if (splitBy === 'cluster') nearDuplicates(rows.map(({ prompt }) => prompt), { seed }).forEach((first, i) => groups.join(first, i))
+  if (splitBy === 'cluster') nearDuplicates(rows.map(({ prompt }) => prompt), { seed, onText: onCompared }).forEach((first, i) => groups.join(first, i))
 
   const members = [...Map.groupBy(rows.keys(), (i) => groups.find(i)).values()]
   const most = Math.round(heldOut * rows.length)

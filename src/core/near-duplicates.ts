@@ -107,13 +107,14 @@ export class SimilarityIndex {
   }
 }
 
-/** For each text the first text of its cluster of near-duplicates: itself where it is alone or the first. */
-export function nearDuplicates(texts: readonly string[], { seed }: { seed: number }): number[] {
+/** For each text the first text of its cluster of near-duplicates: itself where it is alone or the first. `onText` is told before each. */
+export function nearDuplicates(texts: readonly string[], { seed, onText }: { seed: number; onText?: ((index: number) => void) | undefined }): number[] {
   const clusters = new Clusters(texts.length)
   const index = new SimilarityIndex({ seed })
   const seen = new Map<string, number>()
   const places: number[] = []
   texts.forEach((text, i) => {
+    onText?.(i)
     const key = normalized(text)
     const first = seen.get(key)
     if (first !== undefined) return clusters.join(first, i)

@@ -142,7 +142,7 @@ export type JobProgress = { runId: string; stage: string; done: number; total: n
 
 export type Job = {
   id: string
-  kind: 'run' | 'import' | 'signals' | 'analysis' | 'evaluation' | 'demo' | 'engine'
+  kind: 'run' | 'import' | 'signals' | 'analysis' | 'evaluation' | 'demo' | 'engine' | 'dataset' | 'conversations'
   title: string
   status: RunStatus
   stage: string

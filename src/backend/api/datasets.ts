@@ -17,12 +17,12 @@ export function datasetsApi(session: Session) {
   return {
     'datasets.list': () => listDatasets(db),
     'datasets.rows': ({ name, offset, limit }) => pageOfDatasetRows(db, name, offset, limit),
-    'datasets.diff': (input) => thread().perform('diff', input),
-    'datasets.build': async (input) => changed(await thread().perform('build', input)),
-    'datasets.lint': ({ name, model, maxLength }) => thread().perform('lint', { name, model: folder(model), maxLength }),
-    'datasets.fix': async ({ model, ...input }) => changed(await thread().perform('fix', { ...input, model: folder(model) })),
-    'datasets.check': async (input) => changed(await thread().perform('check', input)),
+    'datasets.diff': (input) => thread().perform('diff', input, `difference of ${input.before} and ${input.after}`),
+    'datasets.build': async (input) => changed(await thread().perform('build', input, `dataset ${input.name}`)),
+    'datasets.lint': ({ name, model, maxLength }) => thread().perform('lint', { name, model: folder(model), maxLength }, `lint of ${name}`),
+    'datasets.fix': async ({ model, ...input }) => changed(await thread().perform('fix', { ...input, model: folder(model) }, `fix of ${input.name}`)),
+    'datasets.check': async (input) => changed(await thread().perform('check', input, `check of ${input.name}`)),
     // A relative path lies in the workspace's exports folder.
-    'datasets.export': (input) => thread().perform('export', { ...input, path: resolve(workspace.exports, input.path) }),
+    'datasets.export': (input) => thread().perform('export', { ...input, path: resolve(workspace.exports, input.path) }, `export of ${input.name}`),
   } satisfies Pick<Handlers, 'datasets.list' | 'datasets.rows' | 'datasets.diff' | 'datasets.build' | 'datasets.lint' | 'datasets.fix' | 'datasets.check' | 'datasets.export'>
 }

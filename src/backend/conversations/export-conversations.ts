@@ -2,13 +2,15 @@
 import { readConversationAt } from '../storage/conversations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { tagsOf } from '../storage/tags.ts'
+import type { Tell } from '../task-thread.ts'
 import { writeLines } from '../write-lines.ts'
 
-export async function exportConversations(db: ReadableDb, positions: Uint32Array, path: string): Promise<{ path: string; rows: number }> {
+export async function exportConversations(db: ReadableDb, positions: Uint32Array, path: string, tell: Tell): Promise<{ path: string; rows: number }> {
   let rows = 0
   function* lines(): Generator<string> {
     const read = readConversationAt(db)
     for (const position of positions) {
+      tell(rows, positions.length, 'writing conversations')
       const conversation = read(position)
       // Deleted since it was chosen.
       if (conversation === null) continue

@@ -6,6 +6,7 @@ import { conversationBrowser, type ConversationPage } from '../storage/browse.ts
 import { conversationIds } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { setTag } from '../storage/tags.ts'
+import type { Tell } from '../task-thread.ts'
 import { exportConversations } from './export-conversations.ts'
 
 export type Tasks = {
@@ -22,7 +23,7 @@ const MOST_IDS = 10_000
 /** Changes of tags that can be taken back, the newest. */
 const KEPT_CHANGES = 20
 
-export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (input: Tasks[Name]['input']) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
+export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (input: Tasks[Name]['input'], tell?: Tell) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
   const browser = conversationBrowser(db)
   const changes = new Map<number, { tag: string; on: boolean; positions: Uint32Array }>()
   let lastChange = 0
@@ -42,7 +43,7 @@ export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (inp
       changes.delete(id)
       return { changed: change(made.tag, !made.on, made.positions).length }
     },
-    export: ({ selection, path }) => exportConversations(db, browser.select(selection), path),
+    export: ({ selection, path }, tell = () => {}) => exportConversations(db, browser.select(selection), path, tell),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }

@@ -5,4 +5,4 @@ import type { Tasks } from './tasks.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './browse-worker.ts' : './browse-worker.js'
 
 /** The thread of a session that knows every conversation. */
-export const conversationThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'conversations')
+export const conversationThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'conversations', 'conversations')

@@ -10,6 +10,7 @@ import type { Dataset } from '../../shared/types.ts'
 import { hashFile } from '../hash-file.ts'
 import { eachDatasetRow, requireDataset, stampContamination } from '../storage/datasets.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
+import type { Tell } from '../task-thread.ts'
 import { readParsedRows } from './files.ts'
 
 const EXAMPLES = 200
@@ -18,17 +19,18 @@ const EXAMPLE_CHARACTERS = 200
 type PromptFile = { path: string; sha256: string; prompts: GuardPrompt[] }
 
 /** @throws UsageError for a file that is missing, unreadable or without prompts. */
-export async function checkContamination(db: WritableDb, { name, files }: { name: string; files: readonly string[] }): Promise<Dataset> {
+export async function checkContamination(db: WritableDb, { name, files }: { name: string; files: readonly string[] }, tell: Tell = () => {}): Promise<Dataset> {
   requireDataset(db, name)
-  return stampAgainst(db, name, await readPromptFiles(files))
+  return stampAgainst(db, name, await readPromptFiles(files), tell)
 }
 
 export const readPromptFiles = (files: readonly string[]): Promise<PromptFile[]> => Promise.all(files.map(readPromptFile))
 
 /** Looks for the prompts in the rows and keeps the result with the snapshot. */
-export function stampAgainst(db: WritableDb, name: string, read: readonly PromptFile[]): Dataset {
+export function stampAgainst(db: WritableDb, name: string, read: readonly PromptFile[], tell: Tell): Dataset {
   const prompts = read.flatMap((file) => file.prompts)
-  const found = findContamination(guardedRows(db, name), prompts)
+  const rows = guardedRows(db, name)
+  const found = findContamination(rows, prompts, (done) => tell(done, rows.length, 'looking for prompts'))
   const stamp: ContaminationStamp = {
     checkedAt: new Date().toISOString(),
     files: read.map(({ path, sha256, prompts: { length } }) => ({ path, sha256, prompts: length })),

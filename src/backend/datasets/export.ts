@@ -11,27 +11,30 @@ import { BackendError } from '../errors.ts'
 import { eachDatasetRow, hasDataset, requireDataset } from '../storage/datasets.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { writeLines } from '../write-lines.ts'
+import type { Tell } from '../task-thread.ts'
 import { writeParquet } from './parquet-file.ts'
 
 export type ExportInput = { name: string; format: ExportFormat; path: string; /** Personal data found by pattern is masked. */ mask: boolean }
 export type Exported = { /** File or folder, absolute. */ path: string; rows: number }
 
 /** Each file is written whole or not at all; rows that a format has no place for are left out and not counted. */
-export async function exportDataset(db: ReadableDb, { name, format, path, mask }: ExportInput): Promise<Exported> {
+export async function exportDataset(db: ReadableDb, { name, format, path, mask }: ExportInput, tell: Tell = () => {}): Promise<Exported> {
   const dataset = requireDataset(db, name)
   if (!FORMATS_OF[dataset.kind].includes(format)) {
     throw new BackendError('bad-input', `export ${name}: format ${format} does not hold a dataset of kind ${dataset.kind}. Use ${FORMATS_OF[dataset.kind].join(', ')}`)
   }
   const target = resolve(path)
-  const rows = (of: Dataset): Generator<ExportedRow> => formatted(db, of, format, mask)
+  const rows = (of: Dataset): Generator<ExportedRow> => formatted(db, of, format, mask, tell)
   if (format === 'trl-parquet') return { path: target, rows: writeParquet(target, TRL_COLUMNS[dataset.kind], rows(dataset)) }
   if (format === 'hf') return exportHubFolder(db, dataset, target, rows, mask)
   if (format === 'llama-factory') return exportLlamaFactory(dataset, target, rows(dataset))
   return writeJsonLines(target, rows(dataset))
 }
 
-function* formatted(db: ReadableDb, { name, kind }: Dataset, format: ExportFormat, mask: boolean): Generator<ExportedRow> {
+function* formatted(db: ReadableDb, { name, kind, rows }: Dataset, format: ExportFormat, mask: boolean, tell: Tell): Generator<ExportedRow> {
+  let done = 0
   for (const row of eachDatasetRow(db, name)) {
+    tell(done++, rows, 'writing rows')
     const out = toFormat(format, kind, mask ? mapTexts(row, maskPersonalData) : row)
     if (out !== null) yield out
   }

@@ -1,12 +1,13 @@
 /** The pair lint on a dataset of the workspace, under a model's tokenizer where one is chosen; and its fixes, each a new snapshot. */
 import { type Fixable, fixRows, lintFor, lintRows } from '../../core/lint/index.ts'
 import type { ModelLimits, RowTokens } from '../../core/lint/finding.ts'
-import type { DatasetRow, LintKind, LintReport } from '../../shared/datasets.ts'
+import { LINT_KINDS, type DatasetRow, type LintKind, type LintReport } from '../../shared/datasets.ts'
 import type { Dataset, Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { loadText, type Text } from '../lab/text.ts'
 import { createDataset, hasDataset, readDatasetRows, requireDataset } from '../storage/datasets.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
+import type { Tell } from '../task-thread.ts'
 import { readPromptFiles, stampAgainst } from './check.ts'
 
 /** A recipe's default. */
@@ -18,18 +19,18 @@ export type LintInput = { name: string; model: string | null; maxLength: number 
 export type Fix = LintKind | 'contamination'
 export type FixInput = LintInput & { fix: Fix; /** Name of the new snapshot; null finds one. */ as: string | null }
 
-export function lintDataset(db: ReadableDb, { name, model, maxLength }: LintInput): LintReport {
+export function lintDataset(db: ReadableDb, { name, model, maxLength }: LintInput, tell: Tell = () => {}): LintReport {
   const rows = readDatasetRows<DatasetRow>(db, name)
-  const limits = model === null ? null : limitsOf(model, maxLength, rows)
-  const findings = lintRows(rows, limits).map((finding) => ({ ...finding, total: finding.rows.length, rows: finding.rows.slice(0, SHOWN_ROWS) }))
+  const limits = model === null ? null : limitsOf(model, maxLength, rows, tell)
+  const findings = lintRows(rows, limits, (done, kind) => tell(done, LINT_KINDS.length, kind)).map((finding) => ({ ...finding, total: finding.rows.length, rows: finding.rows.slice(0, SHOWN_ROWS) }))
   return { rows: rows.length, findings, model, maxLength: limits?.maxLength ?? null }
 }
 
 /** Freezes the rows as the fix leaves them; a contamination stamp is renewed for the new snapshot. */
-export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLength }: FixInput): Promise<Dataset> {
+export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLength }: FixInput, tell: Tell = () => {}): Promise<Dataset> {
   const parent = requireDataset(db, name)
   const rows = readDatasetRows<DatasetRow>(db, name)
-  const limits = model === null ? null : limitsOf(model, maxLength, rows)
+  const limits = model === null ? null : limitsOf(model, maxLength, rows, tell)
   const finding: Fixable | null = fix === 'contamination' ? contaminated(parent) : lintFor(fix, rows, limits)
   if (finding === null) throw new BackendError('bad-input', `dataset ${name}: expected a finding of kind ${fix} to fix, found none${model === null ? ' (truncation and missing-eos need a model)' : ''}`)
   if (finding.fix === null) throw new BackendError('bad-input', `dataset ${name}: ${fix} has no fix in the rows; choose a model whose template ends replies`)
@@ -41,7 +42,7 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   const { lineage } = parent.recipe
   const recipe = { from: 'fix', parent: name, parentHash: parent.hash, fix, action: finding.fix, rows: finding.rows.length, ...(limits === null ? {} : { model, maxLength: limits.maxLength }), ...(lineage === undefined ? {} : { lineage }) }
   const made = createDataset(db, { name: child, kind: parent.kind, rows: fixed as never, recipe })
-  return guard === null ? made : stampAgainst(db, child, guard)
+  return guard === null ? made : stampAgainst(db, child, guard, tell)
 }
 
 function contaminated({ contamination }: Dataset): Fixable | null {
@@ -55,12 +56,13 @@ function nextName(db: ReadableDb, name: string): string {
   for (let number = start + 1; ; number++) if (!hasDataset(db, `${stem}-${number}`)) return `${stem}-${number}`
 }
 
-function limitsOf(folder: string, maxLength: number | null, rows: readonly DatasetRow[]): ModelLimits {
+function limitsOf(folder: string, maxLength: number | null, rows: readonly DatasetRow[], tell: Tell): ModelLimits {
   const text = loadText(folder)
   return {
     maxLength: Math.min(maxLength ?? MAX_LENGTH, text.context),
     specialTokens: Object.values(text.renderer.tokenizer.specialTokens),
     tokens: rows.map((row, at) => {
+      tell(at, rows.length, 'tokenizing rows')
       try {
         return countTokens(text, row)
       } catch (error) {

@@ -4,8 +4,8 @@ import { performTask, type TaskInput, type TaskName } from './tasks.ts'
 
 serveTasks((db) => {
   let previous: Promise<unknown> = Promise.resolve()
-  return (name, input) => {
-    const own = previous.then(() => performTask(db, name as TaskName, input as TaskInput<TaskName>))
+  return (name, input, tell) => {
+    const own = previous.then(() => performTask(db, name as TaskName, input as TaskInput<TaskName>, tell))
     previous = own.catch(() => undefined)
     return own
   }

@@ -4,6 +4,7 @@ import type { Dataset, DatasetKind } from '../../shared/types.ts'
 import { buildDataset } from '../storage/build-datasets.ts'
 import { diffDatasets } from '../storage/dataset-diff.ts'
 import type { WritableDb } from '../storage/open.ts'
+import type { Tell } from '../task-thread.ts'
 import { checkContamination } from './check.ts'
 import { exportDataset, type Exported, type ExportInput } from './export.ts'
 import { fixDataset, type FixInput, lintDataset, type LintInput } from './lint.ts'
@@ -20,7 +21,7 @@ export type TaskName = keyof Tasks
 export type TaskInput<Name extends TaskName> = Tasks[Name]['input']
 export type TaskOutput<Name extends TaskName> = Tasks[Name]['output']
 
-const TASKS: { [Name in TaskName]: (db: WritableDb, input: TaskInput<Name>) => TaskOutput<Name> | Promise<TaskOutput<Name>> } = {
+const TASKS: { [Name in TaskName]: (db: WritableDb, input: TaskInput<Name>, tell: Tell) => TaskOutput<Name> | Promise<TaskOutput<Name>> } = {
   build: buildDataset,
   diff: diffDatasets,
   lint: lintDataset,
@@ -29,6 +30,6 @@ const TASKS: { [Name in TaskName]: (db: WritableDb, input: TaskInput<Name>) => T
   export: exportDataset,
 }
 
-export async function performTask<Name extends TaskName>(db: WritableDb, name: Name, input: TaskInput<Name>): Promise<TaskOutput<Name>> {
-  return TASKS[name](db, input)
+export async function performTask<Name extends TaskName>(db: WritableDb, name: Name, input: TaskInput<Name>, tell: Tell = () => {}): Promise<TaskOutput<Name>> {
+  return TASKS[name](db, input, tell)
 }

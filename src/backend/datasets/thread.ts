@@ -5,4 +5,4 @@ import type { Tasks } from './tasks.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './task-worker.ts' : './task-worker.js'
 
 /** The thread of a session that works on datasets. */
-export const datasetThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'datasets')
+export const datasetThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'datasets', 'dataset')

@@ -23,9 +23,10 @@ export function buildSeedPairs(db: ReadableDb, filter: BuildFilter = {}): Pair[]
 }
 
 /** Builds the rows of a kind and freezes them; a held-out part becomes a dataset of its own, NAME-heldout. */
-export function buildDataset(db: WritableDb, { name, kind, ...options }: { name: string; kind: DatasetKind } & BuildOptions): Dataset {
-  const found = buildRows<DatasetRow>(db, options, ROWS_OF[kind](options.threshold))
-  const assembly = assemble(found.candidates, options)
+export function buildDataset(db: WritableDb, { name, kind, ...options }: { name: string; kind: DatasetKind } & BuildOptions, tell: (done: number, total: number, stage: string) => void = () => {}): Dataset {
+  const found = buildRows<DatasetRow>(db, options, ROWS_OF[kind](options.threshold), (done, total) => tell(done, total, 'reading conversations'))
+  const assembly = assemble(found.candidates, options, (done) => tell(done, found.candidates.length, 'comparing rows'))
+  tell(found.rows.length, found.rows.length, 'writing rows')
   if (options.heldOut > 0 && assembly.heldOut.length === 0 && found.rows.length > 0) {
     throw new BackendError('bad-input', `dataset ${name}: expected rows to set aside, but no group fits into ${options.heldOut} of ${found.rows.length} rows (split by ${options.splitBy}). Split by conversation, or set more aside`)
   }
@@ -75,11 +76,14 @@ type RowMaker<Row> = (conversation: Conversation, signals: SignalsByTurn) => Row
 type Found<Row> = { rows: Row[]; candidates: Candidate[]; conversations: number; signals: number }
 type JudgedTurn = Pick<Signal, 'label' | 'probability' | 'decider'> & { turn_index: number; categories: string }
 
-function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, rowsOf: RowMaker<Row>): Found<Row> {
+function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, rowsOf: RowMaker<Row>, onConversation: (read: number, total: number) => void = () => {}): Found<Row> {
   const signalsOf = signalReader(db, filter.deciders)
-  const read = db.transaction((): Found<Row> => {
+  const readAll = db.transaction((): Found<Row> => {
+    const total = db.prepare('SELECT count(*) FROM conversations WHERE @source IS NULL OR source = @source').pluck().get({ source: filter.source ?? null }) as number
+    let read = 0
     const found: Found<Row> = { rows: [], candidates: [], conversations: 0, signals: 0 }
     for (const { position, conversation } of eachConversation(db, filter.source)) {
+      onConversation(++read, total)
       if (!passes(conversation, filter)) continue
       const judged = signalsOf(position)
       const inCategory = filter.category === undefined ? null : new Set(judged.filter(({ categories }) => (JSON.parse(categories) as string[]).includes(filter.category!)).map(({ turn_index }) => turn_index))
@@ -96,7 +100,7 @@ function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, 
     }
     return found
   })
-  return read()
+  return readAll()
 }
 
 /** Texts are made when asked for: only finding duplicates and keeping like prompts together asks, and all of them would double what is held. */

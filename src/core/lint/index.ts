@@ -29,9 +29,12 @@ const CHECKS: { [Kind in LintKind]: Check } = {
 }
 const ORDER = ['error', 'warning', 'note'] as const
 
-/** Findings, the gravest first. */
-export function lintRows(rows: readonly DatasetRow[], model: ModelLimits | null): Finding[] {
-  const found = LINT_KINDS.flatMap((kind) => CHECKS[kind](rows, model) ?? [])
+/** Findings, the gravest first. @param onCheck told before each of them */
+export function lintRows(rows: readonly DatasetRow[], model: ModelLimits | null, onCheck?: (done: number, kind: LintKind) => void): Finding[] {
+  const found = LINT_KINDS.flatMap((kind, done) => {
+    onCheck?.(done, kind)
+    return CHECKS[kind](rows, model) ?? []
+  })
   return found.sort((a, b) => ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity))
 }
 
