@@ -4,7 +4,8 @@
 
 Grids of seed x prompt differences: the mean squares of statsmodels' two-way analysis of variance and the components
 that follow, scipy's exact sign-flip permutation test of seeds and its sampled one of prompts, a crossed bootstrap of
-40,000 resamples written here with numpy. Tables of discordant pairs: statsmodels' McNemar. p-values: its Holm.
+40,000 resamples written here with numpy, widened by Student's t (Hesterberg 2015) at Satterthwaite's degrees of
+freedom; quantiles and tails of t. Tables of discordant pairs: statsmodels' McNemar. p-values: its Holm.
 """
 import json
 import os
@@ -13,7 +14,7 @@ import numpy as np
 import pandas
 import scipy
 import statsmodels
-from scipy.stats import permutation_test
+from scipy.stats import norm, permutation_test, t
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 from statsmodels.stats.contingency_tables import mcnemar
@@ -31,7 +32,11 @@ def crossed(grid, resamples=40_000):
     seeds, prompts = grid.shape
     boot = np.random.default_rng(5)
     means = [grid[np.ix_(boot.integers(0, seeds, seeds), boot.integers(0, prompts, prompts))].mean() for _ in range(resamples)]
-    return [float(q) for q in np.quantile(means, [0.025, 0.975])]
+    parts = [(n, means_of.var(ddof=1) / n) for n, means_of in ((seeds, grid.mean(1)), (prompts, grid.mean(0)))]
+    total = sum(v for _, v in parts)
+    freedom = total**2 / sum(v**2 / (n - 1) for n, v in parts)
+    stretch = np.sqrt(total / sum(v * (n - 1) / n for n, v in parts)) * t.isf(0.025, freedom) / norm.isf(0.025)
+    return [float(grid.mean() + stretch * (q - grid.mean())) for q in np.quantile(means, [0.025, 0.975])]
 
 
 def components(grid):
@@ -54,6 +59,7 @@ tables = [[a, b, float(mcnemar([[0, a], [b, 0]], exact=True).pvalue)] for a, b i
 families = [[ps, multipletests(ps, method="holm")[1].tolist()] for ps in [[0.01, 0.04, 0.03, 0.005], [0.2], [0.5, 0.5, 0.001], [0.02, 0.02, 0.9, 0.0001, 0.3]]]
 
 versions = {module.__name__: module.__version__ for module in (np, scipy, statsmodels)}
+student = [[df, q, float(t.isf(q, df)), float(t.sf(2.1, df))] for df in (1, 1.7, 2, 5, 17.7, 39, 500) for q in (0.025, 0.005)]
 with open(PATH, "w") as file:
-    json.dump(dict(versions=versions, grids=grids, mcnemar=tables, holm=families), file)
+    json.dump(dict(versions=versions, grids=grids, mcnemar=tables, holm=families, student=student), file)
     file.write("\n")

@@ -3,14 +3,16 @@
  * Pure; the random source is an argument.
  */
 import type { Interval } from '../shared/types.ts'
+import { tQuantile } from './student-t.ts'
 
 /** `values[seed][prompt]`; every seed has the same prompts. */
 export type Grid = readonly (readonly number[])[]
 
-export type BootstrapOptions = { resamples?: number; level?: number; random: () => number }
+export type BootstrapOptions = { resamples?: number; random: () => number }
 
 /** Two-sided 95 % of the normal distribution. */
 export const Z = 1.959963984540054
+const TAIL = 0.025
 
 /** Wilson's score interval of a share (Wilson 1927), statsmodels' proportion_confint(method='wilson'). */
 export function wilson(hits: number, n: number): Interval | null {
@@ -51,12 +53,15 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 /**
  * Bootstrap distribution of the grand mean when seeds and prompts are both samples of something larger:
  * seeds and prompts are resampled independently and crossed (Owen 2007, "pigeonhole bootstrap").
- * Conservative for the sum of both variances. With one seed only prompts are resampled, and the
- * interval speaks of these checkpoints alone.
+ * Conservative for the sum of both variances, and too narrow for few seeds or prompts, so the distribution is
+ * stretched about the mean by `widening`. With one seed only prompts are resampled, and the interval speaks of
+ * these checkpoints alone.
  */
 export function crossedBootstrap(grid: Grid, { resamples = 4000, random }: BootstrapOptions): Float64Array {
   const seeds = grid.length
   const prompts = grid[0]?.length ?? 0
+  const grand = mean(grid.map(mean))
+  const stretch = widening(grid)
   const means = new Float64Array(resamples)
   const column = new Float64Array(prompts)
   for (let r = 0; r < resamples; r++) {
@@ -67,24 +72,39 @@ export function crossedBootstrap(grid: Grid, { resamples = 4000, random }: Boots
     }
     let total = 0
     for (let p = 0; p < prompts; p++) total += column[Math.floor(random() * prompts)]!
-    means[r] = total / (seeds * prompts)
+    means[r] = grand + stretch * (total / (seeds * prompts) - grand)
   }
   return means.sort()
 }
 
-/** Grand mean with its percentile interval (95 % unless told). NaN bounds where there is nothing to resample. */
+/**
+ * What a bootstrap of few clusters lacks: it divides by n instead of n - 1, and percentiles know of no t distribution
+ * (Hesterberg 2015, section 5, expanded percentiles). The degrees of freedom follow from how much of the variance
+ * seeds and prompts each bring (Satterthwaite 1946).
+ */
+function widening(grid: Grid): number {
+  const prompts = grid[0]?.length ?? 0
+  const columns = Array.from({ length: prompts }, (_, p) => mean(grid.map((row) => row[p]!)))
+  const parts = [{ n: grid.length, values: grid.map(mean) }, { n: prompts, values: columns }].filter(({ n }) => n > 1).map(({ n, values }) => ({ n, variance: deviation(values) ** 2 / n }))
+  const total = sum(parts.map(({ variance }) => variance))
+  if (!(total > 0)) return 1
+  const seen = sum(parts.map(({ n, variance }) => (variance * (n - 1)) / n))
+  const freedom = total ** 2 / sum(parts.map(({ n, variance }) => variance ** 2 / (n - 1)))
+  return (Math.sqrt(total / seen) * tQuantile(TAIL, freedom)) / Z
+}
+
+/** Grand mean with its 95 % percentile interval. NaN bounds where there is nothing to resample. */
 export function crossedInterval(grid: Grid, options: BootstrapOptions): Interval {
   checkGrid(grid)
   const estimate = mean(grid.map(mean))
-  const tail = (1 - (options.level ?? 0.95)) / 2
   const means = crossedBootstrap(grid, options)
-  return { estimate, low: quantile(means, tail), high: quantile(means, 1 - tail) }
+  return { estimate, low: quantile(means, TAIL), high: quantile(means, 1 - TAIL) }
 }
 
 /** 95 % percentile bootstrap; a resample whose figure is undefined is left out. */
 export function percentileInterval(estimate: number, resamples: number, figure: () => number | null): Interval {
   const figures = Float64Array.from(Array.from({ length: resamples }, figure).filter((value) => value !== null)).sort()
-  return { estimate, low: quantile(figures, 0.025), high: quantile(figures, 0.975) }
+  return { estimate, low: quantile(figures, TAIL), high: quantile(figures, 1 - TAIL) }
 }
 
 /** As many rows as there are, drawn with replacement. */
@@ -100,7 +120,6 @@ export function pairedDifference(a: Grid, b: Grid, options: BootstrapOptions): D
     throw new Error(`pairedDifference: expected equal grids, got ${a.length} x ${a[0]?.length} and ${b.length} x ${b[0]?.length}`)
   }
   const grid = a.map((row, s) => row.map((value, p) => value - b[s]![p]!))
-  const tail = (1 - (options.level ?? 0.95)) / 2
   const means = crossedBootstrap(grid, options)
   let below = 0
   let above = 0
@@ -109,7 +128,7 @@ export function pairedDifference(a: Grid, b: Grid, options: BootstrapOptions): D
     if (value >= 0) above++
   }
   const p = Math.min(1, (2 * (Math.min(below, above) + 1)) / (means.length + 1))
-  return { difference: { estimate: mean(grid.map(mean)), low: quantile(means, tail), high: quantile(means, 1 - tail) }, p }
+  return { difference: { estimate: mean(grid.map(mean)), low: quantile(means, TAIL), high: quantile(means, 1 - TAIL) }, p }
 }
 
 /** Holm's step-down adjustment; order kept. */

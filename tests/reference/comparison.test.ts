@@ -6,11 +6,13 @@ import { mcnemarTest, signFlipTest } from '../../src/core/paired-tests.ts'
 import { effectSize, promptMeans, type VarianceParts, varianceParts } from '../../src/core/power.ts'
 import { makeRng } from '../../src/core/rng.ts'
 import { crossedInterval, holm, mean } from '../../src/core/statistics.ts'
+import { tQuantile, tTail } from '../../src/core/student-t.ts'
 
 type Reference = {
   grids: { values: number[][]; low: number; high: number; flip_seeds: number; flip_prompts: number; effect: number; parts: VarianceParts }[]
   mcnemar: [onlyA: number, onlyB: number, p: number][]
   holm: [p: number[], adjusted: number[]][]
+  student: [df: number, tail: number, quantile: number, tailAt21: number][]
 }
 const reference = JSON.parse(readFileSync(join(import.meta.dirname, 'comparison.json'), 'utf8')) as Reference
 
@@ -32,6 +34,13 @@ describe.each(reference.grids.map((grid, index) => ({ index, ...grid })))('seed 
     expect(Math.abs(ours.low - low)).toBeLessThan((high - low) / 20)
     expect(Math.abs(ours.high - high)).toBeLessThan((high - low) / 20)
   })
+})
+
+it('Student’s t has scipy’s quantiles and tails, also between whole degrees of freedom', () => {
+  for (const [df, tail, quantile, tailAt21] of reference.student) {
+    expect(tQuantile(tail, df) / quantile).toBeCloseTo(1, 10)
+    expect(tTail(2.1, df)).toBeCloseTo(tailAt21, 12)
+  }
 })
 
 it('McNemar’s test and Holm’s adjustment are statsmodels’', () => {
