@@ -1,13 +1,14 @@
-/** The torch engine where DRIFT_PYTHON names a Python with PyTorch; elsewhere its tests are skipped, aloud. */
+/** The torch engine where DRIFT_PYTHON names a Python with PyTorch or its environment is installed; elsewhere its tests are skipped, aloud. */
 import type { Engine } from '../../src/engine/engine.ts'
 import { createTorchEngine } from '../../src/engine/torch/engine.ts'
+import { recordedPython } from '../../src/engine/torch/interpreter.ts'
 import { PLAIN_TORCH } from '../../src/engine/torch/options.ts'
 import type { TorchOptions } from '../../src/engine/torch/options.ts'
 
-export const hasTorch = Boolean(process.env.DRIFT_PYTHON)
+export const hasTorch = Boolean(process.env.DRIFT_PYTHON) || recordedPython(process.env) !== null
 
 /** @returns the engine, or nothing. */
 export function torchForTests(what: string, options: Partial<TorchOptions> = {}): Engine[] {
-  if (!hasTorch) console.warn(`SKIPPED: ${what} on the torch engine; set DRIFT_PYTHON to a Python with torch, transformers, peft and accelerate`)
+  if (!hasTorch) console.warn(`SKIPPED: ${what} on the torch engine; drift engine install torch sets up what it needs, or DRIFT_PYTHON names a Python with torch, transformers, peft and accelerate`)
   return hasTorch ? [createTorchEngine({ ...PLAIN_TORCH, ...options })] : []
 }
