@@ -62,3 +62,6 @@ export function count(value: number | null | undefined): string {
 export function percent(share: number | null | undefined, digits = 0): string {
   return share === null || share === undefined || !Number.isFinite(share) ? MISSING : `${fixed(share * 100, digits)} %`
 }
+
+/** Of bytes, without the unit: 76.3. */
+export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -21,7 +21,7 @@ export const useWorkspace = defineStore('workspace', () => {
     try {
       info.value = await client.call(path.endsWith('.drift') ? 'capsules.open' : 'workspace.open', { path })
       forgetAnswers()
-      await router.push('/')
+      await router.push(info.value.capsule ? '/compare' : '/')
       void loadRecent()
       return true
     } catch (error) {
