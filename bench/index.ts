@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector|search|browse|torch-memory …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample and iteration install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
@@ -7,6 +7,7 @@
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
+import { measureBrowse } from './browse.ts'
 import { measureDemo } from './demo.ts'
 import { measureDetector } from './detector.ts'
 import { type Absence, type Figure, printFigure } from './figure.ts'
@@ -18,6 +19,7 @@ import { measureMemory } from './memory.ts'
 import { measureReview } from './review.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
 import { measureScale, SCALE_CASES } from './scale.ts'
+import { measureSearch } from './search.ts'
 import { measureTorchMemory } from './torch-memory.ts'
 import { measureTrain, TRAIN_CASES } from './train.ts'
 
@@ -41,6 +43,8 @@ const benches: Record<string, Bench> = {
   import: { measure: () => measureImport({ cases: casesOf(IMPORT_CASES), full: values.full, rounds }), cases: IMPORT_CASES, onlyByName: true },
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
+  browse: { measure: measureBrowse, onlyByName: true },
+  search: { measure: () => measureSearch({ seed: Number(values.seed) }), onlyByName: true },
   scale: { measure: () => measureScale({ cases: casesOf(SCALE_CASES), rounds }), cases: SCALE_CASES, onlyByName: true },
 }
 

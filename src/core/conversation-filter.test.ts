@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CONVERSATION_SORTS, FACETS, type ConversationFilter } from '../shared/browse.ts'
 import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from './conversation-columns.ts'
-import { countFacets, countPassing, judge, orderBy, passingInOrder } from './conversation-filter.ts'
+import { countFacets, judge, passingInOrder } from './conversation-filter.ts'
 
 type Row = ColumnRow & { categories: string[]; tags: string[] }
 
@@ -50,8 +50,7 @@ const passes = (row: Row, filter: ConversationFilter, except = ''): boolean => O
 
 test('a filter passes the rows that meet all of its conditions', () => {
   fc.assert(fc.property(rows, filters, (given, filter) => {
-    const standing = judge(columnsOf(given), filter, null)
-    expect([...passingInOrder(standing, null, false)]).toEqual(given.filter((row) => passes(row, filter)).map(({ position }) => position))
+    expect([...judge(columnsOf(given), filter, null).passing]).toEqual(given.filter((row) => passes(row, filter)).map(({ position }) => position))
   }))
 })
 
@@ -62,6 +61,7 @@ test('a facet counts rows under the conditions of the other facets', () => {
     turns: [row.turns < 3 ? '1..2' : row.turns < 5 ? '3..4' : row.turns < 9 ? '5..8' : row.turns < 17 ? '9..16' : '17..'],
     length: [row.characters < 500 ? '0..499' : row.characters < 2000 ? '500..1999' : row.characters < 8000 ? '2000..7999' : row.characters < 32_000 ? '8000..31999' : '32000..'],
     date: [row.day === 0 ? null : written(row.day).slice(0, 7)],
+    near: [], personal: [],
   })
   fc.assert(fc.property(rows, filters, (given, filter) => {
     const columns = columnsOf(given)
@@ -74,13 +74,13 @@ test('a facet counts rows under the conditions of the other facets', () => {
 })
 
 test('orders ascend and descend, equal ones as imported or reversed, those without a value last', () => {
-  const key = { turns: (row: Row) => row.turns, length: (row: Row) => row.characters, dissatisfied: (row: Row) => row.dissatisfied, date: (row: Row) => row.day || null, source: (row: Row) => row.source, model: (row: Row) => row.model, language: (row: Row) => row.language }
-  fc.assert(fc.property(rows, fc.constantFrom(...CONVERSATION_SORTS.filter((sort) => sort !== 'imported')), fc.boolean(), (given, sort, descending) => {
+  const key = { imported: (row: Row) => row.position, turns: (row: Row) => row.turns, length: (row: Row) => row.characters, dissatisfied: (row: Row) => row.dissatisfied, date: (row: Row) => row.day || null, source: (row: Row) => row.source, model: (row: Row) => row.model, language: (row: Row) => row.language }
+  fc.assert(fc.property(rows, fc.constantFrom(...CONVERSATION_SORTS), fc.boolean(), (given, sort, descending) => {
     const columns = columnsOf(given)
     const rank = (row: Row): number | string | null => key[sort](row)
     const valued = given.filter((row) => rank(row) !== null).sort((a, b) => (rank(a)! < rank(b)! ? -1 : rank(a)! > rank(b)! ? 1 : a.position - b.position))
     const expected = [...(descending ? valued.reverse() : valued), ...given.filter((row) => rank(row) === null)]
-    expect([...passingInOrder(judge(columns, {}, null), orderBy(columns, sort), descending)]).toEqual(expected.map(({ position }) => position))
+    expect([...passingInOrder(columns, judge(columns, {}, null), sort, descending)]).toEqual(expected.map(({ position }) => position))
   }))
 })
 
@@ -88,10 +88,9 @@ test('what was removed or not found by words passes nothing', () => {
   const given = fc.sample(rows.filter((all) => all.length > 5), 1)[0]!
   const columns = columnsOf(given)
   removeRow(columns, given[0]!.position)
-  const found = new Uint8Array(columns.end)
-  found[given[0]!.position] = found[given[1]!.position] = 1
-  expect([...passingInOrder(judge(columns, {}, found), null, true)]).toEqual([given[1]!.position])
-  expect(countPassing(judge(columns, {}, null))).toBe(given.length - 1)
+  const found = Uint32Array.of(given[0]!.position, given[1]!.position)
+  expect([...judge(columns, {}, found).passing]).toEqual([given[1]!.position])
+  expect(judge(columns, {}, null).passing).toHaveLength(given.length - 1)
 })
 
 test('months become years where there are many', () => {

@@ -3,22 +3,22 @@ import { FACETS, type ConversationFilter, type ConversationSort, type Facet, typ
 import { isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
 
 /**
- * A byte a position: 0 where the filter passes; the number of a facet (its place in FACETS, from 1) where its condition
- * alone fails, so that a facet counts what its own values would give; FAILS where nothing helps.
+ * Positions, each list ascending: where the filter passes, and where the condition of one facet alone fails, so that a
+ * facet counts what its own values would give.
  */
-export type Standing = Uint8Array
+export type Standing = { passing: Uint32Array; failing: ReadonlyMap<FacetName, Uint32Array> }
+/** Stands for more conditions than one, beside the places of facets in FACETS from 1 on. */
 const FAILS = 255
 const numberOf = (facet: FacetName): number => FACETS.indexOf(facet) + 1
 const SHOWN_VALUES = 50
 /** Beyond so many months years are counted. */
 const MONTHS_SHOWN = 24
 
-/** @param found where words are searched for: a byte a position, not 0 where they stand */
-export function judge(columns: Columns, filter: ConversationFilter, found: Uint8Array | null): Standing {
-  const { end, alive } = columns
-  const standing = new Uint8Array(end)
-  for (let i = 0; i < end; i++) if (alive[i] === 0 || (found !== null && !found[i])) standing[i] = FAILS
-  const fail = (i: number, facet: number): void => void (standing[i] = standing[i] === 0 ? facet : FAILS)
+/** @param found where words are searched for: the positions that hold them, ascending */
+export function judge(columns: Columns, filter: ConversationFilter, found: Uint32Array | null): Standing {
+  const candidates = aliveAmong(found, columns)
+  const failed = new Uint8Array(candidates.length)
+  const fail = (k: number, facet: number): void => void (failed[k] = failed[k] === 0 ? facet : FAILS)
 
   for (const name of ['source', 'model', 'language'] as const) {
     const wanted = filter[name]
@@ -26,28 +26,52 @@ export function judge(columns: Columns, filter: ConversationFilter, found: Uint8
     const accepted = acceptedCodes(columns[name], wanted)
     const { codes } = columns[name]
     const facet = numberOf(name)
-    for (let i = 0; i < end; i++) if (accepted[codes[i]!] === 0) fail(i, facet)
+    for (let k = 0; k < candidates.length; k++) if (accepted[codes[candidates[k]!]!] === 0) fail(k, facet)
   }
   if (filter.signal !== undefined) {
     const counts = columns.labels[filter.signal]
     const facet = numberOf('signal')
-    for (let i = 0; i < end; i++) if (counts[i] === 0) fail(i, facet)
+    for (let k = 0; k < candidates.length; k++) if (counts[candidates[k]!] === 0) fail(k, facet)
   }
   for (const name of SET_COLUMNS) {
     const wanted = filter[name]
     if (wanted === undefined) continue
     const bits = union(columns[name], wanted)
     const facet = numberOf(name)
-    for (let i = 0; i < end; i++) if (!isMember(bits, i)) fail(i, facet)
+    for (let k = 0; k < candidates.length; k++) if (!isMember(bits, candidates[k]!)) fail(k, facet)
   }
   const between = (name: FacetName, numbers: Uint32Array, least: number, most: number): void => {
     const facet = numberOf(name)
-    for (let i = 0; i < end; i++) if (numbers[i]! < least || numbers[i]! > most) fail(i, facet)
+    for (let k = 0; k < candidates.length; k++) {
+      const number = numbers[candidates[k]!]!
+      if (number < least || number > most) fail(k, facet)
+    }
   }
   if (filter.minTurns !== undefined || filter.maxTurns !== undefined) between('turns', columns.turns, filter.minTurns ?? 0, filter.maxTurns ?? Infinity)
   if (filter.minCharacters !== undefined || filter.maxCharacters !== undefined) between('length', columns.characters, filter.minCharacters ?? 0, filter.maxCharacters ?? Infinity)
   if (filter.from !== undefined || filter.to !== undefined) between('date', columns.day, filter.from === undefined ? 1 : dayNumber(filter.from, '0'), filter.to === undefined ? Infinity : dayNumber(filter.to, '9'))
-  return standing
+
+  const counts = new Uint32Array(FAILS + 1)
+  for (let k = 0; k < failed.length; k++) counts[failed[k]!]! += 1
+  const where = (number: number): Uint32Array => {
+    if (counts[number] === candidates.length) return candidates
+    const positions = new Uint32Array(counts[number]!)
+    for (let k = 0, at = 0; at < positions.length; k++) if (failed[k] === number) positions[at++] = candidates[k]!
+    return positions
+  }
+  return { passing: where(0), failing: new Map(FACETS.filter((name) => counts[numberOf(name)]! > 0).map((name) => [name, where(numberOf(name))])) }
+}
+
+/** Of the positions given, or of all. */
+function aliveAmong(given: Uint32Array | null, { alive, end }: Columns): Uint32Array {
+  const length = given?.length ?? end
+  const positions = new Uint32Array(length)
+  let count = 0
+  for (let k = 0; k < length; k++) {
+    const position = given === null ? k : given[k]!
+    if (alive[position] === 1) positions[count++] = position
+  }
+  return positions.subarray(0, count)
 }
 
 /** 2024-03 as its first (`0`) or last (`9`) possible day, in digits: 20240300, 20240399. */
@@ -68,88 +92,66 @@ function union(sets: Sets, wanted: string): Uint32Array {
   return all
 }
 
-/** Conversations that pass. */
-export function countPassing(standing: Standing): number {
-  let count = 0
-  for (let i = 0; i < standing.length; i++) if (standing[i] === 0) count += 1
-  return count
-}
-
-export function countFacets(columns: Columns, standing: Standing): Facet[] {
+export function countFacets(columns: Columns, { passing, failing }: Standing): Facet[] {
+  const none = new Uint32Array(0)
+  /** Positions a facet counts: where nothing but its own condition fails. */
+  const counted = (name: FacetName): Uint32Array[] => [passing, failing.get(name) ?? none]
+  const countOf = (name: FacetName, size: number, bucketOf: (position: number) => number): Uint32Array => {
+    const counts = new Uint32Array(size)
+    for (const positions of counted(name)) for (let k = 0; k < positions.length; k++) counts[bucketOf(positions[k]!)]! += 1
+    return counts
+  }
   const coded = ({ codes, values }: Coded, name: FacetName): Facet => {
-    const counts = new Uint32Array(values.length)
-    const own = numberOf(name)
-    for (let i = 0; i < standing.length; i++) if (standing[i] === 0 || standing[i] === own) counts[codes[i]!]! += 1
+    const counts = countOf(name, values.length, (position) => codes[position]!)
     return { name, values: mostFirst(values.map((value, code) => ({ value, count: code === 0 ? 0 : counts[code]! }))) }
   }
   const sets = (given: Sets, name: FacetName): Facet => {
-    const passing = passingBits(standing, numberOf(name))
-    return { name, values: mostFirst([...given].map(([value, bits]) => ({ value, count: countCommon(bits, passing) }))) }
+    const passingBits = given.size === 0 ? none : bitsOf(counted(name), columns.end)
+    return { name, values: mostFirst([...given].map(([value, bits]) => ({ value, count: countCommon(bits, passingBits) }))) }
   }
-  const ranges = (numbers: Uint32Array, bounds: readonly number[], name: FacetName): Facet => {
-    const counts = new Uint32Array(bounds.length)
-    const own = numberOf(name)
-    for (let i = 0; i < standing.length; i++) {
-      if (standing[i] !== 0 && standing[i] !== own) continue
-      let at = bounds.length - 1
-      while (at > 0 && numbers[i]! < bounds[at]!) at -= 1
-      counts[at]! += 1
-    }
-    return { name, values: bounds.map((least, at) => ({ value: at === bounds.length - 1 ? `${least}..` : `${least}..${bounds[at + 1]! - 1}`, count: counts[at]! })).filter(({ count }) => count > 0) }
+  const ranges = (numbers: Uint32Array, { bounds, last, rangeOf }: Ranges, name: FacetName): Facet => {
+    const counts = countOf(name, bounds.length, (position) => rangeOf[Math.min(numbers[position]!, last)]!)
+    return { name, values: bounds.map((least, at) => ({ value: least === last ? `${least}..` : `${least}..${bounds[at + 1]! - 1}`, count: counts[at]! })).filter(({ count }) => count > 0) }
   }
   return [
-    { name: 'signal', values: countLabels(columns, standing) },
+    { name: 'signal', values: (['dissatisfied', 'neutral', 'satisfied'] as const).map((value) => ({ value, count: countOf('signal', 2, (position) => Number(columns.labels[value][position]! > 0))[1]! })).filter(({ count }) => count > 0) },
     sets(columns.category, 'category'),
     sets(columns.tag, 'tag'),
     coded(columns.source, 'source'),
     coded(columns.model, 'model'),
     coded(columns.language, 'language'),
-    ranges(columns.turns, TURN_BOUNDS, 'turns'),
-    ranges(columns.characters, LENGTH_BOUNDS, 'length'),
-    { name: 'date', values: countDates(columns, standing) },
+    ranges(columns.turns, TURNS, 'turns'),
+    ranges(columns.characters, LENGTHS, 'length'),
+    { name: 'date', values: datesOf(countOf('date', 10_000 * 100, (position) => Math.floor(columns.day[position]! / 100))) },
     sets(columns.near, 'near'),
     sets(columns.personal, 'personal'),
   ]
 }
-/** Least of each range; messages of a conversation, and characters. */
-const TURN_BOUNDS = [1, 3, 5, 9, 17]
-const LENGTH_BOUNDS = [0, 500, 2000, 8000, 32_000]
+type Ranges = { bounds: readonly number[]; last: number; rangeOf: Uint8Array }
+/** The range of a number is looked up, not compared for: of a million unordered numbers most comparisons are guessed wrong. */
+function rangesFrom(bounds: readonly number[]): Ranges {
+  const last = bounds.at(-1)!
+  return { bounds, last, rangeOf: Uint8Array.from({ length: last + 1 }, (_, number) => Math.max(0, bounds.findLastIndex((least) => least <= number))) }
+}
+/** By the least of each; messages of a conversation, and characters. */
+const TURNS = rangesFrom([1, 3, 5, 9, 17])
+const LENGTHS = rangesFrom([0, 500, 2000, 8000, 32_000])
 
 const mostFirst = (values: Facet['values']): Facet['values'] => values.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, SHOWN_VALUES)
 
-function countLabels({ labels }: Columns, standing: Standing): Facet['values'] {
-  const own = numberOf('signal')
-  return (['dissatisfied', 'neutral', 'satisfied'] as const)
-    .map((value) => {
-      let count = 0
-      for (let i = 0; i < standing.length; i++) if ((standing[i] === 0 || standing[i] === own) && labels[value][i]! > 0) count += 1
-      return { value, count }
-    })
-    .filter(({ count }) => count > 0)
-}
-
-/** Months where there are few of them, else years; newest first. */
-function countDates({ day }: Columns, standing: Standing): Facet['values'] {
-  const own = numberOf('date')
-  const months = new Map<number, number>()
-  const counts = new Uint32Array(10_000 * 12)
-  for (let i = 0; i < standing.length; i++) {
-    if ((standing[i] !== 0 && standing[i] !== own) || day[i] === 0) continue
-    const month = Math.floor(day[i]! / 100)
-    counts[Math.floor(month / 100) * 12 + (month % 100) - 1]! += 1
+/** Months where there are few of them, else years; newest first. @param counts by month as 202403; 0 for none */
+function datesOf(counts: Uint32Array): Facet['values'] {
+  const byMonth: Facet['values'] = []
+  for (let month = counts.length - 1; month > 0; month--) {
+    if (counts[month]! > 0) byMonth.push({ value: `${String(Math.floor(month / 100)).padStart(4, '0')}-${String(month % 100).padStart(2, '0')}`, count: counts[month]! })
   }
-  counts.forEach((count, at) => {
-    if (count > 0) months.set(at, count)
-  })
-  const write = (at: number): string => `${String(Math.floor(at / 12)).padStart(4, '0')}-${String((at % 12) + 1).padStart(2, '0')}`
-  const byMonth = [...months].map(([at, count]) => ({ value: write(at), count })).reverse()
   if (byMonth.length <= MONTHS_SHOWN) return byMonth
   return [...Map.groupBy(byMonth, ({ value }) => value.slice(0, 4))].map(([value, own]) => ({ value, count: own.reduce((sum, { count }) => sum + count, 0) }))
 }
 
-function passingBits(standing: Standing, own: number): Uint32Array {
-  const bits = new Uint32Array((standing.length >>> 5) + 1)
-  for (let i = 0; i < standing.length; i++) if (standing[i] === 0 || standing[i] === own) bits[i >>> 5]! |= 1 << (i & 31)
+function bitsOf(lists: readonly Uint32Array[], end: number): Uint32Array {
+  const bits = new Uint32Array((end >>> 5) + 1)
+  for (const positions of lists) for (let k = 0; k < positions.length; k++) bits[positions[k]! >>> 5]! |= 1 << (positions[k]! & 31)
   return bits
 }
 
@@ -165,19 +167,19 @@ function countCommon(a: Uint32Array, b: Uint32Array): number {
   return count
 }
 
-/** Every position, ascending by a column, equal ones as imported; those without a value last whichever way round. */
-export type Order = { positions: Uint32Array; valued: number }
-
-export function orderBy(columns: Columns, sort: Exclude<ConversationSort, 'imported'>): Order {
+/** What passes by a column, equal ones as imported or all the other way round; those without a value last either way. */
+export function passingInOrder(columns: Columns, { passing }: Standing, sort: ConversationSort, descending: boolean): Uint32Array {
+  if (sort === 'imported') return descending ? passing.toReversed() : passing
   const keys = sortKeys(columns, sort)
-  const { end, alive } = columns
   const mayMiss = sort === 'date' || sort === 'model' || sort === 'language'
-  const positions = new Uint32Array(end)
+  const positions = new Uint32Array(passing.length)
   let valued = 0
-  for (let i = 0; i < end; i++) if (alive[i] === 1 && !(mayMiss && keys[i] === 0)) positions[valued++] = i
+  for (const position of passing) if (!mayMiss || keys[position] !== 0) positions[valued++] = position
   let all = valued
-  if (mayMiss) for (let i = 0; i < end; i++) if (alive[i] === 1 && keys[i] === 0) positions[all++] = i
-  return { positions: sortByKeys(positions.subarray(0, all), valued, keys), valued }
+  if (all < passing.length) for (const position of passing) if (keys[position] === 0) positions[all++] = position
+  const ordered = sortByKeys(positions, valued, keys)
+  if (descending) ordered.subarray(0, valued).reverse()
+  return ordered
 }
 
 /** The first `count` positions by their keys, stable: by the low 16 bits, then by the high ones where there are any. */
@@ -193,20 +195,6 @@ function sortByKeys(positions: Uint32Array, count: number, keys: Uint32Array | U
     from = to
   }
   return from
-}
-
-/** The positions that pass, in order. */
-export function passingInOrder(standing: Standing, order: Order | null, descending: boolean): Uint32Array {
-  const passing = new Uint32Array(countPassing(standing))
-  let at = 0
-  const take = (position: number): void => {
-    if (standing[position] === 0) passing[at++] = position
-  }
-  const { positions, valued } = order ?? { positions: null, valued: standing.length }
-  if (descending) for (let i = valued - 1; i >= 0; i--) take(positions === null ? i : positions[i]!)
-  else for (let i = 0; i < valued; i++) take(positions === null ? i : positions[i]!)
-  if (positions !== null) for (let i = valued; i < positions.length; i++) take(positions[i]!)
-  return passing
 }
 
 function sortKeys(columns: Columns, sort: Exclude<ConversationSort, 'imported'>): Uint32Array | Uint16Array {

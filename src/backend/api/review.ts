@@ -5,9 +5,10 @@ import type { Handlers } from '../../shared/contract.ts'
 import { BackendError } from '../errors.ts'
 import { exportLabels } from '../review/export-labels.ts'
 import type { Session } from '../session.ts'
+import { signalsThread } from '../signals/thread.ts'
 import { findConversation, findReaction } from '../storage/conversations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { describeQueue, nextItems, openQueue, readItem, readQueue } from '../storage/review-queue.ts'
+import { describeQueue, nextItems, readItem, readQueue } from '../storage/review-queue.ts'
 import { appendEntry, labelledTurns, pageOfLog, readGuidelines, undoLast, writeGuidelines } from '../storage/review.ts'
 
 /** Labels come by the second; everybody who looks is told at most this often. */
@@ -20,7 +21,7 @@ export function reviewApi(session: Session) {
   const requireQueue = (id: number) => readQueue(db, id) ?? notFound(`review.next: expected the id of a queue from review.queue, got ${id}`)
 
   return {
-    'review.queue': async ({ fresh, ...request }) => describeQueue(db, requireQueue(await openQueue(db, request, fresh, new Date()))),
+    'review.queue': async ({ fresh, ...request }) => describeQueue(db, requireQueue(await signalsThread(session).perform('queue', { request, fresh }))),
     'review.next': ({ queue: id, limit }) => {
       const queue = requireQueue(id)
       return { queue: describeQueue(db, queue), items: nextItems(db, queue, limit) }

@@ -5,26 +5,27 @@ import type { DataTask } from '../data-worker.ts'
 import { isSameJudge, judgeKey, keepJudgeKey, readJudgeSettings, writeJudgeSettings } from '../judge/judge-settings.ts'
 import { estimateJudge, judgeFor } from '../judge/judge-signals.ts'
 import { describeClassifier } from '../signals/describe-classifier.ts'
+import { signalsThread } from '../signals/thread.ts'
 import type { Session } from '../session.ts'
 import { appendEntry, undoLast } from '../storage/review.ts'
-import { pageOfSignals, summarizeSignals, winningSignal } from '../storage/signals.ts'
-import { thresholdBench } from '../storage/threshold.ts'
+import { winningSignal } from '../storage/signals.ts'
 import { requireReaction } from './review.ts'
 
 export function signalsApi(session: Session) {
   const { workspace: { db, path }, push } = session
+  const thread = () => signalsThread(session)
   return {
-    'signals.summary': () => summarizeSignals(db),
-    'signals.list': (input) => pageOfSignals(db, input),
+    'signals.summary': () => thread().perform('summary', null),
+    'signals.list': (input) => thread().perform('list', input),
     'signals.run': ({ detector, limit }) => {
       // Told before the job starts: without an endpoint there is nothing to run.
       if (detector === 'judge') judgeFor(readJudgeSettings(path), path)
       const task: DataTask = detector === 'judge' ? { kind: 'signals', detector, limit } : { kind: 'signals', detector, retrain: false }
       return { jobId: dataJobs(session).start(`signals: ${detector}`, task).id }
     },
-    'signals.classifier': () => describeClassifier(db, path),
+    'signals.classifier': async () => describeClassifier(path, await thread().perform('labels', null)),
     'signals.retrain': () => ({ jobId: dataJobs(session).start('classifier: training on your labels', { kind: 'signals', detector: 'classifier', retrain: true }).id }),
-    'signals.threshold': ({ detector }) => thresholdBench(db, detector),
+    'signals.threshold': ({ detector }) => thread().perform('threshold', detector),
     'signals.judge': () => {
       const { baseUrl, model, rubric, concurrency, promptPrice, completionPrice } = readJudgeSettings(path)
       return { baseUrl, model, rubric, concurrency, promptPrice, completionPrice, key: judgeKey().from }

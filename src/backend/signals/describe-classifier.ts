@@ -2,17 +2,15 @@
 import { FEWEST_OF_EACH } from '../../core/detector/train.ts'
 import { wilson } from '../../core/statistics.ts'
 import type { ClassifierInfo } from '../../shared/signals.ts'
-import type { ReadableDb } from '../storage/open.ts'
-import { countLabels } from '../storage/threshold.ts'
 import { readDetectorFile } from './detector-file.ts'
 import { classifierPath, SHIPPED_CLASSIFIER } from './detectors.ts'
 
-/** @param workspace its folder */
-export function describeClassifier(db: ReadableDb, workspace: string): ClassifierInfo {
+/** @param workspace its folder @param labels those that stand in it */
+export function describeClassifier(workspace: string, labels: ClassifierInfo['labels']): ClassifierInfo {
   const path = classifierPath(workspace)
   const { version, trainedOn, turns, dissatisfied, cutoff, crossValidation } = readDetectorFile(path)
   const { hits, flagged, positives } = crossValidation
-  return { version, own: path !== SHIPPED_CLASSIFIER, trainedOn, turns, dissatisfied, cutoff, precision: wilson(hits, flagged), recall: wilson(hits, positives), labels: countLabels(db), fewestOfEach: FEWEST_OF_EACH }
+  return { version, own: path !== SHIPPED_CLASSIFIER, trainedOn, turns, dissatisfied, cutoff, precision: wilson(hits, flagged), recall: wilson(hits, positives), labels, fewestOfEach: FEWEST_OF_EACH }
 }
 
 /** How many turns of these conversations the workspace's own classifier has learned from. */

@@ -26,9 +26,9 @@ async function aWorkspace(labelled: number): Promise<Workspace> {
 
 test('the workspace’s own classifier takes the shipped one’s place and says how it did on turns it had not seen', async () => {
   const { db, path } = await aWorkspace(120)
-  expect(describeClassifier(db, path)).toMatchObject({ own: false, trainedOn: 'simulated users of the built-in world' })
+  expect(describeClassifier(path, countLabels(db))).toMatchObject({ own: false, trainedOn: 'simulated users of the built-in world' })
   const report = trainOnLabels(db, path)
-  expect(describeClassifier(db, path)).toMatchObject({ own: true, version: report.version, turns: report.turns, precision: { estimate: report.hits / report.flagged }, trainedOn: expect.stringContaining('imported ones of this workspace') as string })
+  expect(describeClassifier(path, countLabels(db))).toMatchObject({ own: true, version: report.version, turns: report.turns, precision: { estimate: report.hits / report.flagged }, trainedOn: expect.stringContaining('imported ones of this workspace') as string })
   expect(report.hits / report.flagged).toBeGreaterThan(0.8)
   expect(detectorNamed('classifier', path).version).toBe(report.version)
 })

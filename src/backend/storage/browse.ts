@@ -1,5 +1,5 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
-import { countFacets, judge, orderBy, passingInOrder, type Order, type Standing } from '../../core/conversation-filter.ts'
+import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
 import type { ConversationFilter, ConversationSelection, ConversationSort, Facet } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
 import type { SignalLabel } from '../../shared/types.ts'
@@ -7,7 +7,8 @@ import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { findConversation } from './conversations.ts'
 import type { ReadableDb } from './open.ts'
-import { matchExpression, matchingTurns, snippetOf } from './search.ts'
+import { matchExpression, matchingTurns } from './search.ts'
+import { snippetReader, type SnippetReader } from './snippets.ts'
 import { tagsOf } from './tags.ts'
 
 type ListInput = ParsedInput<'conversations.list'>
@@ -26,29 +27,28 @@ export type ConversationBrowser = {
 
 export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   const source = conversationColumns(db)
+  const snippets = snippetReader(db)
   const judged = newestKept<{ standing: Standing; hits: Uint32Array | null; facets: Facet[] | null }>()
-  const orders = newestKept<Order>()
   const listed = newestKept<Uint32Array>()
 
   const standingOf = (filter: ConversationFilter) => {
     const { columns, version } = source.current()
     const known = judged(`${version} ${JSON.stringify(filter)}`, () => {
       const hits = hitsOf(db, filter)
-      return { standing: judge(columns, filter, hits && foundBy(hits, source.firstMessages(), columns.end)), hits, facets: null }
+      return { standing: judge(columns, filter, hits && conversationsOf(hits, source.firstMessages(), columns.end)), hits, facets: null }
     })
     return { columns, version, known }
   }
   const inOrder = (filter: ConversationFilter, sort: ConversationSort, descending: boolean) => {
     const { columns, version, known } = standingOf(filter)
-    const order = sort === 'imported' ? null : orders(`${version} ${sort}`, () => orderBy(columns, sort))
-    const positions = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, () => passingInOrder(known.standing, order, descending))
+    const positions = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, () => passingInOrder(columns, known.standing, sort, descending))
     return { positions, hits: known.hits }
   }
 
   return {
     list({ sort, descending, offset, limit, ...filter }) {
       const { positions, hits } = inOrder(filter, sort, descending)
-      return { total: positions.length, rows: readRows(db, positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages() }) }
+      return { total: positions.length, rows: readRows(db, positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
     },
     facets(filter) {
       const { columns, known } = standingOf(filter)
@@ -91,17 +91,18 @@ function hitsOf(db: ReadableDb, { query }: ConversationFilter): Uint32Array | nu
   return match === null ? new Uint32Array(0) : matchingTurns(db, match)
 }
 
-/** A byte a position: whether one of the messages is its conversation's. */
-function foundBy(hits: Uint32Array, firsts: Uint32Array, end: number): Uint8Array {
-  const found = new Uint8Array(end)
+/** Positions of the conversations that messages are of, both ascending. */
+function conversationsOf(hits: Uint32Array, firsts: Uint32Array, end: number): Uint32Array {
+  const positions = new Uint32Array(Math.min(hits.length, end))
+  let count = 0
   let position = 0
   for (const id of hits) {
     // The last conversation that begins at or before the message.
     if (hits.length > end / 8) while (position + 1 < end && firsts[position + 1]! <= id) position += 1
     else position = lastAtMost(firsts, id, position, end)
-    found[position] = 1
+    if (count === 0 || positions[count - 1] !== position) positions[count++] = position
   }
-  return found
+  return positions.subarray(0, count)
 }
 
 /** Binary search for the last position from `low` on whose first message is at most `id`. */
@@ -117,15 +118,20 @@ function lastAtMost(firsts: Uint32Array, id: number, low: number, end: number): 
 
 type StoredRow = Omit<ConversationRow, 'snippet' | 'signals' | 'tags'>
 
-function readRows(db: ReadableDb, positions: Iterable<number>, { query }: ConversationFilter, found: { hits: Uint32Array; firsts: Uint32Array } | null): ConversationRow[] {
+/** Where words were searched for: the messages that hold them, the first message of each conversation, and what reads their surroundings. */
+type Found = { hits: Uint32Array; firsts: Uint32Array; snippets: SnippetReader }
+
+function readRows(db: ReadableDb, positions: Iterable<number>, { query }: ConversationFilter, found: Found | null): ConversationRow[] {
   const rowAt = db.prepare('SELECT id, source, model, language, created_at AS createdAt, turns, characters FROM conversations WHERE position = ?')
   const signals = db.prepare('SELECT turn_index AS turnIndex, label FROM winning_signals WHERE conversation = ? ORDER BY turn_index')
   const opening = db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ORDER BY role <> 'user', turn_index LIMIT 1`).pluck()
   const match = found === null ? null : matchExpression(query ?? '')
-  const snippet = snippetOf(db)
-  return Array.from(positions, (position): ConversationRow => ({
+  const all = [...positions]
+  const messages = found === null ? [] : all.map((position) => firstHit(found.hits, found.firsts[position]!))
+  const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
+  return all.map((position, at): ConversationRow => ({
     ...(rowAt.get(position) as StoredRow),
-    snippet: (found && match !== null ? snippet(match, firstHit(found.hits, found.firsts[position]!)) : null) ?? onOneLine(opening.get(position) as string | undefined),
+    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(opening.get(position) as string | undefined),
     signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
     tags: tagsOf(db, position),
   }))

@@ -10,8 +10,9 @@ export const MARK_END = '\u{E001}'
 export type SearchHit = { conversation_id: string; turn_index: number; snippet: string }
 
 /** Ranking reads every match; beyond this many, hits come in import order. */
-const RANKED_MATCHES = 20_000
-const SNIPPET_TOKENS = 24
+export const RANKED_MATCHES = 20_000
+/** An FTS5 table's snippet of its one column: the words found and their surroundings. */
+export const snippetOf = (table: string): string => `snippet(${table}, 0, '${MARK_START}', '${MARK_END}', '…', 24)`
 
 /**
  * What the user typed as an FTS5 expression: words and "quoted phrases", all of them wanted; `word*` matches
@@ -30,8 +31,25 @@ export function matchExpression(query: string): string | null {
 
 /** Ids of the messages that hold every word, ascending. */
 export function matchingTurns(db: ReadableDb, match: string): Uint32Array {
-  return Uint32Array.from(db.prepare('SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?').pluck().all(match) as number[])
+  // One text instead of a row each: a word of millions of messages comes in less than half the time.
+  const { count, ids } = db.prepare('SELECT count(*) AS count, group_concat(rowid) AS ids FROM (SELECT rowid FROM messages_fts WHERE messages_fts MATCH ? ORDER BY rowid)').get(match) as { count: number; ids: string | null }
+  const found = new Uint32Array(count)
+  if (ids === null) return found
+  let number = 0
+  let at = 0
+  for (let i = 0; i < ids.length; i++) {
+    const digit = ids.charCodeAt(i) - ZERO
+    if (digit >= 0) number = 10 * number + digit
+    else {
+      found[at++] = number
+      number = 0
+    }
+  }
+  found[at] = number
+  return found
 }
+/** Character code of the digit; that of the comma lies below. */
+const ZERO = 48
 
 /** Turns that hold every word, in conversations that pass the rest of the filter. */
 export function searchTurns(db: ReadableDb, { query, ...filter }: ConversationFilter, limit: number): { total: number; hits: SearchHit[] } {
@@ -43,7 +61,7 @@ export function searchTurns(db: ReadableDb, { query, ...filter }: ConversationFi
   const hits = db
     .prepare(
       `SELECT c.id AS conversation_id, m.turn_index, f.snippet
-       FROM (SELECT messages_fts.rowid AS id, snippet(messages_fts, 0, '${MARK_START}', '${MARK_END}', '…', ${SNIPPET_TOKENS}) AS snippet
+       FROM (SELECT messages_fts.rowid AS id, ${snippetOf('messages_fts')} AS snippet
              FROM ${matching} ORDER BY ${total <= RANKED_MATCHES ? 'messages_fts.rank' : 'messages_fts.rowid'} LIMIT @limit) f
        JOIN messages m ON m.id = f.id JOIN conversations c ON c.position = m.conversation`,
     )
@@ -75,10 +93,4 @@ function conditions(filter: Omit<ConversationFilter, 'query'>): { where: string;
   add('from', 'substr(c.created_at, 1, length(@from)) >= @from')
   add('to', 'substr(c.created_at, 1, length(@to)) <= @to')
   return { where: parts.join(' AND '), bound }
-}
-
-/** Reads a turn's snippet: the words found and their surroundings. Null where the turn does not hold them. */
-export function snippetOf(db: ReadableDb): (match: string, messageId: number) => string | null {
-  const snippet = db.prepare(`SELECT snippet(messages_fts, 0, '${MARK_START}', '${MARK_END}', '…', ${SNIPPET_TOKENS}) FROM messages_fts WHERE messages_fts MATCH ? AND rowid = ?`).pluck()
-  return (match, messageId) => (snippet.get(match, messageId) as string | undefined) ?? null
 }
