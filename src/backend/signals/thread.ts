@@ -5,4 +5,4 @@ import type { Tasks } from './tasks.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './signals-worker.ts' : './signals-worker.js'
 
 /** The thread of a session that reads every signal. */
-export const signalsThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'signals')
+export const signalsThread = taskThread<Tasks>(new URL(ENTRY, import.meta.url), 'signals', 'signals')
