@@ -31,25 +31,8 @@ export function matchExpression(query: string): string | null {
 
 /** Ids of the messages that hold every word, ascending. */
 export function matchingTurns(db: ReadableDb, match: string): Uint32Array {
-  // One text instead of a row each: a word of millions of messages comes in less than half the time.
-  const { count, ids } = db.prepare('SELECT count(*) AS count, group_concat(rowid) AS ids FROM (SELECT rowid FROM messages_fts WHERE messages_fts MATCH ? ORDER BY rowid)').get(match) as { count: number; ids: string | null }
-  const found = new Uint32Array(count)
-  if (ids === null) return found
-  let number = 0
-  let at = 0
-  for (let i = 0; i < ids.length; i++) {
-    const digit = ids.charCodeAt(i) - ZERO
-    if (digit >= 0) number = 10 * number + digit
-    else {
-      found[at++] = number
-      number = 0
-    }
-  }
-  found[at] = number
-  return found
+  return Uint32Array.from(db.prepare('SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?').pluck().all(match) as number[])
 }
-/** Character code of the digit; that of the comma lies below. */
-const ZERO = 48
 
 /** Turns that hold every word, in conversations that pass the rest of the filter. */
 export function searchTurns(db: ReadableDb, { query, ...filter }: ConversationFilter, limit: number): { total: number; hits: SearchHit[] } {
