@@ -56,7 +56,9 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
   /** What fades away has no contrast. */
   const dismissToasts = async (): Promise<void> => {
     const crosses = page.getByRole('button', { name: 'Dismiss' })
-    for (let left = await crosses.count(); left > 0; left--) await crosses.first().click()
+    await crosses.evaluateAll((all) => {
+      for (const cross of all) (cross as HTMLElement).click()
+    })
     await eventually(() => crosses.count()).toBe(0)
   }
   const start = async (search = ''): Promise<void> => {
