@@ -72,7 +72,7 @@ export const calls = {
   'conversations.renameView': call<SavedView>()({ id: z.int(), name: z.string().trim().min(1).max(80) }),
   /** Hides one, or takes that back. */
   'conversations.removeView': call<SavedView>()({ id: z.int(), removed: z.boolean() }),
-  'conversations.get': call<{ conversation: Conversation; signals: Signal[]; usedIn: { dataset: string; run: string | null }[] }>()({ id: z.string() }),
+  'conversations.get': call<{ conversation: Conversation; tags: string[]; signals: Signal[]; usedIn: { dataset: string; run: string | null }[] }>()({ id: z.string() }),
   /** How far reading every conversation once has come; what it finds are the facets `near` and `personal`. */
   'conversations.analysis': call<Analysis>()({}),
   /** Reads those that were not read yet and compares all. */

@@ -172,7 +172,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     'conversations.removeView': ({ id }) => ({ id, name: 'Unhappy and long', address: '' }),
     'conversations.get': ({ id }) => {
       const { conversation, signals } = find(id)
-      return { conversation: { ...conversation, id }, signals, usedIn: signals.length > 0 ? [{ dataset: 'feedback-1', run: 'drift/seed 1' }] : [] }
+      return { conversation: { ...conversation, id }, tags: [], signals, usedIn: signals.length > 0 ? [{ dataset: 'feedback-1', run: 'drift/seed 1' }] : [] }
     },
     'signals.summary': () => {
       const all = signals()

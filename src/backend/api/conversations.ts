@@ -12,6 +12,7 @@ import { deletedAt, deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, pu
 import { usesOf } from '../storage/lineage.ts'
 import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
 import { winningSignalsOf } from '../storage/signals.ts'
+import { tagsOf } from '../storage/tags.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Rows from the start that are read without the thread: what shows while it still reads a large workspace. */
@@ -44,7 +45,7 @@ export function conversationsApi(session: Session) {
     'conversations.removeView': ({ id, removed }) => changed(removeView(db, id, removed)),
     'conversations.get': ({ id }) => {
       const found = getConversation(db, id)
-      if (found !== null) return { conversation: found.conversation, signals: winningSignalsOf(db, found.position), usedIn: usesOf(db, id) }
+      if (found !== null) return { conversation: found.conversation, tags: tagsOf(db, found.position), signals: winningSignalsOf(db, found.position), usedIn: usesOf(db, id) }
       const when = deletedAt(db, id)
       throw new BackendError('not-found', when === null ? `conversation: expected the id of one in this workspace, got "${id}"` : `conversation ${id.slice(0, 12)} was deleted on ${when.slice(0, 10)}. It can be restored from the list of deleted conversations`)
     },

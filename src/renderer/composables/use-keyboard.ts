@@ -13,7 +13,8 @@ export function useKeyboard(): void {
     if (event.defaultPrevented || event.isComposing) return
     const key = nameOf(event)
     if (key === null) return
-    const global = key.startsWith('mod+')
+    // In a text field mod+a takes the text.
+    const global = key.startsWith('mod+') && key !== 'mod+a'
     if (!global && (isTyping(event.target) || isInLayer(event.target))) {
       // Escape leaves a text field; the next one is the page's.
       if (key === 'Escape' && isTyping(event.target) && !isInLayer(event.target)) (event.target as HTMLElement).blur()

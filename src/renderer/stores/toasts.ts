@@ -13,6 +13,8 @@ export type Toast = {
 }
 
 const doneMs = 6_000
+/** Time to read it and to take it back. */
+const withActionMs = 12_000
 
 /** Short messages over the page. What failed stays until it is read; what is done leaves by itself. */
 export const useToasts = defineStore('toasts', () => {
@@ -22,7 +24,7 @@ export const useToasts = defineStore('toasts', () => {
   function add(toast: Omit<Toast, 'id'>): void {
     const id = nextId++
     toasts.value = [...toasts.value.filter((other) => other.title !== toast.title || other.message !== toast.message), { ...toast, id }].slice(-4)
-    if (toast.kind === 'done') setTimeout(() => dismiss(id), doneMs)
+    if (toast.kind === 'done') setTimeout(() => dismiss(id), toast.action ? withActionMs : doneMs)
   }
   function dismiss(id: number): void {
     toasts.value = toasts.value.filter((toast) => toast.id !== id)

@@ -24,6 +24,8 @@ export function useConversationParams() {
     personal: optional(),
     sort: choice(CONVERSATION_SORTS, { quiet: true }),
     desc: flag({ quiet: true }),
+    /** The saved view that was opened. */
+    saved: integer(),
     id: optional({ quiet: 'stepping' }),
     turn: integer({ quiet: true }),
     view: choice(['read', 'raw'], { quiet: true }),
@@ -61,7 +63,24 @@ export function useConversationParams() {
     params.q = parsed.words
   }
 
-  return { params, filter, chips, toggle, clear, clearAll, holds, search }
+  /** Filter and sort as the URL has them: what a saved view keeps. */
+  const address = computed(() => {
+    const query = new URLSearchParams(chips.value)
+    if (params.q !== '') query.set('q', params.q)
+    if (params.sort !== 'imported') query.set('sort', params.sort)
+    if (params.desc) query.set('desc', '1')
+    return `?${query}`
+  })
+  function show(saved: { id: number | null; address: string }): void {
+    const query = new URLSearchParams(saved.address)
+    for (const name of FACETS) set(name, query.get(name))
+    params.q = query.get('q') ?? ''
+    params.sort = CONVERSATION_SORTS.find((sort) => sort === query.get('sort')) ?? 'imported'
+    params.desc = query.get('desc') === '1'
+    params.saved = saved.id
+  }
+
+  return { params, filter, chips, toggle, clear, clearAll, holds, search, address, show }
 }
 
 function isValid(field: FacetName, value: string): boolean {
