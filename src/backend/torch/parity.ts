@@ -6,7 +6,9 @@ import type { Device } from '../../engine/device.ts'
 import { openEngine } from '../../engine/open-engine.ts'
 import { measureParity } from '../../engine/parity.ts'
 import { torchFolder } from '../../engine/torch/interpreter.ts'
+import type { RecipeCheck } from '../../shared/contract.ts'
 import type { ParityReport } from '../../shared/engines.ts'
+import type { Recipe } from '../../shared/recipe.ts'
 import { hashModel } from '../lab/models.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { appVersion } from '../version.ts'
@@ -42,6 +44,14 @@ export function readParity(env: NodeJS.ProcessEnv): ParityReport[] {
 export function parityNote(run: Known, model: string, env: NodeJS.ProcessEnv): string {
   const known = readParity(env).find((one) => one.embedded === appVersion && isOf(one, run))
   return known === undefined ? `whether it agrees with the embedded engine is not known for this model, device and these versions: \`drift engine parity --model ${model} --device ${run.device}\` compares them` : describeParity(known)
+}
+
+/** As far as it can be told without reading the model: by its folder, whatever torch's version; the run's log says it exactly. */
+export function adviseParity({ engine, device }: Recipe, folder: string | null, env: NodeJS.ProcessEnv): RecipeCheck['warnings'] {
+  if (engine !== 'torch' || folder === null) return []
+  const known = readParity(env).find((one) => one.model === resolve(folder) && one.device === device && one.embedded === appVersion)
+  if (known?.agrees) return []
+  return [{ path: 'torch', message: known === undefined ? `not compared with the embedded engine on this model and device yet: \`drift engine parity --model ${folder} --device ${device}\`, or Settings, PyTorch engine` : describeParity(known) }]
 }
 
 const parityFile = (env: NodeJS.ProcessEnv): string => join(torchFolder(env), 'parity.json')

@@ -9,6 +9,8 @@ import { torchForTests } from '../../../tests/support/torch.ts'
 import { embeddedEngine } from '../embedded.ts'
 import type { DpoConfig, Engine, LoadOptions, Model, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
 import { createRandom } from '../rng.ts'
+import { createTorchEngine, launchOf } from './engine.ts'
+import { PLAIN_TORCH } from './options.ts'
 
 const [torch] = torchForTests('parity with the embedded engine')
 const BASE = 'resources/base-model'
@@ -132,5 +134,7 @@ describe.skipIf(!torch)('the torch engine', () => {
 
   it('refuses a device that is not here', async () => {
     await expect(engine.load(small, { device: 'mps' })).rejects.toThrow('device mps: expected an Apple GPU')
+    const blind = createTorchEngine(PLAIN_TORCH, () => launchOf(PLAIN_TORCH, { ...process.env, CUDA_VISIBLE_DEVICES: '' }))
+    await expect(blind.load(small, { device: 'cuda' })).rejects.toThrow(/^device cuda: expected a CUDA GPU that PyTorch .+ can use, found none; .+ or choose device cpu$/)
   })
 })
