@@ -24,10 +24,10 @@ export function describeDevice({ name, label, total_bytes: total, free_bytes: fr
   return `${name} ${label}, ${memory}, ${computes ? dtypes.join(' ') : 'DOES NOT COMPUTE'}${busy === '' ? '' : `; in use by ${busy}`}`
 }
 
-/** `agrees with the embedded engine on cpu in float32 (largest difference: weights 0.00012, at most 0.001)`, or what differs. */
+/** `agrees with the embedded engine on cpu in float32 (nearest to its limit: weights 2.0e-6, at most 0.001)`, or what differs. */
 export function describeParity({ device, figures, agrees }: ParityReport): string {
   const share = ({ difference, tolerance }: ParityReport['figures'][number]): number => (difference === null ? Infinity : difference / tolerance)
-  const words = (shown: ParityReport['figures']): string => shown.map(({ name, difference, tolerance }) => `${name} ${difference?.toPrecision(2) ?? 'no number'}, at most ${tolerance}`).join('; ')
+  const words = (shown: ParityReport['figures']): string => shown.map(({ name, difference, tolerance }) => `${name} ${difference?.toExponential(1) ?? 'no number'}, at most ${tolerance}`).join('; ')
   if (!agrees) return `DIFFERS from the embedded engine on ${device} in float32 (${words(figures.filter((one) => share(one) > 1))})`
   return `agrees with the embedded engine on ${device} in float32 (nearest to its limit: ${words([...figures].sort((a, b) => share(b) - share(a)).slice(0, 1))})`
 }

@@ -24,7 +24,7 @@ const run = { modelHash: 'abc', device: 'cpu', torch: VERSIONS } as const
 describe('what a run says about parity', () => {
   it('is the comparison of its model, device and versions, whatever its other settings', () => {
     keep([report])
-    const note = 'agrees with the embedded engine on cpu in float32 (nearest to its limit: weights 0.00050, at most 0.001)'
+    const note = 'agrees with the embedded engine on cpu in float32 (nearest to its limit: weights 5.0e-4, at most 0.001)'
     expect(parityNote(run, '/models/a', env)).toBe(note)
     expect(parityNote({ ...run, torch: `${VERSIONS}, bfloat16, 2 processes` }, '/models/a', env)).toBe(note)
   })
@@ -36,7 +36,7 @@ describe('what a run says about parity', () => {
 
   it('names what differs, a figure that is no number included', () => {
     keep([{ ...report, agrees: false, figures: [{ name: 'loss', difference: null, tolerance: 1e-4 }, { name: 'rewards', difference: 0.02, tolerance: 1e-4 }, { name: 'weights', difference: 5e-4, tolerance: 1e-3 }] }])
-    expect(parityNote(run, '/models/a', env)).toBe('DIFFERS from the embedded engine on cpu in float32 (loss no number, at most 0.0001; rewards 0.020, at most 0.0001)')
+    expect(parityNote(run, '/models/a', env)).toBe('DIFFERS from the embedded engine on cpu in float32 (loss no number, at most 0.0001; rewards 2.0e-2, at most 0.0001)')
   })
 
   it('stands as a warning at a recipe for the torch engine until its model has been compared', () => {

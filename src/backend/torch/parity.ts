@@ -20,15 +20,22 @@ type Known = Pick<ParityReport, 'modelHash' | 'torch'> & { device: Device }
 /** Measures in this process and keeps the result. @throws where an engine cannot load or train the model. */
 export async function checkParity({ model, device }: ParityInput, db: WritableDb | null, env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<ParityReport> {
   const folder = resolve(model)
-  const torch = await openEngine('torch')
-  const figures = await measureParity(folder, { engine: await openEngine('embedded'), device: 'cpu' }, { engine: torch, device }, signal)
-  const report: ParityReport = {
-    model: folder, modelHash: hashModel(db, folder), device, embedded: appVersion, torch: (await torch.describe?.()) ?? '', figures,
-    agrees: figures.every(({ difference, tolerance }) => difference !== null && difference <= tolerance), at: Date.now(),
+  const engine = await openEngine('torch')
+  try {
+    const figures = await measureParity(folder, { engine: await openEngine('embedded'), device: 'cpu' }, { engine, device }, signal)
+    const torch = await engine.describe?.()
+    if (torch === undefined) throw new Error('engine torch: expected it to say its versions, it did not')
+    const report: ParityReport = {
+      model: folder, modelHash: hashModel(db, folder), device, embedded: appVersion, torch, figures,
+      agrees: figures.every(({ difference, tolerance }) => difference !== null && difference <= tolerance), at: Date.now(),
+    }
+    const others = readParity(env).filter((one) => !(isOf(one, report) && one.embedded === report.embedded))
+    writeWhole(parityFile(env), `${JSON.stringify([report, ...others], null, 1)}\n`)
+    return report
+  } finally {
+    // A worker with torch in it holds hundreds of megabytes.
+    await engine.close?.()
   }
-  const others = readParity(env).filter((one) => !(isOf(one, report) && one.embedded === report.embedded))
-  writeWhole(parityFile(env), `${JSON.stringify([report, ...others], null, 1)}\n`)
-  return report
 }
 
 /** Newest first. A damaged file is as none: what it held can be measured again. */

@@ -1,4 +1,5 @@
 /** Both engines on the built-in base, same recipe, same seed; continuation, adapters and rewards on the torch engine. */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,6 +131,12 @@ describe.skipIf(!torch)('the torch engine', () => {
       expect(Math.abs(entropy - ours![i]!.entropy)).toBeLessThan(1e-4)
       expect(Math.abs(logp - ours![i]!.logp)).toBeLessThan(1e-3)
     })
+  })
+
+  it.skipIf(torch && spawnSync(process.env.DRIFT_PYTHON!, ['-c', 'import bitsandbytes']).status === 0)('says that bitsandbytes is missing, and takes the next request', async () => {
+    const newAdapter = { r: 3, lora_alpha: 6, target_modules: null, use_rslora: false, seed: 1 }
+    const [quantizing] = torchForTests('quantized loading', { load_in_4bit: true, dtype: 'bfloat16' })
+    for (let i = 0; i < 2; i++) await expect(quantizing!.load(small, { newAdapter })).rejects.toThrow('load_in_4bit: expected the package bitsandbytes in the torch engine\'s environment, found none')
   })
 
   it('refuses a device that is not here', async () => {
