@@ -16,8 +16,6 @@ type Waiting = { id: number; method: string; resolve(result: unknown): void; rej
 const HELLO_MS = 300_000
 const KEPT_LINES = 40
 const SHOWN_LINES = 6
-/** On Windows a detached process gets a console window instead. */
-const HAS_GROUPS = process.platform !== 'win32'
 
 export class TorchWorker {
   private readonly child: ChildProcessByStdio<Writable, Readable, Readable>
@@ -27,8 +25,9 @@ export class TorchWorker {
   private count = 0
 
   private constructor({ command, args, env }: WorkerLaunch) {
-    // A process group of its own: Ctrl-C reaches whoever asks, which pauses; torchrun would end its ranks at once. It ends with its pipe.
-    this.child = spawn(command, args, { env, detached: HAS_GROUPS, stdio: ['pipe', 'pipe', 'pipe'] })
+    // A process group of its own: Ctrl-C reaches whoever asks, which pauses; torchrun would end its ranks at once. It ends with
+    // its pipe. On Windows a detached process gets a console window instead.
+    this.child = spawn(command, args, { env, detached: process.platform !== 'win32', stdio: ['pipe', 'pipe', 'pipe'] })
     this.child.on('error', error => this.fail(new InputError(`engine torch: expected to start ${command}, got ${error.message}; check DRIFT_PYTHON, or run \`drift engine install torch\``)))
     this.child.on('close', (code, signal) => this.fail(this.death(code, signal)))
     // A pipe that breaks is a worker that dies: `close` tells why.
@@ -78,11 +77,10 @@ export class TorchWorker {
     throw error
   }
 
-  /** Ends the process and its ranks; whoever waits gets the reason. */
+  /** Ends the process; whoever waits gets the reason. */
   stop(reason = new Error('engine torch: the worker was stopped')): void {
     this.fail(reason)
-    if (HAS_GROUPS && this.child.pid !== undefined) killGroup(this.child.pid)
-    else this.child.kill('SIGKILL')
+    this.child.kill('SIGKILL')
   }
 
   private receive(line: string): void {
@@ -127,14 +125,6 @@ export class TorchWorker {
       if (isBusy) handle.ref()
       else handle.unref()
     }
-  }
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 
