@@ -1,7 +1,7 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector|search|browse|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector|search|browse|torch|torch-memory …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
- * unless something could not be measured. train, sample and iteration install the peers they compare with on first
+ * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
  */
 import { cpus, loadavg } from 'node:os'
@@ -21,7 +21,7 @@ import { measureSample, SAMPLE_CASES } from './sample.ts'
 import { measureScale, SCALE_CASES } from './scale.ts'
 import { measureSearch } from './search.ts'
 import { measureTorchMemory } from './torch-memory.ts'
-import { measureTrain, TRAIN_CASES } from './train.ts'
+import { measureTrain, TORCH_TRAIN_CASES, TRAIN_CASES } from './train.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,6 +41,7 @@ const benches: Record<string, Bench> = {
   sample: { measure: () => measureSample({ cases: casesOf(SAMPLE_CASES), rounds }), cases: SAMPLE_CASES, onlyByName: true },
   iteration: { measure: () => measureIteration({ rounds }), onlyByName: true },
   import: { measure: () => measureImport({ cases: casesOf(IMPORT_CASES), full: values.full, rounds }), cases: IMPORT_CASES, onlyByName: true },
+  torch: { measure: () => measureTrain({ cases: casesOf(TORCH_TRAIN_CASES), rounds }), cases: TORCH_TRAIN_CASES, onlyByName: true },
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },

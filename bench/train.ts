@@ -1,4 +1,4 @@
-/** DPO training beside TRL's DPOTrainer: pairs per second of the whole stage, reference included, and peak memory. */
+/** DPO training beside TRL's DPOTrainer: pairs per second of the whole stage, reference included, and peak memory; of the torch engine also the time to its first step. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { peerPython, peerVersions } from './peers/environment.ts'
 const root = join(import.meta.dirname, '..')
 
 type Keys = Record<string, number | string | string[] | number[]>
-type TrainCase = { title: string; peer: string; precision: 'float32' | 'bf16'; lora?: { r: number; alpha: number }; stage: () => Promise<Stage>; atLeast: number; memoryAtMost?: number }
+type TrainCase = { title: string; peer: string; precision: 'float32' | 'bf16'; lora?: { r: number; alpha: number }; stage: () => Promise<Stage>; engine?: 'torch'; atLeast: number; memoryAtMost?: number; firstStepAtMost?: number }
 /** What both sides are given. */
 type Stage = { model: string; data: string; pairs: number; keys: Keys; shape: string }
 
@@ -21,27 +21,38 @@ const CASES = {
   tiny: { title: 'tiny base, a warm start\'s training stage', peer: 'TRL float32', precision: 'float32', stage: tinyStage, atLeast: 3 },
 } satisfies Record<string, TrainCase>
 
+/** Both sides compute with the same torch. */
+const TORCH_CASES = {
+  'torch-full': { title: 'torch engine, DPO, full', peer: 'TRL float32', precision: 'float32', stage: smollmStage, engine: 'torch', atLeast: 1, memoryAtMost: 1, firstStepAtMost: 1.2 },
+  'torch-lora': { title: 'torch engine, DPO, LoRA r 16', peer: 'TRL + PEFT float32', precision: 'float32', lora: { r: 16, alpha: 32 }, stage: smollmStage, engine: 'torch', atLeast: 1, memoryAtMost: 1, firstStepAtMost: 1.2 },
+} satisfies Record<string, TrainCase>
+
+const ALL_CASES: Record<string, TrainCase> = { ...CASES, ...TORCH_CASES }
 export const TRAIN_CASES: readonly string[] = Object.keys(CASES)
+export const TORCH_TRAIN_CASES: readonly string[] = Object.keys(TORCH_CASES)
 
 export async function* measureTrain({ cases, rounds }: { cases: readonly string[]; rounds: number }): AsyncGenerator<Figure | Absence> {
   const python = await peerPython()
   console.log(`  ${peerVersions(python)}; ${THREADS} threads; ${rounds} rounds`)
-  for (const [name, trainCase] of Object.entries(CASES) as [string, TrainCase][]) {
+  for (const [name, trainCase] of Object.entries(ALL_CASES)) {
     if (cases.includes(name)) yield* measureCase(trainCase, python, rounds)
   }
 }
 
 async function* measureCase(trainCase: TrainCase, python: string, rounds: number): AsyncGenerator<Figure | Absence> {
-  const { title, atLeast, memoryAtMost } = trainCase
+  const { title, atLeast, memoryAtMost, firstStepAtMost } = trainCase
   const stage = await trainCase.stage()
   const folder = mkdtempSync(join(tmpdir(), 'drift-bench-'))
   try {
-    const { ours, peer } = await alternate(rounds, () => runOurs(trainCase, stage, folder), () => runPeer(trainCase, stage, folder, python))
+    const { ours, peer } = await alternate(rounds, () => runOurs(trainCase, stage, folder, python), () => runPeer(trainCase, stage, folder, python))
     const seconds = { ours: medianOf(ours, 'stage'), peer: medianOf(peer, 'stage') }
     const describe = (runs: StageRun[]): string => `${(stage.pairs / medianOf(runs, 'stage')).toPrecision(3)} pairs/s (stage ${medianOf(runs, 'stage').toFixed(1)} s, step ${medianOf(runs, 'step').toPrecision(3)} s, process ${medianOf(runs, 'process').toFixed(1)} s)`
     yield { name: title, measured: seconds.peer / seconds.ours, atMost: null, atLeast, unit: 'x', detail: `${describe(ours)}; ${trainCase.peer} ${describe(peer)}; steps alone ${(medianOf(peer, 'step') / medianOf(ours, 'step')).toFixed(2)} x; ${stage.shape}` }
     const peak = { ours: medianOf(ours, 'peakBytes'), peer: medianOf(peer, 'peakBytes') }
     yield { name: `${title}: peak memory`, measured: peak.ours / peak.peer, atMost: memoryAtMost ?? null, unit: 'x', detail: `${(peak.ours / 1e6).toFixed(0)} MB; ${trainCase.peer} ${(peak.peer / 1e6).toFixed(0)} MB; resident sets of the whole process tree` }
+    if (firstStepAtMost === undefined) return
+    const first = { ours: medianOf(ours, 'first'), peer: medianOf(peer, 'first') }
+    yield { name: `${title}: process start to first step`, measured: first.ours / first.peer, atMost: firstStepAtMost, unit: 'x', detail: `${first.ours.toFixed(1)} s; ${trainCase.peer} ${first.peer.toFixed(1)} s` }
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
     yield { name: title, notAvailable: error.message }
@@ -50,13 +61,13 @@ async function* measureCase(trainCase: TrainCase, python: string, rounds: number
   }
 }
 
-/** `stage`: model in memory to last step done; `step`: median from one step's end to the next's. */
-type StageRun = { stage: number; step: number; process: number; peakBytes: number }
+/** `first`: the process's start to its first step done; `stage`: model in memory to last step done; `step`: median from one step's end to the next's. */
+type StageRun = { first: number; stage: number; step: number; process: number; peakBytes: number }
 
-async function runOurs({ lora }: TrainCase, { model, data, keys }: Stage, folder: string): Promise<StageRun> {
+async function runOurs({ lora, engine }: TrainCase, { model, data, keys }: Stage, folder: string, python: string): Promise<StageRun> {
   const settings = { ...keys, logging_steps: 1, ...(lora ? { use_peft: true, lora_r: lora.r, lora_alpha: lora.alpha, lora_target_modules: 'all-linear' } : {}) }
   const args = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)])
-  const run = await measureDrift(['train', '--model', model, '--data', data, '--output', join(folder, 'ours'), '--json', ...args])
+  const run = await measureDrift(['train', '--model', model, '--data', data, '--output', join(folder, 'ours'), '--json', ...(engine ? ['--engine', engine] : []), ...args], { DRIFT_PYTHON: python })
   const steps = objectsOf(run).filter(({ value }) => 'loss' in value)
   return stageRun(run, referenceStart(run), steps.map(({ seconds }) => seconds))
 }
@@ -78,7 +89,7 @@ async function runPeer({ precision, lora }: TrainCase, { model, data, keys }: St
 function stageRun(run: MeasuredRun, start: number, steps: number[]): StageRun {
   const last = steps.at(-1)
   if (last === undefined || steps.length < 2) throw new Error(`expected at least 2 optimizer steps, saw ${steps.length}`)
-  return { stage: last - start, step: median(steps.slice(1).map((seconds, i) => seconds - (steps[i] ?? 0))), process: run.seconds, peakBytes: run.peakBytes }
+  return { first: steps[0] ?? NaN, stage: last - start, step: median(steps.slice(1).map((seconds, i) => seconds - (steps[i] ?? 0))), process: run.seconds, peakBytes: run.peakBytes }
 }
 
 const medianOf = (runs: readonly StageRun[], key: keyof StageRun): number => median(runs.map((run) => run[key]))

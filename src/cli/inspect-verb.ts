@@ -123,7 +123,7 @@ function checkContext({ fitted }: PairLayout, context: number): void {
 export function registerInspectVerb(program: Command, makeIo: (format: (row: unknown) => string) => VerbIo): void {
   program
     .command('inspect')
-    .description('preference pairs token by token: log-probabilities, log-ratios, template tokens, what is cut')
+    .description('preference pairs token by token: log-probabilities, log-ratios, template tokens, what is cut; computed by the embedded engine')
     .requiredOption('--model <dir>', 'model folder of the policy, in Hugging Face layout (llama, qwen2, qwen3)')
     .option('--adapter <dir>', 'PEFT (LoRA) adapter on top of the model')
     .option('--reference <dir>', 'model folder of the reference; without it the model without its adapter, or none where there is no adapter')

@@ -2,13 +2,14 @@
 import { progressRate } from '../backend/progress-rate.ts'
 import { installTorch, planTorch } from '../backend/torch/environment.ts'
 import { adoptPython, removeTorch, torchState } from '../backend/torch/interpreter-state.ts'
-import { bytesInWords, describeDevice, describeOptional, describePlan, describeVersions } from '../core/torch-words.ts'
+import { checkParity } from '../backend/torch/parity.ts'
+import { bytesInWords, describeDevice, describeOptional, describeParity, describePlan, describeVersions } from '../core/torch-words.ts'
 import { torchPython } from '../engine/torch/interpreter.ts'
 import type { TorchCapabilities } from '../shared/engines.ts'
 import { print } from './data-verbs.ts'
 import { interruption } from './interruption.ts'
 import { jobLine } from './job-line.ts'
-import type { TorchOptions } from './torch-verbs.ts'
+import type { ParityOptions, TorchOptions } from './torch-verbs.ts'
 
 export async function installEngine({ python, dryRun, json }: TorchOptions): Promise<void> {
   const env = process.env
@@ -54,4 +55,13 @@ export async function removeEngine({ json }: TorchOptions): Promise<void> {
   const { removed, bytes } = await removeTorch(process.env)
   if (json) print({ removed, bytes })
   else console.log(removed === null && bytes === 0 ? 'the torch engine was not set up' : `${removed ?? 'an unfinished environment'} is forgotten, ${bytesInWords(bytes)} freed`)
+}
+
+export async function compareEngines({ model, device, json }: ParityOptions): Promise<void> {
+  process.stderr.write(`comparing both engines on ${model}\n`)
+  const report = await checkParity({ model, device }, null, process.env, interruption())
+  const rows = report.figures.map(({ name, difference, tolerance }) => `${name.padEnd(10)} ${(difference?.toExponential(1) ?? 'no number').padEnd(10)} at most ${tolerance}`)
+  if (json) print(report)
+  else console.log([`${report.torch}, on ${device}, beside embedded ${report.embedded}`, ...rows, describeParity(report)].join('\n'))
+  if (!report.agrees) process.exitCode = 1
 }

@@ -1,8 +1,11 @@
-/** `drift engine install|list|repair|remove torch`. Declared here, done in ./torch-engine.ts. */
+/** `drift engine install|list|repair|remove torch` and `drift engine parity`. Declared here, done in ./torch-engine.ts. */
 import type { Command } from 'commander'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
+import { DEVICES_OF } from '../engine/device.ts'
+import type { ParityReport } from '../shared/engines.ts'
 
 export type TorchOptions = { python?: string; dryRun?: true; json?: true }
+export type ParityOptions = { model: string; device: ParityReport['device']; json?: true }
 
 export function registerTorchVerbs(program: Command): void {
   const engine = program.command('engine').description('engines beside the embedded one: what they need and how to get it')
@@ -32,6 +35,13 @@ export function registerTorchVerbs(program: Command): void {
     .argument('<engine>', 'torch', onlyTorch)
     .option('--json', 'one JSON object on stdout')
     .action(async (_: string, options: TorchOptions) => (await import('./torch-engine.ts')).removeEngine(options))
+  engine
+    .command('parity')
+    .description('score a batch and take one DPO step of a model on the embedded and the torch engine, and compare them; exit code 1 where they differ')
+    .requiredOption('--model <dir>', 'model folder that both can load')
+    .addOption(new Option('--device <device>', 'what the torch engine computes on').choices(DEVICES_OF.torch).default('cpu'))
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: ParityOptions) => (await import('./torch-engine.ts')).compareEngines(options))
 }
 
 function onlyTorch(text: string): string {

@@ -1,5 +1,5 @@
 /** The torch engine's state in words, the same in a terminal and on a page. */
-import type { TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
+import type { ParityReport, TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
 
 const OPTIONAL = { vllm: 'sampling through it', bitsandbytes: 'QLoRA', flash_attn: 'flash attention' } as const
 
@@ -22,6 +22,14 @@ export function describeDevice({ name, label, total_bytes: total, free_bytes: fr
   const memory = total === null ? 'memory unknown' : `${bytesInWords(free)} of ${bytesInWords(total)} free`
   const busy = others.map((other) => `${other.name} (pid ${other.pid}, ${bytesInWords(other.bytes)})`).join(', ')
   return `${name} ${label}, ${memory}, ${computes ? dtypes.join(' ') : 'DOES NOT COMPUTE'}${busy === '' ? '' : `; in use by ${busy}`}`
+}
+
+/** `agrees with the embedded engine on cpu in float32 (nearest to its limit: weights 2.0e-6, at most 0.001)`, or what differs. */
+export function describeParity({ device, figures, agrees }: ParityReport): string {
+  const share = ({ difference, tolerance }: ParityReport['figures'][number]): number => (difference === null ? Infinity : difference / tolerance)
+  const words = (shown: ParityReport['figures']): string => shown.map(({ name, difference, tolerance }) => `${name} ${difference?.toExponential(1) ?? 'no number'}, at most ${tolerance}`).join('; ')
+  if (!agrees) return `DIFFERS from the embedded engine on ${device} in float32 (${words(figures.filter((one) => share(one) > 1))})`
+  return `agrees with the embedded engine on ${device} in float32 (nearest to its limit: ${words([...figures].sort((a, b) => share(b) - share(a)).slice(0, 1))})`
 }
 
 export function describePlan(plan: TorchPlan): string[] {

@@ -190,4 +190,6 @@ export type Engine = {
   /** What computes besides the app itself, with its version and settings: results that differ by it are told apart. */
   describe?(): Promise<string>
   load(folder: string, options?: LoadOptions): Promise<Model>
+  /** Ends the process it computes in, where it has one of its own; otherwise that ends with this process. */
+  close?(): Promise<void>
 }

@@ -9,7 +9,7 @@ import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { Comparison, PromptAnswers, PromptBoard } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
-import type { TorchPlan, TorchState } from './engines.ts'
+import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
@@ -231,6 +231,8 @@ export const calls = {
   'engines.adopt': call<{ python: string }>()({ python: z.string().trim().min(1) }),
   /** Deletes the app's own environment, or forgets the interpreter that was named. */
   'engines.remove': call<{ removed: string | null; bytes: number }>()({}),
+  /** Scores a batch and takes a DPO step of a model folder on both engines, compares them and keeps the result; seconds for a small model. */
+  'engines.parity': call<ParityReport>()({ model: z.string().trim().min(1), device: z.enum(['cpu', 'cuda', 'mps']).default('cpu') }),
 
   'jobs.list': call<Job[]>()({}),
   'jobs.cancel': call<Job>()({ id: z.string() }),

@@ -37,6 +37,22 @@ export type TorchVersions = Record<'python', string> & Record<'torch' | 'transfo
 /** As `drift_torch.capabilities` prints them. */
 export type TorchCapabilities = { versions: TorchVersions; devices: TorchDevice[]; error: string | null }
 
+/** What the embedded and the torch engine computed alike, or not, for one model on one device. */
+export type ParityReport = {
+  /** Folder when it was measured, and the hash of what lies there. */
+  model: string
+  modelHash: string
+  /** Of the torch engine; the embedded one computes on the CPU. */
+  device: 'cpu' | 'cuda' | 'mps'
+  /** App version, and torch's and transformers' as the engine says them. */
+  embedded: string
+  torch: string
+  figures: { name: string; difference: number | null; tolerance: number }[]
+  agrees: boolean
+  /** Unix milliseconds. */
+  at: number
+}
+
 export type TorchState = {
   /** none: nothing set up; own: the app's environment; pointed: a recorded interpreter; environment: DRIFT_PYTHON. */
   from: 'none' | 'own' | 'pointed' | 'environment'
@@ -47,6 +63,8 @@ export type TorchState = {
   capabilities: TorchCapabilities | null
   /** Why it does not work, and what to do. */
   problem: string | null
+  /** Comparisons with the embedded engine, newest first. */
+  parity: ParityReport[]
   /** An installation that is under way in this app. */
   jobId: string | null
 }

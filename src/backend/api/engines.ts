@@ -1,4 +1,5 @@
 /** The torch engine's environment behind an interface: what is there, what an installation takes, and one as a job. */
+import { findModel } from '../../engine/hub-cache.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import type { Job } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
@@ -7,6 +8,7 @@ import { progressRate } from '../progress-rate.ts'
 import type { Session } from '../session.ts'
 import { installTorch, planTorch } from '../torch/environment.ts'
 import { adoptPython, removeTorch, torchState } from '../torch/interpreter-state.ts'
+import { parityThread } from '../torch/parity-thread.ts'
 
 type Installation = { job: Job; stop: AbortController; ended: Promise<void> }
 const TOLD_EVERY_MS = 200
@@ -72,5 +74,10 @@ export function enginesApi(session: Session) {
       return { python }
     },
     'engines.remove': () => removeTorch(env),
-  } satisfies Pick<Handlers, 'engines.torch' | 'engines.plan' | 'engines.install' | 'engines.adopt' | 'engines.remove'>
+    'engines.parity': async ({ model, device }) => {
+      const folder = findModel(model, session.workspace.path)
+      if (folder === null) throw new BackendError('bad-input', `model: expected a model folder, or a model of the Hub that is here already, found none for ${model}; a run fetches it, or correct the path`)
+      return parityThread(session).perform('check', { model: folder, device })
+    },
+  } satisfies Pick<Handlers, 'engines.torch' | 'engines.plan' | 'engines.install' | 'engines.adopt' | 'engines.remove' | 'engines.parity'>
 }

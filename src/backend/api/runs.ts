@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
+import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
 import type { Session } from '../session.ts'
@@ -10,6 +11,7 @@ import type { ReadableDb } from '../storage/open.ts'
 import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { adviseTorch } from '../torch/advice.ts'
+import { adviseParity } from '../torch/parity.ts'
 
 export function runsApi(session: Session) {
   const { workspace, push } = session
@@ -33,7 +35,7 @@ export function runsApi(session: Session) {
     'runs.validate': ({ yaml }) => {
       const { recipe, issues, translated, warnings } = readRecipe(yaml, workspace)
       if (recipe === null) return { ok: false, issues, translated, warnings, estimate: null }
-      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env)], estimate: estimateRun(recipe, workspace) }
+      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env), ...adviseParity(recipe, baseFolder(workspace.path, recipe), process.env)], estimate: estimateRun(recipe, workspace) }
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),

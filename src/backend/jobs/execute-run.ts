@@ -13,6 +13,7 @@ import { Usage } from '../lab/usage.ts'
 import { explainStorageError, type WritableDb } from '../storage/open.ts'
 import { listStages } from '../storage/run-stages.ts'
 import { addLog, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, type Requested, requireRun, startRunAs, writeAsOwner } from '../storage/runs.ts'
+import { parityNote } from '../torch/parity.ts'
 import { thisOwner } from './owner.ts'
 
 export type ExecuteOptions = {
@@ -92,6 +93,7 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   }
   const base = { name: 'base', folder, hash: hashModel(db, folder) }
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
+  if (engine.name === 'torch') log(`torch: ${parityNote({ modelHash: base.hash, device: recipe.device, torch: made ?? '' }, folder, process.env)}`)
   try {
     const method = recipes[recipe.recipe]
     if (listStages(db, lease.runId).length === 0) {

@@ -58,16 +58,16 @@ export class ModelShelf {
 const HASHED = /\.safetensors$|^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map)\.json$|^chat_template\.jinja$/
 const READ_BYTES = 8 << 20
 
-/** Hash of a model folder's weights, configuration and tokenizer. A file of known size and time is not read again. */
-export function hashModel(db: WritableDb, folder: string): string {
+/** Hash of a model folder's weights, configuration and tokenizer. A file of known size and time is not read again; without a workspace (null) all are. */
+export function hashModel(db: WritableDb | null, folder: string): string {
   const hash = createHash('sha256')
   for (const name of readdirSync(folder).filter((file) => HASHED.test(file)).sort()) hash.update(`${name} ${hashFile(db, join(folder, name))}\n`)
   return hash.digest('hex')
 }
 
-function hashFile(db: WritableDb, path: string): string {
+function hashFile(db: WritableDb | null, path: string): string {
   const { size, mtimeNs } = statSync(path, { bigint: true })
-  const known = findFileHash(db, path, Number(size), mtimeNs)
+  const known = db === null ? null : findFileHash(db, path, Number(size), mtimeNs)
   if (known !== null) return known
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(READ_BYTES)
@@ -78,7 +78,7 @@ function hashFile(db: WritableDb, path: string): string {
     closeSync(descriptor)
   }
   const digest = hash.digest('hex')
-  setFileHash(db, path, Number(size), mtimeNs, digest)
+  if (db !== null) setFileHash(db, path, Number(size), mtimeNs, digest)
   return digest
 }
 

@@ -10,6 +10,7 @@ import { bytesBelow, environmentFolder, readableRecord } from './environment.ts'
 import { holdInstallation } from './installation-hold.ts'
 import { knownCapabilities } from './known-capabilities.ts'
 import { findProgram, readLock } from './lock.ts'
+import { readParity } from './parity.ts'
 
 /** Without these the worker does not start; the lock's versions are advised. */
 const NEEDED = ['torch', 'transformers', 'peft', 'accelerate', 'safetensors'] as const
@@ -58,7 +59,7 @@ export async function removeTorch(env: NodeJS.ProcessEnv): Promise<{ removed: st
 export async function torchState(env: NodeJS.ProcessEnv): Promise<Omit<TorchState, 'jobId'>> {
   const folder = environmentFolder(env)
   const bytes = existsSync(folder) ? bytesBelow(folder) : null
-  const state = (from: TorchState['from'], python: string | null, capabilities: TorchCapabilities | null, problem: string | null) => ({ from, python, folder, bytes, capabilities, problem })
+  const state = (from: TorchState['from'], python: string | null, capabilities: TorchCapabilities | null, problem: string | null) => ({ from, python, folder, bytes, capabilities, problem, parity: readParity(env) })
   let from: TorchState['from'] = env['DRIFT_PYTHON'] ? 'environment' : 'none'
   try {
     const recorded = env['DRIFT_PYTHON'] ? null : recordedPython(env)

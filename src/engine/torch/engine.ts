@@ -31,6 +31,10 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
       if (options.load_in_4bit && !loadOptions.adapter && !loadOptions.newAdapter) throw new InputError('load_in_4bit: expected an adapter to train or run on the quantized model, got none; set use_peft, or leave load_in_4bit out')
       return loadTorchModel((await start()).worker, folder, { ...loadOptions, device }, options)
     },
+    async close() {
+      const known = await started?.catch(() => undefined)
+      known?.worker.stop()
+    },
   }
 }
 

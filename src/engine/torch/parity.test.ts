@@ -1,4 +1,5 @@
 /** Both engines on the built-in base, same recipe, same seed; continuation, adapters and rewards on the torch engine. */
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +10,8 @@ import { torchForTests } from '../../../tests/support/torch.ts'
 import { embeddedEngine } from '../embedded.ts'
 import type { DpoConfig, Engine, LoadOptions, Model, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
 import { createRandom } from '../rng.ts'
+import { createTorchEngine, launchOf } from './engine.ts'
+import { PLAIN_TORCH } from './options.ts'
 
 const [torch] = torchForTests('parity with the embedded engine')
 const BASE = 'resources/base-model'
@@ -130,7 +133,15 @@ describe.skipIf(!torch)('the torch engine', () => {
     })
   })
 
+  it.skipIf(torch && spawnSync(process.env.DRIFT_PYTHON!, ['-c', 'import bitsandbytes']).status === 0)('says that bitsandbytes is missing, and takes the next request', async () => {
+    const newAdapter = { r: 3, lora_alpha: 6, target_modules: null, use_rslora: false, seed: 1 }
+    const [quantizing] = torchForTests('quantized loading', { load_in_4bit: true, dtype: 'bfloat16' })
+    for (let i = 0; i < 2; i++) await expect(quantizing!.load(small, { newAdapter })).rejects.toThrow('load_in_4bit: expected the package bitsandbytes in the torch engine\'s environment, found none')
+  })
+
   it('refuses a device that is not here', async () => {
     await expect(engine.load(small, { device: 'mps' })).rejects.toThrow('device mps: expected an Apple GPU')
+    const blind = createTorchEngine(PLAIN_TORCH, () => launchOf(PLAIN_TORCH, { ...process.env, CUDA_VISIBLE_DEVICES: '' }))
+    await expect(blind.load(small, { device: 'cuda' })).rejects.toThrow(/^device cuda: expected a CUDA GPU that PyTorch .+ can use, found none; .+ or choose device cpu$/)
   })
 })

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
 import { results } from './protocol.ts'
 import { TorchWorker } from './worker.ts'
@@ -45,4 +47,26 @@ it('tells apart wrong input, want of memory and faults, and goes on', async () =
 
 it('names an interpreter that cannot be started', async () => {
   await expect(TorchWorker.start({ command: 'no-such-python', args: [], env: process.env })).rejects.toThrow('expected to start no-such-python, got spawn no-such-python ENOENT')
+})
+
+it.skipIf(process.platform === 'win32')('outlives a Ctrl-C of the process that asks it', async () => {
+  const { command, args } = fake(`if (n === 1) ${HELLO}; else say({ norm: 2 })`)
+  const asker = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', `
+    import { results } from ${JSON.stringify(new URL('./protocol.ts', import.meta.url).href)}
+    import { TorchWorker } from ${JSON.stringify(new URL('./worker.ts', import.meta.url).href)}
+    const { worker } = await TorchWorker.start({ command: ${JSON.stringify(command)}, args: ${JSON.stringify(args)}, env: process.env })
+    process.on('SIGINT', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      console.log(JSON.stringify(await worker.request('trainNorm', {}, results.norm).catch((error) => error.message)))
+      process.exit()
+    })
+    console.log('ready')
+    setInterval(() => {}, 1000)`], { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines: string[] = []
+  for await (const line of createInterface({ input: asker.stdout })) {
+    lines.push(line)
+    // As a terminal does: to the whole group.
+    if (line === 'ready') process.kill(-asker.pid!, 'SIGINT')
+  }
+  expect(lines).toEqual(['ready', '{"norm":2}'])
 })

@@ -25,7 +25,9 @@ export class TorchWorker {
   private count = 0
 
   private constructor({ command, args, env }: WorkerLaunch) {
-    this.child = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'pipe'] })
+    // A process group of its own: Ctrl-C reaches whoever asks, which pauses; torchrun would end its ranks at once. It ends with
+    // its pipe. On Windows a detached process gets a console window instead.
+    this.child = spawn(command, args, { env, detached: process.platform !== 'win32', stdio: ['pipe', 'pipe', 'pipe'] })
     this.child.on('error', error => this.fail(new InputError(`engine torch: expected to start ${command}, got ${error.message}; check DRIFT_PYTHON, or run \`drift engine install torch\``)))
     this.child.on('close', (code, signal) => this.fail(this.death(code, signal)))
     // A pipe that breaks is a worker that dies: `close` tells why.
