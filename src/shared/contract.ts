@@ -173,7 +173,7 @@ export const calls = {
   'runs.resume': call<Run>()({ id: z.string() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
   'runs.note': call<Run>()({ id: z.string(), notes: z.string() }),
-  /** Recipes lying in the workspace's `recipes` folder. */
+  /** Recipes lying in the workspace's `recipes` folder (`file`: recipes/…), then the presets (preset …). */
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
 
   /** Model folders of the workspace that can score: what runs trained, newest first, then bases. */

@@ -4,6 +4,7 @@ import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
+import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
@@ -44,11 +45,13 @@ export function runsApi(session: Session) {
       push({ type: 'run', run })
       return run
     },
-    'runs.recipes': () =>
-      readdirSync(workspace.recipes)
-        .filter((name) => /\.ya?ml$/i.test(name))
-        .sort()
-        .map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
+    'runs.recipes': () => {
+      const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
+      return [
+        ...own.map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
+        ...PRESET_NAMES.map((name) => ({ file: `preset ${name}`, yaml: RECIPE_PRESETS[name] })),
+      ]
+    },
   } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes'>
 }
 
