@@ -4,6 +4,7 @@ import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
+import { importRecipe } from '../recipe-import.ts'
 import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
@@ -52,7 +53,8 @@ export function runsApi(session: Session) {
         ...PRESET_NAMES.map((name) => ({ file: `preset ${name}`, yaml: RECIPE_PRESETS[name] })),
       ]
     },
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes'>
+    'runs.importRecipe': ({ text }) => importRecipe(text),
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes' | 'runs.importRecipe'>
 }
 
 /** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */
