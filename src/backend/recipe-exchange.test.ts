@@ -1,7 +1,6 @@
 /** Recipes of other trainers on their way in and out. */
 import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { readTrainingKeys } from '../cli/training-keys.ts'
 import { FOREIGN_FORMATS } from '../shared/recipe-exchange.ts'
 import { exportRecipe } from './recipe-export.ts'
 import { parseRecipe, requireRecipe } from './recipe-file.ts'
@@ -100,12 +99,6 @@ describe('a recipe of another trainer', () => {
     expect(left.find(({ key }) => key === 'dataset')?.note).toMatch(/other/)
   })
 
-  it('of TRL takes TRL\'s defaults for what it leaves out, as `drift train` does', () => {
-    const { training } = recipeOf(importRecipe('model_name_or_path: m\ndataset_name: d\n').yaml)
-    const { keys } = readTrainingKeys({}, {})
-    expect(training).toMatchObject({ ...Object.fromEntries(Object.entries(keys).filter(([key]) => Object.hasOwn(training, key))), optim: 'adamw_torch', gradient_checkpointing: true })
-  })
-
   it('lists a value it cannot take, and says what holds instead', () => {
     const { left, yaml } = importRecipe('model_name_or_path: m\ndataset_name: d\nloss_type: kto_pair\n')
     expect(left).toEqual([{ key: 'loss_type', note: 'expected sigmoid, hinge, ipo, sigmoid_norm, robust, sft, got ["kto_pair"]; loss_type is ["sigmoid"] now' }])
@@ -144,10 +137,5 @@ describe('an exported recipe', () => {
     const { text, left } = exportRecipe(recipeOf(RECIPE_PRESETS['built-in']), 'trl')
     expect(left.map(({ key }) => key)).toEqual(['recipe', 'reference', 'warm_start', 'improve_instruction', 'pairs_per_round', 'sampling', 'evaluation', 'training.min_lr_rate'])
     for (const { key, note } of left) expect(text).toContain(`#   ${key}: ${note}`)
-  })
-
-  it('of TRL is read by `drift train` with the same settings', () => {
-    const { keys } = readTrainingKeys(parse(exportRecipe(full, 'trl').text) as Record<string, unknown>, {})
-    expect(keys).toMatchObject({ loss_type: ['sigmoid'], optim: 'rmsprop', beta: 0.1, learning_rate: 5e-7, seed: 7, max_length: 2048 })
   })
 })

@@ -33,8 +33,8 @@ export function redo(history: TextHistory): TextHistory {
 
 /** Where `after` differs from `before`: the end of what is new in it. */
 export function endOfChange(before: string, after: string): number {
-  const [start, tail] = [commonStart(before, after), commonEnd(before, after)]
-  return Math.max(start, after.length - tail)
+  const start = commonStart(before, after)
+  return after.length - Math.min(commonEnd(before, after), Math.min(before.length, after.length) - start)
 }
 
 /** One character more or less, and no white space. */
