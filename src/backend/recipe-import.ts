@@ -71,7 +71,7 @@ class Import {
       if (key === 'save_total_limit' && value === null) this.leave(key, 'all checkpoints are kept there; here save_total_limit counts them')
       else if (value !== undefined) this.top[key] = value
     }
-    for (const [key, value] of Object.entries(this.rest)) this.leave(key, DECIDING.includes(key) && !isNothing(value) ? `${show(value)} has no counterpart, and what is trained depends on it` : 'no counterpart in a recipe; nothing that is trained depends on it')
+    for (const [key, value] of Object.entries(this.rest)) this.leave(key, DECIDING.includes(key) && !isNothing(value) ? `${show(value)} has no counterpart, and what is trained depends on it` : 'no counterpart in a recipe')
     const yaml = stringify({ ...this.top, ...(Object.keys(this.torch).length > 0 ? { engine: 'torch', device: 'cuda', torch: this.torch } : {}), training: this.training }, { lineWidth: 0 })
     return { format: this.format, yaml, translated: this.translated, left: this.left, issues: parseRecipe(yaml).issues }
   }

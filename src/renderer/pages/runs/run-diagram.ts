@@ -7,6 +7,9 @@ import type { RunStage } from '../../../shared/types.ts'
 export type DiagramStep = { policy: string; from: string; reference: string; data: string; chosen: string; rejected: string; status: RunStage['status'] }
 export type DiagramRecipe = Pick<Recipe, 'recipe' | 'reference' | 'dataset'> & { warmStart: string | null }
 
+/** A policy's name in words: base, warm start, round 1. */
+export const nameOf = (policy: string): string => policy.replace('-', ' ')
+
 const ROWS: Record<PairSource['rows'], string> = { dissatisfied: 'dissatisfied replies of', satisfied: 'satisfied replies of', requests: 'requests of', pairs: 'pairs of' }
 
 /** The trainings of the policy that have begun, in their order; a reward model's is none. */
@@ -20,13 +23,14 @@ export function diagramOf(recipe: DiagramRecipe, stages: readonly Pick<RunStage,
     if (isSeed) return { policy, from, reference: from, data: recipe.recipe === 'dpo' ? recipe.dataset : (recipe.warmStart ?? recipe.dataset), chosen: 'as in the data', rejected: 'as in the data', status }
     const sampler = (kind: 'sample' | 'sample-own'): string => stages.find((stage) => stage.key === `${policy}/${kind}`)?.startsFrom ?? from
     const frozen = stages.find((stage) => stage.key === 'round-0/sample')?.startsFrom ?? 'warm-start'
-    const words = (side: Side | null, writer: string): string => {
+    const words = (side: Side | null, policyName: string): string => {
       if (side === null) return 'none: SFT'
+      const writer = nameOf(policyName)
       const written: Record<Side, string> = {
         logged: rows === 'satisfied' ? 'the reply the user liked' : 'the reply the user disliked',
         guided: `${writer}, guided by feedback`,
         own: `${writer}, unguided`,
-        frozen: `${frozen}, guided, once`,
+        frozen: `${nameOf(frozen)}, guided, once`,
         better: `better of two by ${writer}`,
         worse: `worse of two by ${writer}`,
       }
