@@ -25,7 +25,7 @@ import type { ReadableDb } from './storage/open.ts'
 
 export type RecipeIssue = RecipeCheck['issues'][number]
 export type ReadRecipe = { recipe: Recipe | null; issues: RecipeIssue[]; translated: RecipeCheck['translated']; warnings: RecipeCheck['warnings'] }
-type Yaml = Record<string, unknown>
+export type Yaml = Record<string, unknown>
 
 /** Reads a recipe and checks that what it names is there. `recipe` is null where there are issues. */
 export function readRecipe(text: string, workspace: { path: string; db: ReadableDb }): ReadRecipe {
@@ -91,7 +91,7 @@ function findForeignKeys(top: Yaml, recipe: Recipe['recipe'], reward: Recipe['re
 }
 
 /** Prompts are cut where they are sampled; TRL, too, no longer cuts them when it trains. */
-const CUT_ELSEWHERE: Record<string, string> = {
+export const CUT_ELSEWHERE: Record<string, string> = {
   max_prompt_length: 'was removed from TRL and is ignored: pairs are cut at training.max_length, sampled prompts at sampling.max_prompt_tokens',
   max_completion_length: 'was removed from TRL and is ignored: pairs are cut at training.max_length, samples at sampling.max_new_tokens',
 }
@@ -232,11 +232,11 @@ function neededLabels({ recipe, reward }: Recipe): string[] {
   return rows === 'pairs' ? [] : [rows]
 }
 
-function isMap(value: unknown): value is Yaml {
+export function isMap(value: unknown): value is Yaml {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function show(value: unknown): string {
+export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing'
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

@@ -1,6 +1,6 @@
 /** What the run verbs do. They look after the run in this very process, with its worker as a child in the same group. */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError } from '../backend/errors.ts'
@@ -13,10 +13,10 @@ import { listRuns, requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
 import { runScript } from '../core/run-script.ts'
 import type { Push } from '../shared/contract.ts'
-import { UsageError } from '../shared/errors.ts'
 import type { Run } from '../shared/types.ts'
 import { Interrupted, interruption } from './interruption.ts'
 import { type JobLine, jobLine } from './job-line.ts'
+import { readRecipeFile } from './recipe-text.ts'
 import type { RunOptions, ScriptOptions, WorkspaceOptions } from './run-verbs.ts'
 
 /** A killed owner may need a moment to be gone; a stopped run one to be taken up. */
@@ -163,11 +163,3 @@ async function writeReport(workspace: Workspace, run: Run): Promise<string | nul
 }
 
 const modelPath = (workspace: Workspace, run: Run): string | null => (run.modelPath === null ? null : resolve(workspace.path, run.modelPath))
-
-function readRecipeFile(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`recipe: expected a YAML file, could not read ${resolve(file)} (${(error as NodeJS.ErrnoException).code ?? String(error)}). \`drift demo --prepare\` writes some into a workspace's recipes folder`)
-  }
-}

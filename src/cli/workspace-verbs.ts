@@ -9,6 +9,7 @@ import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerEvalVerbs } from './eval-verbs.ts'
 import { concurrency, positiveInteger } from './option-values.ts'
+import { registerRecipeVerbs } from './recipe-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
 type Output = { json?: true }
@@ -89,6 +90,7 @@ export function registerWorkspaceVerbs(program: Command): void {
   registerConversationVerbs(program)
   registerDatasetVerbs(program)
   registerRunVerbs(program)
+  registerRecipeVerbs(program)
   registerDemoVerbs(program)
   registerEvalVerbs(program)
   registerCapsuleVerbs(program)

@@ -16,6 +16,8 @@ export const drift: Method = {
     'the reply is what was generated, cut by token count (there: what follows the last "Assistant: " in the text, also one within a reply)',
     'training cuts pairs at max_length alone, as TRL does today (there prompts are cut to 1,024 tokens too)',
     'which frozen policy is the reference is not stated there: reference says it (default: the round\'s start)',
+    'sampling says all that samples depend on (there model.generate adds the model\'s generation_config to what the script passes: for Qwen2.5-Instruct top_k 20 and repetition_penalty 1.05, which the paper presets write out)',
+    'a model trains on its own pairs (there the 7B\'s first iteration reads the folder of the 14B\'s pairs)',
     'weights are float32 (there bfloat16)',
     'pairs_per_round may draw fewer rows than all of them, anew each round',
     'rows without feedback are not described there: without_feedback says what they are sampled with',

@@ -15,6 +15,7 @@ import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, ty
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe } from './monitors.ts'
+import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
@@ -173,8 +174,10 @@ export const calls = {
   'runs.resume': call<Run>()({ id: z.string() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
   'runs.note': call<Run>()({ id: z.string(), notes: z.string() }),
-  /** Recipes lying in the workspace's `recipes` folder. */
+  /** Recipes lying in the workspace's `recipes` folder (`file`: recipes/…), then the presets (preset …). */
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
+  /** A file of TRL, alignment-handbook or LLaMA-Factory as a recipe. */
+  'runs.importRecipe': call<ImportedRecipe>()({ text: z.string().max(1_000_000) }),
 
   /** Model folders of the workspace that can score: what runs trained, newest first, then bases. */
   'models.list': call<ModelEntry[]>()({}),

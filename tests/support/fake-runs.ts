@@ -3,6 +3,7 @@
  * happen before the interface's eyes; what has not happened yet is not answered either.
  */
 import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
+import { importRecipe } from '../../src/backend/recipe-import.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
 import { arrangeBoard, boardColumns, boardRows } from '../../src/core/board.ts'
 import type { AnswerCell, BoardColumn, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
@@ -93,6 +94,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       return one.run
     },
     'runs.recipes': () => (['drift', 'iterative-dpo', 'spin'] as const).map((method) => ({ file: `recipes/${method}.yaml`, yaml: demoRecipe(method, 1, experiment.size) })),
+    'runs.importRecipe': ({ text }) => importRecipe(text),
     'demo.start': () => {
       void play(4)
       return { jobId: job.id }

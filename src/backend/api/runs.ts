@@ -5,6 +5,8 @@ import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
+import { importRecipe } from '../recipe-import.ts'
+import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
@@ -46,12 +48,15 @@ export function runsApi(session: Session) {
       push({ type: 'run', run })
       return run
     },
-    'runs.recipes': () =>
-      readdirSync(workspace.recipes)
-        .filter((name) => /\.ya?ml$/i.test(name))
-        .sort()
-        .map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes'>
+    'runs.recipes': () => {
+      const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
+      return [
+        ...own.map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
+        ...PRESET_NAMES.map((name) => ({ file: `preset ${name}`, yaml: RECIPE_PRESETS[name] })),
+      ]
+    },
+    'runs.importRecipe': ({ text }) => importRecipe(text),
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes' | 'runs.importRecipe'>
 }
 
 /** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */

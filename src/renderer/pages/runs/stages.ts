@@ -49,6 +49,7 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
   if (stage.kind === 'train') {
     return stage.round === 0
       ? { where: 'Warm start', what: 'The base learns from conversations in which a user disliked one reply and liked the next.' }
+      : run.recipe === 'drift-sft' ? { where, what: 'The policy learns to write what it wrote under guidance, for the request alone; nothing is rejected.' }
       : { where, what: 'The policy learns to prefer the chosen reply over the rejected one, for the request alone.' }
   }
   if (stage.key.endsWith('/sample-own')) return { where, what: 'The policy answers the same requests without having seen the feedback; these replies will be rejected.' }

@@ -1,0 +1,56 @@
+/** The new-run page: presets, recipes of other trainers, one undo under form and text. */
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pageSteps } from '../support/page-steps.ts'
+import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
+
+describe.each(hosts)('a recipe to begin from on the %s host', (host) => {
+  let workbench: Workbench
+  let page: Page
+  const { go, eventually } = pageSteps(() => page, 20_000)
+  beforeAll(async () => {
+    workbench = await openWorkbench(host)
+    page = workbench.page
+    page.setDefaultTimeout(20_000)
+    await page.getByRole('main').waitFor()
+    await go('/runs?new=1')
+  })
+  afterAll(() => workbench?.close())
+
+  const text = () => page.getByRole('textbox', { name: 'Recipe as YAML' })
+
+  it('takes a preset', async () => {
+    await page.getByRole('combobox', { name: 'Start from' }).click()
+    await page.getByRole('option', { name: 'preset paper-7b' }).click()
+    await eventually(() => text().inputValue(), (yaml) => expect(yaml).toContain('model_name_or_path: Qwen/Qwen2.5-7B-Instruct'))
+  })
+
+  it('reads another trainer\'s file, and lists what has no counterpart', async () => {
+    const file = { name: 'dpo.yaml', mimeType: 'application/yaml', buffer: Buffer.from('stage: dpo\nmodel_name_or_path: m\ndataset: pairs\npref_beta: 0.25\nlora_dropout: 0.1\ntemplate: qwen\n') }
+    await page.getByLabel('Recipe of TRL, alignment-handbook or LLaMA-Factory').setInputFiles(file)
+    const report = page.getByRole('region', { name: 'What became of the file' })
+    await report.getByText('was read as a file of LLaMA-Factory').waitFor()
+    await report.getByText('0.1 has no counterpart, and what is trained depends on it').waitFor()
+    expect(await text().inputValue()).toContain('beta: 0.25')
+    expect(await accessibilityProblems(page)).toEqual([])
+  })
+
+  it('undoes edits of form and text, and the import before them, one after the other', async () => {
+    const beta = page.getByRole('textbox', { name: 'beta', exact: true })
+    await beta.fill('0.5')
+    await beta.press('Tab')
+    await eventually(() => text().inputValue(), (yaml) => expect(yaml).toContain('beta: 0.5'))
+    await text().press('Control+End')
+    await page.keyboard.type('seed: 7')
+    expect(await beta.inputValue()).toBe('0.5')
+    await page.keyboard.press('Control+z')
+    await page.keyboard.press('Control+z')
+    await eventually(() => text().inputValue(), (yaml) => expect([yaml.includes('seed'), yaml.includes('beta: 0.5')]).toEqual([false, true]))
+    await beta.press('Control+z')
+    await eventually(() => beta.inputValue(), (value) => expect(value).toBe('0.25'))
+    await beta.press('Control+z')
+    await eventually(() => text().inputValue(), (yaml) => expect(yaml).toContain('Qwen2.5-7B-Instruct'))
+    await beta.press('Control+Shift+z')
+    await eventually(() => text().inputValue(), (yaml) => expect(yaml).toContain('beta: 0.25'))
+  })
+})
