@@ -57,7 +57,7 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
   const dismissToasts = async (): Promise<void> => {
     const crosses = page.getByRole('button', { name: 'Dismiss' })
     await crosses.evaluateAll((all) => {
-      for (const cross of all) (cross as HTMLElement).click()
+      for (const cross of all) (cross as unknown as { click(): void }).click()
     })
     await eventually(() => crosses.count()).toBe(0)
   }
@@ -186,7 +186,7 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     await row(1190).locator('.first').waitFor()
     await row(1190).click({ modifiers: ['Shift'] })
     await eventually(size).toBe('1,184 selected')
-    expect(await page.evaluate(() => getSelection()?.isCollapsed)).toBe(true)
+    expect(await page.evaluate<boolean>('getSelection()?.isCollapsed')).toBe(true)
     await grid().evaluate((element) => (element.scrollTop = 0))
     await eventually(() => row(0).getAttribute('aria-selected')).toBe('true')
     expect(await row(5).getAttribute('aria-selected')).toBe('false')

@@ -6,4 +6,4 @@ import type { ParityInput } from './parity.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './parity-worker.ts' : './parity-worker.js'
 
 /** The thread of a session that compares the engines. */
-export const parityThread = taskThread<{ check: { input: ParityInput; output: ParityReport } }>(new URL(ENTRY, import.meta.url), 'parity')
+export const parityThread = taskThread<{ check: { input: ParityInput; output: ParityReport } }>(new URL(ENTRY, import.meta.url), 'parity', 'engine')
