@@ -125,7 +125,7 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     await page.getByRole('menuitem', { name: 'All conversations' }).waitFor()
     // An open menu lies over the page, outside its landmarks.
     expect((await accessibilityProblems(page)).filter((problem) => !problem.startsWith('region: '))).toEqual([])
-    await press('ArrowDown', 'Enter')
+    await press('Home', 'Enter')
     await eventually(total).toBe('1200')
     await press('ControlOrMeta+k')
     await page.keyboard.type('Open view')
