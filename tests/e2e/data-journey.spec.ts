@@ -50,7 +50,7 @@ const press = async (...keys: string[]): Promise<void> => {
   for (const key of keys) await page.keyboard.press(key)
 }
 const heading = (name: string) => page.getByRole('main').getByRole('heading', { name, exact: true })
-const total = () => page.getByRole('search').getByRole('status')
+const total = () => page.getByRole('main').getByRole('status').filter({ hasText: /conversations?$/ })
 const found = async (): Promise<number> => Number((await total().innerText()).replace(/\D/g, ''))
 const shownItem = (): Promise<string> => page.evaluate<string>("document.querySelector('[data-item]')?.dataset.item ?? 'none'")
 async function decide(key: string): Promise<string> {

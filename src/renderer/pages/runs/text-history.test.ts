@@ -11,6 +11,16 @@ describe('undo of a text', () => {
     expect(undo(back[2]!)).toEqual(back[2])
   })
 
+  it('takes characters at two places for two edits', () => {
+    const history = typed(historyOf('beta: 0.25\n'), 'beta: 0.5\n', 'beta: 0.5\n#', 'beta: 0.5\n#m')
+    expect(undo(history).now).toBe('beta: 0.5\n')
+    expect(undo(undo(history)).now).toBe('beta: 0.25\n')
+  })
+
+  it('takes a word back that was typed and shortened again', () => {
+    expect(undo(typed(historyOf('a '), 'a b', 'a bc', 'a b', 'a bd')).now).toBe('a ')
+  })
+
   it('is itself undone, until something else is typed', () => {
     const history = undo(typed(historyOf('one'), 'two', 'three'))
     expect(redo(history).now).toBe('three')
