@@ -11,6 +11,7 @@ import { embeddedEngine } from '../embedded.ts'
 import type { DpoConfig, Engine, LoadOptions, Model, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
 import { createRandom } from '../rng.ts'
 import { createTorchEngine, launchOf } from './engine.ts'
+import { torchPython } from './interpreter.ts'
 import { PLAIN_TORCH } from './options.ts'
 
 const [torch] = torchForTests('parity with the embedded engine')
@@ -133,7 +134,7 @@ describe.skipIf(!torch)('the torch engine', () => {
     })
   })
 
-  it.skipIf(torch && spawnSync(process.env.DRIFT_PYTHON!, ['-c', 'import bitsandbytes']).status === 0)('says that bitsandbytes is missing, and takes the next request', async () => {
+  it.skipIf(torch && spawnSync(torchPython(process.env), ['-c', 'import bitsandbytes']).status === 0)('says that bitsandbytes is missing, and takes the next request', async () => {
     const newAdapter = { r: 3, lora_alpha: 6, target_modules: null, use_rslora: false, seed: 1 }
     const [quantizing] = torchForTests('quantized loading', { load_in_4bit: true, dtype: 'bfloat16' })
     for (let i = 0; i < 2; i++) await expect(quantizing!.load(small, { newAdapter })).rejects.toThrow('load_in_4bit: expected the package bitsandbytes in the torch engine\'s environment, found none')
