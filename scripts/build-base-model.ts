@@ -4,7 +4,7 @@
  * seconds in PROBE.json is a function of the options; the number of threads is one, because sums in
  * another order round differently. Progress goes to stderr.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -216,6 +216,9 @@ async function measureKnowledge(model: Model, renderer: Renderer, worldSeed: num
   return summarizeSamples(requests.map(({ spec }) => spec), replies)
 }
 
+type Stage1 = { stage1: StageFigures; knowledge: SampleFigures }
+const STAGE1_FIGURES = 'STAGE1.json'
+
 const round = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' && !Number.isInteger(part) ? Number(part.toPrecision(4)) : part)))
 
@@ -226,6 +229,8 @@ async function main(): Promise<void> {
       output: { type: 'string', default: join(import.meta.dirname, '..', 'resources', 'base-model') },
       threads: { type: 'string', default: '2' },
       'revision-floor': { type: 'string' },
+      'ignores-feedback': { type: 'boolean', default: false },
+      stage1: { type: 'string' },
       examples: { type: 'string', default: '110000,60000' },
       help: { type: 'boolean', default: false },
     },
@@ -237,6 +242,8 @@ async function main(): Promise<void> {
         '  --output DIR        model folder to write (resources/base-model)\n' +
         '  --threads N         (2)\n' +
         '  --revision-floor P  attention to what feedback does not name; unset: as high as to what it names\n' +
+        '  --ignores-feedback  revisions as careless as first replies: a negative control\n' +
+        '  --stage1 DIR        keeps stage 1 there, or takes it: the bases of a seed share it\n' +
         '  --examples A,B      dialogues of stage 1 and 2 (110000,60000)\n',
     )
     return
@@ -251,11 +258,12 @@ async function main(): Promise<void> {
   const output = resolve(values.output)
 
   const began = performance.now()
-  const world = makeWorld(seed, { revisionFloor })
+  const world = makeWorld(seed, { revisionFloor, heedsFeedback: !values['ignores-feedback'] })
   const rng = makeRng(`world ${seed}`)
   const stages = { stage1: stage(examples1, 40, 3e-3, rng.fork('order/stage 1').int(2 ** 31)), stage2: stage(examples2, 32, 2e-3, rng.fork('order/stage 2').int(2 ** 31)) }
   const dialogues = { stage1: drawStage1(world, examples1), stage2: drawStage2(world, examples2) }
-  const texts = [...dialogues.stage1.slice(0, 3000), ...dialogues.stage2.slice(0, 5000)].flatMap((dialogue) => dialogue.map(({ content }) => ` ${content}`))
+  // Tokenizer and stage 1 follow from the seed alone, whatever the world's options.
+  const texts = [...dialogues.stage1.slice(0, 3000), ...drawStage2(makeWorld(seed), Math.min(5000, examples2))].flatMap((dialogue) => dialogue.map(({ content }) => ` ${content}`))
   const items = ` ${ITEMS.map((item) => item.name).join(' ')}`
 
   const initial = mkdtempSync(join(tmpdir(), 'drift-base-'))
@@ -267,10 +275,16 @@ async function main(): Promise<void> {
     const dataSeconds = (performance.now() - began) / 1000
     say(`data: ${rows.stage1.length} + ${rows.stage2.length} dialogues, vocabulary ${renderer.tokenizer.vocabSize}, ${dataSeconds.toFixed(0)} s`)
 
-    const model = await embeddedEngine.load(initial, { threads })
-    const stage1 = await trainStage('stage 1', model, rows.stage1, stages.stage1.config)
-    const knowledge = await measureKnowledge(model, renderer, seed)
+    const kept = values.stage1 === undefined ? null : resolve(values.stage1)
+    const taken = kept !== null && existsSync(join(kept, STAGE1_FIGURES))
+    const model = await embeddedEngine.load(taken ? kept : initial, { threads })
+    const learn = async (): Promise<Stage1> => ({ stage1: await trainStage('stage 1', model, rows.stage1, stages.stage1.config), knowledge: await measureKnowledge(model, renderer, seed) })
+    const { stage1, knowledge } = taken ? (JSON.parse(readFileSync(join(kept, STAGE1_FIGURES), 'utf8')) as Stage1) : await learn()
     say(`after stage 1: score ${knowledge.score.toFixed(3)}  pass ${knowledge.pass.toFixed(3)}`)
+    if (kept !== null && !taken) {
+      await model.save(kept)
+      writeFileSync(join(kept, STAGE1_FIGURES), JSON.stringify({ stage1, knowledge }))
+    }
     const stage2 = await trainStage('stage 2', model, rows.stage2, stages.stage2.config)
     const figures = await measure(model, renderer, seed, PROBE_SETTINGS)
     await model.save(output)
@@ -287,6 +301,7 @@ async function main(): Promise<void> {
       threads,
       seed,
       revisionFloor,
+      heedsFeedback: world.options.heedsFeedback,
       split: 'validation',
       settings: PROBE_SETTINGS,
       training: { stage1: { ...stage1, ...pickRecipe(stages.stage1.config), after: knowledge }, stage2: { ...stage2, ...pickRecipe(stages.stage2.config) } },

@@ -55,6 +55,17 @@ describe('pretraining data', () => {
     for (const dialogue of dialogues) for (const turn of dialogue) if (turn.role === 'assistant') expect(parseReply(turn.content).entries.length).toBeGreaterThan(0)
   })
 
+  it('revises no better than it writes at first where the world does not heed feedback', () => {
+    const numbers: Record<string, number> = { two: 2, three: 3, four: 4, 2: 2, 3: 3, 4: 4 }
+    const countHeld = (heedsFeedback: boolean): number => {
+      const rng = makeRng('heed')
+      const revisions = Array.from({ length: 1500 }, () => drawCleanRevision(makeWorld(1, { heedsFeedback }), rng))
+      return revisions.filter((d) => parseReply(d[3]!.content).entries.length === numbers[/\b(two|three|four|[234])\b/.exec(d[0]!.content)![0]]).length / revisions.length
+    }
+    expect(countHeld(true)).toBeGreaterThan(0.95)
+    expect(countHeld(false)).toBeLessThan(0.7)
+  })
+
   it('is the same for the same seed and differs between worlds', () => {
     expect(drawStage2(makeWorld(1), 50)).toEqual(drawStage2(world, 50))
     expect(drawStage2(makeWorld(2), 50)).not.toEqual(drawStage2(world, 50))

@@ -54,6 +54,7 @@ function namedAspects(reaction: Reaction): readonly string[] {
 
 /** The revised reply; `floors`: attention to unnamed aspects and to named ones. */
 function revise(world: World, request: Request, reply: string, reaction: Reaction, floors: { other: number; named: number; slip: number }, rng: Rng): string {
+  if (!world.options.heedsFeedback) return writeFirstReply(world, reaction.refined ?? request, rng)
   // Where the floor is as high as the prototype's, a repeat names nothing in particular.
   const named = reaction.kind === 'repeat' && world.options.revisionFloor === null ? [] : namedAspects(reaction)
   const attention = attentionOf(world.options.firstAttention, floors.other, named, floors.named)

@@ -15,6 +15,8 @@ export type WorldOptions = {
    * gain comes from "a complaint happened". About .6 makes what the feedback says matter (finding 2).
    */
   revisionFloor: number | null
+  /** false: a revised reply is as careless as a first one. A base of such a world is the negative control: feedback does not help it. */
+  heedsFeedback: boolean
 }
 
 export type World = {
@@ -32,5 +34,5 @@ export function makeWorld(seed: number, options: Partial<WorldOptions> = {}): Wo
   for (const category of CATEGORIES) {
     rng.shuffled(ITEMS_OF[category]).forEach((item, rank) => popularity.set(item.name, 1 / (rank + 2) ** 0.8))
   }
-  return { seed, popularity, options: { firstAttention: FIRST_ATTENTION, revisionFloor: null, ...options } }
+  return { seed, popularity, options: { firstAttention: FIRST_ATTENTION, revisionFloor: null, heedsFeedback: true, ...options } }
 }
