@@ -19,6 +19,7 @@ const verbs = {
   lint: { run: ['scripts/lint.ts'] },
   typecheck: { run: ['scripts/lint.ts', '--types'] },
   bench: { run: ['bench/index.ts'] },
+  study: { run: ['scripts/study.ts'] },
   'build:base-model': { run: ['scripts/build-base-model.ts'] },
 }
 

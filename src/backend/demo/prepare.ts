@@ -28,7 +28,7 @@ const HELDOUT_GAP = 0.2
 
 export type PrepareProgress = (stage: string, done: number, total: number) => void
 
-export async function prepareDemo(workspace: Workspace, options: { seeds: number[]; size: DemoSize; methods: DemoMethod[]; onProgress?: PrepareProgress; signal?: AbortSignal }): Promise<{ probe: ProbeFigures }> {
+export async function prepareDemo(workspace: Workspace, options: { seeds: number[]; size: DemoSize; methods: DemoMethod[]; /** Folder of another base than the one that ships. */ base?: string; onProgress?: PrepareProgress; signal?: AbortSignal }): Promise<{ probe: ProbeFigures }> {
   const { seeds, size, methods, signal } = options
   const progress = options.onProgress ?? (() => {})
   const { db } = workspace
@@ -37,7 +37,7 @@ export async function prepareDemo(workspace: Workspace, options: { seeds: number
   if (!existsSync(folder)) {
     const half = `${folder}.partial`
     rmSync(half, { recursive: true, force: true })
-    cpSync(SHIPPED_BASE, half, { recursive: true })
+    cpSync(options.base ?? SHIPPED_BASE, half, { recursive: true })
     renameSync(half, folder)
   }
   const sampler = await loadSampler(folder, signal)

@@ -1,0 +1,1 @@
+export function writeStudyReport(_output: string): void {}
