@@ -20,6 +20,7 @@ const verbs = {
   typecheck: { run: ['scripts/lint.ts', '--types'] },
   bench: { run: ['bench/index.ts'] },
   study: { run: ['scripts/study.ts'] },
+  'kill-race': { run: ['scripts/kill-race.ts'] },
   'build:base-model': { run: ['scripts/build-base-model.ts'] },
 }
 

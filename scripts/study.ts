@@ -10,7 +10,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { parse, stringify } from 'yaml'
+import { parse } from 'yaml'
 import { readComparison } from '../src/backend/api/comparisons.ts'
 import { SHIPPED_BASE } from '../src/backend/demo/base.ts'
 import { prepareDemo } from '../src/backend/demo/prepare.ts'
@@ -21,6 +21,7 @@ import { openWorkspace, type Workspace } from '../src/backend/storage/open.ts'
 import { makeRng } from '../src/core/rng.ts'
 import { drawRequests } from '../src/core/world/request.ts'
 import type { Run } from '../src/shared/types.ts'
+import { finishRuns, type Planned } from './finish-runs.ts'
 import { BASES, bestCell, type Cell, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 import { writeStudyReport } from './study-report.ts'
 
@@ -45,36 +46,8 @@ function recipeOf(method: string, seed: number, cell: Cell, size: DemoSize): Rec
   return { ...plain, recipe: method, reference: cell.reference, training: { ...plain.training, learning_rate: cell.learning_rate } }
 }
 
-type Planned = { name: string; group: string; recipe: Record<string, unknown> }
-
-/** Runs what is not done yet. The first method's runs come first: the others reuse the warm starts they made. */
-async function finish(backend: Backend, plan: readonly Planned[], first: (run: Planned) => boolean): Promise<Map<string, Run>> {
-  const done = new Map<string, Run>()
-  for (const wave of [plan.filter(first), plan.filter((run) => !first(run))]) {
-    const present = await backend.call('runs.list', {})
-    const ids = new Map<string, string>()
-    for (const { name, group, recipe } of wave) {
-      const before = present.find((run) => run.group === group && run.name === name)
-      if (before === undefined) ids.set(name, (await backend.call('runs.start', { yaml: stringify(recipe, { lineWidth: 0 }), name, group })).id)
-      else if (before.status !== 'done') ids.set(name, (await backend.call('runs.resume', { id: before.id })).id)
-      else done.set(name, before)
-    }
-    let told = done.size
-    while (ids.size > 0) {
-      await new Promise((wake) => setTimeout(wake, 1000))
-      for (const run of await backend.call('runs.list', {})) {
-        if (ids.get(run.name) !== run.id) continue
-        if (['failed', 'cancelled', 'interrupted', 'paused'].includes(run.status)) throw new Error(`${run.id} ended as ${run.status}: ${run.error ?? 'no error'}. Start the study again to go on`)
-        if (run.status === 'done') {
-          done.set(run.name, run)
-          ids.delete(run.name)
-        }
-      }
-      if (done.size > told) say(`${plan[0]!.group}: ${(told = done.size)} of ${plan.length} runs`)
-    }
-  }
-  return done
-}
+/** The first method's runs come first: the others reuse the warm starts they made. */
+const finish = (backend: Backend, plan: readonly Planned[], first: (run: Planned) => boolean): Promise<Map<string, Run>> => finishRuns(backend, plan, first, (done) => say(`${plan[0]!.group}: ${done} of ${plan.length} runs`))
 
 /** The same grid for every method; each keeps its best final score at T = 1. */
 async function sweep(workspace: Workspace, backend: Backend): Promise<SweepRow[]> {
