@@ -18,7 +18,7 @@ import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
 import { isGuided, PAIR_SOURCES } from '../shared/pair-sources.ts'
-import { adapterOf, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
+import { adapterOf, type EvaluationConfig, type Recipe, recipeSchema, trainingSchema } from '../shared/recipe.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { getDataset, listDatasets, pageOfDatasetRows } from './storage/datasets.ts'
 import type { ReadableDb } from './storage/open.ts'
@@ -70,13 +70,19 @@ function failed(issues: RecipeIssue[], translated: RecipeCheck['translated'] = [
   return { recipe: null, issues, translated, warnings: [] }
 }
 
-/** Keys that are given and change nothing beside the others. */
-function findIdleKeys(top: Yaml, { recipe, reward, training }: Recipe): RecipeCheck['warnings'] {
+/** Keys that are given and change nothing beside the others, or mean less than they seem to. */
+function findIdleKeys(top: Yaml, { recipe, reward, training, evaluation, dataset }: Recipe): RecipeCheck['warnings'] {
   const keys = isMap(top['training']) ? Object.keys(top['training']) : []
   const idle = training.use_peft ? [] : keys.filter((key) => key.startsWith('lora_') || key === 'use_rslora').map((key) => ({ path: `training.${key}`, message: 'has no effect without use_peft: true' }))
   const smoothing = training.label_smoothing > 0 && !training.loss_type.includes('robust') ? [{ path: 'training.label_smoothing', message: 'has no effect without loss_type robust, as in TRL' }] : []
   const rewardModel = training.use_peft && recipe === 'iterative-dpo' && reward === 'learned' ? [{ path: 'training.use_peft', message: 'is for the policy; the reward model is trained as a whole' }] : []
-  return [...smoothing, ...idle, ...rewardModel, ...findForeignKeys(top, recipe, reward)]
+  const scorer = evaluation.flatMap(({ scorer_dataset, ...one }, i) => {
+    const path = `evaluation.${i}.scorer_dataset`
+    if (scorer_dataset === null) return []
+    if (!isScored(one)) return [{ path, message: 'has no effect without type: dsat-rate and reaction: scorer' }]
+    return scorer_dataset === dataset ? [{ path, message: 'is what the method trains on, so the scorer may reward what was learned by heart; other conversations make a fairer one' }] : []
+  })
+  return [...smoothing, ...idle, ...rewardModel, ...scorer, ...findForeignKeys(top, recipe, reward)]
 }
 
 /** Keys of another method. What every method shares may stand anywhere: recipes of a race differ in one line. */
@@ -153,6 +159,8 @@ function shapeOf(schema: unknown): Record<string, unknown> | null {
 
 const plain = (message: string): string => message.replace(/^Invalid (input|option): /, '').replace(/, received \w+$/, '').replace(/^E/, 'e').replace(/^T/, 't')
 
+const isScored = ({ type, reaction }: Pick<EvaluationConfig, 'type' | 'reaction'>): boolean => type === 'dsat-rate' && reaction === 'scorer'
+
 /** What no key can tell alone. */
 function checkTogether(recipe: Recipe): RecipeIssue[] {
   const issues: RecipeIssue[] = []
@@ -165,7 +173,10 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   if (torch.load_in_4bit && !recipe.training.use_peft) add('torch.load_in_4bit', 'expected training.use_peft: true (an adapter on the quantized model), got false')
   if (recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' && recipe.judge === null) add('judge', 'expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
-  recipe.evaluation.forEach(({ dataset, temperatures }, i) => {
+  const scorers = [...new Set(recipe.evaluation.filter(isScored).map(({ scorer_dataset }) => scorer_dataset))]
+  recipe.evaluation.forEach(({ dataset, temperatures, ...evaluation }, i) => {
+    if (isScored(evaluation) && evaluation.scorer_dataset === null) add(`evaluation.${i}.scorer_dataset`, 'expected a feedback dataset that the scorer learns from (type: dsat-rate), got none; or set reaction: simulated-user, where rows carry a task of the built-in world')
+    if (isScored(evaluation) && scorers.length > 1) add(`evaluation.${i}.scorer_dataset`, `expected one scorer for all evaluations of a run, got ${scorers.join(' and ')}`)
     if (recipe.evaluation.findIndex((other) => other.dataset === dataset) !== i) add(`evaluation.${i}.dataset`, `${dataset} is evaluated twice; put all temperatures into one item`)
     if (new Set(temperatures).size !== temperatures.length) add(`evaluation.${i}.temperatures`, `expected different temperatures, got ${temperatures.join(', ')}`)
   })
@@ -209,7 +220,8 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
   if (recipe.warm_start !== null && recipe.recipe !== 'dpo') dataset('warm_start.dataset', recipe.warm_start.dataset, 'preference')
   recipe.evaluation.forEach((evaluation, i) => {
     const prompts = dataset(`evaluation.${i}.dataset`, evaluation.dataset, 'prompts')
-    if (prompts?.kind === 'prompts' && !pageOfDatasetRows(db, prompts.name, 0, 1).rows[0]?.task) add(`evaluation.${i}.dataset`, `expected rows with a task that a program can verify (type: verifiable), ${evaluation.dataset} has none`)
+    if (!isScored(evaluation) && prompts?.kind === 'prompts' && !pageOfDatasetRows(db, prompts.name, 0, 1).rows[0]?.task) add(`evaluation.${i}.dataset`, `expected rows with a task that a program can verify (type: ${evaluation.type}), ${evaluation.dataset} has none; set type: dsat-rate with a scorer_dataset`)
+    if (isScored(evaluation) && evaluation.scorer_dataset !== null) dataset(`evaluation.${i}.scorer_dataset`, evaluation.scorer_dataset, 'feedback')
     if (evaluation.heldout_pairs !== null) dataset(`evaluation.${i}.heldout_pairs`, evaluation.heldout_pairs, 'preference')
   })
   return issues

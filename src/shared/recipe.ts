@@ -52,10 +52,12 @@ export const trainingSchema = z.strictObject({
   use_rslora: z.boolean().default(false).describe('The adapter counts lora_alpha / √lora_r.'),
 })
 
-/** One evaluation per item; `verifiable` needs a prompts dataset whose rows carry a task. */
+/** One evaluation per item. */
 export const evaluationSchema = z.strictObject({
-  type: z.enum(['verifiable']).default('verifiable').describe('A program checks every answer.'),
-  dataset: z.string().describe('A prompts dataset whose rows carry a task.'),
+  type: z.enum(['verifiable', 'dsat-rate']).default('verifiable').describe('verifiable: a program checks every answer. dsat-rate: how likely each answer is to dissatisfy its user.'),
+  dataset: z.string().describe('A prompts dataset; for verifiable its rows carry a task.'),
+  reaction: z.enum(['scorer', 'simulated-user']).default('scorer').describe('Of dsat-rate, who reacts: a scorer of replies that learns from scorer_dataset, or the built-in world’s user, where rows carry its task.'),
+  scorer_dataset: z.string().nullable().default(null).describe('Feedback dataset whose liked and disliked replies the scorer learns from; another one than the method trains on.'),
   k: z.int().positive().default(16).describe('Samples of each prompt at temperatures above 0.'),
   temperatures: z.array(z.number().min(0)).default([0, 1]).describe('Each is a series of its own; at 0 there is one answer.'),
   max_new_tokens: z.int().positive().default(64).describe('Longest answer, in tokens.'),
@@ -134,6 +136,11 @@ export function decidingTraining(training: TrainingConfig): Partial<TrainingConf
 /** As `decidingTraining`, of samples. */
 export function decidingSampling({ top_k, min_p, repetition_penalty, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
   return { ...sampling, ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
+}
+
+/** As `decidingTraining`, of an evaluation: what its samples and their scores depend on. */
+export function decidingEvaluation({ heldout_pairs: _, reaction, scorer_dataset: _rows, ...config }: EvaluationConfig): Partial<EvaluationConfig> {
+  return config.type === 'dsat-rate' ? { ...config, reaction } : config
 }
 
 type LoraKey = 'use_peft' | 'lora_r' | 'lora_alpha' | 'lora_target_modules' | 'use_rslora'

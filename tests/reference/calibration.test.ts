@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { scoreDetector } from '../../src/core/detector-score.ts'
-import { fitLogistic } from '../../src/core/detector/logistic-regression.ts'
+import { fitLogistic, fitPlatt } from '../../src/core/detector/logistic-regression.ts'
 import { wilson } from '../../src/core/statistics.ts'
 import { reliability, thresholdCurve } from '../../src/core/threshold.ts'
 
@@ -14,6 +14,7 @@ type Fixture = {
   curve: { cutoff: number; precision: number; recall: number; f1: number }[]
   calibration: { mean_probability: number; observed: number }[]
   wilson: { hits: number; n: number; low: number; high: number }[]
+  platt: { scores: number[]; labels: boolean[]; slope: number; intercept: number }
   logistic: { l2: number; rows: number[][]; targets: number[]; weights: number[]; intercept: number }
 }
 const fixture = JSON.parse(readFileSync(new URL('./calibration.json', import.meta.url), 'utf8')) as Fixture
@@ -59,4 +60,12 @@ test('logistic regression with soft targets', () => {
   const model = fitLogistic(sparse, Float64Array.from(targets), Int32Array.from(rows.keys()), { l2, iterations: 1000, tolerance: 1e-10 })
   expect(model.intercept).toBeCloseTo(intercept, 4)
   for (const [i, weight] of weights.entries()) expect(model.weights[i]).toBeCloseTo(weight, 4)
+})
+
+test("Platt's scaling", () => {
+  const { scores, labels, slope, intercept } = fixture.platt
+  const fitted = fitPlatt(scores, labels)
+  expect(fitted.weights[0]).toBeCloseTo(slope, 5)
+  expect(fitted.intercept).toBeCloseTo(intercept, 5)
+  expect(() => fitPlatt([1, 2], [true, true])).toThrow('expected scores of both classes, got 2 positive and 0 negative')
 })

@@ -40,6 +40,8 @@ export const feedback: FeedbackRow[] = requests.slice(0, 9).map((request, i): Fe
   turnIndex: 2,
   task: task(request),
 }))
+/** Other conversations, for a scorer of replies. */
+const scored: FeedbackRow[] = Array.from({ length: 4 }, (_, copy) => feedback.map((row, i) => ({ ...row, conversationId: `s${copy}-${i}` }))).flat()
 export const seedPairs: Pair[] = requests.slice(0, 5).map((request, i) => ({
   prompt: prompt(request), chosen: good(request, `seed ${i}`), rejected: poor(request, `seed ${i}`), task: task(request),
   provenance: { conversationId: `c${i}`, turnIndex: 2, userFeedback: 'no', round: null, policy: null, seed: null },
@@ -63,6 +65,7 @@ export function fillLabWorkspace(workspace: Workspace): void {
   createDataset(workspace.db, { name: 'feedback', kind: 'feedback', rows: feedback, recipe: {} })
   createDataset(workspace.db, { name: 'seed-pairs', kind: 'preference', rows: seedPairs, recipe: {} })
   createDataset(workspace.db, { name: 'test', kind: 'prompts', rows: requests.slice(9).map((request) => ({ prompt: prompt(request), task: task(request), conversationId: null })), recipe: {} })
+  createDataset(workspace.db, { name: 'scored', kind: 'feedback', rows: scored, recipe: {} })
   createDataset(workspace.db, { name: 'heldout', kind: 'preference', rows: seedPairs.slice(0, 3), recipe: {} })
 }
 
@@ -123,6 +126,9 @@ export function reclaim(workspace: Workspace, runId: string): Lease {
   if (lease === null) throw new Error(`run ${runId}: its owner seems alive`)
   return lease
 }
+
+/** Of the final policy's weights, two rounds on. */
+export const modelHash = (workspace: Workspace, run: string): string => createHash('sha256').update(readFileSync(join(workspace.runs, run, 'models', 'round-2', 'model.safetensors'))).digest('hex')
 
 /** Everything a finished run leaves behind that must not depend on how often it was interrupted. */
 export function leftBehind({ db, path, runs }: Workspace, runId: string): Record<string, unknown> {

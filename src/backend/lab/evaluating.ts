@@ -3,31 +3,33 @@ import { hash32 } from '../../core/rng.ts'
 import { verify } from '../../core/verifiers.ts'
 import type { SampleRequest } from '../../engine/engine.ts'
 import type { Policy } from '../../recipes/lab.ts'
-import { UsageError } from '../../shared/errors.ts'
-import type { EvaluationConfig } from '../../shared/recipe.ts'
-import type { Pair, PromptRow, VerifiableTask } from '../../shared/types.ts'
+import { decidingEvaluation, type EvaluationConfig } from '../../shared/recipe.ts'
+import type { FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { countEvaluations, insertEvaluations, type PairStatistics, setHeldout, setPairStatistics, type StoredEvaluation } from '../storage/evaluations.ts'
 import { writeAsOwner } from '../storage/runs.ts'
 import { hashOf, type LabContext, log } from './context.ts'
 import { runStage } from './journal.ts'
+import { type Rate, raterOf } from './reactions.ts'
 import { drawReplies, fitPrompts } from './sampling.ts'
 import { scorePairs } from './scores.ts'
 import { tokenizePairs } from './text.ts'
 
-/** What an evaluation of the recipe reads. */
-export type EvaluationData = { config: EvaluationConfig; prompts: PromptRow[]; heldout: Pair[] }
+/** What an evaluation of the recipe reads; `scorer` are the labelled replies that a scorer learns from. */
+export type EvaluationData = { config: EvaluationConfig; prompts: PromptRow[]; heldout: Pair[]; scorer: FeedbackRow[] }
 
 export const BASE_ROUND = -1
 
 /** One series of samples: all prompts of a dataset at one temperature. */
-type Series = { config: EvaluationConfig; prompts: PromptRow[]; temperature: number; samples: number }
+type Series = { config: EvaluationConfig; prompts: PromptRow[]; temperature: number; samples: number; rate: Rate }
 
 /** The base itself has no margin against the base: `round` -1 is evaluated without held-out pairs. */
 export async function evaluateStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[]): Promise<void> {
   if (evaluations.length === 0) return
   const { workspace: { db }, lease: { runId }, recipe: { seed, training } } = context
   const key = round === BASE_ROUND ? 'base/evaluate' : `round-${round}/evaluate`
-  const series = evaluations.flatMap(({ config, prompts }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k })))
+  const rated = []
+  for (const { config, prompts, scorer } of evaluations) rated.push({ config, prompts, ...(await raterOf(context, base, config, scorer)) })
+  const series = rated.flatMap(({ config, prompts, rate }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k, rate })))
   const heldout = policy.hash === base.hash ? [] : evaluations.filter((evaluation) => evaluation.heldout.length > 0)
   await runStage<true>(context, {
     key,
@@ -37,7 +39,7 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
     inputs: {
       policy: policy.hash,
       seed,
-      series: evaluations.map(({ config: { heldout_pairs: _, ...config }, prompts }) => ({ config, prompts: hashOf(prompts) })),
+      series: rated.map(({ config, prompts, by }) => ({ config: decidingEvaluation(config), prompts: hashOf(prompts), ...(by && { by }) })),
       heldout: heldout.map(({ config, heldout: pairs }) => ({ base: base.hash, dataset: config.heldout_pairs, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), beta: training.beta, maxLength: training.max_length })),
     },
     async work(stage) {
@@ -59,7 +61,7 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
   })
 }
 
-async function evaluateSeries(context: LabContext, key: string, round: number, policy: Policy, { config, prompts, temperature, samples }: Series, commit: (rows: StoredEvaluation[]) => void, tell: (done: number) => void): Promise<void> {
+async function evaluateSeries(context: LabContext, key: string, round: number, policy: Policy, { config, prompts, temperature, samples, rate }: Series, commit: (rows: StoredEvaluation[]) => void, tell: (done: number) => void): Promise<void> {
   const { workspace: { db }, lease: { runId }, recipe: { seed } } = context
   const ids = fitPrompts(context, key, prompts.map(({ prompt }) => prompt), { max_prompt_tokens: Infinity, max_new_tokens: config.max_new_tokens })
   // Neither method nor round is in the seed: common random numbers make differences less noisy.
@@ -67,20 +69,17 @@ async function evaluateSeries(context: LabContext, key: string, round: number, p
   let done = countEvaluations(db, runId, { round, dataset: config.dataset, temperature })
   tell(done)
   for await (const replies of drawReplies(context, policy.folder, requests, done, { temperature, top_p: 1, max_new_tokens: config.max_new_tokens, batch_size: config.batch_size })) {
+    const promptOf = (i: number): number => Math.floor((done + i) / samples)
+    const verdicts = await rate(replies.map(({ text }, i) => ({ row: prompts[promptOf(i)]!, index: promptOf(i), reply: text })))
     const rows = replies.map(({ text, tokens, entropy, finishReason }, i): StoredEvaluation => {
-      const promptIndex = Math.floor((done + i) / samples)
-      const { taskScore: score, reward, pass, checks, items, solutionSize } = verify(taskOf(prompts[promptIndex], config.dataset, promptIndex), text)
+      const promptIndex = promptOf(i)
+      const { taskScore: score, reward, pass, checks, items, solutionSize } = verdicts[i]!
       return { round, dataset: config.dataset, temperature, promptIndex, sampleIndex: (done + i) % samples, seed, text, score, reward, pass, checks, items, solutionSize, tokens, entropy, finishReason }
     })
     commit(rows)
     done += rows.length
     tell(done)
   }
-}
-
-function taskOf(row: PromptRow | undefined, dataset: string, index: number): VerifiableTask {
-  if (!row?.task) throw new UsageError(`evaluation dataset ${dataset}, row ${index}: expected a task that a program can verify, got none. Name a prompts dataset whose rows carry a task`)
-  return row.task
 }
 
 /** beta x (log-ratio of chosen to rejected under the policy minus that under the base), in the order of the pairs. */

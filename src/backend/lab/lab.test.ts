@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto'
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { writeFakeModel } from '../../../tests/support/fake-engine.ts'
-import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, modelHash, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
 import { verify } from '../../core/verifiers.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
 import type { Workspace } from '../storage/open.ts'
@@ -19,6 +18,7 @@ const arms = [
   { name: 'spin', yaml: aRecipe('spin', { mix_previous: true }), every: 29 },
   { name: 'iterative-dpo', yaml: aRecipe('iterative-dpo'), every: 29 },
   { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }), every: 41 },
+  { name: 'drift, evaluated by a scorer of replies', yaml: aRecipe('drift', { evaluation: [{ type: 'dsat-rate', dataset: 'test', scorer_dataset: 'scored', k: 2, max_new_tokens: 120, batch_size: 4 }] }), every: 37 },
   // 40 steps, so that checkpoints lie within a stage.
   { name: 'dpo', yaml: aRecipe('dpo', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 8 } }), every: 11 },
 ]
@@ -174,4 +174,3 @@ describe('a run', () => {
   })
 })
 
-const modelHash = (workspace: Workspace, run: string): string => createHash('sha256').update(readFileSync(join(workspace.runs, run, 'models', 'round-2', 'model.safetensors'))).digest('hex')

@@ -12,7 +12,7 @@ import { probeStage } from './probing.ts'
 import { sampleStage } from './sampling.ts'
 import { scoreRewards } from './scores.ts'
 import { replyIds } from './text.ts'
-import { trainRewardStage, trainStage } from './training.ts'
+import { rewardTrainingOf, trainRewardStage, trainStage } from './training.ts'
 
 export function createLab(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Lab {
   const { recipe, usage } = context
@@ -42,7 +42,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
     async trainReward(stage, start, satisfied, dissatisfied): Promise<RewardModel> {
       if (recipe.reward === 'verifiable') return { verifier: true }
       if (recipe.reward === 'judge') return { judge: true }
-      const { folder, hash } = await trainRewardStage(context, stage, start, satisfied, dissatisfied)
+      const { folder, hash } = await trainRewardStage(context, stage, start, satisfied, dissatisfied, rewardTrainingOf(recipe))
       rewardHashes.set(folder, hash)
       return { folder }
     },

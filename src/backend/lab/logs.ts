@@ -22,7 +22,7 @@ export async function readLogs(workspace: LabWorkspace, recipe: Recipe): Promise
 export async function readEvaluationData(workspace: LabWorkspace, recipe: Recipe): Promise<EvaluationData[]> {
   const data: EvaluationData[] = []
   for (const config of recipe.evaluation) {
-    data.push({ config, prompts: await readRows(workspace, config.dataset, 'prompts'), heldout: config.heldout_pairs === null ? [] : await readRows(workspace, config.heldout_pairs, 'preference') })
+    data.push({ config, prompts: await readRows(workspace, config.dataset, 'prompts'), heldout: config.heldout_pairs === null ? [] : await readRows(workspace, config.heldout_pairs, 'preference'), scorer: config.scorer_dataset === null ? [] : await readRows(workspace, config.scorer_dataset, 'feedback') })
   }
   return data
 }

@@ -6,7 +6,7 @@ import type { LoraSettings, Model, TrainConfig, TrainHooks } from '../../engine/
 import { totalSteps } from '../../engine/train.ts'
 import type { Policy } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
-import { adapterOf, decidingTraining, type TrainingConfig, wholeTraining } from '../../shared/recipe.ts'
+import { adapterOf, decidingTraining, type Recipe, type TrainingConfig, wholeTraining } from '../../shared/recipe.ts'
 import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.ts'
 import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
 import { setProgress } from '../storage/runs.ts'
@@ -45,17 +45,20 @@ export async function trainStage(context: LabContext, key: string, start: Policy
   return { name: trained.name, hash: trained.hash, folder: join(context.workspace.path, trained.folder) }
 }
 
+/** How a reward model is trained; `forEvaluation` keeps its work out of the run's ledger. */
+export type RewardTraining = { seed: number; own: Recipe['reward_training']; training: ReturnType<typeof wholeTraining>; forEvaluation?: true }
+
+export const rewardTrainingOf = ({ seed, reward_training: own, training }: Recipe): RewardTraining => ({ seed, own, training: wholeTraining(training) })
+
 /** Scalar head on `start`, all weights trained: satisfied replies against as many dissatisfied ones. */
-export async function trainRewardStage(context: LabContext, key: string, start: Policy, satisfied: readonly FeedbackRow[], dissatisfied: readonly FeedbackRow[]): Promise<{ folder: string; hash: string }> {
-  const { recipe: { seed, reward_training: own } } = context
-  const training = wholeTraining(context.recipe.training)
+export async function trainRewardStage(context: LabContext, key: string, start: Policy, satisfied: readonly FeedbackRow[], dissatisfied: readonly FeedbackRow[], { seed, own, training, forEvaluation }: RewardTraining): Promise<{ folder: string; hash: string }> {
   const perClass = Math.min(satisfied.length, dissatisfied.length)
   const draw = (rows: readonly FeedbackRow[], name: string): FeedbackRow[] => makeRng(`${seed}/${key}/${name}`).shuffled(rows).slice(0, perClass)
   const examples = [...draw(satisfied, 'satisfied').map((row) => ({ row, label: 1 as const })), ...draw(dissatisfied, 'dissatisfied').map((row) => ({ row, label: 0 as const }))]
-  context.usage.addLabels(examples.map(({ row }) => row))
+  if (!forEvaluation) context.usage.addLabels(examples.map(({ row }) => row))
   const trained = await trainModel(context, key, start, {
     inputs: { objective: 'reward', start: start.hash, rows: examples.map(({ row, label }) => [row.prompt, row.reply, label]), own, training, seed, stage: key },
-     
+    ...(forEvaluation && { forEvaluation }),
     async prepare() {
       if (perClass === 0) throw new UsageError(`${key}: expected satisfied and dissatisfied replies to tell apart, got ${satisfied.length} and ${dissatisfied.length}. Label some of both, or set reward: verifiable where rows carry a task`)
       const rows = examples.map(({ row, label }) => ({ ids: replyIds(context.text, row.prompt, row.reply, training.max_length), label }))
@@ -66,7 +69,7 @@ export async function trainRewardStage(context: LabContext, key: string, start: 
   return { folder: join(context.workspace.path, trained.folder), hash: trained.hash }
 }
 
-function trainModel(context: LabContext, key: string, start: Policy, objective: { inputs: unknown; prepare(): Promise<Prepared> }): Promise<TrainedModel> {
+function trainModel(context: LabContext, key: string, start: Policy, objective: { inputs: unknown; forEvaluation?: true; prepare(): Promise<Prepared> }): Promise<TrainedModel> {
   const { workspace, lease: { runId } } = context
   const { db } = workspace
   const name = key.replace(/\/train$/, '')
@@ -90,7 +93,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       return { name, folder: place, hash, ...(adapter && { adapter: { folder: adapterPlace, hash: adapter.hash } }) }
     },
     finish() {
-      if (name !== 'reward') setProgress(db, runId, { modelPath: place })
+      if (!name.startsWith('reward')) setProgress(db, runId, { modelPath: place })
     },
     discard: removeCheckpoints,
     async work(stage) {
@@ -136,7 +139,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const shown = ['loss', 'rewards/margins', 'rewards/accuracies', 'accuracy'].flatMap((metric) => (figure(metric) === null ? [] : [[metric, figure(metric)] as const]))
       return {
         result: { name, folder: place, hash: hashModel(db, folder), ...(adapter && { adapter }) },
-        counts: { trainedTokens: figure('num_tokens') ?? 0, optimizerSteps: steps },
+        counts: objective.forEvaluation ? {} : { trainedTokens: figure('num_tokens') ?? 0, optimizerSteps: steps },
         summary: { ...prepared.summary, steps, ...Object.fromEntries(shown) },
       }
     },

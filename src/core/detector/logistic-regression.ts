@@ -16,6 +16,19 @@ export type FitOptions = {
   tolerance?: number
 }
 
+/**
+ * Platt's scaling with his smoothed targets (Platt 1999): P(positive) of a score is σ(weights[0]·score + intercept).
+ * The penalty only keeps separable scores finite. Both classes must occur.
+ */
+export function fitPlatt(scores: readonly number[], positive: readonly boolean[]): LinearModel {
+  const hits = positive.filter(Boolean).length
+  const misses = positive.length - hits
+  if (hits === 0 || misses === 0) throw new Error(`Platt's scaling: expected scores of both classes, got ${hits} positive and ${misses} negative`)
+  const rows: SparseRows = { starts: Int32Array.from({ length: scores.length + 1 }, (_, i) => i), columns: new Int32Array(scores.length), values: Float32Array.from(scores), width: 1 }
+  const targets = Float64Array.from(positive, (one) => (one ? (hits + 1) / (hits + 2) : 1 / (misses + 2)))
+  return fitLogistic(rows, targets, Int32Array.from(scores.keys()), { l2: 1e-9, tolerance: 1e-9 })
+}
+
 const MEMORY = 8
 const ARMIJO = 1e-4
 

@@ -114,11 +114,14 @@ function refine(request: Request, rng: Rng): { refined: Request; adjective: stri
 const UNFOUNDED = 0.05
 const WRONG_COMPLAINT = 0.05
 
+/** Chance that a user is dissatisfied with a reply that violates so many checks; a quarter of them leave without a word. */
+export const chanceOfDissatisfaction = (failed: number): number => (failed > 0 ? 1 - 0.35 ** failed : UNFOUNDED)
+
 /** The user's reaction to a reply that was verified against the request. */
 export function react(request: Request, verification: Verification, rng: Rng): Reaction {
   const { failed, entries, graded } = verification
   const nothing = { dsat: false, sat: false, text: '', named: [] }
-  const dissatisfied = rng.next() < (failed.length > 0 ? 1 - 0.35 ** failed.length : UNFOUNDED)
+  const dissatisfied = rng.next() < chanceOfDissatisfaction(failed.length)
   if (!dissatisfied) {
     const thanks = rng.next() < (failed.length === 0 ? 0.3 : 0.12)
     return thanks ? { kind: 'thanks', dsat: false, sat: true, text: rng.pick(THANKS), named: [] } : { kind: 'silent', ...nothing }
