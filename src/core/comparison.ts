@@ -3,7 +3,7 @@
  * The primary family is what was declared with the group; where nothing was, DRIFT minus each competing method, task
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
-import type { Comparison, Declaration, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
+import type { Comparison, Declaration, Measured, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { mcnemarTest, signFlipTest } from './paired-tests.ts'
 import { effectSize, needed, promptMeans } from './power.ts'
@@ -83,11 +83,14 @@ export function promptFigures(samples: readonly EvaluationSample[]): PromptFigur
   }
 }
 
+const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: null }
+
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; heldoutPairs?: number | null; probe?: Comparison['probe']; declared?: Declaration | null; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; declared?: Declaration | null; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
+  const measured = options.measured ?? TASK_SCORE
   const cells = new Map<string, Cell>()
   const cellKey = (method: MethodKey, round: number, temperature: number): string => `${method}/${round}/${temperature}`
   const put = (method: MethodKey, round: number, temperature: number, seed: number, figures: PromptFigures[]): void => {
@@ -198,13 +201,20 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     methods,
     differences,
     declared,
-    evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null },
+    evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null, measured },
     probe: options.probe ?? null,
-    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null)],
+    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null), ...reactionCaution(measured)],
     finished,
   }
   comparison.headline = headlineOf(comparison)
   return comparison
+}
+
+/** Nobody reacted: who stands in for the user, and how far that can be trusted. */
+function reactionCaution({ reaction, scorer }: Measured): string[] {
+  if (reaction === null) return []
+  if (reaction === 'simulated-user') return ['Dissatisfaction is that of the built-in world’s simulated user, who complains by rule about what was violated: no person reacted.']
+  return [`Dissatisfaction is estimated by a scorer of replies, learned from logged reactions${scorer === null ? '' : ` (AUC ${scorer.auc.toFixed(2)} on ${scorer.replies} replies it did not see)`}: no user reacted to these answers, and a policy can learn to please the scorer.`]
 }
 
 /** Without a declaration the family is DRIFT against its competitors; an upper bound is none. */
@@ -241,13 +251,14 @@ function verdictOf({ low, high }: Interval): PairedDifference['verdict'] {
 
 /** Who is ahead of what, at the sampling temperature, in one or two sentences. */
 export function headlineOf(comparison: Comparison): string {
-  const temperature = Math.max(...comparison.evaluation.temperatures)
+  const { temperatures, measured: { measure } } = comparison.evaluation
+  const temperature = Math.max(...temperatures)
   const find = (a: MethodKey, b: MethodKey): PairedDifference | undefined => comparison.differences.find((d) => d.a === a && d.b === b && d.temperature === temperature && d.measure === 'score')
   const rivals = comparison.methods.filter((method) => !['base', 'warm-start', 'drift'].includes(method.key) && !method.upperBound).map((method) => method.key)
   const control = find('drift', 'base')
   if (!control) return comparison.methods.length < 2 ? 'No finished evaluation yet.' : `${comparison.methods.map((method) => method.label).join(', ')}: no DRIFT run to compare with.`
   const amount = (d: PairedDifference): string => `${signed(d.difference.estimate)} [${signed(d.difference.low)}, ${signed(d.difference.high)}]`
-  const first = control.verdict === 'not distinguishable' ? `DRIFT and base are not distinguishable in task score at T = ${temperature} (${amount(control)})` : `DRIFT is ${control.verdict} ${control.verdict === 'ahead' ? 'of' : ''} base by ${amount(control)} task score at T = ${temperature}`.replace('behind  base', 'behind base')
+  const first = control.verdict === 'not distinguishable' ? `DRIFT and base are not distinguishable in ${measure} at T = ${temperature} (${amount(control)})` : `DRIFT is ${control.verdict} ${control.verdict === 'ahead' ? 'of' : ''} base by ${amount(control)} ${measure} at T = ${temperature}`.replace('behind  base', 'behind base')
   const parts = rivals.flatMap((key) => {
     const d = find('drift', key)
     if (!d) return []

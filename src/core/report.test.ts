@@ -13,7 +13,7 @@ const comparison: Comparison = {
   ],
   differences: [{ a: 'drift', b: 'base', temperature: 1, measure: 'score', difference: interval(0.24), p: 0.001, pAdjusted: null, primary: false, verdict: 'ahead', seeds: 1, prompts: 40, permutation: { prompts: 0.01, seeds: null }, mcnemar: null, effectSize: 0.5, needed: null }],
   declared: null,
-  evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10 },
+  evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10, measured: { measure: 'task score', reaction: null, scorer: null } },
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
 const report = (text: string) => renderReport({ comparison, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })

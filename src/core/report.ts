@@ -2,7 +2,7 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import type { Comparison, MethodComparison, PairedDifference, PromptAnswers } from '../shared/comparison.ts'
+import type { Comparison, Measured, MethodComparison, PromptAnswers } from '../shared/comparison.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 
@@ -24,17 +24,17 @@ export function renderReport({ comparison, answers, settings, version, machine, 
     `<p class="note">Evaluation: ${evaluation.prompts} prompts of “${escape(evaluation.dataset)}”, ${evaluation.k} samples each at T &gt; 0 and one greedy answer at T = 0, scored by the task's own verifier. Intervals: 95 %, crossed seed × prompt bootstrap. ${comparison.claim === 'checkpoints' ? 'Fewer than six seeds: figures speak of these checkpoints.' : ''}</p>`,
     probeSection(comparison),
     ...evaluation.temperatures.map((temperature) => scoreSection(comparison, temperature)),
-    differencesSection(comparison.differences),
+    differencesSection(comparison),
     curvesSection(comparison),
     mechanismSection(comparison.methods),
     ledgerSection(comparison.methods),
     answersSection(answers),
     `<h2>Settings</h2>${settings.map(({ run, yaml }) => `<details><summary>${escape(run)}</summary><pre>${escape(yaml)}</pre></details>`).join('')}`,
     `<h2>How to read this</h2><ul>
-<li><b>Task score</b>: share of the stated checks that are strictly met; 0 as soon as an item is unknown, off category or repeated. <b>Pass</b>: everything is met.</li>
+<li>${MEASURES[comparison.evaluation.measured.measure]}</li>
 <li><b>Distinct</b>: different passing answers among the samples of a prompt; <b>coverage</b>: share of the solution space reached by passing samples. Both rise mechanically with the pass rate: read them with entropy.</li>
 <li><b>Held-out margin</b>: β·((log p(better) − log p(worse)) minus the same under the base), on one common pair set no method trained on.</li>
-<li>Primary family (Holm-adjusted): DRIFT minus each competing method, task score, final round. All else is exploratory. “Not distinguishable” is not “equal”.</li>
+<li>Primary family (Holm-adjusted): DRIFT minus each competing method, ${comparison.evaluation.measured.measure}, final round. All else is exploratory. “Not distinguishable” is not “equal”.</li>
 <li>A built-in world is small and simulated: it shows a mechanism, it does not predict a gain on other data.</li></ul>`,
     `<footer>DRIFT Workbench ${escape(version)} · ${escape(machine)} · ${escape(createdAt)}</footer>`,
   ]
@@ -46,7 +46,16 @@ function probeSection({ probe }: Comparison): string {
   return `<p class="note">Probe, before any method ran: replies shown the user's feedback score ${fixed(probe.conditioned)}, without it ${fixed(probe.unconditioned)}: gain ${fixed(probe.gain)}. ${probe.gain < 0.05 ? 'The base does not use feedback: no gain from DRIFT is to be expected.' : 'The base uses feedback, so DRIFT has something to teach from.'}</p>`
 }
 
-function scoreSection({ methods }: Comparison, temperature: number): string {
+/** With a capital, as titles begin. */
+const titleOf = ({ evaluation: { measured: { measure } } }: Comparison): string => measure.charAt(0).toUpperCase() + measure.slice(1)
+
+const MEASURES: Record<Measured['measure'], string> = {
+  'task score': '<b>Task score</b>: share of the stated checks that are strictly met; 0 as soon as an item is unknown, off category or repeated. <b>Pass</b>: everything is met.',
+  'content rate': '<b>Content rate</b>: one minus the DSAT rate, how likely a reply is not to dissatisfy its user. <b>Pass</b>: more likely content than not.',
+}
+
+function scoreSection(comparison: Comparison, temperature: number): string {
+  const { methods, evaluation: { measured: { measure } } } = comparison
   const rows = methods.flatMap((method) => {
     const figures = method.byTemperature.find((of) => of.temperature === temperature)?.rounds.at(-1)
     return figures ? [{ method, figures }] : []
@@ -66,26 +75,27 @@ function scoreSection({ methods }: Comparison, temperature: number): string {
   const height = rows.length * 26 + 34
   const ticks = ticksBetween(from, to).map((tick) => `<line class="grid" x1="${x(tick)}" x2="${x(tick)}" y1="4" y2="${height - 22}"/><text x="${x(tick)}" y="${height - 8}" text-anchor="middle">${fixed(tick, 2)}</text>`).join('')
   const spread = temperature > 0
-  return `<h2>Task score at T = ${temperature}, final round</h2><svg viewBox="0 0 740 ${height}" role="img" aria-label="Task score per method with 95 % intervals">${ticks}${plot}</svg>
-<table><thead><tr><th>method</th><th>seeds</th><th>task score</th><th>pass</th>${spread ? '<th>distinct</th><th>coverage</th><th>item entropy, bits</th><th>token entropy, nats</th>' : ''}<th>tokens</th></tr></thead><tbody>${rows
+  return `<h2>${titleOf(comparison)} at T = ${temperature}, final round</h2><svg viewBox="0 0 740 ${height}" role="img" aria-label="${titleOf(comparison)} per method with 95 % intervals">${ticks}${plot}</svg>
+<table><thead><tr><th>method</th><th>seeds</th><th>${measure}</th><th>pass</th>${spread ? '<th>distinct</th><th>coverage</th><th>item entropy, bits</th><th>token entropy, nats</th>' : ''}<th>tokens</th></tr></thead><tbody>${rows
     .map(({ method, figures }) => `<tr><td>${escape(method.label)}${method.upperBound ? ' <em>upper bound</em>' : ''}</td><td>${method.seeds.length}</td><td>${withInterval(figures.score)}</td><td>${withInterval(figures.pass)}</td>${spread ? `<td>${withInterval(figures.distinct, 2)}</td><td>${withInterval(figures.coverage, 2)}</td><td>${withInterval(figures.itemEntropy, 2)}</td><td>${fixed(figures.tokenEntropy, 2)}</td>` : ''}<td>${fixed(figures.length, 1)}</td></tr>`)
     .join('')}</tbody></table>`
 }
 
-function differencesSection(differences: PairedDifference[]): string {
+function differencesSection({ differences, evaluation: { measured: { measure } } }: Comparison): string {
   const rows = differences.filter((difference) => difference.measure === 'score' || difference.measure === 'pass')
   if (rows.length === 0) return ''
   return `<h2>Paired differences, final round</h2><table><thead><tr><th>difference</th><th>measure</th><th>T</th><th>estimate [95 %]</th><th>p</th><th>p, Holm</th><th>verdict</th><th>n</th></tr></thead><tbody>${rows
-    .map((d) => `<tr${d.primary ? ' class="primary"' : ''}><td>${escape(labelOf(d.a))} − ${escape(labelOf(d.b))}</td><td>${d.measure === 'score' ? 'task score' : 'pass'}</td><td>${d.temperature}</td><td>${withInterval(d.difference)}</td><td>${fixed(d.p, 4)}</td><td>${d.pAdjusted === null ? '' : fixed(d.pAdjusted, 4)}</td><td>${d.verdict}</td><td>${d.seeds} × ${d.prompts}</td></tr>`)
+    .map((d) => `<tr${d.primary ? ' class="primary"' : ''}><td>${escape(labelOf(d.a))} − ${escape(labelOf(d.b))}</td><td>${d.measure === 'score' ? measure : 'pass'}</td><td>${d.temperature}</td><td>${withInterval(d.difference)}</td><td>${fixed(d.p, 4)}</td><td>${d.pAdjusted === null ? '' : fixed(d.pAdjusted, 4)}</td><td>${d.verdict}</td><td>${d.seeds} × ${d.prompts}</td></tr>`)
     .join('')}</tbody></table><p class="note">Bold rows are the primary family.</p>`
 }
 
-function curvesSection({ methods, evaluation }: Comparison): string {
+function curvesSection(comparison: Comparison): string {
+  const { methods, evaluation } = comparison
   const temperature = Math.max(...evaluation.temperatures)
   const scores = methods.map((method) => ({ method, points: (method.byTemperature.find((of) => of.temperature === temperature)?.rounds ?? []).map((r) => ({ x: r.round, y: r.score })) }))
   const margins = methods.map((method) => ({ method, points: method.heldout.map((h) => ({ x: h.round, y: h.margin })) }))
   const norms = methods.map((method) => ({ method, points: method.gradNorm.map((g) => ({ x: g.round, y: { estimate: g.mean, low: g.mean, high: g.mean } })) }))
-  return `<h2>Round by round</h2><div class="grid2">${lineChart(`Task score at T = ${temperature} by round (0 = warm start)`, scores)}${lineChart('Margin on common held-out pairs, against the base', margins)}${lineChart('Gradient norm before clipping, mean of the round', norms)}</div>`
+  return `<h2>Round by round</h2><div class="grid2">${lineChart(`${titleOf(comparison)} at T = ${temperature} by round (0 = warm start)`, scores)}${lineChart('Margin on common held-out pairs, against the base', margins)}${lineChart('Gradient norm before clipping, mean of the round', norms)}</div>`
 }
 
 function lineChart(title: string, series: { method: MethodComparison; points: { x: number; y: Interval }[] }[]): string {

@@ -26,6 +26,7 @@ export const definitions = {
   quarantine: 'Rows of an import that could not be read as conversations: kept as they are, with the reason, and never guessed at.',
   'LC win rate': 'Length-controlled win rate (AlpacaEval 2): the win rate a logistic model predicts at equal lengths.',
   'task score': 'Share of the stated checks a reply meets strictly; 0 as soon as an item is unknown, off category or repeated. Mean over samples, prompts and seeds; from the task’s own verifier, no judge.',
+  'content rate': 'One minus the DSAT rate: how likely a reply is not to dissatisfy its user, as the simulated user or a scorer of replies has it; mean over samples, prompts and seeds. A scorer’s probabilities are calibrated (Platt) on logged conversations it did not learn from.',
   pass: 'Share of samples that meet every check.',
   distinct: 'Different passing answers (as sets of items) among the k samples of a prompt. Rises mechanically with the pass rate: read it with item entropy.',
   'item entropy': 'Entropy in bits of the items mentioned over the k samples of a prompt: the policy’s own spread, whether right or wrong.',

@@ -18,6 +18,16 @@ export type RoundFigures = {
   length: number
 }
 
+/** What an evaluation's score is. */
+export type Measured = {
+  /** `content rate`: 1 − P(dissatisfied), the DSAT rate turned round so that more is better. */
+  measure: 'task score' | 'content rate'
+  /** Who reacts, where the measure is a content rate. */
+  reaction: 'scorer' | 'simulated-user' | null
+  /** How well a scorer orders liked and disliked replies of conversations it did not see; null until it is trained, or where there is none. */
+  scorer: { auc: number; replies: number } | null
+}
+
 export type MethodComparison = {
   key: MethodKey
   label: string
@@ -75,7 +85,7 @@ export type Comparison = {
   differences: PairedDifference[]
   /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
   declared: Declaration | null
-  evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null }
+  evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */
   cautions: string[]

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
-import type { Comparison, PromptAnswers, PromptBoard } from './comparison.ts'
+import type { Comparison, Measured, PromptAnswers, PromptBoard } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
@@ -321,7 +321,9 @@ export type RunDetail = {
   yaml: string
   stages: RunStage[]
   ledger: FairnessLedger
+  /** Of the first evaluation that the recipe asks for; `measured` says what its score is, null where there is none. */
   evaluations: { round: number; temperature: number; score: number; low: number; high: number; pass: number; n: number }[]
+  measured: Measured | null
   gradientHealth: { round: number; margins: number[]; weights: number[]; gradNormFirst: number; gradNormLast: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
   /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
   heldout: { round: number; margins: number[] }[]

@@ -66,7 +66,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
     run, yaml: demoRecipe(method, seed, size), stages, answers: drawn.answers,
     compared: { id, method, seed, status: 'done', rounds, dataset: 'test-requests', k: size.k, samples: drawn.samples, heldout, gradNorms, trainingPairs, ledger },
     detail: {
-      run, yaml: demoRecipe(method, seed, size), ledger, evaluations: evaluationsOf(drawn.samples),
+      run, yaml: demoRecipe(method, seed, size), ledger, evaluations: evaluationsOf(drawn.samples), measured: { measure: 'task score', reaction: null, scorer: null },
       gradientHealth: trainingPairs.map(({ round, ...pairs }) => {
         const mean = (MARGIN[method][round] ?? 0) * 0.9
         const margins = Array.from({ length: size.pairsPerRound }, () => mean + rng.normal() * (0.3 + mean * 0.45))

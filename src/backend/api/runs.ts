@@ -8,6 +8,7 @@ import { readRecipe } from '../recipe-file.ts'
 import { importRecipe } from '../recipe-import.ts'
 import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
+import { measuredBy } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
@@ -21,17 +22,23 @@ export function runsApi(session: Session) {
   const runs = supervisorOf(session)
   return {
     'runs.list': () => listRuns(db),
-    'runs.get': ({ id }): RunDetail => ({
-      run: requireRun(db, id),
-      yaml: readRunFiles(db, id).yaml,
-      stages: listStages(db, id),
-      ledger: readLedger(db, id),
-      evaluations: summarizeEvaluations(db, id),
-      gradientHealth: gradientHealth(db, id),
-      heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
-      probes: readProbes(db, id),
-      log: readLog(db, id),
-    }),
+    'runs.get': ({ id }): RunDetail => {
+      const run = requireRun(db, id)
+      const { yaml, recipe } = readRunFiles(db, id)
+      const evaluation = recipe.evaluation[0]
+      return {
+        run,
+        yaml,
+        stages: listStages(db, id),
+        ledger: readLedger(db, id),
+        evaluations: evaluation ? summarizeEvaluations(db, id, evaluation.dataset) : [],
+        measured: evaluation ? measuredBy(db, [id], evaluation) : null,
+        gradientHealth: gradientHealth(db, id),
+        heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
+        probes: readProbes(db, id),
+        log: readLog(db, id),
+      }
+    },
     'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {

@@ -1,6 +1,6 @@
 /** What a comparison needs to know of runs, as plain facts. */
 import { type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
-import { type Comparison, type Declaration, declarationSchema } from '../../shared/comparison.ts'
+import { type Comparison, type Declaration, declarationSchema, type Measured } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import type { Run } from '../../shared/types.ts'
 import { requireDataset } from './datasets.ts'
@@ -13,13 +13,13 @@ export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
 }
 
 /** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
-export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null }
+export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
 
 /** The runs that have the first one's evaluation. */
 export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: { run: Run; recipe: Recipe }[]; config: EvaluationConfig | null } {
   const runs = ids.map((id) => ({ run: requireRun(db, id), recipe: readRunFiles(db, id).recipe }))
   const config = runs.map(({ recipe }) => evaluationOf(recipe)).find((evaluation) => evaluation !== null) ?? null
-  return { config, runs: runs.filter(({ recipe }) => config !== null && evaluationOf(recipe)?.dataset === config.dataset && evaluationOf(recipe)?.k === config.k) }
+  return { config, runs: runs.filter(({ recipe }) => config !== null && isSame(evaluationOf(recipe), config)) }
 }
 
 export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
@@ -45,8 +45,21 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: Co
       prompts: requireDataset(db, config.dataset).rows,
       temperatures: config.temperatures,
       heldoutPairs: config.heldout_pairs === null ? null : requireDataset(db, config.heldout_pairs).rows,
+      measured: measuredBy(db, ids, config),
     },
   }
+}
+
+/** Scores of one kind, made in one way. */
+const isSame = (a: EvaluationConfig | null, b: EvaluationConfig): boolean => a !== null && (['dataset', 'k', 'type', 'reaction', 'scorer_dataset'] as const).every((key) => a[key] === b[key])
+
+/** What the scores of these runs are. */
+export function measuredBy(db: ReadableDb, ids: readonly string[], { type, reaction }: Pick<EvaluationConfig, 'type' | 'reaction'>): Measured {
+  if (type === 'verifiable') return { measure: 'task score', reaction: null, scorer: null }
+  const marks = ids.map(() => '?').join(', ')
+  const summary = db.prepare(`SELECT summary FROM run_stages WHERE key = 'reward/scorer/calibrate' AND status = 'done' AND run_id IN (${marks}) LIMIT 1`).pluck().get(...ids) as string | undefined
+  const { AUC: auc, replies } = summary === undefined ? {} as Record<string, number> : (JSON.parse(summary) as Record<string, number>)
+  return { measure: 'content rate', reaction, scorer: auc === undefined || replies === undefined ? null : { auc, replies } }
 }
 
 const evaluationOf = (recipe: Recipe): EvaluationConfig | null => recipe.evaluation[0] ?? null

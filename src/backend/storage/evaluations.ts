@@ -82,11 +82,11 @@ export function readHeldout(db: ReadableDb, runIds: readonly string[]): { run: s
   })
 }
 
-/** Mean score per round and temperature with a 95 % normal interval over prompts. */
-export function summarizeEvaluations(db: ReadableDb, runId: string): RunDetail['evaluations'] {
+/** Mean score per round and temperature with a 95 % normal interval over prompts, of one dataset: others may be scored otherwise. */
+export function summarizeEvaluations(db: ReadableDb, runId: string, dataset: string): RunDetail['evaluations'] {
   const prompts = db
-    .prepare('SELECT round, temperature, avg(score) AS score, avg(pass) AS pass FROM run_evaluations WHERE run_id = ? GROUP BY round, temperature, dataset, prompt_index ORDER BY round, temperature')
-    .all(runId) as { round: number; temperature: number; score: number; pass: number }[]
+    .prepare('SELECT round, temperature, avg(score) AS score, avg(pass) AS pass FROM run_evaluations WHERE run_id = ? AND dataset = ? GROUP BY round, temperature, prompt_index ORDER BY round, temperature')
+    .all(runId, dataset) as { round: number; temperature: number; score: number; pass: number }[]
   const groups = new Map<string, typeof prompts>()
   for (const prompt of prompts) {
     const key = `${prompt.round}/${prompt.temperature}`
