@@ -16,6 +16,7 @@ import { evaluationsApi } from './api/evaluations.ts'
 import { importsApi } from './api/imports.ts'
 import { inspectionsApi } from './api/inspections.ts'
 import { jobsApi } from './api/jobs.ts'
+import { racesApi } from './api/races.ts'
 import { reviewApi } from './api/review.ts'
 import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
@@ -72,6 +73,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...reviewApi(session),
       ...datasetsApi(session),
       ...runsApi(session),
+      ...racesApi(session),
       ...inspectionsApi(session),
       ...demoApi(session),
       ...evaluationsApi(session),

@@ -10,7 +10,8 @@ export function comparisonTable(comparison: Comparison): string {
     return last ? [[method.label, last.round < 0 ? '–' : String(last.round), ...figures(last), String(method.ledger.samplesDrawn), String(method.ledger.optimizerSteps)]] : []
   })
   const caption = `Last round at temperature ${temperature}, ${comparison.evaluation.prompts} prompts x ${comparison.evaluation.k} samples; [95 % intervals]`
-  return [comparison.headline, '', ...align([header, ...rows]), '', caption, ...comparison.cautions.map((caution) => `Caution: ${caution}`)].join('\n')
+  const budget = comparison.race?.fairness.filter(({ equal }) => equal).map(({ words }) => words) ?? []
+  return [comparison.headline, '', ...align([header, ...rows]), '', caption, ...budget, ...comparison.cautions.map((caution) => `Caution: ${caution}`)].join('\n')
 }
 
 const figures = (round: RoundFigures) => [interval(round.score), interval(round.pass), interval(round.coverage), round.length.toFixed(1)]

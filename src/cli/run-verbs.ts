@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 
 export type RunOptions = { workspace: string; name?: string; group?: string; detach?: true; json?: true }
+export type RaceOptions = { workspace: string; check?: true; json?: true }
 export type ScriptOptions = { workspace: string; name?: string; slurm?: true; json?: true }
 export type WorkspaceOptions = { workspace: string; json?: true }
 
@@ -16,6 +17,14 @@ export function registerRunVerbs(program: Command): void {
     .option('--detach', 'do not wait: the run goes on by itself')
     .option('--json', 'one JSON object on stdout when it has ended')
     .action(async (recipe: string, options: RunOptions) => (await import('./runs.ts')).runRecipe(recipe, options))
+  program
+    .command('race')
+    .description('start a race: several recipes under the same seeds, what is compared declared before; Ctrl-C pauses it, the same command goes on')
+    .argument('<race>', 'YAML file; recipes it names are looked for beside it, then in the workspace')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--check', 'say what it would start and what is wrong, start nothing')
+    .option('--json', 'one JSON object on stdout when it has ended')
+    .action(async (race: string, options: RaceOptions) => (await import('./races.ts')).runRace(race, options))
   program
     .command('run-script')
     .description('a shell script that starts the run where it lies, and continues it when started again')

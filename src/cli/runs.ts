@@ -24,7 +24,7 @@ const PATIENCE_MS = 8_000
 const POLL_MS = 200
 const DETACHED = 'DRIFT_DETACHED'
 
-type Opened = { workspace: Workspace; supervisor: Supervisor; line: JobLine }
+export type Opened = { workspace: Workspace; supervisor: Supervisor; line: JobLine }
 
 export async function runRecipe(file: string, options: RunOptions): Promise<void> {
   const yaml = readRecipeFile(file)
@@ -78,7 +78,8 @@ export function listRunsVerb(options: WorkspaceOptions): void {
   }
 }
 
-async function withSupervisor(folder: string, work: (opened: Opened) => Promise<void>): Promise<void> {
+/** Opens the workspace with somebody who looks after its runs, and closes it when the work is done. */
+export async function withSupervisor(folder: string, work: (opened: Opened) => Promise<void>): Promise<void> {
   const workspace = openWorkspace(folder, { create: false })
   const releases: (() => void | Promise<void>)[] = []
   const line = jobLine(process.stderr)

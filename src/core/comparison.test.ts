@@ -82,7 +82,7 @@ describe('compareRuns', () => {
 
   it('takes the family that was declared before the start instead of its own, and says what of it cannot be answered', () => {
     const runs = [1, 2, 3, 4, 5, 6].flatMap((seed) => [aRun('drift', seed, { [-1]: 0.5, 0: 0.55, 1: 0.7 }, 1), aRun('spin', seed, { 0: 0.55, 1: 0.7 }, 1)])
-    const comparison = compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 400, declared: { metric: 'pass', temperature: 1, pairs: [['spin', 'base'], ['spin', 'gone']] } })
+    const comparison = compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 400, race: { regime: 'equal-pairs', declared: { metric: 'pass', temperature: 1, pairs: [['spin', 'base'], ['spin', 'gone']] } } })
     expect(comparison.differences.filter((d) => d.primary).map((d) => [d.a, d.b, d.measure])).toEqual([['spin', 'base', 'pass']])
     expect(comparison.cautions.join()).toContain('spin'.toUpperCase() + ' minus gone at T = 1')
   })

@@ -4,7 +4,9 @@
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
 import type { Comparison, Declaration, Measured, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
+import type { Regime } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
+import { fairness, type Spent } from './fairness.ts'
 import { mcnemarTest, signFlipTest } from './paired-tests.ts'
 import { effectSize, needed, promptMeans } from './power.ts'
 import { makeRng } from './rng.ts'
@@ -40,7 +42,7 @@ export type ComparedRun = {
   samples: EvaluationSample[]
   heldout: { round: number; margins: number[] }[]
   gradNorms: { round: number; values: number[] }[]
-  trainingPairs: { round: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  trainingPairs: { round: number; /** Made in the round, held-out ones too. */ pairs: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
   ledger: FairnessLedger
 }
 
@@ -83,12 +85,16 @@ export function promptFigures(samples: readonly EvaluationSample[]): PromptFigur
   }
 }
 
+/** Shares end at 0 and 1, which an interval widened for few seeds does not know. */
+const SHARES: readonly Measure[] = ['score', 'pass', 'coverage']
+const within = (measure: Measure, { estimate, low, high }: Interval): Interval => (SHARES.includes(measure) ? { estimate, low: Math.max(0, low), high: Math.min(1, high) } : { estimate, low, high })
+
 const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: null }
 
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; declared?: Declaration | null; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime } | null; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
   const measured = options.measured ?? TASK_SCORE
   const cells = new Map<string, Cell>()
@@ -137,7 +143,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
         rounds: uniqueRounds.flatMap((round): RoundFigures[] => {
           const cell = cells.get(cellKey(key, round, temperature))
           if (!cell) return []
-          const figure = (measure: Measure): Interval => interval(`${key}/${round}/${temperature}/${measure}`, gridOf(cell, measure))
+          const figure = (measure: Measure): Interval => within(measure, interval(`${key}/${round}/${temperature}/${measure}`, gridOf(cell, measure)))
           return [{ round, score: figure('score'), pass: figure('pass'), distinct: figure('distinct'), coverage: figure('coverage'), itemEntropy: figure('itemEntropy'), tokenEntropy: mean(gridOf(cell, 'tokenEntropy').map(mean)), length: mean(gridOf(cell, 'length').map(mean)) }]
         }),
       })),
@@ -158,7 +164,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
   const finalRound = (method: MethodKey): number => (method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : Math.max(...runs.filter((run) => run.method === method).map((run) => run.rounds)))
   const compared = methods.map((method) => method.key)
   const trainedKeys = compared.filter((key) => key !== 'base' && key !== 'warm-start')
-  const declared = options.declared ?? null
+  const declared = options.race?.declared ?? null
   const contrasts: { a: MethodKey; b: MethodKey }[] = []
   for (const key of compared) if (key !== 'base') contrasts.push({ a: key, b: 'base' })
   for (const key of trainedKeys) contrasts.push({ a: key, b: 'warm-start' })
@@ -201,11 +207,13 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     methods,
     differences,
     declared,
+    race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)) } : null,
     evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null, measured },
     probe: options.probe ?? null,
-    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null), ...reactionCaution(measured)],
+    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null, options.race != null), ...reactionCaution(measured)],
     finished,
   }
+  for (const { equal, words } of comparison.race?.fairness ?? []) if (!equal) comparison.cautions.push(words)
   comparison.headline = headlineOf(comparison)
   return comparison
 }
@@ -268,14 +276,24 @@ export function headlineOf(comparison: Comparison): string {
   return `${first}${parts.length ? `; it is ${parts.join(' and ')}` : ''}; ${n}.`
 }
 
-function cautionsOf(runs: readonly ComparedRun[], methods: readonly MethodComparison[], seeds: number, probe: Comparison['probe']): string[] {
+/** What each competitor used, a run on average. */
+function spentBy(runs: readonly ComparedRun[], methods: readonly MethodComparison[]): Spent[] {
+  return methods.filter(({ key, upperBound }) => key !== 'base' && key !== 'warm-start' && !upperBound).map(({ key, label, ledger, runs: { length } }) => ({
+    key,
+    label,
+    ledger: Object.fromEntries(Object.entries(ledger).map(([name, value]) => [name, value / length])) as FairnessLedger,
+    pairs: runs.filter(({ method }) => method === key).reduce((sum, { trainingPairs }) => sum + trainingPairs.reduce((count, { pairs }) => count + pairs, 0), 0) / length,
+  }))
+}
+
+function cautionsOf(runs: readonly ComparedRun[], methods: readonly MethodComparison[], seeds: number, probe: Comparison['probe'], declared: boolean): string[] {
   const cautions: string[] = []
   const open = runs.filter((run) => run.status !== 'done')
   if (open.length > 0) cautions.push(`${open.length} of ${runs.length} runs have not finished (${open.map((run) => `${run.id}: ${run.status}`).slice(0, 4).join(', ')}${open.length > 4 ? ', …' : ''}); figures cover what is complete.`)
   if (seeds < SEEDS_FOR_METHOD_CLAIM) cautions.push(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'}: the intervals speak of these checkpoints, not of the methods (six seeds or more are needed).`)
   const rivals = methods.filter((method) => !['base', 'warm-start'].includes(method.key))
   const samples = rivals.map((method) => method.ledger.samplesDrawn / Math.max(1, method.runs.length))
-  if (rivals.length > 1 && Math.max(...samples) > 1.1 * Math.min(...samples)) {
+  if (!declared && rivals.length > 1 && Math.max(...samples) > 1.1 * Math.min(...samples)) {
     cautions.push(`Equal pairs, not equal compute: samples drawn per run differ (${rivals.map((method, i) => `${method.label} ${Math.round(samples[i]!)}`).join(', ')}).`)
   }
   if (methods.some((method) => method.upperBound)) cautions.push('Iterative DPO with the oracle reward trains on what the evaluation measures: an upper bound, not a competitor.')

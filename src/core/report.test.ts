@@ -13,6 +13,7 @@ const comparison: Comparison = {
   ],
   differences: [{ a: 'drift', b: 'base', temperature: 1, measure: 'score', difference: interval(0.24), p: 0.001, pAdjusted: null, primary: false, verdict: 'ahead', seeds: 1, prompts: 40, permutation: { prompts: 0.01, seeds: null }, mcnemar: null, effectSize: 0.5, needed: null }],
   declared: null,
+  race: null,
   evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10, measured: { measure: 'task score', reaction: null, scorer: null } },
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }

@@ -1,5 +1,6 @@
 /** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
 import { z } from 'zod'
+import type { Regime } from './race.ts'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
 export type MethodKey = string
@@ -74,6 +75,9 @@ export type Needed = { prompts: number | null; seeds: number | null }
 export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.number(), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
 export type Declaration = z.infer<typeof declarationSchema>
 
+/** One quantity that a race's regime holds equal: per run, by method. */
+export type FairnessLine = { what: string; values: { key: MethodKey; label: string; value: number }[]; equal: boolean; words: string }
+
 export type Comparison = {
   group: string | null
   title: string
@@ -85,6 +89,8 @@ export type Comparison = {
   differences: PairedDifference[]
   /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
   declared: Declaration | null
+  /** Of a race: its regime, and whether what it holds equal was equal. */
+  race: { regime: Regime; fairness: FairnessLine[] } | null
   evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */

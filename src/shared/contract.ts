@@ -15,6 +15,7 @@ import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, ty
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe } from './monitors.ts'
+import type { Race, RaceCheck, StartedRace } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
@@ -178,6 +179,13 @@ export const calls = {
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
   /** A file of TRL, alignment-handbook or LLaMA-Factory as a recipe. */
   'runs.importRecipe': call<ImportedRecipe>()({ text: z.string().max(1_000_000) }),
+
+  /** Newest first. */
+  'races.list': call<Race[]>()({}),
+  /** Checks a race's file without starting it; throws where it is none. */
+  'races.check': call<RaceCheck>()({ yaml: z.string().max(1_000_000) }),
+  /** Declares a race and queues its runs; the same file again goes on with what is not done. */
+  'races.start': call<StartedRace>()({ yaml: z.string().max(1_000_000) }),
 
   /** Model folders of the workspace that can score: what runs trained, newest first, then bases. */
   'models.list': call<ModelEntry[]>()({}),

@@ -58,7 +58,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
     group, status: 'done', round: rounds, rounds, seed, baseModel: 'models/base', modelPath: `/tmp/workspace/runs/${id}/model`, engine: 'embedded', threads: 2,
     createdAt: '2026-03-02T09:14:00Z', startedAt: '2026-03-02T09:14:05Z', endedAt: '2026-03-02T09:14:58Z', error: null, notes: '',
   }
-  const trainingPairs = PAIRS[method].slice(0, rounds).map(([chosenScore, rejectedScore, pairAccuracy], i) => ({ round: i + 1, chosenScore, rejectedScore, pairAccuracy }))
+  const trainingPairs = PAIRS[method].slice(0, rounds).map(([chosenScore, rejectedScore, pairAccuracy], i) => ({ round: i + 1, pairs: size.pairsPerRound, chosenScore, rejectedScore, pairAccuracy }))
   const gradNorms = trainingPairs.map(({ round }) => ({ round, values: metricOf(stages, `round-${round}/train`, 'grad_norm') }))
   const heldout = MARGIN[method].slice(0, rounds + 1).map((mean, round) => ({ round, margins: Array.from({ length: 150 }, () => mean + rng.normal() * (0.25 + mean * 0.5)) }))
   const ledger = ledgerOf(method, rounds, size, stages)

@@ -7,8 +7,9 @@ import type { Handlers } from '../../shared/contract.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
-import { comparedRuns, declarationOf, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
+import { comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
+import { findRace } from '../storage/races.ts'
 import { writeWhole } from '../write-lines.ts'
 
 type Selection = { runs?: string[] | undefined; group?: string | undefined }
@@ -24,7 +25,7 @@ export function readComparison(db: ReadableDb, selection: Selection): { comparis
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids)
   if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
-  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), declared: declarationOf(db, group) })
+  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: group === null ? null : findRace(db, group) })
   return { comparison, runs }
 }
 

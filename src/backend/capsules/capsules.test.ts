@@ -232,7 +232,8 @@ test('what was deleted is not in a capsule, whose datasets still say that they c
   expect(readFileSync(join(folder, 'workspace.db')).includes('zanzibar')).toBe(false)
   const opened = openWorkspace(folder, { create: false })
   onTestFinished(() => opened.close())
-  const stamps = (db: ReadableDb) => listDatasets(db).map(({ gone }) => gone && { ...gone, purged: 0 })
+  // No run reads the scorer's rows, so the capsule has none of them.
+  const stamps = (db: ReadableDb) => listDatasets(db).filter(({ name }) => name !== 'scored').map(({ gone }) => gone && { ...gone, purged: 0 })
   // Here its text is gone for good, there it can be restored.
   expect(stamps(opened.db)).toEqual(stamps(workspace.db))
   expect(listDatasets(opened.db).some(({ gone }) => gone?.purged === 1)).toBe(true)

@@ -19,7 +19,8 @@ import { forkFor } from './fork.ts'
 import type { ForkWorker, FromWorker, WorkerProcess } from './messages.ts'
 import { thisOwner } from './owner.ts'
 
-export type StartRun = { yaml: string; name?: string | undefined; group?: string | undefined }
+/** `method` is its key in tables where that is not the recipe's own. */
+export type StartRun = { yaml: string; name?: string | undefined; group?: string | undefined; method?: string | undefined }
 
 export type Supervisor = {
   /** Checks the recipe, records the run, queues it. */
@@ -80,10 +81,10 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
     push({ type: 'job', job: { ...entry.job } })
   }
 
-  function record({ yaml, name, group }: StartRun): Lease {
+  function record({ yaml, name, group, method: key }: StartRun): Lease {
     const read = readRecipe(yaml, workspace)
     const recipe = requireRecipe(read)
-    const method = methodOf(recipe)
+    const method = key ?? methodOf(recipe)
     const { run, lease } = insertRun(
       db,
       {

@@ -1,6 +1,6 @@
 /** What a comparison needs to know of runs, as plain facts. */
 import { type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
-import { type Comparison, type Declaration, declarationSchema, type Measured } from '../../shared/comparison.ts'
+import type { Comparison, Measured } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import type { Run } from '../../shared/types.ts'
 import { requireDataset } from './datasets.ts'
@@ -37,7 +37,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: Co
       samples: samplesOf(db, run.id, config.dataset),
       heldout: heldoutOf(db, run.id),
       gradNorms: gradNormsOf(db, run.id),
-      trainingPairs: db.prepare('SELECT round, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
+      trainingPairs: db.prepare('SELECT round, pairs, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
       ledger: readLedger(db, run.id),
     })),
     evaluation: {
@@ -99,13 +99,6 @@ function gradNormsOf(db: ReadableDb, runId: string): ComparedRun['gradNorms'] {
 export function probeOf(db: ReadableDb, dataset: string): Comparison['probe'] {
   const { probe } = requireDataset(db, dataset).recipe as { probe?: Comparison['probe'] }
   return probe ?? null
-}
-
-/** What was declared before the group's first run: a line `declared: {JSON}` of its notes. Null where there is none. */
-export function declarationOf(db: ReadableDb, group: string | null): Declaration | null {
-  const notes = db.prepare('SELECT notes FROM runs WHERE group_name = ? ORDER BY position LIMIT 1').pluck().get(group) as string | undefined
-  const line = /^declared: (\{.*\})\s*$/m.exec(notes ?? '')?.[1]
-  return line === undefined ? null : declarationSchema.parse(JSON.parse(line))
 }
 
 export function recipesOf(db: ReadableDb, ids: readonly string[]): { run: string; yaml: string }[] {

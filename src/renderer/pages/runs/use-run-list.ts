@@ -9,7 +9,7 @@ import { newestGroup } from './groups.ts'
 
 export const SORTS = ['created', 'name', 'method', 'score', 'seed', 'seconds', 'status'] as const
 export type RunSort = (typeof SORTS)[number]
-export type RunListParams = { new: boolean; view: 'list' | 'race'; q: string; status: string | null; method: string | null; group: string | null; sort: RunSort; descending: boolean }
+export type RunListParams = { new: boolean; newrace: boolean; view: 'list' | 'race'; q: string; status: string | null; method: string | null; group: string | null; sort: RunSort; descending: boolean }
 
 export function useRunList(): {
   params: RunListParams
@@ -22,7 +22,7 @@ export function useRunList(): {
   raceGroup: ComputedRef<string | null>
 } {
   const client = useClient()
-  const params = useParams({ new: flag(), view: choice(['list', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), sort: choice(SORTS, { quiet: true }), descending: flag({ quiet: true }) })
+  const params = useParams({ new: flag(), newrace: flag(), view: choice(['list', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), sort: choice(SORTS, { quiet: true }), descending: flag({ quiet: true }) })
   const answer = useCall('runs.list', () => ({}), { reloadOn: ['runs'] })
   onScopeDispose(
     client.on('run', ({ run }) => {

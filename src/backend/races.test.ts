@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { stringify } from 'yaml'
+import { aLabWorkspace, aRecipe } from '../../tests/support/lab-workspace.ts'
+import type { RaceFile } from '../shared/race.ts'
+import type { StartRun } from './jobs/supervisor.ts'
+import { checkRace, readRaceFile, startRace } from './races.ts'
+import { createDataset, readDataset } from './storage/datasets.ts'
+import { findRace } from './storage/races.ts'
+
+const file = (changes: Partial<RaceFile> = {}): RaceFile => ({
+  name: 'methods', regime: 'equal-pairs', declared: { metric: 'score', temperature: 0, pairs: [['drift', 'spin']] }, seeds: [5, 6],
+  members: [{ recipe: 'drift', set: {} }, { recipe: 'spin', set: {} }], ...changes,
+})
+const textOf = (name: string): string => {
+  if (name === 'missing') throw new Error('expected a recipe file, got "missing"')
+  return aRecipe(name)
+}
+/** A supervisor that only writes down what it is asked for. */
+function noting() {
+  const asked: StartRun[] = []
+  return { asked, start: (run: StartRun) => (asked.push(run), { id: run.name } as never), resume: (id: string) => ({ id }) as never }
+}
+const messages = (changes: Partial<RaceFile>): string[] => checkRace(file(changes), textOf, aLabWorkspace()).issues.map(({ path, message }) => `${path}: ${message}`)
+
+describe('a race', () => {
+  it('queues every member under every seed, with what the race changes and the seed put into names', () => {
+    const workspace = aLabWorkspace()
+    for (const seed of [5, 6]) createDataset(workspace.db, { name: `log-${seed}`, kind: 'feedback', rows: readDataset(workspace.db, 'feedback', 'feedback'), recipe: {} })
+    const supervisor = noting()
+    const { race, runs } = startRace(file({ members: [{ recipe: 'drift', set: { dataset: 'log-{seed}', 'training.beta': 0.3 } }, { recipe: 'spin', as: 'slow', set: { 'training.learning_rate': 1e-6 } }], declared: { metric: 'pass', temperature: 1, pairs: [['drift', 'slow']] } }), textOf, workspace, supervisor)
+    expect(runs).toHaveLength(4)
+    expect(supervisor.asked.map(({ name, group, method }) => [name, group, method])).toEqual([['drift-seed5', 'methods', 'drift'], ['drift-seed6', 'methods', 'drift'], ['slow-seed5', 'methods', 'slow'], ['slow-seed6', 'methods', 'slow']])
+    expect(supervisor.asked[1]!.yaml).toMatch(/seed: 6[\s\S]*dataset: log-6|dataset: log-6[\s\S]*seed: 6/)
+    expect(supervisor.asked[1]!.yaml).toContain('beta: 0.3')
+    expect(supervisor.asked[3]!.yaml).toContain('learning_rate: 0.000001')
+    expect(findRace(workspace.db, 'methods')).toEqual(race)
+  })
+
+  it('does not change once declared, and goes on when asked for in the same words', () => {
+    const workspace = aLabWorkspace()
+    startRace(file(), textOf, workspace, noting())
+    expect(startRace(file(), textOf, workspace, noting()).runs).toHaveLength(4)
+    expect(() => startRace(file({ declared: { metric: 'pass', temperature: 0, pairs: [['drift', 'spin']] } }), textOf, workspace, noting())).toThrow('A race does not change once it has begun')
+  })
+
+  it.each<[Partial<RaceFile>, string]>([
+    [{ members: [{ recipe: 'missing', set: {} }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: expected a recipe file, got "missing"'],
+    [{ members: [{ recipe: 'drift', set: {} }, { recipe: 'drift', set: { seed: 1 } }] }, 'members.1: expected a name of its own (as:), got a second member that is shown as drift'],
+    [{ members: [{ recipe: 'drift', set: { 'training.learning_rat': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0, seed 5: training.learning_rat'],
+    [{ members: [{ recipe: 'drift', set: { pairs_per_round: 3 } }, { recipe: 'spin', set: {} }] }, 'regime: equal-pairs: expected the same pairs_per_round and iterations for all, got {"pairs_per_round":3,"iterations":2} and {"pairs_per_round":4,"iterations":2}'],
+    [{ members: [{ recipe: 'drift', set: { evaluation: [] } }, { recipe: 'spin', set: {} }] }, 'members: expected recipes with an evaluation'],
+    [{ declared: { metric: 'score', temperature: 0.5, pairs: [['drift', 'spin']] } }, 'declared.temperature: expected one that is evaluated (0, 1), got 0.5'],
+    [{ declared: { metric: 'score', temperature: 0, pairs: [['drift', 'sft']] } }, 'declared.pairs: expected methods of this race (base, warm-start, drift, spin), got "sft"'],
+    [{ declared: { metric: 'score', temperature: 0, pairs: [] } }, 'declared.pairs: expected at least one pair of methods'],
+    [{ seeds: [5, 5] }, 'seeds: expected different seeds, got 5, 5'],
+  ])('says what keeps it from starting: %j', (changes, message) => {
+    expect(messages(changes).join('\n')).toContain(message)
+  })
+
+  it('is refused whole where a run of it cannot start', () => {
+    const workspace = aLabWorkspace()
+    const supervisor = noting()
+    expect(() => startRace(file({ members: [{ recipe: 'drift', set: {} }, { recipe: 'spin', set: { dataset: 'nowhere' } }] }), textOf, workspace, supervisor)).toThrow('nowhere')
+    expect(supervisor.asked).toEqual([])
+    expect(findRace(workspace.db, 'methods')).toBeNull()
+  })
+
+  it('is read from YAML, each wrong field named', () => {
+    expect(readRaceFile(stringify(file()))).toEqual(file())
+    expect(() => readRaceFile('name: x\nregime: equal\n')).toThrow(/regime/)
+    expect(() => readRaceFile('a: [')).toThrow('expected YAML')
+  })
+})

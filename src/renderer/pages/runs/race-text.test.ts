@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { RaceFile } from '../../../shared/race.ts'
+import { readDraft, readSeeds, writeDraft, writeSeeds } from './race-text.ts'
+
+describe('seeds', () => {
+  it.each([['1-6', [1, 2, 3, 4, 5, 6]], ['1, 2', [1, 2]], ['3 5-7', [3, 5, 6, 7]]])('%s', (text, seeds) => {
+    expect(readSeeds(text)).toEqual(seeds)
+    expect(readSeeds(writeSeeds(seeds))).toEqual(seeds)
+  })
+  it.each(['', 'one', '6-1', '1-1000', '1.5', '-3'])('refuses "%s"', (text) => expect(readSeeds(text)).toBeNull())
+})
+
+describe('the text of a race', () => {
+  const draft: RaceFile = {
+    name: 'methods: mine', regime: 'equal-pairs', declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, seeds: [1, 2],
+    members: [{ recipe: 'recipes/drift.yaml', set: {} }, { recipe: 'recipes/spin.yaml', as: 'slow spin', set: { 'training.learning_rate': 1e-5, dataset: 'feedback-{seed}' } }],
+  }
+  it('is read as what was written', () => {
+    expect(parse(writeDraft(draft))).toEqual(draft)
+    expect(readDraft(writeDraft(draft))).toEqual(draft)
+  })
+  it('is nothing where it is no map', () => {
+    expect(readDraft('- a')).toBeNull()
+    expect(readDraft('a: [')).toBeNull()
+  })
+})

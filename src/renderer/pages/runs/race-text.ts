@@ -1,0 +1,55 @@
+/** A race's file as the form reads and writes it; what the form does not know of a member (`set`, `as`) stays. */
+import { parse, stringify } from 'yaml'
+import type { RaceFile } from '../../../shared/race.ts'
+
+type Draft = { [Key in keyof RaceFile]?: RaceFile[Key] }
+
+/** Null where the text is no map. */
+export function readDraft(text: string): Draft | null {
+  try {
+    const value: unknown = parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Draft) : null
+  } catch {
+    return null
+  }
+}
+
+/** Short lists on their lines, as one writes them by hand. */
+export function writeDraft(draft: Draft): string {
+  const { name, regime, declared, seeds, members } = draft
+  const flow = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+  return [
+    `name: ${flow(name ?? '')}`,
+    `regime: ${regime ?? 'equal-pairs'}`,
+    `declared: ${flow(declared ?? null)}`,
+    `seeds: ${flow(seeds ?? [])}`,
+    'members:',
+    ...(members ?? []).map((member) => stringify([member], { lineWidth: 0 }).trimEnd().split('\n').map((line) => `  ${line}`).join('\n')),
+    '',
+  ].join('\n')
+}
+
+/** `1-6, 9` is 1 to 6 and 9; null where it says something else. */
+export function readSeeds(text: string): number[] | null {
+  const seeds: number[] = []
+  for (const part of text.split(/[\s,]+/).filter(Boolean)) {
+    const match = /^(\d+)(?:[-–](\d+))?$/.exec(part)
+    if (!match) return null
+    const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])]
+    if (to < from || to - from >= 100) return null
+    for (let seed = from; seed <= to; seed++) seeds.push(seed)
+  }
+  return seeds.length > 0 ? seeds : null
+}
+
+/** As `readSeeds` reads it. */
+export function writeSeeds(seeds: readonly number[]): string {
+  const parts: string[] = []
+  for (let i = 0; i < seeds.length; ) {
+    let end = i
+    while (seeds[end + 1] === seeds[end]! + 1) end++
+    parts.push(end > i + 1 ? `${seeds[i]}-${seeds[end]}` : seeds.slice(i, end + 1).join(', '))
+    i = end + 1
+  }
+  return parts.join(', ')
+}

@@ -1,0 +1,81 @@
+/** A race of three methods from the form to its declared comparison, on real training: what was declared holds, and a run that stopped goes on. */
+import type { Page } from 'playwright'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { prepareDemo } from '../../src/backend/demo/prepare.ts'
+import { QUICK } from '../../src/backend/demo/settings.ts'
+import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { pageSteps } from '../support/page-steps.ts'
+import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
+
+const SMALL = { ...QUICK, users: 250, iterations: 1, pairsPerRound: 48, testPrompts: 20, heldoutPrompts: 30, k: 2 }
+const RACE_MS = 5 * 60_000
+
+let workbench: Workbench
+let page: Page
+beforeAll(async () => {
+  workbench = await openWorkbench('server', {
+    async prepare(path) {
+      const workspace = openWorkspace(path)
+      await prepareDemo(workspace, { seeds: [1], size: SMALL, methods: ['drift', 'spin', 'iterative-dpo'] })
+      workspace.close()
+    },
+  })
+  page = workbench.page
+  page.setDefaultTimeout(20_000)
+  await page.getByRole('main').waitFor()
+}, 120_000)
+afterAll(() => workbench?.close())
+
+const { go, eventually } = pageSteps(() => page, RACE_MS)
+const form = () => page.getByRole('region', { name: 'Race as a form' })
+const text = () => page.getByRole('textbox', { name: 'Race as YAML' })
+
+it('proposes the workspace\'s recipes, the first against all others', async () => {
+  await go('/runs')
+  await page.getByRole('button', { name: 'New race' }).waitFor()
+  await page.keyboard.press('N')
+  for (const file of ['drift', 'spin', 'iterative-dpo']) expect(await form().getByRole('checkbox', { name: `recipes/${file}.yaml` }).isChecked()).toBe(true)
+  await eventually(() => text().inputValue()).toMatch(/pairs: \[.*drift.*spin.*\]/)
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
+it('says what is wrong before anything starts, in form and text alike', async () => {
+  const seeds = form().getByRole('textbox', { name: 'Seeds' })
+  await seeds.fill('one')
+  await page.getByText('expected numbers and ranges, as 1-6, 9').waitFor()
+  expect(await page.getByRole('button', { name: 'Start race' }).isDisabled()).toBe(true)
+  await seeds.fill('1')
+  await form().getByRole('textbox', { name: 'at T =' }).fill('0.5')
+  await page.getByText('expected one that is evaluated (0, 1), got 0.5').waitFor()
+  await form().getByRole('textbox', { name: 'at T =' }).fill('1')
+  await form().getByRole('textbox', { name: 'Name' }).fill('three methods')
+  await eventually(() => text().inputValue()).toContain('name: three methods')
+  await page.getByText(/^3 runs/).waitFor()
+})
+
+it('shows budget and declaration beside the lanes, and goes on after a pause', async () => {
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('heading', { name: 'three methods' }).waitFor()
+  await page.getByText('every method trains on as many pairs').waitFor()
+  await page.getByText(/score at T = 1, final round: .*DRIFT minus .*SPIN/).waitFor()
+  // The last of three on two lanes.
+  await go('/runs/iterative-dpo-seed1')
+  const pause = page.getByRole('button', { name: 'Pause' })
+  await pause.click()
+  await page.getByRole('button', { name: 'Resume' }).click({ timeout: RACE_MS })
+  await go('/runs?view=race&group=three+methods')
+  await eventually(() => page.getByRole('img', { name: 'done', exact: true }).count()).toBe(3)
+}, RACE_MS)
+
+it('checks its budget against the ledger, and marks what was declared as primary', async () => {
+  await page.getByText(/^Held: pairs trained on per run differ by 0\.0 % at most/).waitFor({ timeout: RACE_MS })
+  await go('/compare?group=three+methods&tab=scores')
+  const tests = page.getByRole('region', { name: /^Tests at temperature 1/ })
+  await tests.waitFor()
+  const primary = tests.getByRole('row', { name: /primary/ })
+  await eventually(async () => (await primary.getByRole('rowheader').allInnerTexts()).sort()).toEqual(['DRIFT − Iterative DPO', 'DRIFT − SPIN'])
+}, RACE_MS)
+
+it('logged no error and asked nobody else for anything', () => {
+  expect(workbench.problems).toEqual([])
+})
