@@ -83,7 +83,8 @@ const minus = (name: string, a: Grid, b: Grid): Difference => pairedDifference(a
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3).replace(/^0/, '')}`
 const plain = (value: number): string => value.toFixed(3).replace(/^0/, '')
 const between = ({ estimate, low, high }: Interval): string => `${signed(estimate)} [${signed(low)}, ${signed(high)}]`
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+/** The first `words` columns are text, the others figures. */
+const table = (head: readonly string[], rows: readonly (readonly string[])[], words = 1): string => [head, head.map((_, i) => (i < words ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
 type Seen = 'seen' | 'not seen' | 'not distinguishable'
 const whenAbove = ({ low, high }: Interval): Seen => (low > 0 ? 'seen' : high < 0 ? 'not seen' : 'not distinguishable')
@@ -148,10 +149,26 @@ function describeBase(study: BaseStudy): string {
   }
   return [
     `### ${name}: ${title}`,
-    table(['after the last round', 'cell of the sweep', 'score, T = 1', 'T = 0', 'pass', 'distinct', 'coverage', 'item bits', 'tokens', 'held-out margin', 'pair gradient', 'samples drawn'], [rowOf('base', BASE_ROUND), rowOf('warm-start', WARM_START_ROUND), ...STUDY.methods.map((method) => rowOf(method, FINAL))]),
+    table(['after the last round', 'cell of the sweep', 'score, T = 1', 'T = 0', 'pass', 'distinct', 'coverage', 'item bits', 'tokens', 'held-out margin', 'pair gradient', 'samples drawn'], [rowOf('base', BASE_ROUND), rowOf('warm-start', WARM_START_ROUND), ...STUDY.methods.map((method) => rowOf(method, FINAL))], 2),
     table(['score at T = 1 after', 'warm start', ...rounds.slice(1).map((round) => `round ${round}`)], STUDY.methods.map((method) => [labelOf(method), ...trajectory(study, method).map(plain)])),
     table(['difference at the last round', 'T = 1', 'T = 0'], [['drift', 'base'], ['drift', 'warm-start'], ['drift', 'iterative-dpo'], ['drift', 'spin'], ['spin', 'warm-start'], ['iterative-dpo', 'warm-start'], ['drift', 'drift-unguided'], ['drift', 'drift-own-rejected'], ['drift', 'drift-sft'], ['drift', 'drift-frozen']].map(([a, b]) => contrast(a!, b!))),
+    describeSweep(sweep),
   ].join('\n\n')
+}
+
+/** Final score of each cell on the sweep's requests; a best cell at the grid's edge may not be the best there is. */
+function describeSweep(sweep: readonly SweepRow[]): string {
+  const cells = STUDY.grid.map(({ learning_rate, reference }) => ({ learning_rate, reference, title: `${learning_rate}, ${reference}` }))
+  const rates = cells.map(({ learning_rate }) => learning_rate)
+  const edge = STUDY.methods.filter((method) => [Math.min(...rates), Math.max(...rates)].includes(bestCell(sweep, method).learning_rate))
+  const rows = STUDY.methods.map((method) => {
+    const best = bestCell(sweep, method)
+    return [labelOf(method), ...cells.map((cell) => {
+      const score = plain(sweep.find((row) => row.method === method && row.learning_rate === cell.learning_rate && row.reference === cell.reference)!.score)
+      return cell.learning_rate === best.learning_rate && cell.reference === best.reference ? `**${score}**` : score
+    })]
+  })
+  return `${table(['sweep, one seed', ...cells.map(({ title }) => title)], rows)}${edge.length > 0 ? `\n\nAt the edge of the grid, so perhaps not at their best: ${edge.map(labelOf).join(', ')}.` : ''}`
 }
 
 const COLOURS: Record<string, string> = { drift: '#2563eb', spin: '#d97706', 'iterative-dpo': '#059669', 'drift-unguided': '#9ca3af', 'drift-own-rejected': '#7c3aed', 'drift-sft': '#db2777', 'drift-frozen': '#0891b2' }
@@ -181,9 +198,9 @@ function plotRounds(studies: readonly BaseStudy[]): string {
 function describeNoise({ name, noise }: BaseStudy): string {
   const rows = noise.flatMap(({ share, group }) => STUDY.noisy.map((method): string[] => {
     const final = group.grid(method, FINAL, 1, 'score')
-    return [`${Math.round(100 * share)} %`, labelOf(method), plain(mean(final.map(mean))), between(minus(`${name}/${share}/${method}/base`, final, group.grid('base', BASE_ROUND, 1, 'score')).difference), between(minus(`${name}/${share}/${method}/clean`, final, noise[0]!.group.grid(method, FINAL, 1, 'score')).difference)]
+    return [`${Math.round(100 * share)} %`, labelOf(method), plain(mean(final.map(mean))), between(minus(`${name}/${share}/${method}/base`, final, group.grid('base', BASE_ROUND, 1, 'score')).difference), share === 0 ? '' : between(minus(`${name}/${share}/${method}/clean`, final, noise[0]!.group.grid(method, FINAL, 1, 'score')).difference)]
   }))
-  return table(['false complaints', 'method', 'score, T = 1', 'minus base', `minus the same at ${Math.round(100 * noise[0]!.share)} %`], rows)
+  return table(['false complaints', 'method', 'score, T = 1', 'minus base', 'minus the same at 0 %'], rows, 2)
 }
 
 export function writeStudyReport(output: string): void {
@@ -198,10 +215,10 @@ export function writeStudyReport(output: string): void {
     `**Set-up.** ${BASES.length} bases, each frozen by its probe before any method ran on it. On every base each method had the same grid (${STUDY.grid.length} cells: learning rate x reference), on ${STUDY.sweepSize.testPrompts} sweep requests and log ${STUDY.sweepSeed}, which no figure below uses. Then seeds ${STUDY.seeds[0]} to ${STUDY.seeds.at(-1)} (${STUDY.seeds.length}), ${STUDY.size.users} users a log, ${FINAL} rounds of ${STUDY.size.pairsPerRound} pairs, ${STUDY.size.testPrompts} test requests, ${STUDY.size.k} samples each at T = 1 and one at T = 0, ${STUDY.size.heldoutPrompts} requests for held-out pairs. Equal pairs, not equal compute: samples drawn are a column. Declared before the start: task score at T = 1 after the last round, DRIFT minus iterative DPO (learned reward) and minus SPIN; Holm over the two. All else is exploratory. Intervals: crossed bootstrap over seeds and prompts, 95 %, widened for six seeds.`,
     ...(missing.length > 0 ? [`**Not finished**: ${missing.map(({ name }) => name).join(', ')}. \`npm run study\` goes on where it was stopped.`] : []),
     '## The bases',
-    table(['base', '', 'probe', 'words over "not good."', 'over another\'s words', 'score, T = 1', 'T = 0', 'pass'], studies.map(({ name, title, figures }) => [name, title, signed(figures.probe), signed(figures.figures.probe.contentOverBare), signed(figures.figures.probe.contentOverForeign), plain(figures.score), plain(figures.greedyScore), plain(figures.pass)])),
+    table(['base', '', 'probe', 'words over "not good."', 'over another\'s words', 'score, T = 1', 'T = 0', 'pass'], studies.map(({ name, title, figures }) => [name, title, signed(figures.probe), signed(figures.figures.probe.contentOverBare), signed(figures.figures.probe.contentOverForeign), plain(figures.score), plain(figures.greedyScore), plain(figures.pass)]), 2),
     'The probe is the score of replies that saw the user\'s words minus that of replies that did not, on validation requests.',
     '## The paper\'s claims',
-    table(['claim', 'counts as seen', ...studies.map(({ name }) => name)], verdicts[0]!.map(({ claim, rule }, i) => [claim, rule, ...verdicts.map((of) => `**${of[i]!.seen}** ${of[i]!.figure}`)])),
+    table(['claim', 'counts as seen', ...studies.map(({ name }) => name)], verdicts[0]!.map(({ claim, rule }, i) => [claim, rule, ...verdicts.map((of) => `**${of[i]!.seen}** ${of[i]!.figure}`)]), Infinity),
     '## Rounds', '![Task score at T = 1 by round](study-rounds.svg)',
     '## Figures', ...studies.map(describeBase),
     ...(noisy ? ['## False complaints', `On ${noisy.name}: of the ${STUDY.complaints} complaints a log holds, so many are turns that pleased their user, taken for complaints and gone from the satisfied. The warm start's pairs are left as they are.`, describeNoise(noisy)] : []),
