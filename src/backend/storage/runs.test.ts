@@ -4,7 +4,7 @@ import { anEmptyDatabase } from '../../../tests/support/workspace.ts'
 import { recipeSchema } from '../../shared/recipe.ts'
 import { type Owner, ownerOf, thisOwner } from '../jobs/owner.ts'
 import type { WritableDb } from './open.ts'
-import { addLog, claimRun, insertRun, LEASE_MS, type Lease, LeaseLost, listRuns, releaseRun, renewLease, requestOfRun, requireRun, startRunAs, writeAsOwner } from './runs.ts'
+import { addLog, claimRun, insertRun, LEASE_MS, type Lease, LeaseLost, listRuns, readRunFiles, releaseRun, renewLease, requestOfRun, requireRun, startRunAs, writeAsOwner } from './runs.ts'
 
 const recipe = recipeSchema.parse({ recipe: 'drift', model_name_or_path: 'models/base', dataset: 'feedback' })
 const aRun = (db: WritableDb, owner: Owner = thisOwner(), now = Date.now(), slug = 'drift-seed42'): Lease =>
@@ -17,6 +17,14 @@ describe('a run', () => {
     const db = anEmptyDatabase()
     expect([aRun(db).runId, aRun(db).runId, aRun(db).runId]).toEqual(['drift-seed42', 'drift-seed42-2', 'drift-seed42-3'])
     expect(listRuns(db).map(({ id }) => id)).toEqual(['drift-seed42-3', 'drift-seed42-2', 'drift-seed42'])
+  })
+
+  it('of a version that did not know a key yet has that key\'s default', () => {
+    const db = anEmptyDatabase()
+    const { runId } = aRun(db)
+    const { mix_previous: _, ...older } = { ...recipe, evaluation: [{ type: 'verifiable', dataset: 'test', k: 4, temperatures: [1], max_new_tokens: 8, batch_size: 4, heldout_pairs: null }] }
+    db.prepare('UPDATE runs SET settings = ? WHERE id = ?').run(JSON.stringify(older), runId)
+    expect(readRunFiles(db, runId).recipe).toMatchObject({ mix_previous: false, evaluation: [{ dataset: 'test', reaction: 'scorer', scorer_dataset: null }] })
   })
 
   it('is missing with the names of those that are there', () => {

@@ -3,7 +3,7 @@
  * `writeAsOwner`, which refuses once another process has taken the run over.
  */
 import type { RunDetail } from '../../shared/contract.ts'
-import type { Recipe } from '../../shared/recipe.ts'
+import { type Recipe, recipeSchema } from '../../shared/recipe.ts'
 import type { Run, RunStatus } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { isOwnerAlive, type Owner } from '../jobs/owner.ts'
@@ -62,10 +62,10 @@ export function requireRun(db: ReadableDb, id: string, now = Date.now()): Run {
   return toRun(requireRow(db, id), now)
 }
 
-/** What the worker needs beside the run itself. */
+/** What the worker needs beside the run itself. Keys that came after the run was recorded have their defaults. */
 export function readRunFiles(db: ReadableDb, id: string): { yaml: string; recipe: Recipe } {
   const row = requireRow(db, id)
-  return { yaml: row.yaml, recipe: JSON.parse(row.settings) as Recipe }
+  return { yaml: row.yaml, recipe: recipeSchema.parse(JSON.parse(row.settings)) }
 }
 
 export function setNotes(db: WritableDb, id: string, notes: string): Run {
