@@ -173,6 +173,9 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   if (torch.load_in_4bit && !recipe.training.use_peft) add('torch.load_in_4bit', 'expected training.use_peft: true (an adapter on the quantized model), got false')
   if (recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' && recipe.judge === null) add('judge', 'expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
+  recipe.tripwires.forEach(({ above, below }, i) => {
+    if (above !== null && below !== null && above < below) add(`tripwires.${i}`, `expected above to be at least below, got above ${above} and below ${below}: every value would trip`)
+  })
   const scorers = [...new Set(recipe.evaluation.filter(isScored).map(({ scorer_dataset }) => scorer_dataset))]
   recipe.evaluation.forEach(({ dataset, temperatures, ...evaluation }, i) => {
     if (isScored(evaluation) && evaluation.scorer_dataset === null) add(`evaluation.${i}.scorer_dataset`, 'expected a feedback dataset that the scorer learns from (type: dsat-rate), got none; or set reaction: simulated-user, where rows carry a task of the built-in world')

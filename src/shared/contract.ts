@@ -17,6 +17,7 @@ import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './j
 import type { Probe } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
+import type { Trip } from './tripwires.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
@@ -336,6 +337,8 @@ export type RunDetail = {
   /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
   heldout: { round: number; margins: number[] }[]
   probes: Probe[]
+  /** In the order in which they tripped. */
+  trips: Trip[]
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 

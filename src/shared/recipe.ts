@@ -4,6 +4,7 @@
  * every key with the words it is described by here.
  */
 import { z } from 'zod'
+import { DEFAULT_WIRES, tripwireSchema } from './tripwires.ts'
 
 export const samplingSchema = z.strictObject({
   temperature: z.number().min(0).default(0.7).describe('Of the sampled replies; 0 takes the likeliest token.'),
@@ -116,6 +117,7 @@ export const recipeSchema = z.strictObject({
   reward_training: rewardTrainingSchema.prefault({}),
   judge: judgeSchema.nullable().default(null),
   evaluation: z.array(evaluationSchema).default([]),
+  tripwires: z.array(tripwireSchema).default(DEFAULT_WIRES).describe('Conditions under which the run warns, or pauses and asks. Empty watches nothing.'),
   save_total_limit: z.int().positive().default(3).describe('Checkpoints kept of a training stage.'),
   threads: z.int().positive().nullable().default(null).describe('Of the engine; empty takes what the machine has.'),
 })

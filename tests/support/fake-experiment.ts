@@ -74,7 +74,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
         return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: norms[0] ?? 0, gradNormLast: norms.at(-1) ?? 0, ...pairs }
       }),
       heldout,
-      probes: [],
+      probes: [], trips: [],
       log: [
         { time: '2026-03-02T09:14:05Z', level: 'info', text: `embedded engine, 2 threads, onnxruntime 1.30; base models/base (0.77 M parameters)` },
         { time: '2026-03-02T09:14:06Z', level: 'info', text: 'warm-start/train reused from warm-start-s1: equal inputs' },

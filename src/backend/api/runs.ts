@@ -13,6 +13,7 @@ import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storag
 import type { ReadableDb } from '../storage/open.ts'
 import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
+import { listTrips } from '../storage/trips.ts'
 import { adviseTorch } from '../torch/advice.ts'
 import { adviseParity } from '../torch/parity.ts'
 
@@ -36,6 +37,7 @@ export function runsApi(session: Session) {
         gradientHealth: gradientHealth(db, id),
         heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
         probes: readProbes(db, id),
+        trips: listTrips(db, id),
         log: readLog(db, id),
       }
     },

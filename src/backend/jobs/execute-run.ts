@@ -49,7 +49,7 @@ export async function executeRun(options: ExecuteOptions): Promise<'done' | 'pau
     }
   }, RENEW_MS)
   try {
-    const modelPath = await work(options, stop.signal)
+    const modelPath = await work(options, stop)
     releaseRun(db, lease, { status: 'done', error: null, modelPath }, now())
     return 'done'
   } catch (error) {
@@ -73,7 +73,8 @@ function end(db: WritableDb, lease: Lease, requested: Requested, now: number): '
 }
 
 /** @returns the final policy's folder, relative to the workspace. */
-async function work(options: ExecuteOptions, signal: AbortSignal): Promise<string> {
+async function work(options: ExecuteOptions, stop: AbortController): Promise<string> {
+  const { signal } = stop
   const { workspace, lease, engine, version, now = Date.now } = options
   const { db } = workspace
   const { recipe } = readRunFiles(db, lease.runId)
@@ -90,6 +91,7 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
     text: (options.loadText ?? loadText)(folder),
     usage: new Usage(logs),
     tell: (report) => options.tell?.(report),
+    pause: () => stop.abort(new Stopped('pause')),
   }
   const base = { name: 'base', folder, hash: hashModel(db, folder) }
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))

@@ -32,6 +32,8 @@ export type LabContext = {
   readonly usage: Usage
   /** Aborted with a `Stopped` when the run is to pause; heeded between units of work. */
   readonly signal: AbortSignal
+  /** Has the run stop after the present unit of work, as a user's pause does. */
+  pause(): void
   tell(report: LabReport): void
   /** Milliseconds since 1970. */
   now(): number

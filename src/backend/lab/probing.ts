@@ -9,12 +9,14 @@ import type { Policy } from '../../recipes/lab.ts'
 import type { Probe, ProbeReply } from '../../shared/monitors.ts'
 import { wholeTraining } from '../../shared/recipe.ts'
 import type { Pair } from '../../shared/types.ts'
+import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
 import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { type DrawnReply, drawReplies, fitPrompts } from './sampling.ts'
 import { scorePairs, sum } from './scores.ts'
 import { tokenizePairs } from './text.ts'
+import { watchProbes } from './wires.ts'
 
 export const PROBE_PAIRS = 32
 /** Of the probe's prompts, those that are shown answered round after round. */
@@ -69,6 +71,7 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
       }
     },
   })
+  watchProbes(context, key, readProbes(context.workspace.db, context.lease.runId).filter((one) => one.round <= round))
 }
 
 /** A reply of the policy to each of the probe's prompts, with its log-ratio to the base, and some of them greedily. */

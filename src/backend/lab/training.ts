@@ -16,6 +16,7 @@ import { runStage } from './journal.ts'
 import { hashModel, isAdapterIntact, isModelIntact, linkModel } from './models.ts'
 import { scorePairs } from './scores.ts'
 import { replyIds, tokenizePairs } from './text.ts'
+import { watchStage } from './wires.ts'
 
 /** What a stage has made; folders are relative to the workspace. The model is the start with the adapter merged, where there is one. */
 type TrainedModel = { name: string; folder: string; hash: string; adapter?: { folder: string; hash: string } }
@@ -103,6 +104,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       stage.commit(() => deleteMetricsAfter(db, runId, key, resumeFrom?.step ?? 0))
       stage.tell(resumeFrom?.step ?? 0, steps)
       const model = prepared.adapter ? await context.models.takeWithAdapter(start.folder, prepared.adapter) : await context.models.take(start.folder)
+      const watch = watchStage(context, key)
       let saved = performance.now()
       let writingMs = 0
       await prepared.train(model, {
@@ -119,6 +121,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           stage.commit(() => insertMetric(db, runId, row, details))
           context.tell({ type: 'metrics', rows: [row] })
           stage.tell(metrics.step, steps)
+          watch(metrics.step, row)
           // The training loop itself looks at the signal before the next step, and stops with a checkpoint.
           await eventTurn()
         },

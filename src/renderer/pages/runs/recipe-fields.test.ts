@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { recipeSchema } from '../../../shared/recipe.ts'
-import { applies, defaultOf, evaluationFields, FIELD_GROUPS, lossesOf, shownValue, toggleLoss, typedValue, type Field } from './recipe-fields.ts'
+import { applies, defaultOf, evaluationFields, tripwireFields, FIELD_GROUPS, lossesOf, shownValue, toggleLoss, typedValue, type Field } from './recipe-fields.ts'
 import { fieldOf, readRecipe, withField, type FieldPath, type FieldValue } from './recipe-text.ts'
 
 const fields = FIELD_GROUPS.flatMap((group) => [...group.fields, ...group.more])
@@ -75,10 +75,11 @@ it('every field has the default of the schema, and the words it is described by 
 
 it('every key of the schema is in the form', () => {
   const keys = (shape: Record<string, unknown>): string[] => Object.keys(shape)
-  const { sampling, training, torch, reward_training, warm_start, judge, evaluation, ...top } = recipeSchema.shape
+  const { sampling, training, torch, reward_training, warm_start, judge, evaluation, tripwires, ...top } = recipeSchema.shape
   const maps = { sampling: sampling.unwrap(), training: training.unwrap(), torch: torch.unwrap(), reward_training: reward_training.unwrap(), warm_start: warm_start.unwrap().unwrap(), judge: judge.unwrap().unwrap() }
   const expected = [...keys(top), ...Object.entries(maps).flatMap(([name, map]) => keys(map.shape).map((key) => `${name}.${key}`))]
   expect(fields.map(({ path }) => path.join('.')).sort()).toEqual(expected.sort())
+  expect(tripwireFields(2).map(({ path }) => path.join('.'))).toEqual(keys(tripwires.unwrap().element.shape).map((key) => `tripwires.2.${key}`))
   expect(evaluationFields(1).map(({ path }) => path.join('.'))).toEqual(keys(evaluation.unwrap().element.shape).map((key) => `evaluation.1.${key}`))
 })
 

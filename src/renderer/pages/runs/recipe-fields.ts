@@ -1,5 +1,6 @@
 /** The fields of the recipe form: every key of the schema, with its words there. */
 import { evaluationSchema, recipeSchema } from '../../../shared/recipe.ts'
+import { tripwireSchema } from '../../../shared/tripwires.ts'
 import { isGuided, PAIR_SOURCES } from '../../../shared/pair-sources.ts'
 import { fieldOf, isFieldValue, readRecipe, withField, type FieldPath, type FieldValue } from './recipe-text.ts'
 
@@ -96,8 +97,13 @@ export const FIELD_GROUPS: FieldGroup[] = [
   { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit']), ...restAt(['torch'], [])] },
 ]
 
+const fieldsOfItem = (list: string, index: number, shape: unknown): Field[] => Object.keys(shape as object).map((key) => fieldFrom([list, String(index)], key, shape as Record<string, Schema>))
+
 /** The fields of the evaluation at a place of the list. */
-export const evaluationFields = (index: number): Field[] => Object.keys(evaluationSchema.shape).map((key) => fieldFrom(['evaluation', String(index)], key, evaluationSchema.shape as unknown as Record<string, Schema>))
+export const evaluationFields = (index: number): Field[] =>
+  fieldsOfItem('evaluation', index, evaluationSchema.shape).map((field) => (['reaction', 'scorer_dataset'].includes(field.label) ? { ...field, where: { path: ['evaluation', String(index), 'type'], is: 'dsat-rate' } } : field))
+/** The fields of the tripwire at a place of the list. */
+export const tripwireFields = (index: number): Field[] => fieldsOfItem('tripwires', index, tripwireSchema.shape)
 
 const { warm_start: warmStart, judge } = recipeSchema.shape
 const defaults: unknown = {
@@ -105,13 +111,19 @@ const defaults: unknown = {
   warm_start: warmStart.unwrap().unwrap().parse({ dataset: '' }),
   judge: judge.unwrap().unwrap().parse({ base_url: '-', model: '-' }),
 }
-const evaluationDefaults: Record<string, unknown> = evaluationSchema.parse({ dataset: '' })
+const itemDefaults: Record<string, Record<string, unknown>> = { evaluation: evaluationSchema.parse({ dataset: '' }), tripwires: tripwireSchema.parse({ metric: 'loss' }) }
+/** What every item of a list must name. */
+const ITEM_NEEDS: Record<string, string> = { evaluation: 'dataset', tripwires: 'metric' }
 /** Every recipe must give these: what the parsing above put in is no default. */
 const REQUIRED = ['recipe', 'model_name_or_path', 'dataset', 'warm_start.dataset', 'judge.base_url', 'judge.model']
 
 /** What holds where the recipe leaves the field out. */
 export function defaultOf(path: FieldPath): FieldValue | undefined {
-  if (path[0] === 'evaluation') return path[2] !== undefined && path[2] !== 'dataset' && isFieldValue(evaluationDefaults[path[2]]) ? (evaluationDefaults[path[2]] as FieldValue) : undefined
+  const item = itemDefaults[path[0] ?? '']
+  if (item) {
+    const value = path[2] === undefined || path[2] === ITEM_NEEDS[path[0]!] ? undefined : item[path[2]]
+    return isFieldValue(value) ? value : undefined
+  }
   if (REQUIRED.includes(path.join('.'))) return undefined
   let value: unknown = defaults
   for (const key of path) value = typeof value === 'object' && value !== null && key in value ? (value as Record<string, unknown>)[key] : undefined
