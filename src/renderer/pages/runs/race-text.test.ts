@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import type { RaceFile } from '../../../shared/race.ts'
+import { type RaceFile, raceSchema } from '../../../shared/race.ts'
 import { readDraft, readSeeds, writeDraft, writeSeeds } from './race-text.ts'
 
 describe('seeds', () => {
@@ -17,8 +17,9 @@ describe('the text of a race', () => {
     members: [{ recipe: 'recipes/drift.yaml', set: {} }, { recipe: 'recipes/spin.yaml', as: 'slow spin', set: { 'training.learning_rate': 1e-5, dataset: 'feedback-{seed}' } }],
   }
   it('is read as what was written', () => {
-    expect(parse(writeDraft(draft))).toEqual(draft)
-    expect(readDraft(writeDraft(draft))).toEqual(draft)
+    const [first, second] = draft.members
+    expect(parse(writeDraft(draft))).toEqual({ ...draft, members: [{ recipe: first!.recipe }, second] })
+    expect(raceSchema.parse(readDraft(writeDraft(draft)))).toEqual(draft)
   })
   it('is nothing where it is no map', () => {
     expect(readDraft('- a')).toBeNull()

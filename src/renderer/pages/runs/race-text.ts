@@ -24,7 +24,7 @@ export function writeDraft(draft: Draft): string {
     `declared: ${flow(declared ?? null)}`,
     `seeds: ${flow(seeds ?? [])}`,
     'members:',
-    ...(members ?? []).map((member) => stringify([member], { lineWidth: 0 }).trimEnd().split('\n').map((line) => `  ${line}`).join('\n')),
+    ...(members ?? []).map(({ set = {}, ...member }) => stringify([{ ...member, ...(Object.keys(set).length > 0 ? { set } : {}) }], { lineWidth: 0 }).trimEnd().split('\n').map((line) => `  ${line}`).join('\n')),
     '',
   ].join('\n')
 }
