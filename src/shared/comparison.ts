@@ -98,6 +98,31 @@ export type Comparison = {
   finished: boolean
 }
 
+/** What methods found, at the evaluation's highest temperature; figures of each method's last round. */
+export type Exploration = {
+  /** How texts were turned into points. */
+  embedding: string
+  k: number
+  /** Seeds whose last rounds are all evaluated. */
+  seeds: number
+  prompts: number
+  /** Prompts where every method passes at least twice, and how many passing answers are drawn there on average. */
+  rarefiedOver: { prompts: number; passes: number }
+  methods: {
+    key: MethodKey
+    label: string
+    round: number
+    passAtK: { k: number; value: Interval }[]
+    /** Distinct good answers among equally many passing ones; interval over prompts. Null where no prompt has enough. */
+    rarefied: Interval | null
+    selfBleu: Interval
+    coverage: Interval | null
+    density: Interval | null
+  }[]
+  /** Samples of one seed, all rounds on one plane; `explained` is the share of the embedding's variance that it shows. */
+  map: { seed: number; explained: number; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
+}
+
 /** A method at a round, from the run of the chosen seed. */
 export type BoardColumn = { run: string; method: MethodKey; round: number }
 

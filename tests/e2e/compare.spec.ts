@@ -73,6 +73,20 @@ it('keeps what was good and is bad now, by one key', async () => {
   await eventually(() => list.getByRole('option').count()).toBe(all)
 })
 
+it('shows what was found beside how often it passed: a map, pass@k, figures at equal passes', async () => {
+  await compare('exploration')
+  const figures = page.getByRole('region', { name: 'Exploration, final round' })
+  await figures.getByRole('row', { name: /DRIFT/ }).waitFor()
+  expect(await figures.getByRole('row').count()).toBe(1 + 4)
+  const map = page.getByRole('region', { name: 'Map of answers' })
+  await map.getByText(/answers of seed 5 drawn/).waitFor()
+  const drawn = async (): Promise<number> => Number(/(\d+) answers/.exec(await map.getByText(/answers of seed 5 drawn/).innerText())![1])
+  const before = await drawn()
+  await map.getByRole('button', { name: 'SPIN' }).click()
+  await eventually(drawn).toBeLessThan(before)
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
 it('logged no error and asked nobody else for anything', () => {
   expect(workbench.problems).toEqual([])
 })

@@ -6,7 +6,8 @@ import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/de
 import { importRecipe } from '../../src/backend/recipe-import.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
 import { arrangeBoard, boardColumns, boardRows } from '../../src/core/board.ts'
-import type { AnswerCell, BoardColumn, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
+import { explore, type ExploredSample } from '../../src/core/explore.ts'
+import type { AnswerCell, BoardColumn, Exploration, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
 import type { CallName, Handlers, ParsedInput, Push, RunDetail } from '../../src/shared/contract.ts'
 import { recipeSchema } from '../../src/shared/recipe.ts'
 import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
@@ -105,6 +106,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       if (runs.length === 0) throw new Error(`comparisons.get: expected runs of this workspace, got ${JSON.stringify(input)}`)
       return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
     },
+    'comparisons.explore': (input) => explored(chosen(input).map(seen)),
     'comparisons.prompts': (input) => board(experiment, chosen(input), input),
     'comparisons.answers': (input) => answersTo(experiment, chosen(input), input),
     'comparisons.report': () => ({ path: '/tmp/workspace/exports/quick.html', url: '/exports/quick.html' }),
@@ -193,6 +195,15 @@ function viewed(experiment: FakeExperiment, runs: Live[], { seed, temperature = 
   }
 }
 const meanOf = <T>(values: T[], of: (value: T) => number): number | null => (values.length === 0 ? null : values.reduce((sum, value) => sum + of(value), 0) / values.length)
+
+/** Answers are their items: the fake experiment keeps no texts. */
+function explored(runs: ComparedRun[]): Exploration {
+  const samples = runs.flatMap((run) => run.samples.filter(({ temperature, round }) => temperature === 1 && round > 0).map(({ round, promptIndex, items, pass, score, tokens, entropy }): ExploredSample => {
+    const text = items.join(', ')
+    return { method: run.method, seed: run.seed, round, prompt: promptIndex, text, answer: text, pass, reward: score, tokens, entropy }
+  }))
+  return explore(samples, new Map(runs.filter((run) => samples.some(({ method }) => method === run.method)).map(({ method, rounds }) => [method, rounds])), { k: 4 })
+}
 
 function board(experiment: FakeExperiment, runs: Live[], input: ParsedInput<'comparisons.prompts'>): PromptBoard {
   const { columns, seeds, seed, answers } = viewed(experiment, runs, input)

@@ -2,8 +2,9 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
 import { renderReport } from '../../core/report.ts'
-import type { Comparison } from '../../shared/comparison.ts'
+import type { Comparison, Exploration } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
+import { explorationThread } from '../comparisons/thread.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
@@ -60,6 +61,8 @@ export function comparisonsApi(session: Session) {
   const { db } = session.workspace
   // The bootstrap takes a second or so; pages ask again on every visit.
   const kept = new Map<string, Comparison>()
+  /** The newest alone: megabytes. */
+  const explored = new Map<string, Exploration>()
   return {
     'comparisons.get': (input) => {
       const key = JSON.stringify([input.group, input.runs, stateOf(db, select(db, input).ids)])
@@ -69,11 +72,19 @@ export function comparisonsApi(session: Session) {
       for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
       return comparison
     },
+    async 'comparisons.explore'(input) {
+      const { ids } = select(db, input)
+      const key = JSON.stringify([ids, stateOf(db, ids)])
+      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }))
+      explored.clear()
+      explored.set(key, exploration)
+      return exploration
+    },
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
     'comparisons.report': (input) => {
       const path = writeReport(session.workspace, input, session.version)
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
-  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
+  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
 }
