@@ -29,6 +29,7 @@ export const definitions = {
   'content rate': 'One minus the DSAT rate: how likely a reply is not to dissatisfy its user, as the simulated user or a scorer of replies has it; mean over samples, prompts and seeds. A scorer’s probabilities are calibrated (Platt) on logged conversations it did not learn from.',
   pass: 'Share of samples that meet every check.',
   distinct: 'Different passing answers (as sets of items) among the k samples of a prompt. Rises mechanically with the pass rate: read it with item entropy.',
+  'nearest pairs': 'Pairs of this run’s rounds up to the answer, by the cosine of request and sampled reply in the lexical embedding: hashed words and word pairs, tf-idf, projected at random. Like wording, no proof that the pair taught the answer.',
   'answer map': 'Each point is one answer. Words and word pairs are hashed, weighted by how rare they are and projected at random; the plane is that of the two largest variances of all rounds together, the same for every round. Likeness in wording, not in meaning; distances on it decide nothing.',
   'pass@k': 'Chance that k answers drawn from those to a prompt hold at least one that passes: 1 − C(n−c, k)/C(n, k) (Chen et al. 2021), mean over prompts and seeds.',
   rarefied: 'Different passing answers expected among equally many passing ones: as many as the method with fewest has at that prompt (Hurlbert 1971). Passing more often does not raise it.',

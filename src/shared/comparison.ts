@@ -123,6 +123,20 @@ export type Exploration = {
   map: { seed: number; explained: number; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
 }
 
+/** What an answer of an evaluation goes back to. */
+export type AnswerLineage = {
+  answer: { text: string; score: number; pass: boolean; prompt: Message[] }
+  /** Model folder, relative to the workspace, or the base as the recipe names it. */
+  checkpoint: string
+  /** Newest first. */
+  trainedBy: { stage: string; round: number; startsFrom: string | null; pairs: number }[]
+  embedding: string
+  /** Sampled pairs of all rounds up to the answer's. */
+  pairs: number
+  /** Most alike first; cosine of prompt and sampled reply. `logged` is the reply of the log that stands beside it. */
+  nearest: { similarity: number; stage: string; round: number; index: number; prompt: string; sampled: string; logged: string | null; userFeedback: string | null; conversationId: string | null; turnIndex: number | null }[]
+}
+
 /** A method at a round, from the run of the chosen seed. */
 export type BoardColumn = { run: string; method: MethodKey; round: number }
 

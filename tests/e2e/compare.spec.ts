@@ -73,6 +73,22 @@ it('keeps what was good and is bad now, by one key', async () => {
   await eventually(() => list.getByRole('option').count()).toBe(all)
 })
 
+it('leads from an answer back to its checkpoint, the pairs nearest to it, and the conversation of one', async () => {
+  await compare('prompts&sort=index')
+  const column = page.getByRole('article', { name: 'DRIFT', exact: true })
+  await column.getByRole('button', { name: 'Where from?' }).click()
+  const origin = page.getByRole('region', { name: 'Where the answer comes from' })
+  await origin.getByText(`runs/${runs[0]}/models/round-2`).waitFor()
+  await eventually(() => query('from')).toBe('drift')
+  expect(await origin.getByRole('link', { name: /^round/ }).allInnerTexts()).toEqual(['round 2', 'round 1'])
+  const first = origin.getByRole('listitem').filter({ hasText: 'alike' }).first()
+  expect(await first.innerText()).toMatch(/user no, that misses the budget/)
+  expect(await first.getByRole('link', { name: 'Read the conversation' }).getAttribute('href')).toMatch(/\/conversations\?id=c\d&turn=2/)
+  expect(await accessibilityProblems(page)).toEqual([])
+  await column.getByRole('button', { name: 'Where from?' }).click()
+  await origin.waitFor({ state: 'detached' })
+})
+
 it('shows what was found beside how often it passed: a map, pass@k, figures at equal passes', async () => {
   await compare('exploration')
   const figures = page.getByRole('region', { name: 'Exploration, final round' })

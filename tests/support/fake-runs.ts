@@ -107,6 +107,9 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
     },
     'comparisons.explore': (input) => explored(chosen(input).map(seen)),
+    'comparisons.lineage': () => {
+      throw new Error('comparisons.lineage: the fake experiment keeps no pairs')
+    },
     'comparisons.prompts': (input) => board(experiment, chosen(input), input),
     'comparisons.answers': (input) => answersTo(experiment, chosen(input), input),
     'comparisons.report': () => ({ path: '/tmp/workspace/exports/quick.html', url: '/exports/quick.html' }),
