@@ -7,6 +7,7 @@ import { review } from './0005-review.ts'
 import { datasets } from './0006-datasets.ts'
 import { groupsAndDeletion } from './0007-groups-and-deletion.ts'
 import { browsing } from './0008-browsing.ts'
+import { runMarks } from './0010-run-marks.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   { number: 6, name: 'datasets', up: datasets },
   { number: 7, name: 'groups-and-deletion', up: groupsAndDeletion },
   { number: 8, name: 'browsing', up: browsing },
+  { number: 9, name: 'run-marks', up: runMarks },
 ]
