@@ -38,11 +38,17 @@ export const PINNED_GROUP = 'pinned'
 /** Where a run has no value of what it is grouped by. */
 const NONE = 'none'
 
-/** Keys of settings whose values are not the same in all these runs, in the order of the recipe. */
+/** Keys of settings of which these runs have more than one value, in the order of the recipe. */
 export function differingSettings(rows: readonly TableRun[]): string[] {
-  const present = rows.flatMap(({ columns }) => (columns ? [columns.settings] : []))
-  const keys = new Set(present.flatMap((settings) => Object.keys(settings)))
-  return [...keys].filter((key) => present.some((settings) => settings[key] !== present[0]![key]))
+  const values = new Map<string, Set<string>>()
+  for (const { columns } of rows) {
+    for (const [key, value] of Object.entries(columns?.settings ?? {})) {
+      const known = values.get(key)
+      if (known) known.add(value)
+      else values.set(key, new Set([value]))
+    }
+  }
+  return [...values].flatMap(([key, { size }]) => (size > 1 ? [key] : []))
 }
 
 /** Wall time of a run; up to `now` where it still goes. null before it started. */

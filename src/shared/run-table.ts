@@ -12,7 +12,7 @@ export type RunColumns = {
   score: { value: Interval; n: number } | null
   /** Those that its last training step measured. */
   last: Partial<Record<LastMetric, number>>
-  /** Value as JSON of every setting that is not the same in all runs, by its key with dots; one that the run does not have is left out. */
+  /** Value as JSON of every setting of which the workspace's runs have several, by its key with dots; one that the run does not have is left out. */
   settings: Record<string, string>
 }
 

@@ -36,13 +36,13 @@ export function readRunColumns(db: ReadableDb): RunColumns[] {
 
 function differingSettings(given: readonly unknown[]): Record<string, string>[] {
   const flat = given.map((one) => flattenSettings(one))
-  const seen = new Map<string, { value: string; count: number; same: boolean }>()
+  const first = new Map<string, string>()
+  const differing = new Set<string>()
   for (const [key, value] of flat.flat()) {
-    const before = seen.get(key)
-    seen.set(key, { value, count: (before?.count ?? 0) + 1, same: before === undefined || (before.same && before.value === value) })
+    if ((first.get(key) ?? value) !== value) differing.add(key)
+    first.set(key, value)
   }
-  const isDiffering = (key: string): boolean => !seen.get(key)!.same || seen.get(key)!.count < given.length
-  return flat.map((one) => Object.fromEntries(one.filter(([key]) => isDiffering(key))))
+  return flat.map((one) => Object.fromEntries(one.filter(([key]) => differing.has(key))))
 }
 
 /** Of the policy's training: the reward model's own has its own loss. */

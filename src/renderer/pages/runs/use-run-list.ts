@@ -1,13 +1,13 @@
 /** The table of runs: its filters, order and groups from the URL; runs change in place as they are told. */
 import { computed, onScopeDispose, type ComputedRef } from 'vue'
 import { arrangeRuns, differingSettings, filterRuns, type TableRow, type TableRun } from '../../../core/run-table.ts'
-import type { RunMark } from '../../../shared/run-table.ts'
 import type { Run } from '../../../shared/types.ts'
 import { compareMethods } from '../../charts/methods.ts'
 import { useClient } from '../../client.ts'
 import { useCall, type Answer } from '../../composables/use-call.ts'
 import { choice, flag, list, optional, text, useParams } from '../../composables/use-params.ts'
 import { newestGroup } from './groups.ts'
+import type { RunChange } from './use-run-actions.ts'
 
 export type RunListParams = {
   new: boolean
@@ -46,6 +46,8 @@ export type RunList = {
   raceGroup: ComputedRef<string | null>
   isFiltered: ComputedRef<boolean>
   clearFilters: () => void
+  /** Shows marks or tags as they are now, before the list is asked for again. */
+  patch: (ids: readonly string[], change: RunChange) => void
 }
 
 export function useRunList(): RunList {
@@ -86,12 +88,14 @@ export function useRunList(): RunList {
     raceGroup: computed(() => params.group ?? newestGroup(all.value)),
     isFiltered: computed(() => params.q !== '' || params.archived || [params.status, params.method, params.group, params.tag].some((value) => value !== null)),
     clearFilters: () => Object.assign(params, { q: '', status: null, method: null, group: null, tag: null, archived: false }),
+    patch(ids, change) {
+      const changed = new Set(ids)
+      answer.data.value = all.value.map((run) => (changed.has(run.id) ? withChange(run, change) : run))
+    },
   }
 }
 
-/** The list with marks or tags as they are now, before it is asked for again. */
-export function patchRuns(runs: readonly Run[], ids: readonly string[], change: { mark: RunMark; on: boolean } | { tag: string; on: boolean }): Run[] {
-  const changed = new Set(ids)
-  const tagged = (tags: string[], tag: string): string[] => (change.on ? [...tags, tag].sort() : tags.filter((other) => other !== tag))
-  return runs.map((run) => (!changed.has(run.id) ? run : 'mark' in change ? { ...run, [change.mark]: change.on } : { ...run, tags: tagged(run.tags, change.tag) }))
+function withChange(run: Run, change: RunChange): Run {
+  if ('mark' in change) return { ...run, [change.mark]: change.on }
+  return { ...run, tags: change.on ? [...run.tags, change.tag].sort() : run.tags.filter((tag) => tag !== change.tag) }
 }
