@@ -122,7 +122,7 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     await go('/runs')
     await eventually(total).toBe(`${RUNS} runs`)
     for (const key of ['j', 'x', 'J', 'c']) await page.keyboard.press(key)
-    await page.waitForURL(/\/compare\?run=run-6&run=run-47/)
+    await page.waitForURL(/\/compare\?run=run-47&run=run-6/)
   })
 
   it('begins a new run with the recipe of another', async () => {
