@@ -5,8 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { UsageError } from '../shared/errors.ts'
 
-/** Writes a short text to a file, whole or not at all, with the folders it needs; `mode` as chmod has it. */
-export function writeWhole(file: string, text: string, mode?: number): void {
+/** Writes a short text, or bytes, to a file, whole or not at all, with the folders it needs; `mode` as chmod has it. */
+export function writeWhole(file: string, text: string | Uint8Array, mode?: number): void {
   mkdirSync(dirname(file), { recursive: true })
   const draft = `${file}.${process.pid}.part`
   writeFileSync(draft, text, mode === undefined ? {} : { mode })

@@ -1,9 +1,11 @@
-/** `drift run`, `resume`, `stop` and `runs`. Declared here, done in ./runs.ts, which loads the backend. */
-import type { Command } from 'commander'
+/** `drift run`, `resume`, `stop` and `runs`. Declared here, done in ./runs.ts and ./run-files.ts, which load the backend. */
+import { type Command, Option } from 'commander'
+import { RUN_FORMATS, type RunFormat } from '../shared/run-table.ts'
 
 export type RunOptions = { workspace: string; name?: string; group?: string; detach?: true; json?: true }
 export type RaceOptions = { workspace: string; check?: true; json?: true }
 export type ScriptOptions = { workspace: string; name?: string; slurm?: true; json?: true }
+export type ExportRunOptions = { workspace: string; format: RunFormat; output: string; json?: true }
 export type WorkspaceOptions = { workspace: string; json?: true }
 
 export function registerRunVerbs(program: Command): void {
@@ -48,10 +50,27 @@ export function registerRunVerbs(program: Command): void {
     .requiredOption('--workspace <dir>', 'folder of the workspace')
     .option('--json', 'one JSON object on stdout')
     .action(async (run: string, options: WorkspaceOptions) => (await import('./runs.ts')).stopRun(run, options))
-  program
-    .command('runs')
+  const runs = program.command('runs').description('the runs of a workspace; their metrics as files, and from files')
+  runs
+    .command('list', { isDefault: true })
     .description('the runs of a workspace, newest first')
     .requiredOption('--workspace <dir>', 'folder of the workspace')
     .option('--json', 'one JSON object on stdout')
     .action(async (options: WorkspaceOptions) => (await import('./runs.ts')).listRunsVerb(options))
+  runs
+    .command('export')
+    .description('write the metrics of a run, of all its stages')
+    .argument('<run>', 'id of the run')
+    .addOption(new Option('--format <format>', 'tensorboard writes an event file into a folder').choices(RUN_FORMATS).makeOptionMandatory())
+    .requiredOption('--output <path>', 'file, or folder for tensorboard')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--json', 'one JSON object {path, rows} on stdout')
+    .action(async (run: string, options: ExportRunOptions) => (await import('./run-files.ts')).exportRunVerb(run, options))
+  runs
+    .command('import')
+    .description('read metrics of other trainers as runs that can only be looked at: trainer_state.json, trainer_log.jsonl, or a folder that holds one')
+    .argument('<path...>', 'files, or output folders of trainers')
+    .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .option('--json', 'one JSON object {runs, problems} on stdout')
+    .action(async (paths: string[], options: WorkspaceOptions) => (await import('./run-files.ts')).importRunsVerb(paths, options))
 }

@@ -18,6 +18,7 @@ import type { Probe } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
+import { RUN_FORMATS, RUN_MARKS, type RunColumns, type RunImport } from './run-table.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
@@ -176,6 +177,16 @@ export const calls = {
   'runs.resume': call<Run>()({ id: z.string() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
   'runs.note': call<Run>()({ id: z.string(), notes: z.string() }),
+  /** Scores, last metrics and differing settings, for the table of all runs. */
+  'runs.columns': call<RunColumns[]>()({}),
+  /** Puts a tag on runs or takes it off; answers those that it changed. */
+  'runs.tag': call<{ changed: string[] }>()({ ids, tag: tagName, on: z.boolean() }),
+  /** Pins or archives runs, or takes that back; answers those that it changed. */
+  'runs.mark': call<{ changed: string[] }>()({ ids, mark: z.enum(RUN_MARKS), on: z.boolean() }),
+  /** Writes a run's metrics; `tensorboard` makes a folder. A relative path lies in the workspace's exports folder. */
+  'runs.export': call<{ path: string; rows: number }>()({ id: z.string(), format: z.enum(RUN_FORMATS), path: z.string().min(1) }),
+  /** Metric files of other trainers, or folders that hold one, as runs that can only be looked at; what is here already is brought up to date. */
+  'runs.import': call<RunImport>()({ paths: z.array(z.string().min(1)).min(1) }),
   /** Recipes lying in the workspace's `recipes` folder (`file`: recipes/…), then the presets (preset …). */
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
   /** A file of TRL, alignment-handbook or LLaMA-Factory as a recipe. */

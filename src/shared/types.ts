@@ -94,6 +94,13 @@ export type Run = {
   endedAt: string | null
   error: string | null
   notes: string
+  tags: string[]
+  /** Stands first in the table. */
+  pinned: boolean
+  /** Out of the table until it is asked for. */
+  archived: boolean
+  /** File of another trainer whose metrics these are; such a run can only be looked at. */
+  importedFrom: string | null
 }
 
 /** One stage of a run's timeline: warm-start, round-1/sample, round-1/train, round-1/evaluate … */

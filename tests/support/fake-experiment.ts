@@ -56,7 +56,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
   const run: Run = {
     id, name: `${group} ${method} seed ${seed}`, method, recipe: method === 'warm-start' ? 'dpo' : method === 'iterative-dpo-oracle' ? 'iterative-dpo' : method,
     group, status: 'done', round: rounds, rounds, seed, baseModel: 'models/base', modelPath: `/tmp/workspace/runs/${id}/model`, engine: 'embedded', threads: 2,
-    createdAt: '2026-03-02T09:14:00Z', startedAt: '2026-03-02T09:14:05Z', endedAt: '2026-03-02T09:14:58Z', error: null, notes: '',
+    createdAt: '2026-03-02T09:14:00Z', startedAt: '2026-03-02T09:14:05Z', endedAt: '2026-03-02T09:14:58Z', error: null, notes: '', tags: [], pinned: false, archived: false, importedFrom: null,
   }
   const trainingPairs = PAIRS[method].slice(0, rounds).map(([chosenScore, rejectedScore, pairAccuracy], i) => ({ round: i + 1, pairs: size.pairsPerRound, chosenScore, rejectedScore, pairAccuracy }))
   const gradNorms = trainingPairs.map(({ round }) => ({ round, values: metricOf(stages, `round-${round}/train`, 'grad_norm') }))

@@ -10,6 +10,7 @@ import { explore, type ExploredSample } from '../../src/core/explore.ts'
 import type { AnswerCell, BoardColumn, Exploration, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
 import type { CallName, Handlers, ParsedInput, Push, RunDetail } from '../../src/shared/contract.ts'
 import { recipeSchema } from '../../src/shared/recipe.ts'
+import { LAST_METRICS, type RunColumns, type RunMark } from '../../src/shared/run-table.ts'
 import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
 import { parse } from 'yaml'
 import { makeExperiment, type FakeExperiment, type FakeRun } from './fake-experiment.ts'
@@ -54,6 +55,18 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     const whole = fakeOf(run.id).compared
     return { ...whole, id: run.id, status: run.status, samples: whole.samples.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)), trainingPairs: whole.trainingPairs.filter(({ round }) => rounds.includes(round)), gradNorms: whole.gradNorms.filter(({ round }) => metrics.some((row) => row.stage === `round-${round}/train`)) }
   }
+  const setTag = (id: string, tag: string, on: boolean): boolean => {
+    const one = liveOf(id)
+    if (one.run.tags.includes(tag) === on) return false
+    one.run = { ...one.run, tags: on ? [...one.run.tags, tag].sort() : one.run.tags.filter((other) => other !== tag) }
+    return true
+  }
+  const setMark = (id: string, mark: RunMark, on: boolean): boolean => {
+    const one = liveOf(id)
+    if (one.run[mark] === on) return false
+    one.run = { ...one.run, [mark]: on }
+    return true
+  }
   const setStatus = (id: string, status: Run['status']): Run => {
     const one = liveOf(id)
     one.run = { ...one.run, status }
@@ -93,6 +106,16 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       const one = liveOf(id)
       one.run = { ...one.run, notes }
       return one.run
+    },
+    'runs.columns': () => [...live.values()].map(({ run, metrics }) => {
+      const latest = fakeOf(run.id).detail.evaluations.findLast(({ temperature }) => temperature === 1)
+      return { id: run.id, score: latest ? { value: { estimate: latest.score, low: latest.low, high: latest.high }, n: latest.n } : null, last: lastMetricsOf(metrics), settings: { recipe: JSON.stringify(run.recipe), seed: String(run.seed) } }
+    }),
+    'runs.tag': ({ ids, tag, on }) => ({ changed: ids.filter((id) => setTag(id, tag, on)) }),
+    'runs.mark': ({ ids, mark, on }) => ({ changed: ids.filter((id) => setMark(id, mark, on)) }),
+    'runs.export': ({ id, path }) => ({ path: `/tmp/workspace/exports/${path}`, rows: liveOf(id).metrics.length }),
+    'runs.import': () => {
+      throw new Error('runs.import: expected a metric file, got nothing there')
     },
     'runs.recipes': () => (['drift', 'iterative-dpo', 'spin'] as const).map((method) => ({ file: `recipes/${method}.yaml`, yaml: demoRecipe(method, 1, experiment.size) })),
     'runs.importRecipe': ({ text }) => importRecipe(text),
@@ -227,3 +250,8 @@ function answersTo(experiment: FakeExperiment, runs: Live[], input: ParsedInput<
 }
 
 const fakeOfRun = (experiment: FakeExperiment, { run }: Live): FakeRun => experiment.runs.find((fake) => fake.run.id === run.id) ?? experiment.runs.at(-1)!
+
+function lastMetricsOf(metrics: readonly MetricRow[]): RunColumns['last'] {
+  const row = metrics.at(-1)
+  return Object.fromEntries(LAST_METRICS.flatMap((key) => (typeof row?.[key] === 'number' ? [[key, row[key]]] : [])))
+}

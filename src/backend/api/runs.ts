@@ -2,6 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
+import { exportRun } from '../export-run.ts'
+import { importRuns } from '../import-runs.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
@@ -12,6 +14,7 @@ import { measuredBy } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
+import { markRuns, readRunColumns, tagRuns } from '../storage/run-marks.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { listTrips } from '../storage/trips.ts'
 import { adviseTorch } from '../torch/advice.ts'
@@ -21,12 +24,16 @@ export function runsApi(session: Session) {
   const { workspace, push } = session
   const { db } = workspace
   const runs = supervisorOf(session)
+  const told = <Answer>(answer: Answer): Answer => {
+    push({ type: 'workspace.changed', nouns: ['runs'] })
+    return answer
+  }
   return {
     'runs.list': () => listRuns(db),
     'runs.get': ({ id }): RunDetail => {
       const run = requireRun(db, id)
       const { yaml, recipe } = readRunFiles(db, id)
-      const evaluation = recipe.evaluation[0]
+      const evaluation = run.importedFrom === null ? recipe.evaluation[0] : undefined
       return {
         run,
         yaml,
@@ -57,6 +64,11 @@ export function runsApi(session: Session) {
       push({ type: 'run', run })
       return run
     },
+    'runs.columns': () => readRunColumns(db),
+    'runs.tag': ({ ids, tag, on }) => told({ changed: tagRuns(db, ids, tag, on) }),
+    'runs.mark': ({ ids, mark, on }) => told({ changed: markRuns(db, ids, mark, on) }),
+    'runs.export': (input) => exportRun(workspace, input),
+    'runs.import': ({ paths }) => told(importRuns(db, paths)),
     'runs.recipes': () => {
       const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
       return [
@@ -65,7 +77,7 @@ export function runsApi(session: Session) {
       ]
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes' | 'runs.importRecipe'>
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe'>
 }
 
 /** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */

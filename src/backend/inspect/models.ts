@@ -56,6 +56,8 @@ export function modelFingerprint(folder: string): string {
 }
 
 function trainedModels({ db }: Pick<Workspace, 'db'>, run: Run): ModelEntry[] {
+  // The weights of an imported run are elsewhere.
+  if (run.importedFrom !== null) return []
   const { recipe } = readRunFiles(db, run.id)
   return listStages(db, run.id)
     .filter(({ kind, status, key }) => kind === 'train' && status === 'done' && !key.startsWith('reward/'))

@@ -267,7 +267,7 @@ function explainEnd(code: number | null, signal: NodeJS.Signals | null, error: s
 }
 
 /** Letters, digits, dots and dashes; the run's folder is named so. */
-function slugOf(name: string): string {
+export function slugOf(name: string): string {
   const slug = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9.]+/g, '-').replace(/^[-.]+|[-.]+$/g, '').slice(0, 60)
   return slug === '' ? 'run' : slug
 }

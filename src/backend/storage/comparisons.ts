@@ -15,9 +15,9 @@ export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
 /** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
 export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
 
-/** The runs that have the first one's evaluation. */
+/** The runs that have the first one's evaluation; imported ones have none. */
 export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: { run: Run; recipe: Recipe }[]; config: EvaluationConfig | null } {
-  const runs = ids.map((id) => ({ run: requireRun(db, id), recipe: readRunFiles(db, id).recipe }))
+  const runs = ids.map((id) => requireRun(db, id)).filter((run) => run.importedFrom === null).map((run) => ({ run, recipe: readRunFiles(db, run.id).recipe }))
   const config = runs.map(({ recipe }) => evaluationOf(recipe)).find((evaluation) => evaluation !== null) ?? null
   return { config, runs: runs.filter(({ recipe }) => config !== null && isSame(evaluationOf(recipe), config)) }
 }

@@ -1,5 +1,6 @@
 /** Verified samples of a run's policies and their margins on held-out pairs. Round -1 is the base, 0 the warm start. */
 import type { RunDetail } from '../../shared/contract.ts'
+import type { Interval } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 export type StoredEvaluation = {
@@ -87,19 +88,30 @@ export function summarizeEvaluations(db: ReadableDb, runId: string, dataset: str
   const prompts = db
     .prepare('SELECT round, temperature, avg(score) AS score, avg(pass) AS pass FROM run_evaluations WHERE run_id = ? AND dataset = ? GROUP BY round, temperature, prompt_index ORDER BY round, temperature')
     .all(runId, dataset) as { round: number; temperature: number; score: number; pass: number }[]
-  const groups = new Map<string, typeof prompts>()
-  for (const prompt of prompts) {
-    const key = `${prompt.round}/${prompt.temperature}`
-    const group = groups.get(key)
-    if (group) group.push(prompt)
-    else groups.set(key, [prompt])
-  }
-  return [...groups.values()].map((rows) => {
+  return summaries(prompts, ({ round, temperature }) => `${round}/${temperature}`).map(({ rows, ...summary }) => ({ round: rows[0]!.round, temperature: rows[0]!.temperature, ...summary }))
+}
+
+/** Every run's score at its last evaluated round, at the highest temperature there. */
+export function summarizeScores(db: ReadableDb): Map<string, { value: Interval; n: number }> {
+  const prompts = db
+    .prepare(
+      `WITH latest AS (SELECT id, (SELECT max(round) FROM run_evaluations WHERE run_id = runs.id) AS round FROM runs),
+         hottest AS (SELECT id, round, (SELECT max(temperature) FROM run_evaluations e WHERE e.run_id = latest.id AND e.round = latest.round) AS temperature FROM latest WHERE round IS NOT NULL)
+       SELECT e.run_id AS run, avg(e.score) AS score, avg(e.pass) AS pass FROM hottest h JOIN run_evaluations e ON e.run_id = h.id AND e.round = h.round AND e.temperature = h.temperature
+       GROUP BY e.run_id, e.dataset, e.prompt_index ORDER BY e.run_id`,
+    )
+    .all() as { run: string; score: number; pass: number }[]
+  return new Map(summaries(prompts, ({ run }) => run).map(({ rows, score, low, high, n }) => [rows[0]!.run, { value: { estimate: score, low, high }, n }]))
+}
+
+/** Means over prompts with a normal interval, of the rows of each key. */
+function summaries<Row extends { score: number; pass: number }>(prompts: readonly Row[], keyOf: (row: Row) => string): { rows: Row[]; score: number; low: number; high: number; pass: number; n: number }[] {
+  return [...Map.groupBy(prompts, keyOf).values()].map((rows) => {
     const n = rows.length
     const score = mean(rows.map((row) => row.score))
     const variance = n > 1 ? rows.reduce((sum, row) => sum + (row.score - score) ** 2, 0) / (n - 1) : 0
     const half = 1.96 * Math.sqrt(variance / n)
-    return { round: rows[0]?.round ?? 0, temperature: rows[0]?.temperature ?? 0, score, low: score - half, high: score + half, pass: mean(rows.map((row) => row.pass)), n }
+    return { rows, score, low: score - half, high: score + half, pass: mean(rows.map((row) => row.pass)), n }
   })
 }
 

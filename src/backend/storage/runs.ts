@@ -36,9 +36,7 @@ export class LeaseLost extends Error {
 /** Records a queued run that `owner` is going to work on. */
 export function insertRun(db: WritableDb, run: NewRun, owner: Owner, now: number): { run: Run; lease: Lease } {
   const insert = db.transaction(() => {
-    const taken = db.prepare('SELECT 1 FROM runs WHERE id = ?')
-    let id = run.slug
-    for (let number = 2; taken.get(id) !== undefined; number++) id = `${run.slug}-${number}`
+    const id = freeRunId(db, run.slug)
     db.prepare(
       `INSERT INTO runs (id, name, method, recipe, group_name, status, rounds, seed, base_model, engine, threads, yaml, settings, created_at,
          owner_pid, owner_started, owner_machine, lease_until, attempt)
@@ -53,19 +51,28 @@ export function insertRun(db: WritableDb, run: NewRun, owner: Owner, now: number
   return insert.immediate()
 }
 
+/** The slug, with a number behind it where it is taken. */
+export function freeRunId(db: ReadableDb, slug: string): string {
+  const taken = db.prepare('SELECT 1 FROM runs WHERE id = ?')
+  for (let number = 1; ; number++) {
+    const id = number === 1 ? slug : `${slug}-${number}`
+    if (taken.get(id) === undefined) return id
+  }
+}
+
 /** Newest first. */
 export function listRuns(db: ReadableDb, now = Date.now()): Run[] {
-  return (db.prepare('SELECT * FROM runs ORDER BY position DESC').all() as StoredRun[]).map((row) => toRun(row, now))
+  return (db.prepare(`${SELECT_RUNS} ORDER BY position DESC`).all() as StoredRun[]).map((row) => toRun(row, now))
 }
 
 export function requireRun(db: ReadableDb, id: string, now = Date.now()): Run {
   return toRun(requireRow(db, id), now)
 }
 
-/** What the worker needs beside the run itself. Keys that came after the run was recorded have their defaults. */
+/** What the worker needs beside the run itself. Keys that came after the run was recorded have their defaults; an imported run has another trainer's settings for a recipe. */
 export function readRunFiles(db: ReadableDb, id: string): { yaml: string; recipe: Recipe } {
   const row = requireRow(db, id)
-  return { yaml: row.yaml, recipe: recipeSchema.parse(JSON.parse(row.settings)) }
+  return { yaml: row.yaml, recipe: row.imported_from === null ? recipeSchema.parse(JSON.parse(row.settings)) : (JSON.parse(row.settings) as Recipe) }
 }
 
 export function setNotes(db: WritableDb, id: string, notes: string): Run {
@@ -160,15 +167,18 @@ export function countRuns(db: ReadableDb): number {
   return db.prepare('SELECT count(*) FROM runs').pluck().get() as number
 }
 
+const SELECT_RUNS = 'SELECT *, (SELECT json_group_array(tag) FROM (SELECT tag FROM run_tags WHERE run_id = runs.id ORDER BY tag)) AS tags FROM runs'
+
 type StoredRun = {
   id: string; name: string; method: string; recipe: string; group_name: string | null; status: RunStatus; round: number; rounds: number; seed: number
   base_model: string; model_path: string | null; engine: string; threads: number; yaml: string; settings: string
   created_at: string; started_at: string | null; ended_at: string | null; error: string | null; notes: string
   owner_pid: number | null; owner_started: string | null; owner_machine: string | null; lease_until: number; attempt: number; requested: Requested | null
+  tags: string; pinned: number; archived: number; imported_from: string | null
 }
 
 function requireRow(db: ReadableDb, id: string): StoredRun {
-  const row = db.prepare('SELECT * FROM runs WHERE id = ?').get(id) as StoredRun | undefined
+  const row = db.prepare(`${SELECT_RUNS} WHERE id = ?`).get(id) as StoredRun | undefined
   if (row !== undefined) return row
   const ids = db.prepare('SELECT id FROM runs ORDER BY position DESC LIMIT 6').pluck().all() as string[]
   throw new BackendError('not-found', `run: expected a run of this workspace, got "${id}". ${ids.length === 0 ? 'There are none: start one with `drift run RECIPE.yaml`' : `The newest are: ${ids.join(', ')}`}`)
@@ -184,6 +194,7 @@ function toRun(row: StoredRun, now: number): Run {
     id: row.id, name: row.name, method: row.method, recipe: row.recipe, group: row.group_name, status: isUnowned ? 'interrupted' : row.status, round: row.round, rounds: row.rounds, seed: row.seed,
     baseModel: row.base_model, modelPath: row.model_path, engine: row.engine, threads: row.threads, createdAt: row.created_at, startedAt: row.started_at, endedAt: row.ended_at,
     error: isUnowned ? (row.error ?? 'The process that worked on it has ended. Resume it to continue where it was.') : row.error, notes: row.notes,
+    tags: JSON.parse(row.tags) as string[], pinned: row.pinned === 1, archived: row.archived === 1, importedFrom: row.imported_from,
   }
 }
 

@@ -8,7 +8,8 @@ import { datasets } from './0006-datasets.ts'
 import { groupsAndDeletion } from './0007-groups-and-deletion.ts'
 import { browsing } from './0008-browsing.ts'
 import { races } from './0009-races.ts'
-import { tripwires } from './0011-tripwires.ts'
+import { tripwires } from './0010-tripwires.ts'
+import { runMarks } from './0011-run-marks.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   { number: 8, name: 'browsing', up: browsing },
   { number: 9, name: 'races', up: races },
   { number: 10, name: 'tripwires', up: tripwires },
+  { number: 11, name: 'run-marks', up: runMarks },
 ]

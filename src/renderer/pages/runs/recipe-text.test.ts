@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fieldOf, lineOf, readRecipe, withField } from './recipe-text.ts'
+import { fieldOf, fromRound, lineOf, readRecipe, withField } from './recipe-text.ts'
 
 const text = `# why this run
 recipe: drift
@@ -44,4 +44,12 @@ it('lineOf finds an issue’s line, or its parent’s', () => {
 
 it('readRecipe says where a text stops being YAML', () => {
   expect(readRecipe('recipe: drift\nseed: [1').error?.line).toBe(2)
+})
+
+describe('a run from the round of another', () => {
+  const whole = 'recipe: drift # mine\nmodel_name_or_path: models/base\niterations: 3\nwarm_start:\n  dataset: seeds\n'
+  it('begins with that policy, has the rounds that are left and no second warm start', () => {
+    expect(fromRound(whole, { id: 'drift-1', rounds: 3 }, 1)).toBe('recipe: drift # mine\nmodel_name_or_path: runs/drift-1/models/round-1\niterations: 2\n')
+    expect(fromRound(whole, { id: 'drift-1', rounds: 3 }, 0)).toContain('runs/drift-1/models/warm-start\niterations: 3')
+  })
 })

@@ -46,6 +46,13 @@ export function withField(text: string, path: FieldPath, value: FieldValue | und
   return document.toString({ lineWidth: 0 })
 }
 
+/** The recipe of a run that begins with another's policy: what is left of its rounds, without the warm start it has had. */
+export function fromRound(text: string, { id, rounds }: { id: string; rounds: number }, round: number): string {
+  const model = `runs/${id}/models/${round === 0 ? 'warm-start' : `round-${round}`}`
+  const begun = withField(withField(text, ['model_name_or_path'], model), ['warm_start'], undefined)
+  return withField(begun, ['iterations'], Math.max(1, rounds - round))
+}
+
 /** 1-based line of a dotted path, or of the nearest of its parents that the text has. */
 export function lineOf(text: string, path: string): number | null {
   const { document } = readRecipe(text)

@@ -1,53 +1,104 @@
-/** The list of runs with its filters from the URL; runs change in place as they are told. */
+/** The table of runs: its filters, order and groups from the URL; runs change in place as they are told. */
 import { computed, onScopeDispose, type ComputedRef } from 'vue'
+import { arrangeRuns, differingSettings, filterRuns, type TableRow, type TableRun } from '../../../core/run-table.ts'
 import type { Run } from '../../../shared/types.ts'
+import { compareMethods } from '../../charts/methods.ts'
 import { useClient } from '../../client.ts'
 import { useCall, type Answer } from '../../composables/use-call.ts'
-import { choice, flag, optional, text, useParams } from '../../composables/use-params.ts'
-import { compareMethods } from '../../charts/methods.ts'
+import { choice, flag, integer, list, optional, text, useParams } from '../../composables/use-params.ts'
 import { newestGroup } from './groups.ts'
+import type { RunChange } from './use-run-actions.ts'
 
-export const SORTS = ['created', 'name', 'method', 'score', 'seed', 'seconds', 'status'] as const
-export type RunSort = (typeof SORTS)[number]
-export type RunListParams = { new: boolean; newrace: boolean; view: 'list' | 'race'; q: string; status: string | null; method: string | null; group: string | null; sort: RunSort; descending: boolean }
-
-export function useRunList(): {
+export type RunListParams = {
+  new: boolean
+  newrace: boolean
+  /** Run whose recipe a new one begins with. */
+  from: string | null
+  /** And the round whose policy it begins with. */
+  round: number | null
+  import: boolean
+  view: 'list' | 'race'
+  q: string
+  status: string | null
+  method: string | null
+  group: string | null
+  tag: string | null
+  archived: boolean
+  /** What the table is grouped by, and the groups that are closed. */
+  by: string | null
+  closed: string[]
+  /** Columns of the settings that differ. */
+  settings: boolean
+  /** Key of a column; empty is the newest first. */
+  sort: string
+  descending: boolean
+}
+export type RunList = {
   params: RunListParams
   answer: Answer<Run[]>
   all: ComputedRef<Run[]>
-  shown: ComputedRef<Run[]>
+  /** Those that pass the filters. */
+  shown: ComputedRef<TableRun[]>
+  rows: ComputedRef<TableRow[]>
+  /** Keys of the settings that differ among those shown. */
+  settings: ComputedRef<string[]>
   groups: ComputedRef<string[]>
   methods: ComputedRef<string[]>
   statuses: ComputedRef<string[]>
+  tags: ComputedRef<{ value: string; count: number }[]>
   raceGroup: ComputedRef<string | null>
-} {
+  isFiltered: ComputedRef<boolean>
+  clearFilters: () => void
+  /** Shows marks or tags as they are now, before the list is asked for again. */
+  patch: (ids: readonly string[], change: RunChange) => void
+}
+
+export function useRunList(): RunList {
   const client = useClient()
-  const params = useParams({ new: flag(), newrace: flag(), view: choice(['list', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), sort: choice(SORTS, { quiet: true }), descending: flag({ quiet: true }) })
+  const params = useParams({
+    new: flag(), newrace: flag(), from: optional(), round: integer(), import: flag(), view: choice(['list', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), tag: optional(), archived: flag(),
+    by: optional(), closed: list({ quiet: true }), settings: flag(), sort: text({ quiet: true }), descending: flag({ quiet: true }),
+  })
   const answer = useCall('runs.list', () => ({}), { reloadOn: ['runs'] })
-  onScopeDispose(
+  const columns = useCall('runs.columns', () => ({}), { reloadOn: ['runs', 'evaluations'] })
+  const stops = [
     client.on('run', ({ run }) => {
       const runs = answer.data.value
       if (!runs) return
       const at = runs.findIndex(({ id }) => id === run.id)
-      answer.data.value = at < 0 ? [...runs, run] : runs.with(at, run)
+      answer.data.value = at < 0 ? [run, ...runs] : runs.with(at, run)
     }),
-  )
+    client.on('run.stage', ({ stage }) => void (stage.status === 'done' && (stage.kind === 'evaluate' || stage.kind === 'train') && columns.reload())),
+  ]
+  onScopeDispose(() => stops.forEach((stop) => stop()))
+
   const all = computed(() => answer.data.value ?? [])
+  const columnsOf = computed(() => new Map(columns.data.value?.map((one) => [one.id, one])))
+  const table = computed(() => all.value.map((run): TableRun => ({ run, columns: columnsOf.value.get(run.id) })))
+  const shown = computed(() => filterRuns(table.value, { q: params.q, status: params.status, method: params.method, group: params.group, tag: params.tag, archived: params.archived }))
   const distinct = (of: (run: Run) => string | null): string[] => [...new Set(all.value.map(of).filter((value) => value !== null))]
   return {
     params,
     answer,
     all,
-    shown: computed(() => all.value.filter((run) => matches(run, params))),
+    shown,
+    rows: computed(() => arrangeRuns(shown.value, { by: params.by, closed: params.closed, sort: params.sort || 'created', descending: params.descending }, compareMethods)),
+    settings: computed(() => differingSettings(shown.value)),
     groups: computed(() => distinct((run) => run.group).sort()),
     methods: computed(() => distinct((run) => run.method).sort(compareMethods)),
     statuses: computed(() => distinct((run) => run.status).sort()),
+    tags: computed(() => [...Map.groupBy(all.value.flatMap((run) => run.tags), (tag) => tag)].map(([value, uses]) => ({ value, count: uses.length })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value))),
     raceGroup: computed(() => params.group ?? newestGroup(all.value)),
+    isFiltered: computed(() => params.q !== '' || params.archived || [params.status, params.method, params.group, params.tag].some((value) => value !== null)),
+    clearFilters: () => Object.assign(params, { q: '', status: null, method: null, group: null, tag: null, archived: false }),
+    patch(ids, change) {
+      const changed = new Set(ids)
+      answer.data.value = all.value.map((run) => (changed.has(run.id) ? withChange(run, change) : run))
+    },
   }
 }
 
-function matches(run: Run, { q, status, method, group }: Pick<RunListParams, 'q' | 'status' | 'method' | 'group'>): boolean {
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean)
-  const haystack = `${run.name} ${run.id} ${run.notes}`.toLowerCase()
-  return words.every((word) => haystack.includes(word)) && (status === null || run.status === status) && (method === null || run.method === method) && (group === null || run.group === group)
+function withChange(run: Run, change: RunChange): Run {
+  if ('mark' in change) return { ...run, [change.mark]: change.on }
+  return { ...run, tags: change.on ? [...run.tags, change.tag].sort() : run.tags.filter((tag) => tag !== change.tag) }
 }

@@ -1,11 +1,14 @@
 /** Marking rows of the list one by one and in ranges, also over rows that were never in sight. */
 import { watch } from 'vue'
-import { count } from '../../charts/format.ts'
-import { MOST_NAMED, useSelection } from '../../stores/selection.ts'
-import { useToasts } from '../../stores/toasts.ts'
+import { count } from '../charts/format.ts'
+import { MOST_NAMED } from '../stores/selection.ts'
+import { useToasts } from '../stores/toasts.ts'
 
 type Row = { id: string }
+/** What marks rows. Where everything that passes a filter is marked, `filter` is it. */
+export type Marked = { readonly ids: ReadonlySet<string>; readonly filter: unknown; readonly isEmpty: boolean; mark(ids: ReadonlySet<string>): void; named(): Promise<string[]> }
 type Rows = {
+  selection: Marked
   /** undefined where it is not here. */
   row(index: number): Row | undefined
   fetch(page: { offset: number; limit: number }): Promise<{ rows: Row[] }>
@@ -14,8 +17,7 @@ type Rows = {
 }
 const PAGE_ROWS = 500
 
-export function useRowMarks({ row, fetch, cursor }: Rows) {
-  const selection = useSelection()
+export function useRowMarks({ selection, row, fetch, cursor }: Rows) {
   const toasts = useToasts()
   /** The range goes from the row marked last to `head`; it stands beside what was marked before it. */
   let anchor: number | null = null

@@ -1,4 +1,4 @@
-import type { Client } from '../../client.ts'
+import type { Client } from '../client.ts'
 
 const PART_BYTES = 2 * 1024 * 1024
 

@@ -1,0 +1,115 @@
+/**
+ * The table of 5,000 runs in a real Chromium on the headless host: how soon its rows stand there, and how soon they do
+ * once a filter or an order is asked for. Filtering and sorting alone, without the page, beside it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Page } from 'playwright'
+import { openWorkspace } from '../src/backend/storage/open.ts'
+import { readRunColumns } from '../src/backend/storage/run-marks.ts'
+import { listRuns } from '../src/backend/storage/runs.ts'
+import { arrangeRuns, differingSettings, filterRuns, type TableRun } from '../src/core/run-table.ts'
+import { compareMethods } from '../src/renderer/charts/methods.ts'
+import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { type Figure, median } from './figure.ts'
+import { fillRuns } from './runs-workspace.ts'
+
+const RUNS = 5000
+const LOADS = 3
+const ROUNDS = 9
+const AT_MOST_MS = 100
+/** Sorts by text, by number and by a setting. */
+const SORTS = ['name', 'score', 'training.learning_rate']
+const NO_FILTER = { q: '', status: null, method: null, group: null, tag: null, archived: false }
+
+export async function* measureRuns(): AsyncGenerator<Figure> {
+  const home = mkdtempSync(join(tmpdir(), 'drift-bench-'))
+  const workspace = join(home, 'workspace')
+  fillRuns(workspace, RUNS)
+  try {
+    yield* measureFunctions(workspace)
+    const host = await startHost({ workspace, home })
+    const browser = await startBrowser()
+    try {
+      const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage()
+      yield* measurePage(page, host.url)
+    } finally {
+      await browser.close()
+      await host.stop()
+    }
+  } finally {
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function* measureFunctions(path: string): Generator<Figure> {
+  const workspace = openWorkspace(path)
+  const read = timed(() => [listRuns(workspace.db), readRunColumns(workspace.db)] as const)
+  workspace.close()
+  const [runs, columns] = read.result
+  yield { name: 'runs and their columns read', measured: read.ms, atMost: null, unit: 'ms', detail: `median of ${ROUNDS}, ${RUNS} runs, from the database` }
+  const byId = new Map(columns.map((one) => [one.id, one]))
+  const rows = runs.map((run): TableRun => ({ run, columns: byId.get(run.id) }))
+  for (const sort of SORTS) {
+    const { ms } = timed(() => {
+      const shown = filterRuns(rows, { ...NO_FILTER, q: 'rate' })
+      differingSettings(shown)
+      return arrangeRuns(shown, { by: 'group', closed: [], sort, descending: false }, compareMethods)
+    })
+    yield { name: `filter, group and sort by ${sort}`, measured: ms, atMost: AT_MOST_MS, unit: 'ms', detail: `median of ${ROUNDS}, all ${RUNS} pass the filter, Node` }
+  }
+}
+
+async function* measurePage(page: Page, url: string): AsyncGenerator<Figure> {
+  const address = new URL(url)
+  address.pathname = '/runs'
+  const loads: number[] = []
+  for (let i = 0; i < LOADS; i++) {
+    const started = performance.now()
+    await page.goto(address.href)
+    await page.locator('[role=grid][aria-label=Runs] .number').first().waitFor()
+    loads.push(performance.now() - started)
+  }
+  yield { name: 'page asked for to rows with scores', measured: median(loads), atMost: null, unit: 'ms', detail: `median of ${LOADS} loads of /runs, ${RUNS} runs` }
+  // One after the other they leave other numbers of runs.
+  const typed = ['spin', 'drift', 'rate 5e-7', 'candidate', 'spin 1', 'dpo', 'nowhere', 'unguided', 'drift 4']
+  const filters: number[] = []
+  for (const text of typed) filters.push(await answerMs(page, '.line .total', `(() => { const field = document.querySelector('.search input'); field.value = ${JSON.stringify(text)}; field.dispatchEvent(new Event('input', { bubbles: true })) })()`))
+  await page.goto(address.href)
+  await page.locator('[role=grid][aria-label=Runs] .number').first().waitFor()
+  yield { name: 'filter typed to rows drawn', measured: median(filters), atMost: AT_MOST_MS, unit: 'ms', detail: `median of ${typed.length} texts (longest ${Math.max(...filters).toFixed(0)} ms)` }
+  const sorts: number[] = []
+  for (const label of ['name', 'loss', 'margin', 'accuracy', 'task score', 'seed', 'method', 'created', 'name']) {
+    sorts.push(await answerMs(page, '[role=grid][aria-label=Runs] .rows', `[...document.querySelectorAll('[role=columnheader] button')].find((button) => button.textContent.trim() === ${JSON.stringify(label)}).click()`))
+  }
+  yield { name: 'sort asked for to rows drawn', measured: median(sorts), atMost: AT_MOST_MS, unit: 'ms', detail: `median of ${sorts.length} columns (longest ${Math.max(...sorts).toFixed(0)} ms)` }
+}
+
+/** From the act to the end of the frame in which what it changes has been drawn anew. */
+function answerMs(page: Page, changes: string, act: string): Promise<number> {
+  return page.evaluate<number>(`new Promise((resolve) => {
+    const observer = new MutationObserver(() => {
+      observer.disconnect()
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel()
+        port1.onmessage = () => resolve(performance.now() - started)
+        port2.postMessage(null)
+      })
+    })
+    observer.observe(document.querySelector('${changes}'), { subtree: true, childList: true, characterData: true, attributes: true })
+    const started = performance.now()
+    ;${act}
+  })`)
+}
+
+function timed<Result>(work: () => Result): { ms: number; result: Result } {
+  const times: number[] = []
+  let result = work()
+  for (let i = 0; i < ROUNDS; i++) {
+    const started = performance.now()
+    result = work()
+    times.push(performance.now() - started)
+  }
+  return { ms: median(times), result }
+}

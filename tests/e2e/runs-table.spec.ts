@@ -1,0 +1,161 @@
+/** The table of all runs: found, grouped, marked, tagged, archived and taken back; runs of other trainers; metrics as files. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Locator, Page } from 'playwright'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fillRuns } from '../../bench/runs-workspace.ts'
+import { pageSteps } from '../support/page-steps.ts'
+import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
+
+const RUNS = 48
+
+describe.each(hosts)('the table of runs on the %s host', (host) => {
+  let workbench: Workbench
+  let page: Page
+  let workspace = ''
+  const { go, query, eventually } = pageSteps(() => page, 20_000)
+  beforeAll(async () => {
+    workbench = await openWorkbench(host, {
+      prepare(path) {
+        workspace = path
+        fillRuns(path, RUNS)
+        return Promise.resolve()
+      },
+    })
+    page = workbench.page
+    page.setDefaultTimeout(20_000)
+    await page.getByRole('main').waitFor()
+  })
+  afterAll(() => workbench?.close())
+
+  const table = (): Locator => page.getByRole('grid', { name: 'Runs' })
+  const row = (name: string | RegExp): Locator => table().getByRole('row').filter({ has: page.getByRole('gridcell', { name }) })
+  const total = async (): Promise<string> => (await page.locator('.line .total').textContent())?.trim() ?? ''
+  const names = (): Promise<string[]> => table().locator('.name a').allTextContents()
+  const toolbar = (): Locator => page.getByRole('toolbar', { name: 'Selected runs' })
+  const pick = async (label: string, option: string): Promise<void> => {
+    await page.getByRole('combobox', { name: label }).click()
+    await page.getByRole('option', { name: option, exact: true }).click()
+  }
+
+  it('shows the newest run first, pinned ones before, with score and last metrics', async () => {
+    await go('/runs')
+    await eventually(total).toBe(`${RUNS} runs`)
+    const [first, second] = await names()
+    expect([first, second]).toEqual(['spin 6, rate 5e-7', 'drift-unguided 47, rate 0.000001'])
+    await eventually(() => row('drift-unguided 47').getByText(/^\[0\.\d+, \d\.\d+\]|^\[−0\.\d+/).count()).toBe(1)
+    expect(await accessibilityProblems(page)).toEqual([])
+  })
+
+  it('narrows by words, status and method, and keeps that in the address', async () => {
+    await pick('Status', 'failed')
+    await pick('Method', 'spin')
+    await page.getByRole('textbox', { name: 'Search runs' }).fill('rate 5e-7')
+    await eventually(names).toEqual([])
+    await page.getByRole('button', { name: 'Clear the filters' }).click()
+    await eventually(total).toBe(`${RUNS} runs`)
+    await pick('Method', 'spin')
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+    expect(query('method')).toBe('spin')
+    await page.reload()
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+  })
+
+  it('sorts by score from best to worst, and back', async () => {
+    await go('/runs')
+    const scores = async (): Promise<number[]> => (await table().locator('.number > span:first-child').allTextContents()).map(Number).slice(1)
+    await table().getByRole('button', { name: 'task score' }).click()
+    await eventually(async () => query('sort')).toBe('score')
+    await eventually(async () => (await scores()).length).toBeGreaterThan(10)
+    const best = await scores()
+    expect(best).toEqual(best.toSorted((a, b) => b - a))
+    await table().getByRole('button', { name: 'task score' }).click()
+    await eventually(async () => (await scores())[0]! < best.at(-1)!).toBe(true)
+  })
+
+  it('groups by a setting, closes a group, and shows only settings that differ', async () => {
+    await go('/runs')
+    await page.getByRole('button', { name: 'Columns of the settings that differ' }).click()
+    await table().getByRole('columnheader', { name: 'learning_rate' }).waitFor()
+    expect(await table().getByRole('columnheader', { name: 'beta' }).count()).toBe(1)
+    expect(await table().getByRole('columnheader', { name: 'max_length' }).count()).toBe(0)
+    await pick('Group by', 'by training.learning_rate')
+    const group = table().getByRole('button', { name: 'Group 5e-7' })
+    await group.click()
+    await eventually(() => group.getAttribute('aria-expanded')).toBe('false')
+    await eventually(names).not.toContain('drift 0, rate 5e-7')
+    expect(query('closed')).toBe('5e-7')
+    expect(await accessibilityProblems(page)).toEqual([])
+  })
+
+  it('marks by keys, tags what is marked, and takes it back', async () => {
+    await go('/runs?method=drift')
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+    for (const key of ['j', 'x', 'J', 'J']) await page.keyboard.press(key)
+    await toolbar().getByText('3 selected').waitFor()
+    await page.keyboard.press('t')
+    await page.getByRole('textbox', { name: 'Tag' }).fill('baseline')
+    await page.keyboard.press('Enter')
+    await page.getByText('“baseline” put on 3 runs').waitFor()
+    await eventually(() => table().getByText('baseline', { exact: true }).count()).toBe(3)
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await eventually(() => table().getByText('baseline', { exact: true }).count()).toBe(0)
+    await page.keyboard.press('Escape')
+    await toolbar().waitFor({ state: 'hidden' })
+  })
+
+  it('archives and takes it back; the archive shows what is in it', async () => {
+    await go('/runs?q=drift-unguided+47')
+    await eventually(names).toEqual(['drift-unguided 47, rate 0.000001'])
+    await page.keyboard.press('j')
+    await page.keyboard.press('a')
+    await page.getByText('1 run archived').waitFor()
+    await page.getByText('No run matches').waitFor()
+    await page.getByRole('button', { name: 'Show the archive' }).click()
+    await eventually(names).toEqual(['drift-unguided 47, rate 0.000001'])
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await page.getByRole('button', { name: 'Back from the archive' }).click()
+    await eventually(names).toEqual(['drift-unguided 47, rate 0.000001'])
+  })
+
+  it('takes marked runs to the comparison', async () => {
+    await go('/runs')
+    await eventually(total).toBe(`${RUNS} runs`)
+    for (const key of ['j', 'x', 'J', 'c']) await page.keyboard.press(key)
+    await page.waitForURL(/\/compare\?run=run-47&run=run-6/)
+  })
+
+  it('begins a new run with the recipe of another', async () => {
+    await go('/runs/run-3')
+    await page.getByRole('button', { name: 'More of this run' }).click()
+    await page.getByRole('menuitem', { name: 'Edit a copy' }).click()
+    await page.getByRole('heading', { name: 'A copy of drift-unguided 3' }).waitFor()
+    await eventually(() => page.getByRole('textbox', { name: 'Recipe as YAML' }).inputValue()).toContain('recipe: drift-unguided')
+  })
+
+  it('imports another trainer\'s log, names the bad line, and writes its metrics as TensorBoard file', async () => {
+    const folder = join(workspace, 'outputs', 'my-dpo')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'trainer_log.jsonl'), '{"current_steps": 1, "loss": 0.69}\n{"current\n{"current_steps": 2, "loss": 0.5}\n')
+    await go('/runs?import=1')
+    const dialog = page.getByRole('dialog', { name: 'Import runs of other trainers' })
+    await dialog.getByRole('textbox', { name: 'Files or output folders' }).fill(folder)
+    await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+    await dialog.getByText('new, 2 steps').waitFor()
+    await dialog.getByText('line 2: expected JSON, got a line that is cut or damaged').waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+    await dialog.getByRole('link', { name: 'my-dpo' }).click()
+    await page.getByText(`imported from ${join(folder, 'trainer_log.jsonl')}`).waitFor()
+    await page.getByRole('button', { name: 'More of this run' }).click()
+    await page.getByRole('menuitem', { name: 'Export metrics…' }).click()
+    await page.getByRole('combobox', { name: 'Format' }).click()
+    await page.getByRole('option', { name: /TensorBoard/ }).click()
+    await page.getByRole('button', { name: 'Export', exact: true }).click()
+    await page.getByText('2 steps written').waitFor()
+    const [file] = readdirSync(join(workspace, 'exports', 'tensorboard', 'my-dpo'))
+    expect(readFileSync(join(workspace, 'exports', 'tensorboard', 'my-dpo', file!)).includes('train/loss')).toBe(true)
+    await go('/runs?q=my-dpo')
+    await eventually(() => row('my-dpo').getByText('0.500').count()).toBe(1)
+    expect(workbench.problems).toEqual([])
+  })
+})
