@@ -27,8 +27,7 @@ export function importRuns(db: WritableDb, paths: readonly string[]): RunImport 
       })
       result.runs.push({ ...put, name, file, rows: log.rows.length })
     } catch (error) {
-      if (!(error instanceof UsageError)) throw error
-      if (paths.length === 1) throw error
+      if (!(error instanceof UsageError) || paths.length === 1) throw error
       result.problems.push({ file: resolve(given), where: 'whole file', reason: error.message })
     }
   }
