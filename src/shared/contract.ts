@@ -173,6 +173,11 @@ export const calls = {
   'runs.pause': call<Run>()({ id: z.string() }),
   'runs.resume': call<Run>()({ id: z.string() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
+  /**
+   * A shell script that starts the run on another machine, or continues it where its workspace was copied there.
+   * `place`: the workspace as that machine sees it. `save`: into the workspace's exports folder.
+   */
+  'runs.script': call<{ script: string; path: string | null }>()({ id: z.string(), slurm: z.boolean().default(false), place: z.string().trim().min(1).optional(), save: z.boolean().default(false) }),
   'runs.note': call<Run>()({ id: z.string(), notes: z.string() }),
   /** Recipes lying in the workspace's `recipes` folder (`file`: recipes/…), then the presets (preset …). */
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
@@ -326,6 +331,8 @@ export type RunDetail = {
   /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
   heldout: { round: number; margins: number[] }[]
   probes: Probe[]
+  /** How far the torch engine agreed with the embedded one on the run's base; null where it was not compared, or nothing was computed on torch. */
+  parity: ParityReport | null
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileName, runScript } from '../../core/run-script.ts'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
@@ -10,10 +11,11 @@ import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
+import { lastComputedBy, listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { adviseTorch } from '../torch/advice.ts'
-import { adviseParity } from '../torch/parity.ts'
+import { adviseParity, parityOfRun } from '../torch/parity.ts'
+import { writeWhole } from '../write-lines.ts'
 
 export function runsApi(session: Session) {
   const { workspace, push } = session
@@ -21,17 +23,21 @@ export function runsApi(session: Session) {
   const runs = supervisorOf(session)
   return {
     'runs.list': () => listRuns(db),
-    'runs.get': ({ id }): RunDetail => ({
-      run: requireRun(db, id),
-      yaml: readRunFiles(db, id).yaml,
-      stages: listStages(db, id),
-      ledger: readLedger(db, id),
-      evaluations: summarizeEvaluations(db, id),
-      gradientHealth: gradientHealth(db, id),
-      heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
-      probes: readProbes(db, id),
-      log: readLog(db, id),
-    }),
+    'runs.get': ({ id }): RunDetail => {
+      const { yaml, recipe } = readRunFiles(db, id)
+      return {
+        run: requireRun(db, id),
+        yaml,
+        stages: listStages(db, id),
+        ledger: readLedger(db, id),
+        evaluations: summarizeEvaluations(db, id),
+        gradientHealth: gradientHealth(db, id),
+        heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
+        probes: readProbes(db, id),
+        parity: parityOfRun(recipe, baseFolder(workspace.path, recipe), lastComputedBy(db, id), process.env),
+        log: readLog(db, id),
+      }
+    },
     'runs.metrics': ({ id, after }) => ({ rows: readMetrics(db, requireRun(db, id).id, after) }),
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {
@@ -43,6 +49,13 @@ export function runsApi(session: Session) {
     'runs.pause': ({ id }) => runs.pause(id),
     'runs.resume': ({ id }) => runs.resume(id),
     'runs.cancel': ({ id }) => runs.cancel(id),
+    'runs.script': ({ id, slurm, place, save }) => {
+      const { name } = requireRun(db, id)
+      const script = runScript({ ...readRunFiles(db, id), workspace: place ?? workspace.path, name, slurm, machines: 1 })
+      const path = save ? join(workspace.exports, `${fileName(name)}${slurm ? '.slurm' : ''}.sh`) : null
+      if (path !== null) writeWhole(path, script)
+      return { script, path }
+    },
     'runs.note': ({ id, notes }) => {
       const run = setNotes(db, id, notes)
       push({ type: 'run', run })
@@ -56,7 +69,7 @@ export function runsApi(session: Session) {
       ]
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.recipes' | 'runs.importRecipe'>
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.script' | 'runs.note' | 'runs.recipes' | 'runs.importRecipe'>
 }
 
 /** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */
