@@ -100,7 +100,7 @@ function smollmStage(): Promise<Stage> {
 
 /** Both cases are to end within ten minutes on two busy cores. */
 function shortStage(): Promise<Stage> {
-  return stageOf('short-pairs.jsonl', { batch: 2, steps: 5, prompt: 88, completion: [48, 128] })
+  return stageOf('short-pairs.jsonl', { batch: 2, steps: 3, prompt: 88, completion: [48, 128] })
 }
 
 async function stageOf(file: string, { batch, steps, prompt, completion }: { batch: number; steps: number; prompt: number; completion: [least: number, most: number] }): Promise<Stage> {

@@ -171,7 +171,8 @@ export const calls = {
   'runs.validate': call<RecipeCheck>()({ yaml: z.string() }),
   'runs.start': call<Run>()({ yaml: z.string(), name: z.string().optional(), group: z.string().optional() }),
   'runs.pause': call<Run>()({ id: z.string() }),
-  'runs.resume': call<Run>()({ id: z.string() }),
+  /** `engine`: it goes on with this one as it is here now, though it was computed with another so far. */
+  'runs.resume': call<Run>()({ id: z.string(), engine: z.enum(['embedded', 'torch']).optional() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
   /**
    * A shell script that starts the run on another machine, or continues it where its workspace was copied there.

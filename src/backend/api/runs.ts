@@ -47,7 +47,7 @@ export function runsApi(session: Session) {
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),
-    'runs.resume': ({ id }) => runs.resume(id),
+    'runs.resume': ({ id, engine }) => runs.resume(id, engine && { engine }),
     'runs.cancel': ({ id }) => runs.cancel(id),
     'runs.script': ({ id, slurm, place, save }) => {
       const { name } = requireRun(db, id)

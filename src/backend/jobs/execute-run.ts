@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts'
 import { findModel, placeOfModel } from '../../engine/hub-cache.ts'
 import { resolveModel } from '../../engine/hub.ts'
 import { recipes } from '../../recipes/index.ts'
+import { ENGINE_CHANGED } from '../../shared/engines.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import { type LabContext, type LabReport, type LabWorkspace, Stopped } from '../lab/context.ts'
@@ -116,7 +117,7 @@ function checkEngine({ workspace: { db, path }, lease: { runId }, engine, engine
   const before = lastComputedBy(db, runId)
   if (before === null || engineIn(before) === engineIn(computedBy)) return
   const change = `computed with ${engineIn(before)} so far, now it is ${engineIn(computedBy)}`
-  if (!engineChange) throw new UsageError(`engine: this run was ${change}. Its numbers would be of two engines: bring the first one back, or ask for it: drift resume ${runId} --workspace ${path} --engine ${engine.name}`)
+  if (!engineChange) throw new UsageError(`${ENGINE_CHANGED} this run was ${change}. Its numbers would be of two engines: bring the first one back, or ask for the change: drift resume ${runId} --workspace ${path} --engine ${engine.name}`)
   log(`engine changed, as was asked: ${change}; what is finished stays`)
 }
 

@@ -14,7 +14,7 @@ import { BackendError } from '../errors.ts'
 import { countParameters } from '../estimate.ts'
 import { readRecipe, requireRecipe } from '../recipe-file.ts'
 import { perSession, type Session } from '../session.ts'
-import { addLog, changeEngine, claimRun, insertRun, type Lease, LeaseLost, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
+import { addLog, changeEngine, claimRun, insertRun, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
 import { baseFolder, RENEW_MS } from './execute-run.ts'
 import { forkFor } from './fork.ts'
 import type { ForkWorker, FromWorker, WorkerProcess } from './messages.ts'
@@ -43,7 +43,7 @@ export type Supervisor = {
   lanes: number | null
 }
 
-/** The device is the processor where none is named. */
+/** Where no device is named it is the run's, if the engine has it, and the processor otherwise. */
 export type EngineChoice = { engine: Recipe['engine']; device?: Recipe['device'] | undefined }
 type Entry = { lease: Lease; engineChange: boolean; threads: number; process: WorkerProcess | null; job: Job; asked: Requested | null; toldAt: number; ended: PromiseWithResolvers<undefined> }
 
@@ -230,11 +230,10 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
     resume(id, choice) {
       const run = requireRun(db, id)
       if (run.status === 'done' || entries.has(id)) return run
-      const { engine, device = 'cpu' } = choice ?? {}
-      if (engine !== undefined && !DEVICES_OF[engine].includes(device)) throw new BackendError('bad-input', `device: expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${device}`)
+      const engine = choice && { engine: choice.engine, device: deviceFor(choice, readRunFiles(db, id).recipe) }
       const lease = claimRun(db, id, thisOwner(), Date.now())
       if (lease === null) throw new BackendError('bad-input', `run ${id}: another process is working on it. Watch it there, or pause it with \`drift stop ${id}\` and resume it then`)
-      if (engine !== undefined) changeEngine(db, id, { engine, device })
+      if (engine) changeEngine(db, id, engine)
       return enqueue(lease, engine !== undefined)
     },
     pause: (id) => ask(id, 'pause'),
@@ -272,6 +271,12 @@ function explainEnd(code: number | null, signal: NodeJS.Signals | null, error: s
   if (signal !== null) return { status: 'interrupted', error: `its process was ended (${signal}). Resume it to continue where it was` }
   const lastLine = existsSync(logFile) ? readFileSync(logFile, 'utf8').trim().split('\n').findLast((line) => /error/i.test(line)) : undefined
   return { status: 'failed', error: `its process ended with exit code ${code}${lastLine ? `: ${lastLine.trim()}` : ''}. What was finished is kept: resume the run. What it printed is in ${logName}` }
+}
+
+function deviceFor({ engine, device }: EngineChoice, recipe: Recipe): Recipe['device'] {
+  const devices = DEVICES_OF[engine]
+  if (device !== undefined && !devices.includes(device)) throw new BackendError('bad-input', `device: expected ${devices.join(' or ')} with engine ${engine}, got ${device}`)
+  return device ?? (devices.includes(recipe.device) ? recipe.device : 'cpu')
 }
 
 /** Letters, digits, dots and dashes; the run's folder is named so. */

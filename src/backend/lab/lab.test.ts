@@ -160,7 +160,7 @@ describe('a run', () => {
     await execute(workspace, lease, { isFatal: (tick) => tick === 60, describedAs: 'torch 2.12' })
     const refused = await execute(workspace, reclaim(workspace, lease.runId), { describedAs: 'torch 2.13' })
     expect(refused.status).toBe('failed')
-    expect(requireRun(workspace.db, lease.runId).error).toBe(`engine: this run was computed with embedded, torch 2.12 so far, now it is embedded, torch 2.13. Its numbers would be of two engines: bring the first one back, or ask for it: drift resume ${lease.runId} --workspace ${workspace.path} --engine embedded`)
+    expect(requireRun(workspace.db, lease.runId).error).toBe(`engine changed: this run was computed with embedded, torch 2.12 so far, now it is embedded, torch 2.13. Its numbers would be of two engines: bring the first one back, or ask for the change: drift resume ${lease.runId} --workspace ${workspace.path} --engine embedded`)
     expect((await execute(workspace, reclaim(workspace, lease.runId), { describedAs: 'torch 2.13', engineChange: true })).status).toBe('done')
     const log = readLog(workspace.db, lease.runId).map(({ text }) => text).join('\n')
     expect(log).toContain('engine changed, as was asked: computed with embedded, torch 2.12 so far, now it is embedded, torch 2.13; what is finished stays')

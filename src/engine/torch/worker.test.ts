@@ -1,6 +1,11 @@
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { writeRandomModel } from '../../../tests/reference/random-model.ts'
+import { DPO } from '../../../tests/reference/train-config.ts'
+import { createTorchEngine } from './engine.ts'
+import { PLAIN_TORCH } from './options.ts'
 import { results } from './protocol.ts'
 import { TorchWorker } from './worker.ts'
 
@@ -71,6 +76,16 @@ it('tells apart wrong input, want of memory and faults, and goes on', async () =
   await expect(ask()).rejects.toThrow('trainNorm failed: why')
   expect(await ask()).toEqual({ norm: 2 })
   worker.stop()
+})
+
+it('refuses, with numbers, a training for which the device has no room left, before it begins', async () => {
+  const folder = writeRandomModel()
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const engine = createTorchEngine(PLAIN_TORCH, () => fake(`if (n === 1) ${HELLO}; else if (n === 2) say({ model: 1 }); else if (n === 3) say({ bytes: 2e6 }); else say({})`))
+  const model = await engine.load(folder, { device: 'cuda' })
+  const pair = { promptIds: [3, 4], chosenIds: [5], rejectedIds: [6] }
+  await expect(model.trainDpo([pair, pair], { chosen: new Float64Array(2), rejected: new Float64Array(2) }, DPO)).rejects.toThrow(/^training: expected to need at most 0\.0020 GB of memory, which is what is free, got an estimate of [\d.]+ GB \(weights .*\); choose a smaller per_device_train_batch_size/)
+  await engine.close?.()
 })
 
 it('names an interpreter that cannot be started', async () => {

@@ -151,8 +151,8 @@ const CAUSES: { sign: RegExp; says: string }[] = [
 ]
 
 function withLines(message: string, lines: readonly string[]): string {
-  const cause = CAUSES.find(({ sign }) => sign.test([message, ...lines].join('\n')))
   const last = lines.slice(-SHOWN_LINES).map(line => line.trim()).join(' | ')
+  const cause = CAUSES.find(({ sign }) => sign.test(`${message} ${last}`))
   return [message, ...(cause ? [cause.says] : []), ...(last === '' ? [] : [`its last lines: ${last}`])].join('; ')
 }
 
