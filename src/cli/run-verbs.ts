@@ -37,7 +37,7 @@ export function registerRunVerbs(program: Command): void {
     .argument('<run>', 'id of the run')
     .requiredOption('--workspace <dir>', 'folder of the workspace')
     .addOption(new Option('--engine <name>', 'go on with this engine as it is here now, though finished stages were computed with another (or another version)').choices(ENGINES))
-    .addOption(new Option('--device <name>', 'with --engine: what it computes on (default: what the run computed on, where that engine has it)').choices(DEVICES))
+    .addOption(new Option('--device <name>', 'with --engine: what it computes on (default: what the run computed on)').choices(DEVICES))
     .option('--json', 'one JSON object on stdout when it has ended')
     .action(async (run: string, options: ResumeOptions) => (await import('./runs.ts')).resumeRun(run, options))
   program

@@ -67,7 +67,7 @@ describe.each(hosts)('a run of the torch engine on the %s host', (host) => {
     const script = dialog.getByLabel('Script', { exact: true })
     await script.getByText(`workspace='${workbench.workspace}'`).waitFor()
     expect(await script.textContent()).not.toContain('#SBATCH')
-    await dialog.getByRole('radio', { name: 'SLURM' }).click()
+    await dialog.getByRole('button', { name: 'SLURM' }).click()
     await dialog.getByRole('textbox', { name: 'Workspace on that machine' }).fill('/scratch/ana/first')
     await script.getByText("workspace='/scratch/ana/first'").waitFor()
     expect(await script.textContent()).toContain('#SBATCH --job-name=Compared')

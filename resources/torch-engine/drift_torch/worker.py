@@ -153,6 +153,8 @@ def main() -> None:
     # The same machine must compute the same numbers again.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # What is read before it is written would be a fault of PyTorch's own; looking for that costs a fill of every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         processes = Processes()
     except Exception:

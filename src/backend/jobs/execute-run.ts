@@ -98,7 +98,7 @@ async function work(options: ExecuteOptions, signal: AbortSignal): Promise<strin
   }
   const base = { name: 'base', folder, hash: hashModel(db, folder) }
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
-  if (engine.name === 'torch') log(`torch: ${await parityOf({ modelHash: base.hash, device: recipe.device, torch: made ?? '' }, folder, { db, env: process.env, free: process.availableMemory(), signal })}`)
+  if (engine.name === 'torch') log(`torch: ${await parityOf({ modelHash: base.hash, device: recipe.device, torch: made ?? '' }, folder, { db, env: process.env, free: process.availableMemory(), signal, note: (text) => log(`torch: ${text}`) })}`)
   try {
     const method = recipes[recipe.recipe]
     if (listStages(db, lease.runId).length === 0) {

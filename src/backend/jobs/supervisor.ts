@@ -43,7 +43,7 @@ export type Supervisor = {
   lanes: number | null
 }
 
-/** Where no device is named it is the run's, if the engine has it, and the processor otherwise. */
+/** Where no device is named it is the run's. */
 export type EngineChoice = { engine: Recipe['engine']; device?: Recipe['device'] | undefined }
 type Entry = { lease: Lease; engineChange: boolean; threads: number; process: WorkerProcess | null; job: Job; asked: Requested | null; toldAt: number; ended: PromiseWithResolvers<undefined> }
 
@@ -274,9 +274,9 @@ function explainEnd(code: number | null, signal: NodeJS.Signals | null, error: s
 }
 
 function deviceFor({ engine, device }: EngineChoice, recipe: Recipe): Recipe['device'] {
-  const devices = DEVICES_OF[engine]
-  if (device !== undefined && !devices.includes(device)) throw new BackendError('bad-input', `device: expected ${devices.join(' or ')} with engine ${engine}, got ${device}`)
-  return device ?? (devices.includes(recipe.device) ? recipe.device : 'cpu')
+  const wanted = device ?? recipe.device
+  if (!DEVICES_OF[engine].includes(wanted)) throw new BackendError('bad-input', `device: expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${wanted}; name one (--device)`)
+  return wanted
 }
 
 /** Letters, digits, dots and dashes; the run's folder is named so. */

@@ -19,7 +19,7 @@ const keep = (reports: ParityReport[]): void => {
   mkdirSync(join(home, 'torch'), { recursive: true })
   writeFileSync(join(home, 'torch', 'parity.json'), JSON.stringify(reports))
 }
-const noteOf = (run: Parameters<typeof parityOf>[0], { folder = model, free = 0, signal = new AbortController().signal } = {}): Promise<string> => parityOf(run, folder, { db: null, env, free, signal })
+const noteOf = (run: Parameters<typeof parityOf>[0], { folder = model, free = 0, signal = new AbortController().signal } = {}): Promise<string> => parityOf(run, folder, { db: null, env, free, signal, note: () => {} })
 const run = { modelHash: 'abc', device: 'cpu', torch: VERSIONS } as const
 
 describe('what a run says about parity', () => {

@@ -62,13 +62,14 @@ export function readParity(env: NodeJS.ProcessEnv): ParityReport[] {
  * @param run `torch` is what the engine says of itself, settings included.
  * @returns a line for the run's log.
  */
-export async function parityOf(run: Known, model: string, { db, env, free, signal }: { db: WritableDb | null; env: NodeJS.ProcessEnv; /** Bytes. */ free: number; signal: AbortSignal }): Promise<string> {
+export async function parityOf(run: Known, model: string, { db, env, free, signal, note }: { db: WritableDb | null; env: NodeJS.ProcessEnv; /** Bytes. */ free: number; signal: AbortSignal; note(text: string): void }): Promise<string> {
   const known = readParity(env).find((one) => one.embedded === appVersion && isOf(one, run))
   if (known !== undefined) return describeParity(known)
   const how = `\`drift engine parity --model ${model} --device ${run.device}\` compares them`
   try {
     const needed = parityBytes(decoderConfig(readModelConfig(model)))
     if (needed > free) return `not compared with the embedded engine: that takes about ${bytesInWords(needed)} of memory, ${bytesInWords(free)} are free; where there is more, ${how}`
+    note('comparing with the embedded engine on the base, which was not done yet for these versions')
     return describeParity(await checkParity({ model, device: run.device as ParityReport['device'] }, db, env, signal))
   } catch (error) {
     signal.throwIfAborted()
