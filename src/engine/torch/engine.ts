@@ -13,6 +13,13 @@ import type { WorkerLaunch } from './worker.ts'
 /** How many machines share a run's processes; set by the run's script. */
 const MACHINES = 'DRIFT_MACHINES'
 
+/**
+ * glibc gives pieces of 16 MiB and more back at once, whatever this process was told to do with its own: what it keeps
+ * grows the peak by a third under checkpointing, beyond what an estimate can know; 1 MiB costs 29 % of time, this 3 %
+ * (docs/log.md). Other C libraries ignore these names.
+ */
+const ALLOCATOR = { MALLOC_MMAP_MAX_: '65536', MALLOC_MMAP_THRESHOLD_: '16777216', MALLOC_TRIM_THRESHOLD_: '16777216', MALLOC_ARENA_MAX: '2' }
+
 /** One worker for all models of the engine; it is started with the first, and again where it has died. */
 export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
   let started: ReturnType<typeof TorchWorker.start> | undefined
@@ -52,6 +59,7 @@ export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_p
     args: processes === 1 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
     env: {
       ...env,
+      ...ALLOCATOR,
       PYTHONPATH: [TORCH_RESOURCES, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
       // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
       HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
