@@ -34,7 +34,7 @@ export function runsApi(session: Session) {
         gradientHealth: gradientHealth(db, id),
         heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
         probes: readProbes(db, id),
-        parity: parityOfRun(recipe, baseFolder(workspace.path, recipe), lastComputedBy(db, id), process.env),
+        parity: recipe.engine === 'torch' ? parityOfRun(recipe, baseFolder(workspace.path, recipe), lastComputedBy(db, id), process.env) : null,
         log: readLog(db, id),
       }
     },

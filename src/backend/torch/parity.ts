@@ -77,9 +77,9 @@ export async function parityOf(run: Known, model: string, { db, env, free, signa
   }
 }
 
-/** The figures of a run: kept for this folder and device under the versions that its stages name. */
-export function parityOfRun({ engine, device }: Recipe, folder: string | null, computedBy: string | null, env: NodeJS.ProcessEnv): ParityReport | null {
-  if (engine !== 'torch' || folder === null || computedBy === null) return null
+/** The figures of a run on the torch engine: kept for this folder and device under the versions that its stages name. */
+export function parityOfRun({ device }: Recipe, folder: string | null, computedBy: string | null, env: NodeJS.ProcessEnv): ParityReport | null {
+  if (folder === null || computedBy === null) return null
   return readParity(env).find((one) => one.model === resolve(folder) && one.device === device && computedBy.includes(one.torch)) ?? null
 }
 
