@@ -14,11 +14,12 @@ import type { WorkerLaunch } from './worker.ts'
 const MACHINES = 'DRIFT_MACHINES'
 
 /**
- * glibc gives pieces of 16 MiB and more back at once, whatever this process was told to do with its own: what it keeps
- * grows the peak by a third under checkpointing, beyond what an estimate can know; 1 MiB costs 29 % of time, this 3 %
- * (docs/log.md). Other C libraries ignore these names.
+ * glibc gives pieces of 1 MiB and more back at once, whatever this process was told to do with its own. What it keeps
+ * grows the peak by up to a half where pieces come and go between those that stay (LoRA, checkpointing), which no
+ * estimate can know; without that the estimate is the peak within a fifth. It costs up to a quarter of the time on
+ * the CPU, nothing on a GPU (docs/log.md). Other C libraries ignore these names.
  */
-const ALLOCATOR = { MALLOC_MMAP_MAX_: '65536', MALLOC_MMAP_THRESHOLD_: '16777216', MALLOC_TRIM_THRESHOLD_: '16777216', MALLOC_ARENA_MAX: '2' }
+const ALLOCATOR = { MALLOC_MMAP_MAX_: '65536', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576', MALLOC_ARENA_MAX: '2' }
 
 /** One worker for all models of the engine; it is started with the first, and again where it has died. */
 export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
