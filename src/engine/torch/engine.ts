@@ -57,7 +57,7 @@ export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_p
   const worker = ['-m', 'drift_torch.worker']
   return {
     command: torchPython(env),
-    args: processes === 1 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
+    args: processes === 1 && machine === 0 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
     env: {
       ...env,
       ...ALLOCATOR,
@@ -71,6 +71,7 @@ export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_p
 /** torchrun's arguments: of one machine by a port of its own choice, of several by MASTER_ADDR and MASTER_PORT as the run's script sets them. */
 function rendezvous(processes: number, env: NodeJS.ProcessEnv, machine: number): string[] {
   const machines = Number(env[MACHINES] ?? 1)
+  if (machine >= machines) throw new InputError(`${MACHINES}: expected the number of machines of the run, more than ${machine}, got ${env[MACHINES] ?? 'none'}; set it as on the first machine`)
   if (machines === 1) return ['--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID()]
   if (!Number.isInteger(processes / machines)) throw new InputError(`${MACHINES}: expected a number of machines that divides num_processes ${processes}, got ${env[MACHINES]}; change one of them`)
   const { MASTER_ADDR: address, MASTER_PORT: port } = env

@@ -114,6 +114,7 @@ describe.skipIf(!torch)('the torch engine', () => {
 
   it('refuses machines that cannot share the processes, or find each other', () => {
     expect(() => launchOf({ num_processes: 3 }, { ...process.env, DRIFT_MACHINES: '2' })).toThrow('DRIFT_MACHINES: expected a number of machines that divides num_processes 3, got 2')
+    expect(() => launchOf({ num_processes: 2 }, process.env, 1)).toThrow('DRIFT_MACHINES: expected the number of machines of the run, more than 1, got none')
     expect(() => launchOf({ num_processes: 2 }, { ...process.env, DRIFT_MACHINES: '2', MASTER_ADDR: '' })).toThrow('expected MASTER_ADDR and MASTER_PORT of the first machine')
   })
 
