@@ -21,15 +21,20 @@ import { measureRuns } from './runs.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
 import { measureScale, SCALE_CASES } from './scale.ts'
 import { measureSearch } from './search.ts'
+import { peerPython } from './peers/environment.ts'
 import { measureTorchMemory } from './torch-memory.ts'
+import { measureTorchScreen } from './torch-screen.ts'
 import { measureTrain, TORCH_TRAIN_CASES, TRAIN_CASES } from './train.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { full: { type: 'boolean', default: false }, retrain: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' }, case: { type: 'string' }, rounds: { type: 'string', default: '3' } },
+  options: { full: { type: 'boolean', default: false }, retrain: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' }, case: { type: 'string' }, rounds: { type: 'string' } },
 })
-const rounds = Number(values.rounds)
+const rounds = Number(values.rounds ?? 3)
 if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds: expected a whole number from 1, got ${values.rounds}`)
+
+const SCREEN_CASE = 'torch-screen'
+const TORCH_CASES = [...TORCH_TRAIN_CASES, SCREEN_CASE]
 
 type Bench = { measure: () => AsyncGenerator<Figure | Absence>; onlyByName?: true; cases?: readonly string[] }
 const benches: Record<string, Bench> = {
@@ -42,7 +47,7 @@ const benches: Record<string, Bench> = {
   sample: { measure: () => measureSample({ cases: casesOf(SAMPLE_CASES), rounds }), cases: SAMPLE_CASES, onlyByName: true },
   iteration: { measure: () => measureIteration({ rounds }), onlyByName: true },
   import: { measure: () => measureImport({ cases: casesOf(IMPORT_CASES), full: values.full, rounds }), cases: IMPORT_CASES, onlyByName: true },
-  torch: { measure: () => measureTrain({ cases: casesOf(TORCH_TRAIN_CASES), rounds }), cases: TORCH_TRAIN_CASES, onlyByName: true },
+  torch: { measure: measureTorch, cases: TORCH_CASES, onlyByName: true },
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
@@ -59,6 +64,9 @@ const strange = (values.case?.split(',') ?? []).filter((name) => !known.includes
 if (strange.length > 0) fail(`--case: expected ${known.length > 0 ? known.join(', ') : 'no case for this bench'}, got ${strange.join(', ')}`)
 const chosen = named.filter(([, { cases }]) => cases === undefined || casesOf(cases).length > 0)
 
+// What is being measured goes with the bench, also where that is cut off.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
+
 console.log(`${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}, load ${loadavg()[0]!.toFixed(1)} at the start`)
 try {
   for (const [name, { measure }] of chosen) {
@@ -69,6 +77,12 @@ try {
   if (!(error instanceof SetupError)) throw error
   console.error(`npm run bench: ${error.message}`)
   process.exit(1)
+}
+
+async function* measureTorch(): AsyncGenerator<Figure | Absence> {
+  const cases = casesOf(TORCH_TRAIN_CASES)
+  if (cases.length > 0) yield* measureTrain({ cases, rounds: values.rounds === undefined ? 1 : rounds })
+  if (casesOf([SCREEN_CASE]).length > 0) yield* measureTorchScreen(await peerPython())
 }
 
 /** Of a bench's cases those that --case names; all where it is left out. */

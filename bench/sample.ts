@@ -23,7 +23,7 @@ const PAD = 0
 export const SAMPLE_CASES: readonly string[] = ['batch', 'f16', 'q8']
 
 export async function* measureSample({ cases, rounds }: { cases: readonly string[]; rounds: number }): AsyncGenerator<Figure | Absence> {
-  const python = await peerPython()
+  const python = await peerPython(['gguf'])
   if (cases.some((name) => name !== 'batch')) await ensureLlama()
   console.log(`  ${peerVersions(python)}; ${THREADS} threads; ${rounds} rounds`)
   const model = await modelFolder('smollm2-135m')

@@ -12,14 +12,13 @@ import { modelFolder, type ShapeName } from './models.ts'
 type Case = { model: ShapeName; tokens: number; batch: number; checkpointed: boolean; optim: DpoConfig['optim']; adapter: boolean; dtype: TorchOptions['dtype'] }
 const CASES: Case[] = [
   { model: 'smollm2-135m', tokens: 256, batch: 4, checkpointed: false, optim: 'adamw_torch', adapter: false, dtype: 'float32' },
-  { model: 'smollm2-135m', tokens: 512, batch: 8, checkpointed: false, optim: 'rmsprop', adapter: false, dtype: 'float32' },
-  { model: 'smollm2-135m', tokens: 512, batch: 8, checkpointed: true, optim: 'rmsprop', adapter: false, dtype: 'float32' },
+  { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: true, optim: 'rmsprop', adapter: false, dtype: 'float32' },
+  { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: false, optim: 'rmsprop', adapter: true, dtype: 'float32' },
   { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: false, optim: 'rmsprop', adapter: true, dtype: 'bfloat16' },
-  { model: 'qwen2.5-0.5b', tokens: 256, batch: 2, checkpointed: false, optim: 'rmsprop', adapter: false, dtype: 'float32' },
-  { model: 'qwen2.5-0.5b', tokens: 512, batch: 4, checkpointed: true, optim: 'rmsprop', adapter: true, dtype: 'float32' },
+  { model: 'qwen2.5-0.5b', tokens: 256, batch: 2, checkpointed: true, optim: 'rmsprop', adapter: true, dtype: 'float32' },
 ]
 const ADAPTER = { r: 16, lora_alpha: 32, target_modules: 'all-linear', use_rslora: false, seed: 1 } as const
-const STEPS = 3
+const STEPS = 2
 const DPO: DpoConfig = { loss_type: ['sigmoid'], loss_weights: null, beta: 0.1, label_smoothing: 0, learning_rate: 1e-6, lr_scheduler_type: 'constant', min_lr_rate: 0, warmup_steps: 0, optim: 'rmsprop', weight_decay: 0, adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, per_device_train_batch_size: 1, gradient_accumulation_steps: 1, gradient_checkpointing: false, num_train_epochs: 1, max_steps: -1, max_grad_norm: 1, seed: 1 }
 
 export async function* measureTorchMemory(): AsyncGenerator<Figure> {

@@ -17,13 +17,14 @@ const LLAMA_BINARIES: Record<string, string> = {
 }
 
 /**
- * A Python with torch, transformers, TRL, PEFT and gguf: `DRIFT_BENCH_PYTHON`, else our own, installed now where it is missing.
+ * A Python with torch, transformers, TRL, PEFT and what else a case needs: `DRIFT_BENCH_PYTHON`, else our own, which has all,
+ * installed now where it is missing.
  * @throws SetupError where there is none and none can be made.
  */
-export async function peerPython(): Promise<string> {
+export async function peerPython(more: readonly string[] = []): Promise<string> {
   const chosen = process.env.DRIFT_BENCH_PYTHON
   if (chosen) {
-    requireModules(chosen, 'DRIFT_BENCH_PYTHON')
+    requireModules(chosen, 'DRIFT_BENCH_PYTHON', more)
     return chosen
   }
   const python = process.platform === 'win32' ? join(environment, 'Scripts', 'python.exe') : join(environment, 'bin', 'python')
@@ -41,7 +42,7 @@ export async function peerPython(): Promise<string> {
       // First and alone: the others would take whichever torch is newest.
       await demand(python, [...pip, first], `${first} could not be installed; check the network and pip's index settings, or set DRIFT_BENCH_PYTHON to a Python that has bench/requirements.txt`, holdFor)
       await demand(python, [...pip, '--requirement', requirements], 'bench/requirements.txt could not be installed; check the network and pip\'s index settings, or set DRIFT_BENCH_PYTHON to a Python that has it', holdFor)
-      requireModules(python, '.runtime/bench-python')
+      requireModules(python, '.runtime/bench-python', ['gguf'])
       writeFileSync(stamp, print)
     })
   })
@@ -109,9 +110,10 @@ function findPython(): string {
   throw new SetupError(`the peers need a Python between 3.${least} and 3.${most}, found none; install one, or set DRIFT_BENCH_PYTHON to a Python that has bench/requirements.txt`)
 }
 
-function requireModules(python: string, where: string): void {
+function requireModules(python: string, where: string, more: readonly string[]): void {
+  const modules = ['torch', 'transformers', 'trl', 'peft', 'datasets', ...more]
   try {
-    ask(python, 'import importlib.util as u, sys; missing = [m for m in ("torch", "transformers", "trl", "peft", "datasets", "gguf") if u.find_spec(m) is None]; sys.exit("without " + ", ".join(missing) if missing else 0)')
+    ask(python, `import importlib.util as u, sys; missing = [m for m in ${JSON.stringify(modules)} if u.find_spec(m) is None]; sys.exit("without " + ", ".join(missing) if missing else 0)`)
   } catch (error) {
     const reason = (error as { stderr?: Buffer }).stderr?.toString().trim().split('\n').at(-1) ?? String(error)
     throw new SetupError(`${where}: expected a Python with bench/requirements.txt, got ${python}: ${reason}`)

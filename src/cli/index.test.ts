@@ -25,6 +25,8 @@ describe('drift', () => {
     [['doctor', '--jsn'], "unknown option '--jsn' (Did you mean --json?)"],
     [['serve'], "required option '--workspace <dir>' not specified"],
     [['serve', '--workspace', 'w', '--port', '70000'], 'expected a number from 0 to 65535.'],
+    [['resume', 'a-run', '--workspace', 'w', '--device', 'cpu'], '--device: expected --engine with it'],
+    [['run-script', 'resources/no-recipe.yaml', '--workspace', 'w', '--machines', '0'], 'expected a whole number of at least 1.'],
     [['open', 'extra'], "too many arguments for 'open'"],
   ])('%j is bad usage: exit 2, one line that says what to do', async (args, message) => {
     const { code, stdout, stderr } = await drift(...args)

@@ -1,10 +1,13 @@
 /** `drift run`, `resume`, `stop` and `runs`. Declared here, done in ./runs.ts and ./run-files.ts, which load the backend. */
 import { type Command, Option } from 'commander'
+import { type Device, DEVICES, type EngineName, ENGINES } from '../engine/device.ts'
 import { RUN_FORMATS, type RunFormat } from '../shared/run-table.ts'
+import { positiveInteger } from './option-values.ts'
 
 export type RunOptions = { workspace: string; name?: string; group?: string; detach?: true; json?: true }
 export type RaceOptions = { workspace: string; check?: true; json?: true }
-export type ScriptOptions = { workspace: string; name?: string; slurm?: true; json?: true }
+export type ScriptOptions = { workspace: string; name?: string; machines: number; slurm?: true; json?: true }
+export type ResumeOptions = WorkspaceOptions & { engine?: EngineName; device?: Device }
 export type ExportRunOptions = { workspace: string; format: RunFormat; output: string; json?: true }
 export type WorkspaceOptions = { workspace: string; json?: true }
 
@@ -33,6 +36,7 @@ export function registerRunVerbs(program: Command): void {
     .argument('<recipe>', 'YAML file')
     .requiredOption('--workspace <dir>', 'folder of the workspace, as the machine that runs the script sees it')
     .option('--name <name>', 'name of the run, by which it is found again (default: the file\'s)')
+    .option('--machines <count>', 'that share the processes of torch.num_processes; what they read must lie on a disk that all of them see', positiveInteger, 1)
     .option('--slurm', 'with the lines that sbatch reads')
     .option('--json', 'one JSON object {script} on stdout')
     .action(async (recipe: string, options: ScriptOptions) => (await import('./runs.ts')).writeRunScript(recipe, options))
@@ -41,8 +45,10 @@ export function registerRunVerbs(program: Command): void {
     .description('continue a paused, interrupted, failed or cancelled run where it was')
     .argument('<run>', 'id of the run')
     .requiredOption('--workspace <dir>', 'folder of the workspace')
+    .addOption(new Option('--engine <name>', 'go on with this engine as it is here now, though finished stages were computed with another (or another version)').choices(ENGINES))
+    .addOption(new Option('--device <name>', 'with --engine: what it computes on (default: what the run computed on)').choices(DEVICES))
     .option('--json', 'one JSON object on stdout when it has ended')
-    .action(async (run: string, options: WorkspaceOptions) => (await import('./runs.ts')).resumeRun(run, options))
+    .action(async (run: string, options: ResumeOptions) => (await import('./runs.ts')).resumeRun(run, options))
   program
     .command('stop')
     .description('pause a run, whichever process works on it, after its present unit of work')

@@ -5,7 +5,7 @@ import { join, parse, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { BackendError } from '../backend/errors.ts'
 import { estimateRun } from '../backend/estimate.ts'
-import { type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
+import { type EngineChoice, type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
 import { parseRecipe, readRecipe, requireRecipe } from '../backend/recipe-file.ts'
 import type { Session } from '../backend/session.ts'
 import { openWorkspace, type Workspace } from '../backend/storage/open.ts'
@@ -13,11 +13,12 @@ import { listRuns, requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
 import { runScript } from '../core/run-script.ts'
 import type { Push } from '../shared/contract.ts'
+import { UsageError } from '../shared/errors.ts'
 import type { Run } from '../shared/types.ts'
 import { Interrupted, interruption } from './interruption.ts'
 import { type JobLine, jobLine } from './job-line.ts'
 import { readRecipeFile } from './recipe-text.ts'
-import type { RunOptions, ScriptOptions, WorkspaceOptions } from './run-verbs.ts'
+import type { ResumeOptions, RunOptions, ScriptOptions, WorkspaceOptions } from './run-verbs.ts'
 
 /** A killed owner may need a moment to be gone; a stopped run one to be taken up. */
 const PATIENCE_MS = 8_000
@@ -36,9 +37,11 @@ export async function runRecipe(file: string, options: RunOptions): Promise<void
   })
 }
 
-export function writeRunScript(file: string, { workspace, name, slurm, json }: ScriptOptions): void {
-  const recipe = requireRecipe(parseRecipe(readRecipeFile(file)))
-  const script = runScript({ recipe, file: resolve(file), workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false })
+export function writeRunScript(file: string, { workspace, name, machines, slurm, json }: ScriptOptions): void {
+  const yaml = readRecipeFile(file)
+  const recipe = requireRecipe(parseRecipe(yaml))
+  if (machines > 1 && (recipe.engine !== 'torch' || recipe.torch.num_processes % machines > 0)) throw new UsageError(`--machines ${machines}: expected engine torch and torch.num_processes that ${machines} divides, got engine ${recipe.engine} and ${recipe.torch.num_processes}; change the recipe`)
+  const script = runScript({ recipe, yaml, workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false, machines })
   if (json) console.log(JSON.stringify({ script }))
   else process.stdout.write(script)
 }
@@ -50,10 +53,12 @@ function tellJudging(yaml: string, workspace: Workspace): void {
   if (judge) process.stderr.write(`judge: about ${judge.queries} queries, ${judge.promptTokens + judge.completionTokens} tokens${judge.cost === null ? '' : `, cost ${judge.cost.toPrecision(3)}`}\n`)
 }
 
-export async function resumeRun(id: string, options: WorkspaceOptions): Promise<void> {
+export async function resumeRun(id: string, options: ResumeOptions): Promise<void> {
+  const { engine, device } = options
+  if (device !== undefined && engine === undefined) throw new UsageError('--device: expected --engine with it; a run goes on where it was computed otherwise')
   // A detached run outlives the terminal it was started from.
   if (process.env[DETACHED] !== undefined) process.removeAllListeners('SIGHUP').on('SIGHUP', () => {})
-  await withSupervisor(options.workspace, async (opened) => follow(opened, await takeOver(opened.supervisor, id), options))
+  await withSupervisor(options.workspace, async (opened) => follow(opened, await takeOver(opened.supervisor, id, engine && { engine, device }), options))
 }
 
 export async function stopRun(id: string, options: WorkspaceOptions): Promise<void> {
@@ -121,11 +126,11 @@ async function follow({ workspace, supervisor, line }: Opened, started: Run, opt
 }
 
 /** Resumes; an owner that was just killed is given a moment to be gone. */
-async function takeOver(supervisor: Supervisor, id: string): Promise<Run> {
+async function takeOver(supervisor: Supervisor, id: string, engine: EngineChoice | undefined): Promise<Run> {
   const until = Date.now() + PATIENCE_MS
   for (;;) {
     try {
-      return supervisor.resume(id)
+      return supervisor.resume(id, engine)
     } catch (error) {
       if (!(error instanceof BackendError) || error.code !== 'bad-input' || Date.now() > until) throw error
       await new Promise((done) => setTimeout(done, POLL_MS))

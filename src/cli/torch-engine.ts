@@ -1,15 +1,17 @@
 /** What the engine verbs do. Results go to stdout; progress goes to stderr. */
+import { spawn } from 'node:child_process'
 import { progressRate } from '../backend/progress-rate.ts'
 import { installTorch, planTorch } from '../backend/torch/environment.ts'
 import { adoptPython, removeTorch, torchState } from '../backend/torch/interpreter-state.ts'
 import { checkParity } from '../backend/torch/parity.ts'
 import { bytesInWords, describeDevice, describeOptional, describeParity, describePlan, describeVersions } from '../core/torch-words.ts'
+import { launchOf } from '../engine/torch/engine.ts'
 import { torchPython } from '../engine/torch/interpreter.ts'
 import type { TorchCapabilities } from '../shared/engines.ts'
 import { print } from './data-verbs.ts'
 import { interruption } from './interruption.ts'
 import { jobLine } from './job-line.ts'
-import type { ParityOptions, TorchOptions } from './torch-verbs.ts'
+import type { JoinOptions, ParityOptions, TorchOptions } from './torch-verbs.ts'
 
 export async function installEngine({ python, dryRun, json }: TorchOptions): Promise<void> {
   const env = process.env
@@ -55,6 +57,15 @@ export async function removeEngine({ json }: TorchOptions): Promise<void> {
   const { removed, bytes } = await removeTorch(process.env)
   if (json) print({ removed, bytes })
   else console.log(removed === null && bytes === 0 ? 'the torch engine was not set up' : `${removed ?? 'an unfinished environment'} is forgotten, ${bytesInWords(bytes)} freed`)
+}
+
+/** Ends as torchrun ends here: by itself when the run's first process has gone. */
+export async function joinEngine({ processes, machine }: JoinOptions): Promise<void> {
+  const { command, args, env } = launchOf({ num_processes: processes }, process.env, machine)
+  const child = spawn(command, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  interruption().addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
+  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
+  if (code !== 0) throw new Error(`engine join: machine ${machine}'s processes ended with code ${code}; the reason stands above, or at the run on the first machine`)
 }
 
 export async function compareEngines({ model, device, json }: ParityOptions): Promise<void> {

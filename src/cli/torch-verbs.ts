@@ -3,8 +3,10 @@ import type { Command } from 'commander'
 import { InvalidArgumentError, Option } from 'commander'
 import { DEVICES_OF } from '../engine/device.ts'
 import type { ParityReport } from '../shared/engines.ts'
+import { positiveInteger } from './option-values.ts'
 
 export type TorchOptions = { python?: string; dryRun?: true; json?: true }
+export type JoinOptions = { processes: number; machine: number }
 export type ParityOptions = { model: string; device: ParityReport['device']; json?: true }
 
 export function registerTorchVerbs(program: Command): void {
@@ -35,6 +37,13 @@ export function registerTorchVerbs(program: Command): void {
     .argument('<engine>', 'torch', onlyTorch)
     .option('--json', 'one JSON object on stdout')
     .action(async (_: string, options: TorchOptions) => (await import('./torch-engine.ts')).removeEngine(options))
+  engine
+    .command('join')
+    .description("on every further machine of a run over several: its share of the run's processes, until the run ends; DRIFT_MACHINES, MASTER_ADDR and MASTER_PORT as on the first")
+    .argument('<engine>', 'torch', onlyTorch)
+    .requiredOption('--processes <count>', 'of the whole run (torch.num_processes)', positiveInteger)
+    .requiredOption('--machine <number>', 'which one this is: 1 for the second', positiveInteger)
+    .action(async (_: string, options: JoinOptions) => (await import('./torch-engine.ts')).joinEngine(options))
   engine
     .command('parity')
     .description('score a batch and take one DPO step of a model on the embedded and the torch engine, and compare them; exit code 1 where they differ')

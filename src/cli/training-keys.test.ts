@@ -40,6 +40,11 @@ describe('keys that TRL removed are translated and reported', () => {
   })
 })
 
+test('a DeepSpeed configuration is refused by the torch engine, which would not heed it', () => {
+  expect(() => readTrainingKeys({ deepspeed: 'zero3.json' }, {}, 'torch')).toThrow(/^deepspeed: the torch engine shards .* by FSDP2 and reads no DeepSpeed configuration, got zero3\.json; leave it out and set num_processes/)
+  expect(readTrainingKeys({ deepspeed: null }, {}, 'torch').notes).toEqual(['deepspeed has no effect on the torch engine'])
+})
+
 test('use_peft asks for an adapter with TRL 1.16\'s defaults; without it the lora keys have no effect, and say so', () => {
   const lora = (given: Record<string, string>): ReturnType<typeof toLoraSettings> => toLoraSettings(readTrainingKeys({}, given).keys)
   expect(lora({ use_peft: 'true', seed: '7' })).toEqual({ r: 16, lora_alpha: 32, target_modules: null, use_rslora: false, seed: 7 })

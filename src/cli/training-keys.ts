@@ -110,6 +110,7 @@ export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fr
     else if (Object.hasOwn(ONLY_NEUTRAL, key)) refuseUnlessNeutral(key, value)
     else if (Object.hasOwn(ONLY_NEUTRAL_IN_LORA, key)) lora[key] = value
     else if (Object.hasOwn(torchKeys.shape, key)) forTorch[key] = typeof value === 'string' ? parseText(key, value) : value
+    else if (key === 'deepspeed' && engine === 'torch' && (typeof value === 'string' ? parseText(key, value) : value) !== null) throw new UsageError(`deepspeed: the torch engine shards weights, gradients and optimizer by FSDP2 and reads no DeepSpeed configuration, got ${String(value)}; leave it out and set num_processes, or train with TRL itself`)
     else if (WITHOUT_EFFECT.includes(key)) notes.push(`${key} has no effect on the ${engine} engine`)
     else throw new UsageError(`unknown key "${key}"; did you mean "${nearestKey(key, knownKeys)}"?`)
   }

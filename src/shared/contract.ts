@@ -174,8 +174,14 @@ export const calls = {
   'runs.validate': call<RecipeCheck>()({ yaml: z.string() }),
   'runs.start': call<Run>()({ yaml: z.string(), name: z.string().optional(), group: z.string().optional() }),
   'runs.pause': call<Run>()({ id: z.string() }),
-  'runs.resume': call<Run>()({ id: z.string() }),
+  /** `engine`: it goes on with this one as it is here now, though it was computed with another so far. */
+  'runs.resume': call<Run>()({ id: z.string(), engine: z.enum(['embedded', 'torch']).optional() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
+  /**
+   * A shell script that starts the run on another machine, or continues it where its workspace was copied there.
+   * `place`: the workspace as that machine sees it. `save`: into the workspace's exports folder.
+   */
+  'runs.script': call<{ script: string; path: string | null }>()({ id: z.string(), slurm: z.boolean().default(false), place: z.string().trim().min(1).optional(), save: z.boolean().default(false) }),
   'runs.note': call<Run>()({ id: z.string(), notes: z.string() }),
   /** Scores, last metrics and differing settings, for the table of all runs. */
   'runs.columns': call<RunColumns[]>()({}),
@@ -354,6 +360,8 @@ export type RunDetail = {
   probes: Probe[]
   /** In the order in which they tripped. */
   trips: Trip[]
+  /** How far the torch engine agreed with the embedded one on the run's base; null where it was not compared, or nothing was computed on torch. */
+  parity: ParityReport | null
   log: { time: string; level: 'info' | 'warning' | 'error'; text: string }[]
 }
 

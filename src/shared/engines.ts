@@ -37,6 +37,9 @@ export type TorchVersions = Record<'python', string> & Record<'torch' | 'transfo
 /** As `drift_torch.capabilities` prints them. */
 export type TorchCapabilities = { versions: TorchVersions; devices: TorchDevice[]; error: string | null }
 
+/** How the error of a run begins whose engine is no longer the one it was computed with; it goes on when somebody asks for that. */
+export const ENGINE_CHANGED = 'engine changed:'
+
 /** What the embedded and the torch engine computed alike, or not, for one model on one device. */
 export type ParityReport = {
   /** Folder when it was measured, and the hash of what lies there. */

@@ -75,6 +75,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
       }),
       heldout,
       probes: [], trips: [],
+        parity: null,
       log: [
         { time: '2026-03-02T09:14:05Z', level: 'info', text: `embedded engine, 2 threads, onnxruntime 1.30; base models/base (0.77 M parameters)` },
         { time: '2026-03-02T09:14:06Z', level: 'info', text: 'warm-start/train reused from warm-start-s1: equal inputs' },

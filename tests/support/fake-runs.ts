@@ -3,8 +3,10 @@
  * happen before the interface's eyes; what has not happened yet is not answered either.
  */
 import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
+import { parseRecipe, requireRecipe } from '../../src/backend/recipe-file.ts'
 import { importRecipe } from '../../src/backend/recipe-import.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
+import { fileName, runScript } from '../../src/core/run-script.ts'
 import { arrangeBoard, boardColumns, boardRows } from '../../src/core/board.ts'
 import { explore, type ExploredSample } from '../../src/core/explore.ts'
 import type { AnswerCell, BoardColumn, Exploration, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
@@ -102,6 +104,11 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     'runs.pause': ({ id }) => setStatus(id, 'paused'),
     'runs.resume': ({ id }) => setStatus(id, 'running'),
     'runs.cancel': ({ id }) => setStatus(id, 'cancelled'),
+    'runs.script': ({ id, slurm, place = '/tmp/workspace', save }) => {
+      const { name } = liveOf(id).run
+      const { yaml } = fakeOf(id).detail
+      return { script: runScript({ recipe: requireRecipe(parseRecipe(yaml)), yaml, workspace: place, name, slurm, machines: 1 }), path: save ? `/tmp/workspace/exports/${fileName(name)}.sh` : null }
+    },
     'runs.note': ({ id, notes }) => {
       const one = liveOf(id)
       one.run = { ...one.run, notes }

@@ -98,10 +98,11 @@ export class Killed extends Error {}
 
 /**
  * Works on a run; at the tick where `isFatal` says so the process "dies": it writes nothing more, and its lease is free.
+ * @param options.describedAs what the fake engine says of itself, as torch says its version.
  * @param options.engine instead of the fake one, with the tokenizer of the workspace's base; it ticks when something is told.
  * @returns how it ended, and how many ticks there were.
  */
-export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController; version?: string; engine?: Engine } = {}): Promise<{ status: string; ticks: string[] }> {
+export async function execute(workspace: Workspace, lease: Lease, options: { isFatal?(tick: number, what: string): boolean; stop?: AbortController; version?: string; engine?: Engine; describedAs?: string; engineChange?: boolean } = {}): Promise<{ status: string; ticks: string[] }> {
   const ticks: string[] = []
   const tick = (what: string): void => {
     ticks.push(what)
@@ -111,9 +112,10 @@ export async function execute(workspace: Workspace, lease: Lease, options: { isF
   }
   try {
     const status = await executeRun({
-      workspace, lease, engine: options.engine ?? fakeEngine({ replies: cannedReplies, tick }), version: options.version ?? 'test', ...(options.engine ? {} : { loadText: () => fakeText }),
+      workspace, lease, engine: options.engine ?? { ...fakeEngine({ replies: cannedReplies, tick }), ...(options.describedAs !== undefined && { describe: async () => options.describedAs as string }) }, version: options.version ?? 'test', ...(options.engine ? {} : { loadText: () => fakeText }),
       tell: ({ type }) => tick(`told ${type}`),
       ...(options.stop ? { stop: options.stop } : {}),
+      ...(options.engineChange ? { engineChange: true } : {}),
     })
     return { status, ticks }
   } catch {

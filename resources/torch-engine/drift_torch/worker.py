@@ -3,8 +3,9 @@ import json
 import os
 import signal
 import sys
+import time
 import traceback
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -14,6 +15,10 @@ from .processes import Processes
 from .protocol import VERSION, InputError, decode, encode, send, take_over_pipes
 from .sample import Sampling
 from .train import Training
+
+
+LAUNCHER_S = 2
+"""Time the launcher gets to see which process ended first: the others fail only because that one is gone."""
 
 
 class Worker:
@@ -148,7 +153,12 @@ def main() -> None:
     # The same machine must compute the same numbers again.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    processes = Processes()
+    # What is read before it is written would be a fault of PyTorch's own; looking for that costs a fill of every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        processes = Processes()
+    except Exception:
+        end_with_reason(os.environ["RANK"])
     worker = Worker(processes)
     while True:
         request = processes.tell(read(requests) if processes.is_first else None)
@@ -157,14 +167,21 @@ def main() -> None:
         try:
             reply = {"id": request["id"], "result": getattr(worker, request["method"])(**request["params"])}
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
             if processes.size > 1 and not isinstance(error, InputError):
                 # The others may wait for this one in a collective: ending lets the launcher end them.
-                sys.stderr.flush()
-                os._exit(1)
+                end_with_reason(processes.rank)
+            traceback.print_exc(file=sys.stderr)
             reply = {"id": request["id"], "error": describe(error)}
         if processes.is_first:
             send(replies, reply)
+
+
+def end_with_reason(rank: int | str) -> NoReturn:
+    """Lines of several processes meet in one pipe: they say whose they are."""
+    for line in traceback.format_exc().splitlines():
+        print(f"[rank {rank}] {line}", file=sys.stderr, flush=True)
+    time.sleep(LAUNCHER_S)
+    os._exit(1)
 
 
 def read(requests: Any) -> Any:

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileName, runScript } from '../../core/run-script.ts'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { exportRun } from '../export-run.ts'
@@ -13,12 +14,13 @@ import type { Session } from '../session.ts'
 import { measuredBy } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
+import { lastComputedBy, listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { markRuns, readRunColumns, tagRuns } from '../storage/run-marks.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { listTrips } from '../storage/trips.ts'
 import { adviseTorch } from '../torch/advice.ts'
-import { adviseParity } from '../torch/parity.ts'
+import { adviseParity, parityOfRun } from '../torch/parity.ts'
+import { writeWhole } from '../write-lines.ts'
 
 export function runsApi(session: Session) {
   const { workspace, push } = session
@@ -45,6 +47,7 @@ export function runsApi(session: Session) {
         heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
         probes: readProbes(db, id),
         trips: listTrips(db, id),
+        parity: run.importedFrom === null && recipe.engine === 'torch' ? parityOfRun(recipe, baseFolder(workspace.path, recipe), lastComputedBy(db, id), process.env) : null,
         log: readLog(db, id),
       }
     },
@@ -57,8 +60,15 @@ export function runsApi(session: Session) {
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),
-    'runs.resume': ({ id }) => runs.resume(id),
+    'runs.resume': ({ id, engine }) => runs.resume(id, engine && { engine }),
     'runs.cancel': ({ id }) => runs.cancel(id),
+    'runs.script': ({ id, slurm, place, save }) => {
+      const { name } = requireRun(db, id)
+      const script = runScript({ ...readRunFiles(db, id), workspace: place ?? workspace.path, name, slurm, machines: 1 })
+      const path = save ? join(workspace.exports, `${fileName(name)}${slurm ? '.slurm' : ''}.sh`) : null
+      if (path !== null) writeWhole(path, script)
+      return { script, path }
+    },
     'runs.note': ({ id, notes }) => {
       const run = setNotes(db, id, notes)
       push({ type: 'run', run })
@@ -77,7 +87,7 @@ export function runsApi(session: Session) {
       ]
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe'>
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.script' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe'>
 }
 
 /** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */

@@ -3,6 +3,8 @@ import type { Engine } from '../../engine/engine.ts'
 import { findModel, placeOfModel } from '../../engine/hub-cache.ts'
 import { resolveModel } from '../../engine/hub.ts'
 import { recipes } from '../../recipes/index.ts'
+import { ENGINE_CHANGED } from '../../shared/engines.ts'
+import { UsageError } from '../../shared/errors.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import { type LabContext, type LabReport, type LabWorkspace, Stopped } from '../lab/context.ts'
 import { createLab } from '../lab/lab.ts'
@@ -11,9 +13,9 @@ import { hashModel, ModelShelf } from '../lab/models.ts'
 import { loadText, type Text } from '../lab/text.ts'
 import { Usage } from '../lab/usage.ts'
 import { explainStorageError, type WritableDb } from '../storage/open.ts'
-import { listStages } from '../storage/run-stages.ts'
+import { lastComputedBy, listStages } from '../storage/run-stages.ts'
 import { addLog, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, type Requested, requireRun, startRunAs, writeAsOwner } from '../storage/runs.ts'
-import { parityNote } from '../torch/parity.ts'
+import { parityOf } from '../torch/parity.ts'
 import { thisOwner } from './owner.ts'
 
 export type ExecuteOptions = {
@@ -22,6 +24,8 @@ export type ExecuteOptions = {
   engine: Engine
   /** The app's. */
   version: string
+  /** Somebody has asked for another engine than the run was computed with so far. */
+  engineChange?: boolean
   /** Stops the run between two units when the controller is aborted with a `Stopped`. */
   stop?: AbortController
   tell?(report: LabReport): void
@@ -82,6 +86,7 @@ async function work(options: ExecuteOptions, stop: AbortController): Promise<str
   const made = await engine.describe?.()
   const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'cpu' ? '' : `, ${recipe.device}`}${made === undefined ? '' : `, ${made}`}`
   const log = (text: string): void => writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', text, now()))
+  checkEngine(options, computedBy, log)
   const folder = await resolveModel(recipe.model_name_or_path, { base: workspace.path, signal, note: log })
   const logs = await readLogs(workspace, recipe)
   const evaluations = await readEvaluationData(workspace, recipe)
@@ -95,7 +100,7 @@ async function work(options: ExecuteOptions, stop: AbortController): Promise<str
   }
   const base = { name: 'base', folder, hash: hashModel(db, folder) }
   writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', `${computedBy}; base ${recipe.model_name_or_path} (${base.hash.slice(0, 12)})`, now()))
-  if (engine.name === 'torch') log(`torch: ${parityNote({ modelHash: base.hash, device: recipe.device, torch: made ?? '' }, folder, process.env)}`)
+  if (engine.name === 'torch') log(`torch: ${await parityOf({ modelHash: base.hash, device: recipe.device, torch: made ?? '' }, folder, { db, env: process.env, free: process.availableMemory(), signal, note: (text) => log(`torch: ${text}`) })}`)
   try {
     const method = recipes[recipe.recipe]
     if (listStages(db, lease.runId).length === 0) {
@@ -107,6 +112,21 @@ async function work(options: ExecuteOptions, stop: AbortController): Promise<str
   } finally {
     await models.release()
   }
+}
+
+/** @throws UsageError where the run was computed with another engine so far and nobody asked for the change. */
+function checkEngine({ workspace: { db, path }, lease: { runId }, engine, engineChange = false }: ExecuteOptions, computedBy: string, log: (text: string) => void): void {
+  const before = lastComputedBy(db, runId)
+  if (before === null || engineIn(before) === engineIn(computedBy)) return
+  const change = `computed with ${engineIn(before)} so far, now it is ${engineIn(computedBy)}`
+  if (!engineChange) throw new UsageError(`${ENGINE_CHANGED} this run was ${change}. Its numbers would be of two engines: bring the first one back, or ask for the change: drift resume ${runId} --workspace ${path} --engine ${engine.name}`)
+  log(`engine changed, as was asked: ${change}; what is finished stays`)
+}
+
+/** Engine, device and the engine's versions and settings, of a `computedBy`; app, machine and threads may change within a run. */
+function engineIn(computedBy: string): string {
+  const [engine = '', _platform, _threads, ...settings] = computedBy.split(', ')
+  return [engine.split(' ')[0], ...settings].join(', ')
 }
 
 /** Null for a model of the Hub that is still to be fetched, which the run does when it starts. */

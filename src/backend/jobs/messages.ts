@@ -5,7 +5,7 @@ import type { PairSource } from '../inspect/pair-source.ts'
 import type { LabReport } from '../lab/context.ts'
 
 /** How a run's process is started: one JSON argument. */
-export type RunArgs = { workspace: string; runId: string; attempt: number; version: string }
+export type RunArgs = { workspace: string; runId: string; attempt: number; version: string; /** Somebody has asked for it to go on with what is there now. */ engineChange?: true }
 /** The same process prepares the built-in experiment, which samples from its base model. */
 export type PrepareArgs = { workspace: string; prepare: { quick: boolean; seed: number; seeds: number } }
 /** And it scores pairs for the token view, asked one after the other. */

@@ -35,7 +35,7 @@ export async function runWorker(args: RunArgs, channel: Channel, open: (recipe: 
   const workspace = openWorkspace(args.workspace, { create: false })
   const reporter = makeReporter((message) => channel.send(message))
   try {
-    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine: await open(readRunFiles(workspace.db, args.runId).recipe), version: args.version, stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
+    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine: await open(readRunFiles(workspace.db, args.runId).recipe), version: args.version, ...(args.engineChange && { engineChange: true }), stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
   } finally {

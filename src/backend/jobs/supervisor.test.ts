@@ -81,6 +81,20 @@ describe('a run under the supervisor', () => {
     expect(supervisor.resume(id).status).toBe('done')
   })
 
+  it('goes on with another engine or device where that is asked for, and the engine has it', async () => {
+    process.env['DRIFT_FAKE_TICK_MS'] = '15'
+    const { supervisor, workspace, pushes } = aSupervisor()
+    const { id } = supervisor.start({ yaml: aRecipe('drift') })
+    await until(() => pushes.some((push) => push.type === 'run.metrics'))
+    supervisor.pause(id)
+    await supervisor.wait(id)
+    process.env['DRIFT_FAKE_TICK_MS'] = '0'
+    expect(() => supervisor.resume(id, { engine: 'embedded', device: 'cuda' })).toThrow('device: expected cpu or webgpu with engine embedded, got cuda')
+    supervisor.resume(id, { engine: 'embedded', device: 'webgpu' })
+    expect(await supervisor.wait(id)).toMatchObject({ status: 'done', round: 2 })
+    expect(readLog(workspace.db, id).map(({ text }) => text).join('\n')).toContain('engine changed, as was asked: computed with embedded so far, now it is embedded, webgpu; what is finished stays')
+  })
+
   it('cancelled in the queue never starts', async () => {
     const { supervisor, workspace } = aSupervisor()
     supervisor.lanes = 1

@@ -5,15 +5,16 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { DEVICES_OF } from '../../engine/device.ts'
 import { readModelConfig } from '../../engine/model-folder.ts'
 import { defaultThreads } from '../../engine/threads.ts'
-import { methodOf } from '../../shared/recipe.ts'
+import { methodOf, type Recipe } from '../../shared/recipe.ts'
 import type { Job, Run } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { countParameters } from '../estimate.ts'
 import { readRecipe, requireRecipe } from '../recipe-file.ts'
 import { perSession, type Session } from '../session.ts'
-import { addLog, claimRun, insertRun, type Lease, LeaseLost, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
+import { addLog, changeEngine, claimRun, insertRun, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, requestOfRun, type Requested, requireRun, writeAsOwner } from '../storage/runs.ts'
 import { baseFolder, RENEW_MS } from './execute-run.ts'
 import { forkFor } from './fork.ts'
 import type { ForkWorker, FromWorker, WorkerProcess } from './messages.ts'
@@ -27,8 +28,11 @@ export type Supervisor = {
   start(input: StartRun): Run
   /** Records a run for another process to resume. */
   record(input: StartRun): Run
-  /** Queues a run that nobody works on; a finished one is returned as it is. */
-  resume(id: string): Run
+  /**
+   * Queues a run that nobody works on; a finished one is returned as it is.
+   * @param engine what it is to go on with, where that is not what it was computed with so far.
+   */
+  resume(id: string, engine?: EngineChoice): Run
   /** Asks whoever works on the run to stop after the present unit of work. */
   pause(id: string): Run
   cancel(id: string): Run
@@ -40,7 +44,9 @@ export type Supervisor = {
   lanes: number | null
 }
 
-type Entry = { lease: Lease; threads: number; process: WorkerProcess | null; job: Job; asked: Requested | null; toldAt: number; ended: PromiseWithResolvers<undefined> }
+/** Where no device is named it is the run's. */
+export type EngineChoice = { engine: Recipe['engine']; device?: Recipe['device'] | undefined }
+type Entry = { lease: Lease; engineChange: boolean; threads: number; process: WorkerProcess | null; job: Job; asked: Requested | null; toldAt: number; ended: PromiseWithResolvers<undefined> }
 
 const TOLD_EVERY_MS = 200
 /** A run told to stop may still finish its unit of work; a cancelled one need not. */
@@ -102,10 +108,10 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
     return lease
   }
 
-  function enqueue(lease: Lease): Run {
+  function enqueue(lease: Lease, engineChange = false): Run {
     const run = requireRun(db, lease.runId)
     const job: Job = { id: `run-${run.id}`, kind: 'run', title: run.name, status: 'queued', stage: '', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: run.id, error: null }
-    const entry: Entry = { lease, threads: run.threads ?? 1, process: null, job, asked: null, toldAt: -Infinity, ended: Promise.withResolvers<undefined>() }
+    const entry: Entry = { lease, engineChange, threads: run.threads ?? 1, process: null, job, asked: null, toldAt: -Infinity, ended: Promise.withResolvers<undefined>() }
     entries.set(run.id, entry)
     jobs.delete(job.id)
     jobs.set(job.id, job)
@@ -128,7 +134,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
   function launch(id: string, entry: Entry): void {
     const folder = join(workspace.runs, id)
     mkdirSync(folder, { recursive: true })
-    const child = fork({ workspace: workspace.path, runId: id, attempt: entry.lease.attempt, version: session.version }, join(folder, 'worker.log'))
+    const child = fork({ workspace: workspace.path, runId: id, attempt: entry.lease.attempt, version: session.version, ...(entry.engineChange && { engineChange: true }) }, join(folder, 'worker.log'))
     entry.process = child
     entry.job.status = 'running'
     tellJob(entry)
@@ -222,12 +228,14 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
       releaseRun(db, lease, { status: 'paused', error: null }, Date.now())
       return requireRun(db, lease.runId)
     },
-    resume(id) {
+    resume(id, choice) {
       const run = requireRun(db, id)
       if (run.status === 'done' || entries.has(id)) return run
+      const engine = choice && { engine: choice.engine, device: deviceFor(choice, readRunFiles(db, id).recipe) }
       const lease = claimRun(db, id, thisOwner(), Date.now())
       if (lease === null) throw new BackendError('bad-input', `run ${id}: another process is working on it. Watch it there, or pause it with \`drift stop ${id}\` and resume it then`)
-      return enqueue(lease)
+      if (engine) changeEngine(db, id, engine)
+      return enqueue(lease, engine !== undefined)
     },
     pause: (id) => ask(id, 'pause'),
     cancel: (id) => ask(id, 'cancel'),
@@ -264,6 +272,12 @@ function explainEnd(code: number | null, signal: NodeJS.Signals | null, error: s
   if (signal !== null) return { status: 'interrupted', error: `its process was ended (${signal}). Resume it to continue where it was` }
   const lastLine = existsSync(logFile) ? readFileSync(logFile, 'utf8').trim().split('\n').findLast((line) => /error/i.test(line)) : undefined
   return { status: 'failed', error: `its process ended with exit code ${code}${lastLine ? `: ${lastLine.trim()}` : ''}. What was finished is kept: resume the run. What it printed is in ${logName}` }
+}
+
+function deviceFor({ engine, device }: EngineChoice, recipe: Recipe): Recipe['device'] {
+  const wanted = device ?? recipe.device
+  if (!DEVICES_OF[engine].includes(wanted)) throw new BackendError('bad-input', `device: expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${wanted}; name one (--device)`)
+  return wanted
 }
 
 /** Letters, digits, dots and dashes; the run's folder is named so. */

@@ -153,6 +153,19 @@ describe('a run', () => {
     expect(readLog(workspace.db, lease.runId).map(({ text }) => text).join()).toContain('round-1/sample: begun again, because it was begun with embedded test')
   })
 
+  it('does not go on with another engine unless that is asked for', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, lease, { isFatal: (tick) => tick === 60, describedAs: 'torch 2.12' })
+    const refused = await execute(workspace, reclaim(workspace, lease.runId), { describedAs: 'torch 2.13' })
+    expect(refused.status).toBe('failed')
+    expect(requireRun(workspace.db, lease.runId).error).toBe(`engine changed: this run was computed with embedded, torch 2.12 so far, now it is embedded, torch 2.13. Its numbers would be of two engines: bring the first one back, or ask for the change: drift resume ${lease.runId} --workspace ${workspace.path} --engine embedded`)
+    expect((await execute(workspace, reclaim(workspace, lease.runId), { describedAs: 'torch 2.13', engineChange: true })).status).toBe('done')
+    const log = readLog(workspace.db, lease.runId).map(({ text }) => text).join('\n')
+    expect(log).toContain('engine changed, as was asked: computed with embedded, torch 2.12 so far, now it is embedded, torch 2.13; what is finished stays')
+    expect(workspace.db.prepare("SELECT key FROM run_stages WHERE computed_by LIKE '%2.12'").pluck().all()).toContain('warm-start/train')
+  })
+
   it('fails with what to do where the data cannot give pairs', async () => {
     const workspace = aLabWorkspace()
     const lease = queueRun(workspace, aRecipe('drift', { training: { max_length: 3 } }))

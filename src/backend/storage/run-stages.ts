@@ -29,6 +29,11 @@ export function findEqualStages(db: ReadableDb, inputHash: string, computedBy: s
   return rows.map(toStored)
 }
 
+/** What computed the run's latest stage; null where it has none. */
+export function lastComputedBy(db: ReadableDb, runId: string): string | null {
+  return (db.prepare('SELECT computed_by FROM run_stages WHERE run_id = ? ORDER BY position DESC LIMIT 1').pluck().get(runId) as string | undefined) ?? null
+}
+
 export function listStages(db: ReadableDb, runId: string): RunStage[] {
   return (db.prepare('SELECT * FROM run_stages WHERE run_id = ? ORDER BY position').all(runId) as StageRow[]).map(toStage)
 }

@@ -98,6 +98,11 @@ export function claimRun(db: WritableDb, id: string, owner: Owner, now: number):
   return claim.immediate()
 }
 
+/** What goes on with a run from here; the YAML it was started from stays as it is. */
+export function changeEngine(db: WritableDb, id: string, { engine, device }: Pick<Recipe, 'engine' | 'device'>): void {
+  db.prepare("UPDATE runs SET engine = @engine, settings = json_set(settings, '$.engine', @engine, '$.device', @device) WHERE id = @id").run({ id, engine, device })
+}
+
 /** Hands a queued run on to the process that will work on it. @throws LeaseLost */
 export function startRunAs(db: WritableDb, lease: Lease, owner: Owner, now: number): void {
   writeAsOwner(db, lease, () => {

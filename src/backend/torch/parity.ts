@@ -1,8 +1,11 @@
 /** Comparisons of the torch engine with the embedded one: made here, kept beside the torch engine's record. */
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { describeParity } from '../../core/torch-words.ts'
+import { bytesInWords, describeParity } from '../../core/torch-words.ts'
 import type { Device } from '../../engine/device.ts'
+import { readModelConfig } from '../../engine/model-folder.ts'
+import { type DecoderConfig, expectedWeights } from '../../engine/models/decoder.ts'
+import { decoderConfig } from '../../engine/models/index.ts'
 import { openEngine } from '../../engine/open-engine.ts'
 import { measureParity } from '../../engine/parity.ts'
 import { torchFolder } from '../../engine/torch/interpreter.ts'
@@ -38,6 +41,13 @@ export async function checkParity({ model, device }: ParityInput, db: WritableDb
   }
 }
 
+/** Float32 arrays of a model's size that live at once: weights, gradients, two of Adam's, and the weights after the step of each engine. */
+const COPIES = 6
+
+function parityBytes(config: DecoderConfig): number {
+  return 4 * COPIES * expectedWeights(config).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+}
+
 /** Newest first. A damaged file is as none: what it held can be measured again. */
 export function readParity(env: NodeJS.ProcessEnv): ParityReport[] {
   try {
@@ -47,10 +57,30 @@ export function readParity(env: NodeJS.ProcessEnv): ParityReport[] {
   }
 }
 
-/** A line for a run's log; `run.torch` is what the engine says of itself, settings included. */
-export function parityNote(run: Known, model: string, env: NodeJS.ProcessEnv): string {
+/**
+ * Before a run: compares where that was never done for its model, device and versions, and this machine has room.
+ * @param run `torch` is what the engine says of itself, settings included.
+ * @returns a line for the run's log.
+ */
+export async function parityOf(run: Known, model: string, { db, env, free, signal, note }: { db: WritableDb | null; env: NodeJS.ProcessEnv; /** Bytes. */ free: number; signal: AbortSignal; note(text: string): void }): Promise<string> {
   const known = readParity(env).find((one) => one.embedded === appVersion && isOf(one, run))
-  return known === undefined ? `whether it agrees with the embedded engine is not known for this model, device and these versions: \`drift engine parity --model ${model} --device ${run.device}\` compares them` : describeParity(known)
+  if (known !== undefined) return describeParity(known)
+  const how = `\`drift engine parity --model ${model} --device ${run.device}\` compares them`
+  try {
+    const needed = parityBytes(decoderConfig(readModelConfig(model)))
+    if (needed > free) return `not compared with the embedded engine: that takes about ${bytesInWords(needed)} of memory, ${bytesInWords(free)} are free; where there is more, ${how}`
+    note('comparing with the embedded engine on the base, which was not done yet for these versions')
+    return describeParity(await checkParity({ model, device: run.device as ParityReport['device'] }, db, env, signal))
+  } catch (error) {
+    signal.throwIfAborted()
+    return `could not be compared with the embedded engine: ${(error as Error).message}; ${how}`
+  }
+}
+
+/** The figures of a run on the torch engine: kept for this folder and device under the versions that its stages name. */
+export function parityOfRun({ device }: Recipe, folder: string | null, computedBy: string | null, env: NodeJS.ProcessEnv): ParityReport | null {
+  if (folder === null || computedBy === null) return null
+  return readParity(env).find((one) => one.model === resolve(folder) && one.device === device && computedBy.includes(one.torch)) ?? null
 }
 
 /** As far as it can be told without reading the model: by its folder, whatever torch's version; the run's log says it exactly. */

@@ -10,6 +10,17 @@ import type { TorchOptions } from './options.ts'
 import { TorchWorker } from './worker.ts'
 import type { WorkerLaunch } from './worker.ts'
 
+/** How many machines share a run's processes; set by the run's script. */
+const MACHINES = 'DRIFT_MACHINES'
+
+/**
+ * glibc gives pieces of 1 MiB and more back at once, whatever this process was told to do with its own. What it keeps
+ * grows the peak by up to a half where pieces come and go between those that stay (LoRA, checkpointing), which no
+ * estimate can know; without that the estimate is the peak within a fifth. It costs up to a quarter of the time on
+ * the CPU, nothing on a GPU (docs/log.md). Other C libraries ignore these names.
+ */
+const ALLOCATOR = { MALLOC_MMAP_MAX_: '65536', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '1048576', MALLOC_ARENA_MAX: '2' }
+
 /** One worker for all models of the engine; it is started with the first, and again where it has died. */
 export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
   let started: ReturnType<typeof TorchWorker.start> | undefined
@@ -38,17 +49,32 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
   }
 }
 
-/** @throws InputError where there is no Python for it. */
-export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_processes'>, env: NodeJS.ProcessEnv): WorkerLaunch {
+/**
+ * @param machine 0 is the one that holds the run; the others' processes hear of each request from the first of it.
+ * @throws InputError where there is no Python for it, or the machines cannot find each other.
+ */
+export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_processes'>, env: NodeJS.ProcessEnv, machine = 0): WorkerLaunch {
   const worker = ['-m', 'drift_torch.worker']
   return {
     command: torchPython(env),
-    args: processes === 1 ? worker : ['-m', 'torch.distributed.run', '--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID(), ...worker],
+    args: processes === 1 && machine === 0 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
     env: {
       ...env,
+      ...ALLOCATOR,
       PYTHONPATH: [TORCH_RESOURCES, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
       // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
       HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
     },
   }
+}
+
+/** torchrun's arguments: of one machine by a port of its own choice, of several by MASTER_ADDR and MASTER_PORT as the run's script sets them. */
+function rendezvous(processes: number, env: NodeJS.ProcessEnv, machine: number): string[] {
+  const machines = Number(env[MACHINES] ?? 1)
+  if (machine >= machines) throw new InputError(`${MACHINES}: expected the number of machines of the run, more than ${machine}, got ${env[MACHINES] ?? 'none'}; set it as on the first machine`)
+  if (machines === 1) return ['--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID()]
+  if (!Number.isInteger(processes / machines)) throw new InputError(`${MACHINES}: expected a number of machines that divides num_processes ${processes}, got ${env[MACHINES]}; change one of them`)
+  const { MASTER_ADDR: address, MASTER_PORT: port } = env
+  if (!address || !port) throw new InputError(`${MACHINES} ${machines}: expected MASTER_ADDR and MASTER_PORT of the first machine, got ${address || 'none'} and ${port || 'none'}; \`drift run-script --machines ${machines}\` writes a script that sets them`)
+  return ['--nnodes', String(machines), '--node-rank', String(machine), '--nproc-per-node', String(processes / machines), '--master-addr', address, '--master-port', port]
 }

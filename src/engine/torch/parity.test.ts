@@ -1,6 +1,8 @@
 /** Both engines on the built-in base, same recipe, same seed; continuation, adapters and rewards on the torch engine. */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -35,6 +37,15 @@ async function trained(engine: Engine, folder: string, pairs: TokenPair[], confi
   const scores = await model.score(pairs.map(({ promptIds, chosenIds }) => ({ promptIds, completionIds: chosenIds })))
   await model.dispose()
   return { steps, scores }
+}
+
+/** On this machine, just now. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => server.on('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
 }
 
 describe.skipIf(!torch)('the torch engine', () => {
@@ -85,6 +96,27 @@ describe.skipIf(!torch)('the torch engine', () => {
     const scores = await (await embeddedEngine.load(folder, { threads: 1 })).score(pairs.map(({ promptIds, chosenIds }) => ({ promptIds, completionIds: chosenIds })))
     scores.forEach((logps, i) => logps.forEach((logp, t) => expect(Math.abs(logp - (one.scores[i]?.[t] ?? NaN))).toBeLessThan(1e-3)))
   }, 120_000)
+
+  it('gives over two machines, one process each, the metrics of one (1e-4)', async () => {
+    const pairs = pairsOf(5, 200)
+    const config = { ...DPO, per_device_train_batch_size: 3, max_steps: 3 }
+    const one = await trained(engine, BASE, pairs, config)
+    const env = { ...process.env, DRIFT_MACHINES: '2', MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) }
+    const { command, args, env: joined } = launchOf({ num_processes: 2 }, env, 1)
+    const second = spawn(command, args, { env: joined, stdio: 'ignore' })
+    const ended = new Promise<number | null>(resolve => second.on('close', resolve))
+    const first = createTorchEngine({ ...PLAIN_TORCH, num_processes: 2 }, () => launchOf({ num_processes: 2 }, env))
+    const both = await trained(first, BASE, pairs, config)
+    one.steps.forEach((step, i) => Object.entries(step).forEach(([name, value]) => expect(Math.abs((both.steps[i]?.[name] ?? NaN) - value), name).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(value)))))
+    await first.close?.()
+    expect(await ended).toBe(0)
+  }, 120_000)
+
+  it('refuses machines that cannot share the processes, or find each other', () => {
+    expect(() => launchOf({ num_processes: 3 }, { ...process.env, DRIFT_MACHINES: '2' })).toThrow('DRIFT_MACHINES: expected a number of machines that divides num_processes 3, got 2')
+    expect(() => launchOf({ num_processes: 2 }, process.env, 1)).toThrow('DRIFT_MACHINES: expected the number of machines of the run, more than 1, got none')
+    expect(() => launchOf({ num_processes: 2 }, { ...process.env, DRIFT_MACHINES: '2', MASTER_ADDR: '' })).toThrow('expected MASTER_ADDR and MASTER_PORT of the first machine')
+  })
 
   it('starts the embedded engine\'s adapter, and saves it and the merged model as the embedded engine reads them', async () => {
     const pairs = pairsOf(6)

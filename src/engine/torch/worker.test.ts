@@ -1,6 +1,11 @@
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { writeRandomModel } from '../../../tests/reference/random-model.ts'
+import { DPO } from '../../../tests/reference/train-config.ts'
+import { createTorchEngine } from './engine.ts'
+import { PLAIN_TORCH } from './options.ts'
 import { results } from './protocol.ts'
 import { TorchWorker } from './worker.ts'
 
@@ -28,6 +33,34 @@ it('gives the last lines of a worker that dies, to the request under way and to 
   expect(worker.isAlive).toBe(false)
 })
 
+it('says that a worker was killed, and what was under way', async () => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else process.kill(process.pid, 'SIGKILL')`))
+  await expect(worker.request('trainBatch', {}, results.norm)).rejects.toThrow('the worker was ended by SIGKILL (often: the system was out of memory) during trainBatch')
+})
+
+it('gives no half of a reply as a reply', async () => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else process.stdout.write('{"id":2,"result":{"norm":2}', () => process.exit(9))`))
+  await expect(worker.request('trainNorm', {}, results.norm)).rejects.toThrow('expected the reply to trainNorm on the worker\'s stdout')
+})
+
+it('names the process that ended first, with its own last lines, whatever torchrun and the others say', async () => {
+  const lines = [
+    '[rank 1] Traceback (most recent call last):', '[rank 1] RuntimeError: CUDA error: an illegal memory access was encountered', '[rank 0] RuntimeError: Connection closed by peer',
+    'E1127 14:00:00.000 7 torch/distributed/elastic/multiprocessing/api.py:1000] failed (exitcode: 1) local_rank: 1 (pid: 9) of binary: /usr/bin/python', ...Array.from({ length: 60 }, (_, i) => `torchrun, line ${i}`),
+  ]
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else { console.error(${JSON.stringify(lines.join('\n'))}); process.exitCode = 1; process.stdin.destroy() }`))
+  await expect(worker.request('trainBatch', {}, results.norm)).rejects.toThrow(/^engine torch: process 1 of the run ended with code 1 during trainBatch; its last lines: Traceback \(most recent call last\): \| RuntimeError: CUDA error: an illegal memory access was encountered$/)
+})
+
+it.each([
+  ['SafetensorError: IoError(Os { code: 28, kind: StorageFull, message: "No space left on device" })', 'the disk is full: free some space and resume the run'],
+  ['DistBackendError: NCCL error in: ProcessGroupNCCL.cpp:77, unhandled cuda error', 'the GPUs could not talk to each other (NCCL)'],
+])('says what %s means', async (message, meaning) => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else console.log(JSON.stringify({ id, error: { kind: 'internal', message: ${JSON.stringify(message)} } }))`))
+  await expect(worker.request('trainState', {}, results.nothing)).rejects.toThrow(meaning)
+  worker.stop()
+})
+
 it('ends a worker whose reply does not fit', async () => {
   const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else say({ norm: 'large' })`))
   await expect(worker.request('trainNorm', {}, results.norm)).rejects.toThrow('expected a reply to trainNorm that fits the protocol, got {"norm":"large"}')
@@ -43,6 +76,16 @@ it('tells apart wrong input, want of memory and faults, and goes on', async () =
   await expect(ask()).rejects.toThrow('trainNorm failed: why')
   expect(await ask()).toEqual({ norm: 2 })
   worker.stop()
+})
+
+it('refuses, with numbers, a training for which the device has no room left, before it begins', async () => {
+  const folder = writeRandomModel()
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const engine = createTorchEngine(PLAIN_TORCH, () => fake(`if (n === 1) ${HELLO}; else if (n === 2) say({ model: 1 }); else if (n === 3) say({ bytes: 2e6 }); else say({})`))
+  const model = await engine.load(folder, { device: 'cuda' })
+  const pair = { promptIds: [3, 4], chosenIds: [5], rejectedIds: [6] }
+  await expect(model.trainDpo([pair, pair], { chosen: new Float64Array(2), rejected: new Float64Array(2) }, DPO)).rejects.toThrow(/^training: expected to need at most 0\.0020 GB of memory, which is what is free, got an estimate of [\d.]+ GB \(weights .*\); choose a smaller per_device_train_batch_size/)
+  await engine.close?.()
 })
 
 it('names an interpreter that cannot be started', async () => {

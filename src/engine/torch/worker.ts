@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
@@ -14,7 +15,8 @@ type Waiting = { id: number; method: string; resolve(result: unknown): void; rej
 
 /** From a cold disk the packages may take a minute to read. */
 const HELLO_MS = 300_000
-const KEPT_LINES = 40
+/** torchrun says forty lines about a process that has ended, behind that one's own. */
+const KEPT_LINES = 200
 const SHOWN_LINES = 6
 
 export class TorchWorker {
@@ -104,13 +106,14 @@ export class TorchWorker {
 
   private death(code: number | null, signal: NodeJS.Signals | null): Error {
     const during = this.waiting[0] ? ` during ${this.waiting[0].method}` : ''
-    const how = signal ? `was ended by ${signal}${signal === 'SIGKILL' ? ' (often: the system was out of memory)' : ''}` : `ended with code ${code}`
-    return new Error(this.withLastLines(`engine torch: the worker ${how}${during}`))
+    const rank = firstLost(this.lastLines)
+    if (rank === null) return new Error(this.withLastLines(`engine torch: the worker ${wayOfEnding(code, signal)}${during}`))
+    const own = this.lastLines.flatMap(line => (line.startsWith(`[rank ${rank.local}] `) ? [line.slice(`[rank ${rank.local}] `.length)] : []))
+    return new Error(withLines(`engine torch: process ${rank.local} of the run ${rank.exit < 0 ? wayOfEnding(null, signalName(-rank.exit)) : wayOfEnding(rank.exit, null)}${during}`, own))
   }
 
   private withLastLines(message: string): string {
-    const lines = this.lastLines.slice(-SHOWN_LINES)
-    return lines.length === 0 ? message : `${message}; its last lines: ${lines.map(line => line.trim()).join(' | ')}`
+    return withLines(message, this.lastLines)
   }
 
   private fail(error: Error): void {
@@ -126,6 +129,31 @@ export class TorchWorker {
       else handle.unref()
     }
   }
+}
+
+function wayOfEnding(code: number | null, signal: string | null): string {
+  return signal ? `was ended by ${signal}${signal === 'SIGKILL' ? ' (often: the system was out of memory)' : ''}` : `ended with code ${code}`
+}
+
+const signalName = (number: number): string => Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? `signal ${number}`
+
+/** Which process ended first, as torchrun tells it: the others are ended for that. Null where there is no torchrun. */
+function firstLost(lines: readonly string[]): { local: number; exit: number } | null {
+  const found = lines.map(line => /failed \(exitcode: (-?\d+)\) local_rank: (\d+)/.exec(line)).find(match => match !== null)
+  return found ? { local: Number(found[2]), exit: Number(found[1]) } : null
+}
+
+/** What a worker's own words mean. */
+const CAUSES: { sign: RegExp; says: string }[] = [
+  { sign: /no space left|storagefull|errno 28|disk quota/i, says: 'the disk is full: free some space and resume the run, what was finished is kept' },
+  { sign: /\bnccl\b/i, says: 'the GPUs could not talk to each other (NCCL): check that all of them are there (nvidia-smi) and resume the run; NCCL_DEBUG=INFO makes it say more, NCCL_SOCKET_IFNAME names the network interface' },
+  { sign: /\bgloo\b/i, says: 'the processes could not talk to each other (gloo): resume the run; GLOO_SOCKET_IFNAME names the network interface' },
+]
+
+function withLines(message: string, lines: readonly string[]): string {
+  const last = lines.slice(-SHOWN_LINES).map(line => line.trim()).join(' | ')
+  const cause = CAUSES.find(({ sign }) => sign.test(`${message} ${last}`))
+  return [message, ...(cause ? [cause.says] : []), ...(last === '' ? [] : [`its last lines: ${last}`])].join('; ')
 }
 
 function parseJson(line: string): unknown {

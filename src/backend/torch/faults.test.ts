@@ -1,0 +1,98 @@
+/** Processes of a run on the torch engine that die or cannot begin: what the run says, and that nothing is lost. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { putRandomModel } from '../../../tests/support/real-models.ts'
+import { hasTorch } from '../../../tests/support/torch.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { createTorchEngine, launchOf } from '../../engine/torch/engine.ts'
+import { torchPython } from '../../engine/torch/interpreter.ts'
+import { PLAIN_TORCH } from '../../engine/torch/options.ts'
+import type { Workspace } from '../storage/open.ts'
+import { readMetrics } from '../storage/run-stages.ts'
+import { readLog, requireRun } from '../storage/runs.ts'
+
+/** Behind a checkpoint, which is written every 16 steps at least. */
+const KILLED_AT = 18
+const STEPS = 20
+
+describe.skipIf(!hasTorch || process.platform !== 'linux')('a run on the torch engine', () => {
+  beforeAll(() => {
+    const [python, home] = [torchPython(process.env), mkdtempSync(join(tmpdir(), 'drift-faults-'))]
+    // Comparisons of the engines are kept there.
+    vi.stubEnv('DRIFT_PYTHON', python)
+    vi.stubEnv('DRIFT_HOME', home)
+    return () => {
+      vi.unstubAllEnvs()
+      rmSync(home, { recursive: true, force: true })
+    }
+  })
+
+  it.each([
+    { processes: 1, killed: 0, says: 'engine torch: the worker was ended by SIGKILL (often: the system was out of memory) during trainBatch' },
+    { processes: 2, killed: 1, says: 'engine torch: process 1 of the run was ended by SIGKILL (often: the system was out of memory) during trainBatch' },
+  ])('of $processes processes that loses one fails saying so, and goes on from its last checkpoint to the end of an undisturbed one', async ({ processes, killed, says }) => {
+    const workspace = aWorkspace()
+    const yaml = aRecipe('dpo', { engine: 'torch', torch: { num_processes: processes }, training: { learning_rate: 0.01, per_device_train_batch_size: 1, num_train_epochs: STEPS / 5 }, evaluation: [] })
+    const calm = queueRun(workspace, yaml)
+    expect(await execute(workspace, calm, { engine: anEngine(processes, 'calm') })).toMatchObject({ status: 'done' })
+    const expected = leftBehind(workspace, calm.runId)
+    forgetRuns(workspace)
+
+    const { runId, ...lease } = queueRun(workspace, yaml)
+    const step = (): unknown => readMetrics(workspace.db, runId, 0).at(-1)?.step
+    const { status } = await execute(workspace, { runId, ...lease }, {
+      engine: anEngine(processes, 'disturbed'),
+      isFatal(_, what) {
+        if (what === 'told metrics' && step() === KILLED_AT) process.kill(pidOf('disturbed', killed), 'SIGKILL')
+        return false
+      },
+    })
+    expect(status).toBe('failed')
+    expect(requireRun(workspace.db, runId).error).toContain(says)
+    expect(step()).toBe(KILLED_AT)
+    expect((await execute(workspace, reclaim(workspace, runId), { engine: anEngine(processes, 'calm') })).status).toBe('done')
+    expect(readLog(workspace.db, runId).map(({ text }) => text).join('\n')).toContain('train: continued')
+    expect(leftBehind(workspace, runId)).toEqual(expected)
+  }, 180_000)
+
+  it('whose processes cannot talk to each other says so, with their words', async () => {
+    const launch = () => launchOf({ num_processes: 2 }, { ...process.env, GLOO_SOCKET_IFNAME: 'nowhere0' })
+    const load = createTorchEngine({ ...PLAIN_TORCH, num_processes: 2 }, launch).load('resources/base-model')
+    await expect(load).rejects.toThrow(/^engine torch: process \d of the run ended with code 1 during hello; the processes could not talk to each other \(gloo\): .*; its last lines: .*nowhere0/)
+  }, 60_000)
+})
+
+function aWorkspace(): Workspace {
+  const workspace = aLabWorkspace()
+  putRandomModel(join(workspace.models, 'base'), 3)
+  return workspace
+}
+
+/** @param mark in the environment of its processes, by which they are found. */
+function anEngine(processes: number, mark: string): Engine {
+  const options = { ...PLAIN_TORCH, num_processes: processes }
+  const engine = createTorchEngine(options, () => launchOf(options, { ...process.env, DRIFT_TEST_MARK: mark }))
+  onTestFinished(() => engine.close?.())
+  return engine
+}
+
+/** The worker of this rank among the processes that carry the mark; torchrun, their parent, has no rank. */
+function pidOf(mark: string, rank: number): number {
+  const read = (pid: string, file: string): string[] => {
+    try {
+      return readFileSync(join('/proc', pid, file), 'utf8').split('\0')
+    } catch {
+      return []
+    }
+  }
+  const found = readdirSync('/proc').filter(name => /^\d+$/.test(name)).find(pid => {
+    const [environment, command] = [read(pid, 'environ'), read(pid, 'cmdline')]
+    const isRank = environment.includes(`RANK=${rank}`) || (!environment.some(entry => entry.startsWith('RANK=')) && !command.includes('torch.distributed.run'))
+    return environment.includes(`DRIFT_TEST_MARK=${mark}`) && command.includes('drift_torch.worker') && isRank
+  })
+  if (found === undefined) throw new Error(`expected a process of rank ${rank}, found none`)
+  return Number(found)
+}
