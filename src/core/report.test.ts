@@ -24,6 +24,7 @@ it('says what was found, with intervals, and the limits', () => {
   expect(html).toContain('DRIFT is ahead of base by +0.24')
   expect(html).toContain('0.740 <span class="ci">[0.640, 0.840]</span>')
   expect(html).toContain('<li>1 seed</li>')
+  expect(html).toContain('covered the truth in 92.5 to 99.8 % of cases (three to six seeds')
   expect(html).toContain('1,200')
 })
 

@@ -50,7 +50,7 @@ export const definitions = {
   loop: 'Share of a reply’s tokens in its longest loop: a group of up to 8 tokens said three times or more in a row.',
   'distinct bigrams': 'Different bigrams over all bigrams of a reply’s tokens (Li et al. 2016).',
   weight: 'σ(−margin): how much of its gradient a pair still gives. ½ where the policy has not moved from the reference, near 0 where the pair is learned.',
-  interval: '95 % percentile interval of a crossed bootstrap: seeds and prompts are resampled independently (Owen 2007), and the percentiles are widened for few of either by Student’s t (Hesterberg 2015). With one seed it speaks of these checkpoints alone.',
+  interval: '95 % percentile interval of a crossed bootstrap: seeds and prompts are resampled independently (Owen 2007), and the percentiles are widened for few of either by Student’s t (Hesterberg 2015). On simulated worlds it covered the truth in 92.5 to 99.8 % of cases (three to six seeds), 94.0 to 95.2 % with one seed, which speaks of these checkpoints alone.',
   'paired difference': 'Mean of a minus b over the same seeds and prompts, at the final round.',
   'adjusted p': 'Holm’s step-down adjustment over the family declared before the run; where none was, over DRIFT minus each competing method, task score, final round.',
   'flipped prompts': 'Two-sided sign-flip permutation test: had the methods no difference, each prompt’s difference (mean of its seeds) might as well have had the other sign. Speaks of these checkpoints.',
