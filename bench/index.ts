@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|detector|search|browse|runs|torch|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|torch|torch-memory …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
@@ -8,6 +8,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
 import { measureBrowse } from './browse.ts'
+import { measureCompare } from './compare.ts'
 import { measureDemo } from './demo.ts'
 import { measureDetector } from './detector.ts'
 import { type Absence, type Figure, printFigure } from './figure.ts'
@@ -49,6 +50,7 @@ const benches: Record<string, Bench> = {
   import: { measure: () => measureImport({ cases: casesOf(IMPORT_CASES), full: values.full, rounds }), cases: IMPORT_CASES, onlyByName: true },
   torch: { measure: measureTorch, cases: TORCH_CASES, onlyByName: true },
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
+  compare: { measure: () => measureCompare({ seed: Number(values.seed) }) },
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
