@@ -42,7 +42,7 @@ describe.each(hosts)('hostile text on the %s host', (host) => {
         mkdirSync(path, { recursive: true })
         const log = join(path, 'log.jsonl')
         const rows = payloads.map((text, i) => JSON.stringify({ id: `${i} ${text}`, source: text, model: text, language: text, tags: [text.slice(0, 60)], messages: turns(`hostile ${i} ${text}`, text, `that is wrong ${text}`, text, 'thanks') }))
-        writeFileSync(log, [...rows, `{"messages": "${payloads[1]!.replaceAll('"', '\\"')}"}`].join('\n'))
+        writeFileSync(log, rows.join('\n'))
         const workspace = openWorkspace(path)
         await importFiles(workspace.db, [log])
         await runDetector(workspace.db, detectorNamed('rules'))
