@@ -1,4 +1,4 @@
-/** The verbs of conversations: delete, restore, deleted, analyse. */
+/** The verbs of conversations: delete, restore, deleted, analyse, export. */
 import type { Command } from 'commander'
 import { positiveInteger } from './option-values.ts'
 
@@ -24,4 +24,10 @@ export function registerConversationVerbs(program: Command): void {
 
   verb('analyse', 'reads every conversation once: near-duplicate groups, personal data')
     .action(async (options: Output) => (await import('./conversations.ts')).runAnalyse(options))
+
+  verb('export', 'writes conversations as JSONL that imports as it is')
+    .argument('[query...]', 'words and fields as `drift search` takes them; all conversations without')
+    .requiredOption('--output <path>', 'file to write; gzip where it ends in .gz')
+    .option('--mask', 'mask e-mail, phone, card, IP and street addresses and keys', false)
+    .action(async (words: string[], options: Output & { output: string; mask: boolean }) => (await import('./conversations.ts')).runExport(words.join(' '), options))
 }

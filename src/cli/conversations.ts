@@ -1,9 +1,11 @@
 /** What the verbs of conversations do. Results go to stdout, in words or with --json as one object. */
 import { analyseConversations } from '../backend/analyse-conversations.ts'
+import { conversationTasks } from '../backend/conversations/tasks.ts'
 import { turnsLearnedFrom } from '../backend/signals/describe-classifier.ts'
 import { describeAnalysis } from '../backend/storage/analysis.ts'
 import { conversationBrowser } from '../backend/storage/browse.ts'
 import { deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../backend/storage/deletion.ts'
+import { filterOf, parseSearch } from '../core/search-fields.ts'
 import type { FacetName } from '../shared/browse.ts'
 import type { Descent } from '../shared/deletion.ts'
 import type { Output } from './conversation-verbs.ts'
@@ -50,6 +52,15 @@ export async function runAnalyse({ workspace, json }: Output): Promise<void> {
     if (json) return print({ ...report, nearDuplicates, personalData })
     console.log(`${report.read} conversations read in ${report.seconds.toFixed(1)} s: ${nearDuplicates.conversations} in ${nearDuplicates.groups} groups of near-duplicates`)
     for (const { value, count } of personalData) console.log(`  ${value.padEnd(8)} in ${count} conversations`)
+  })
+}
+
+export async function runExport(query: string, { workspace, json, output, mask }: Output & { output: string; mask: boolean }): Promise<void> {
+  await withWorkspace(workspace, false, async ({ db }) => {
+    const { words, fields } = parseSearch(query)
+    const written = await conversationTasks(db).export({ selection: { filter: filterOf(fields, words) }, path: output, mask })
+    if (json) return print(written)
+    console.log(`${written.rows} conversations written: ${written.path}`)
   })
 }
 

@@ -43,6 +43,14 @@ test('import, search, signals, datasets: one JSON object each', { timeout: 60_00
   expect(JSON.parse(gunzipSync(readFileSync(output)).toString())).toMatchObject({ chosen: [{ content: 'kiwi, fig' }], user_feedback: "that's not two" })
 })
 
+test('conversations export writes what a search finds, masked where asked', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  await drift('import', aJsonlFile([{ id: 'm', source: 'log', messages: turns('write to ana@mail.org', 'Done.', 'thanks') }, ...log]), '--workspace', workspace)
+  const output = join(workspace, 'out.jsonl')
+  expect((await drift('conversations', 'export', 'write', 'source:log', '--workspace', workspace, '--output', output, '--mask', '--json')).out).toEqual([{ path: output, rows: 1 }])
+  expect(JSON.parse(readFileSync(output, 'utf8'))).toMatchObject({ id: 'm', source: 'log', messages: [{ content: 'write to [email]' }, { content: 'Done.' }, { content: 'thanks' }] })
+})
+
 test('detect writes a row per reaction, detector eval scores them', { timeout: 60_000 }, async () => {
   const output = join(aFolder(), 'scores.jsonl')
   const file = aJsonlFile(log)

@@ -66,8 +66,8 @@ export const calls = {
   /** Puts a tag on conversations or takes it off; `change` is what `conversations.undoTag` takes back, as long as the workspace is open. */
   'conversations.tag': call<{ changed: number; change: number }>()({ selection: conversationSelection, tag: tagName, on: z.boolean() }),
   'conversations.undoTag': call<{ changed: number }>()({ change: z.int() }),
-  /** Writes them as JSONL rows that import as they are, gzip where the name ends so; a relative path lies in the workspace's exports folder. */
-  'conversations.export': call<{ path: string; rows: number }>()({ selection: conversationSelection, path: z.string().min(1) }),
+  /** Writes them as JSONL rows that import as they are, gzip where the name ends so; a relative path lies in the workspace's exports folder. `mask`: personal data as its kind in brackets. */
+  'conversations.export': call<{ path: string; rows: number }>()({ selection: conversationSelection, path: z.string().min(1), mask: z.boolean().default(false) }),
   /** At most 10,000, in the order in which they were imported. */
   'conversations.ids': call<{ ids: string[]; total: number }>()({ selection: conversationSelection }),
   'conversations.views': call<SavedView[]>()({}),

@@ -89,6 +89,16 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     await eventually(total).toBe('1200')
   })
 
+  it('keeps the rows in their places as filters come and go', async () => {
+    await start()
+    const top = async () => (await row(0).boundingBox())?.y
+    const before = await top()
+    await search('source:forum turns:>2 length:>1')
+    await eventually(total).toBe('300')
+    for (const name of ['source', 'turns', 'length']) expect(await page.getByRole('button', { name: new RegExp(`^Remove filter ${name}`) }).count()).toBe(1)
+    expect(await top()).toBe(before)
+  })
+
   it('says what is wrong with a typed field', async () => {
     await start()
     await press('/')

@@ -37,7 +37,7 @@ export function conversationsApi(session: Session) {
     'conversations.facets': (input) => thread().perform('facets', input),
     'conversations.tag': async (input) => changed(await thread().perform('tag', input)),
     'conversations.undoTag': async (input) => changed(await thread().perform('undoTag', input)),
-    'conversations.export': ({ selection, path }) => thread().perform('export', { selection, path: resolve(workspace.exports, path) }, 'export of conversations'),
+    'conversations.export': ({ path, ...input }) => thread().perform('export', { ...input, path: resolve(workspace.exports, path) }, 'export of conversations'),
     'conversations.ids': (input) => thread().perform('ids', input),
     'conversations.views': () => listViews(db),
     'conversations.saveView': ({ name, address }) => changed(saveView(db, name, address)),

@@ -1,11 +1,12 @@
 /** Conversations as JSONL that imports as it is: messages, where they come from, what else the log knew of them, and their tags. */
+import { maskConversation } from '../../core/lint/personal-data.ts'
 import { readConversationAt } from '../storage/conversations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { tagsOf } from '../storage/tags.ts'
 import type { Tell } from '../task-thread.ts'
 import { writeLines } from '../write-lines.ts'
 
-export async function exportConversations(db: ReadableDb, positions: Uint32Array, path: string, tell: Tell): Promise<{ path: string; rows: number }> {
+export async function exportConversations(db: ReadableDb, positions: Uint32Array, { path, mask }: { path: string; mask: boolean }, tell: Tell): Promise<{ path: string; rows: number }> {
   let rows = 0
   function* lines(): Generator<string> {
     const read = readConversationAt(db)
@@ -14,7 +15,7 @@ export async function exportConversations(db: ReadableDb, positions: Uint32Array
       const conversation = read(position)
       // Deleted since it was chosen.
       if (conversation === null) continue
-      const { source, model, language, createdAt, messages, metadata } = conversation
+      const { source, model, language, createdAt, messages, metadata } = mask ? maskConversation(conversation) : conversation
       const { id, task, ...rest } = metadata
       const tags = tagsOf(db, position)
       yield `${JSON.stringify({ id, source, model, language, created_at: createdAt, messages, task, metadata: rest, ...(tags.length > 0 && { tags }) })}\n`

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
@@ -29,7 +30,7 @@ test('a tag goes on what is chosen or all that match, and undoing leaves those t
 
 test('an export imports to the same conversations', async () => {
   const { tasks, list } = await aLog()
-  const written = await tasks.export({ selection: { filter: { query: 'shoes' } }, path: join(aFolder(), 'out.jsonl.gz') })
+  const written = await tasks.export({ selection: { filter: { query: 'shoes' } }, path: join(aFolder(), 'out.jsonl.gz'), mask: false })
   expect(written.rows).toBe(3)
   const again = anEmptyDatabase()
   await importFiles(again, [written.path])
@@ -37,6 +38,17 @@ test('an export imports to the same conversations', async () => {
   const first = calls['conversations.list'].input.parse({})
   expect(copy.list(first)).toEqual(list({}))
   expect(again.prepare('SELECT metadata FROM conversations').pluck().all()).toEqual([0, 1, 2].map((i) => JSON.stringify({ id: i, task: { verifier: 'v', spec: i }, chosen: 'better', note: ['red', 'blue', 'green'][i] })))
+})
+
+test('a masked export holds no personal data, and the workspace keeps its text', async () => {
+  const db = anEmptyDatabase()
+  await importFiles(db, [aJsonlFile([{ id: 1, source: 'shop', metadata: { contact: 'ana@mail.org' }, messages: turns('write to ana@mail.org or +49 170 1234567', 'Done.', 'thanks') }])])
+  const tasks = conversationTasks(db)
+  const exported = async (mask: boolean) => readFileSync((await tasks.export({ selection: { filter: {} }, path: join(aFolder(), 'out.jsonl'), mask })).path, 'utf8')
+  const masked = await exported(true)
+  expect(JSON.parse(masked)).toMatchObject({ messages: [{ content: 'write to [email] or [phone]' }, { content: 'Done.' }, { content: 'thanks' }], metadata: { contact: '[email]' } })
+  expect(masked).not.toMatch(/ana@|1234567/)
+  expect(JSON.parse(await exported(false))).toMatchObject({ messages: [{ content: 'write to ana@mail.org or +49 170 1234567' }, {}, {}], metadata: { contact: 'ana@mail.org' } })
 })
 
 test('views are kept under names of their own, and a removed one comes back', async () => {

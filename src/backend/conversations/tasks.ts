@@ -14,7 +14,7 @@ export type Tasks = {
   facets: { input: ConversationFilter; output: Facet[] }
   tag: { input: ParsedInput<'conversations.tag'>; output: CallOutput<'conversations.tag'> }
   undoTag: { input: { change: number }; output: { changed: number } }
-  export: { input: { selection: ConversationSelection; path: string }; output: { path: string; rows: number } }
+  export: { input: ParsedInput<'conversations.export'>; output: { path: string; rows: number } }
   ids: { input: { selection: ConversationSelection }; output: { ids: string[]; total: number } }
 }
 
@@ -43,7 +43,7 @@ export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (inp
       changes.delete(id)
       return { changed: change(made.tag, !made.on, made.positions).length }
     },
-    export: ({ selection, path }, tell = () => {}) => exportConversations(db, browser.select(selection), path, tell),
+    export: ({ selection, ...options }, tell = () => {}) => exportConversations(db, browser.select(selection), options, tell),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }
