@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findWords, markText, splitCode } from './message-parts.ts'
+import { findWords, markText, splitCode, withTurnsShown } from './message-parts.ts'
 
 const show = (text: string): string[] => splitCode(text).map(({ kind, language, start, end }) => `${kind}${language && `:${language}`}|${text.slice(start, end)}`)
 
@@ -43,4 +43,9 @@ describe('findWords', () => {
   it('finds every word, letter case aside', () => {
     expect(findWords('The cat, the CAT', 'cat').map(({ start }) => start)).toEqual([4, 13])
   })
+})
+
+it('shows what turns the direction of text, and keeps the length', () => {
+  expect(withTurnsShown('\u202Etxt.exe\u202C \u2066turned\u2069')).toBe('⟲txt.exe⟲ ⟲turned⟲')
+  expect(withTurnsShown('שלום\u200F!')).toBe('שלום\u200F!')
 })

@@ -5,6 +5,12 @@ export type Block = { kind: 'prose' | 'code'; language: string; start: number; e
 export type Mark = { start: number; end: number; kind: string }
 export type Part = { text: string; mark: string }
 
+/**
+ * Characters that turn the direction of what follows could show a text as another than it is ("exe.txt" for "txt.exe"):
+ * each is shown as ⟲, one for one, so that offsets stay.
+ */
+export const withTurnsShown = (text: string): string => text.replace(/[\u202A-\u202E\u2066-\u2069]/g, '⟲')
+
 const fence = /^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$/gm
 
 /** Fenced code as blocks of its own, without its fences; an unclosed fence reaches to the end (replies are cut off). */
