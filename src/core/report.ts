@@ -3,6 +3,7 @@
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
 import type { Comparison, Measured, MethodComparison, PromptAnswers } from '../shared/comparison.ts'
+import { scoredBy } from './scored-by.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 
@@ -21,7 +22,7 @@ export function renderReport({ comparison, answers, settings, version, machine, 
   const sections = [
     `<h1>${escape(comparison.title)}</h1><p class="headline">${escape(comparison.headline)}</p>`,
     comparison.cautions.length ? `<ul class="cautions">${comparison.cautions.map((caution) => `<li>${escape(caution)}</li>`).join('')}</ul>` : '',
-    `<p class="note">Evaluation: ${evaluation.prompts} prompts of “${escape(evaluation.dataset)}”, ${evaluation.k} samples each at T &gt; 0 and one greedy answer at T = 0, scored by the task's own verifier. Intervals: 95 %, crossed seed × prompt bootstrap, widened for few of either by Student’s t; on simulated worlds they covered the truth in 92.5 to 99.8 % of cases (three to six seeds; most where nothing but sampling noise differs), with one seed in 94.0 to 95.2 %. ${comparison.claim === 'checkpoints' ? 'Fewer than six seeds: figures speak of these checkpoints.' : ''}</p>`,
+    `<p class="note">Evaluation: ${evaluation.prompts} prompts of “${escape(evaluation.dataset)}”, ${evaluation.k} samples each at T &gt; 0 and one greedy answer at T = 0, scored by ${scoredBy(evaluation.measured)}. Intervals: 95 %, crossed seed × prompt bootstrap, widened for few of either by Student’s t; on simulated worlds they covered the truth in 92.5 to 99.8 % of cases (three to six seeds; most where nothing but sampling noise differs), with one seed in 94.0 to 95.2 %. ${comparison.claim === 'checkpoints' ? 'Fewer than six seeds: figures speak of these checkpoints.' : ''}</p>`,
     probeSection(comparison),
     ...evaluation.temperatures.map((temperature) => scoreSection(comparison, temperature)),
     differencesSection(comparison),
