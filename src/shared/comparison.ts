@@ -123,6 +123,15 @@ export type Exploration = {
   map: { seed: number; explained: number; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
 }
 
+/** A training metric of runs by optimizer step, thinned. */
+export type StepCurves = {
+  metric: string
+  /** All there are. */
+  metrics: string[]
+  /** In the order in which they were asked for; `measured` points before thinning, `broken` ones are no numbers. */
+  curves: { run: string; method: MethodKey; seed: number; stages: { stage: string; steps: number; points: [step: number, value: number | null][]; measured: number; broken: number }[] }[]
+}
+
 /** What an answer of an evaluation goes back to. */
 export type AnswerLineage = {
   answer: { text: string; score: number; pass: boolean; prompt: Message[] }

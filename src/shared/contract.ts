@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
-import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard } from './comparison.ts'
+import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
@@ -240,6 +240,8 @@ export const calls = {
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
   /** What the methods found beside how often they passed; seconds for many samples. */
   'comparisons.explore': call<Exploration>()({ ...compared }),
+  /** A training metric of the runs by step, thinned; a trainer's imported runs too. */
+  'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */
   'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
   /** Every prompt of the evaluation, a score per method and round; without answers. */

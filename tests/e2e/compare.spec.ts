@@ -73,6 +73,20 @@ it('keeps what was good and is bad now, by one key', async () => {
   await eventually(() => list.getByRole('option').count()).toBe(all)
 })
 
+it('overlays any metric of the runs step by step, smoothed and on a log scale when asked', async () => {
+  await compare('curves')
+  const steps = page.getByRole('region', { name: 'Metrics by step' })
+  await steps.getByText('rewards/margins; 2 runs, each on its own pairs').waitFor()
+  await steps.getByRole('combobox', { name: 'Metric' }).click()
+  await page.getByRole('option', { name: 'loss', exact: true }).click()
+  await eventually(() => query('metric')).toBe('loss')
+  await steps.getByRole('button', { name: '0.9', exact: true }).click()
+  await steps.getByText(/moving average per round, weight 0\.9/).waitFor()
+  await steps.getByRole('button', { name: 'log' }).click()
+  await steps.getByText(/log scale/).waitFor()
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
 it('leads from an answer back to its checkpoint, the pairs nearest to it, and the conversation of one', async () => {
   await compare('prompts&sort=index')
   const column = page.getByRole('article', { name: 'DRIFT', exact: true })

@@ -80,6 +80,7 @@ export function comparisonsApi(session: Session) {
       explored.set(key, exploration)
       return exploration
     },
+    'comparisons.curves': ({ metric, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric }),
     'comparisons.lineage': (input) => explorationThread(session).perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
@@ -87,5 +88,5 @@ export function comparisonsApi(session: Session) {
       const path = writeReport(session.workspace, input, session.version)
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
-  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
+  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
 }

@@ -1,13 +1,13 @@
 /** A training metric over global steps, one line per run, rounds marked. */
 import type { EChartsOption } from 'echarts'
 import { baseOption, labelWidth, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
-import { decimate, smooth, type Point } from './decimate.ts'
+import { decimate, smooth, type Point } from '../../core/decimate.ts'
 import { endLabels } from './end-labels.ts'
 import { count, significant } from './format.ts'
 import { stageLabel, type StageSpan } from './metric-log.ts'
 import type { ChartTheme } from './theme.ts'
 
-export type Curve = { key: string; label: string; color: string; dash: number[] | null; points: Point[]; broken?: number }
+export type Curve = { key: string; label: string; color: string; dash: number[] | null; points: Point[]; /** Measured, where `points` were thinned before. */ of?: number; broken?: number }
 
 export type MetricCurveOptions = {
   metric: string
@@ -16,6 +16,8 @@ export type MetricCurveOptions = {
   theme: ChartTheme
   /** Keep zero in sight: where its sign or its share of the whole matters. */
   zero?: boolean
+  /** Logarithmic; points must be above 0. */
+  log?: boolean
   /** Upper end where the quantity has one (an accuracy: 1). */
   max?: number
   /** Weight of the moving average, 0 to draw the figures as they are. */
@@ -27,7 +29,7 @@ export type MetricCurveOptions = {
 }
 
 export function metricCurve(options: MetricCurveOptions): Chart {
-  const { metric, curves, spans, theme, zero = false, max, smoothing = 0, limit = 600 } = options
+  const { metric, curves, spans, theme, zero = false, log = false, max, smoothing = 0, limit = 600 } = options
   const drawn = curves.map((curve) => {
     // A round trains on other pairs than the one before: its line begins anew, and so does its average.
     const parts = spans.map((span) => curve.points.filter(([x]) => x > span.start && x <= span.start + span.steps)).filter((part) => part.length > 0)
@@ -50,7 +52,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
     xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
     // A share reads best in fifths.
-    yAxis: yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value) }),
+    yAxis: { ...yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value) }), ...(log ? { type: 'log' as const } : {}) } as EChartsOption['yAxis'] & object,
     series: [
       { type: 'line', data: [], silent: true, markArea: stageAreas(spans, end, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...drawn.flatMap((curve) => [
@@ -141,7 +143,7 @@ function metricTable(metric: string, curves: Curve[], spans: StageSpan[]) {
 }
 
 function describe(curves: Curve[], drawn: number[], smoothing: number): string | null {
-  const total = curves.reduce((sum, curve) => sum + curve.points.filter(([, y]) => y !== null).length, 0)
+  const total = curves.reduce((sum, curve) => sum + (curve.of ?? curve.points.filter(([, y]) => y !== null).length), 0)
   const kept = drawn.reduce((sum, n) => sum + n, 0)
   const broken = curves.reduce((sum, curve) => sum + (curve.broken ?? 0), 0)
   const notes = [

@@ -3,7 +3,7 @@
  * Plain arrays outside Vue's reactivity; whoever draws asks for a series when told that rows came in.
  */
 import type { MetricRow } from '../../shared/types.ts'
-import type { Point } from './decimate.ts'
+import type { Point } from '../../core/decimate.ts'
 
 export type StageSpan = { stage: string; /** Global step before its first one. */ start: number; steps: number }
 
@@ -66,9 +66,12 @@ export function createMetricLog(): MetricLog {
 }
 
 /** One axis for several runs: each stage begins where the longest of its predecessors ended, so that rounds line up. */
-export function alignedSpans(logs: readonly MetricLog[]): StageSpan[] {
+export const alignedSpans = (logs: readonly MetricLog[]): StageSpan[] => spansOf(logs.map((log) => log.spans()))
+
+/** As `alignedSpans`, of stages and their lengths. */
+export function spansOf(runs: readonly (readonly { stage: string; steps: number }[])[]): StageSpan[] {
   const steps = new Map<string, number>()
-  for (const log of logs) for (const span of log.spans()) steps.set(span.stage, Math.max(steps.get(span.stage) ?? 0, span.steps))
+  for (const run of runs) for (const span of run) steps.set(span.stage, Math.max(steps.get(span.stage) ?? 0, span.steps))
   const ordered = [...steps].sort(([a], [b]) => stageRank(a) - stageRank(b))
   let start = 0
   return ordered.map(([stage, length]) => {
