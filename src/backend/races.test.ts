@@ -12,6 +12,8 @@ const file = (changes: Partial<RaceFile> = {}): RaceFile => ({
   members: [{ recipe: 'drift', set: {} }, { recipe: 'spin', set: {} }], ...changes,
 })
 const textOf = (name: string): string => {
+  if (name === 'empty') return ''
+  if (name === 'broken') return 'a: ['
   if (name === 'missing') throw new Error('expected a recipe file, got "missing"')
   return aRecipe(name)
 }
@@ -52,9 +54,15 @@ describe('a race', () => {
     [{ declared: { metric: 'score', temperature: 0.5, pairs: [['drift', 'spin']] } }, 'declared.temperature: expected one that is evaluated (0, 1), got 0.5'],
     [{ declared: { metric: 'score', temperature: 0, pairs: [['drift', 'sft']] } }, 'declared.pairs: expected methods of this race (base, warm-start, drift, spin), got "sft"'],
     [{ declared: { metric: 'score', temperature: 0, pairs: [] } }, 'declared.pairs: expected at least one pair of methods'],
+    [{ members: [{ recipe: 'drift', set: { '__proto__.polluted': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0.set: expected keys of a recipe'],
+    [{ members: [{ recipe: 'drift', set: { 'seed.x': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0.set: expected keys of a recipe, dots between levels (training.learning_rate), got seed.x'],
+    [{ members: [{ recipe: 'empty', set: { beta: 1 } }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: expected a recipe ("key: value" lines), empty holds none'],
+    [{ members: [{ recipe: 'broken', set: {} }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: '],
+    [{ members: [{ recipe: 'drift', set: {}, as: 'base' }, { recipe: 'spin', set: {} }] }, 'members.0.as: expected a name of its own, got base'],
     [{ seeds: [5, 5] }, 'seeds: expected different seeds, got 5, 5'],
   ])('says what keeps it from starting: %j', (changes, message) => {
     expect(messages(changes).join('\n')).toContain(message)
+    expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
   })
 
   it('is refused whole where a run of it cannot start', () => {

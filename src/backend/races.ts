@@ -41,14 +41,18 @@ function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspace): { p
   const entries: Entry[] = []
   file.members.forEach(({ recipe: source, as, set }, i) => {
     const path = `members.${i}`
-    let text: string
+    let given: unknown
     try {
-      text = textOf(source)
+      given = parse(textOf(source))
     } catch (error) {
-      return void issues.push({ path: `${path}.recipe`, message: (error as Error).message })
+      return void issues.push({ path: `${path}.recipe`, message: (error as Error).message.split('\n')[0]! })
     }
+    if (!isMap(given)) return void issues.push({ path: `${path}.recipe`, message: `expected a recipe ("key: value" lines), ${source} holds none` })
+    const blocked = Object.keys(set).find((key) => !canSet(given, key))
+    if (blocked !== undefined) return void issues.push({ path: `${path}.set`, message: `expected keys of a recipe, dots between levels (training.learning_rate), got ${blocked}, which lies below a value or is none` })
+    if (as !== undefined && RESERVED.includes(as)) issues.push({ path: `${path}.as`, message: `expected a name of its own, got ${as}, which stands for every run's` })
     for (const seed of new Set(file.seeds)) {
-      const yaml = stringify(withChanges(parse(text) as Record<string, unknown>, set, seed), { lineWidth: 0 })
+      const yaml = stringify(withChanges(given, set, seed), { lineWidth: 0 })
       const read = readRecipe(yaml, workspace)
       if (read.recipe === null) return void issues.push(...read.issues.map((issue) => ({ path: `${path}, seed ${seed}: ${issue.path}`, message: issue.message })))
       const method = as ?? methodOf(read.recipe)
@@ -61,6 +65,25 @@ function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspace): { p
   })
   if (issues.length === 0) issues.push(...checkTogether(file, entries, methods))
   return { planned: issues.length === 0 ? { file, entries } : null, issues, methods }
+}
+
+type Yaml = Record<string, unknown>
+const isMap = (value: unknown): value is Yaml => typeof value === 'object' && value !== null && !Array.isArray(value)
+/** In every table whatever the members are. */
+const RESERVED = ['base', 'warm-start']
+/** Levels that every object has of itself: none is a recipe's, and writing to one would change all objects. */
+const INHERITED = ['__proto__', 'constructor', 'prototype']
+
+/** Whether a dotted key leads through maps that the recipe has, or lacks so far. */
+function canSet(recipe: Yaml, key: string): boolean {
+  const levels = key.split('.')
+  if (levels.some((level) => level === '' || INHERITED.includes(level))) return false
+  let at: unknown = recipe
+  for (const level of levels.slice(0, -1)) {
+    if (!isMap(at)) return false
+    at = Object.hasOwn(at, level) ? (at[level] ?? {}) : {}
+  }
+  return isMap(at)
 }
 
 function withChanges(recipe: Record<string, unknown>, set: RaceFile['members'][number]['set'], seed: number): Record<string, unknown> {
@@ -88,7 +111,7 @@ function checkTogether({ regime, declared, seeds }: RaceFile, entries: readonly 
   else if (evaluations !== null) add('members', `expected one evaluation for all (evaluation.0), got ${evaluations}`)
   else if (!entries[0]!.recipe.evaluation[0]!.temperatures.includes(declared.temperature)) add('declared.temperature', `expected one that is evaluated (${entries[0]!.recipe.evaluation[0]!.temperatures.join(', ')}), got ${declared.temperature}`)
   if (declared.pairs.length === 0) add('declared.pairs', 'expected at least one pair of methods, as [drift, spin]: what the race is to decide')
-  const known = ['base', 'warm-start', ...methods]
+  const known = [...RESERVED, ...methods]
   for (const name of declared.pairs.flat()) if (!known.includes(name)) add('declared.pairs', `expected methods of this race (${known.join(', ')}), got "${name}"`)
   if (regime === 'equal-pairs') {
     const pairs = differ(({ pairs_per_round, iterations }) => ({ pairs_per_round, iterations }))

@@ -64,7 +64,7 @@ it('shows budget and declaration beside the lanes, and goes on after a pause', a
   await pause.click()
   await page.getByRole('button', { name: 'Resume' }).click({ timeout: RACE_MS })
   await go('/runs?view=race&group=three+methods')
-  await eventually(() => page.getByRole('img', { name: 'done', exact: true }).count()).toBe(3)
+  await eventually(() => page.getByRole('main').locator('.lanes').getByRole('img', { name: 'done', exact: true }).count()).toBe(3)
 }, RACE_MS)
 
 it('checks its budget against the ledger, and marks what was declared as primary', async () => {
