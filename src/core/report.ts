@@ -3,6 +3,7 @@
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
 import type { Comparison, Measured, MethodComparison, PromptAnswers } from '../shared/comparison.ts'
+import { REGIME_WORDS } from '../shared/race.ts'
 import { scoredBy } from './scored-by.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
@@ -25,6 +26,7 @@ export function renderReport({ comparison, answers, settings, version, machine, 
     `<p class="note">Evaluation: ${evaluation.prompts} prompts of “${escape(evaluation.dataset)}”, ${evaluation.k} samples each at T &gt; 0 and one greedy answer at T = 0, scored by ${scoredBy(evaluation.measured)}. Intervals: 95 %, crossed seed × prompt bootstrap, widened for few of either by Student’s t; on simulated worlds they covered the truth in 92.5 to 99.8 % of cases (three to six seeds; most where nothing but sampling noise differs), with one seed in 94.0 to 95.2 %. ${comparison.claim === 'checkpoints' ? 'Fewer than six seeds: figures speak of these checkpoints.' : ''}</p>`,
     probeSection(comparison),
     ...evaluation.temperatures.map((temperature) => scoreSection(comparison, temperature)),
+    raceSection(comparison),
     differencesSection(comparison),
     curvesSection(comparison),
     mechanismSection(comparison.methods),
@@ -35,11 +37,18 @@ export function renderReport({ comparison, answers, settings, version, machine, 
 <li>${MEASURES[comparison.evaluation.measured.measure]}</li>
 <li><b>Distinct</b>: different passing answers among the samples of a prompt; <b>coverage</b>: share of the solution space reached by passing samples. Both rise mechanically with the pass rate: read them with entropy.</li>
 <li><b>Held-out margin</b>: β·((log p(better) − log p(worse)) minus the same under the base), on one common pair set no method trained on.</li>
-<li>Primary family (Holm-adjusted): DRIFT minus each competing method, ${comparison.evaluation.measured.measure}, final round. All else is exploratory. “Not distinguishable” is not “equal”.</li>
+<li>Primary family (Holm-adjusted): ${comparison.declared === null ? `DRIFT minus each competing method, ${comparison.evaluation.measured.measure}, final round` : 'what was declared before the start'}. All else is exploratory. “Not distinguishable” is not “equal”.</li>
 <li>A built-in world is small and simulated: it shows a mechanism, it does not predict a gain on other data.</li></ul>`,
     `<footer>DRIFT Workbench ${escape(version)} · ${escape(machine)} · ${escape(createdAt)}</footer>`,
   ]
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:"><title>${escape(comparison.title)}</title><style>${STYLE}</style></head><body><main>${sections.join('\n')}</main></body></html>\n`
+}
+
+/** What was declared and what was held equal, where the runs are a race's. */
+function raceSection({ race, declared }: Comparison): string {
+  if (race === null || declared === null) return ''
+  const pairs = declared.pairs.map(([a, b]) => `${escape(labelOf(a))} minus ${escape(labelOf(b))}`).join(', ')
+  return `<h2>Declared before the start</h2><p>${pairs}, in ${declared.metric === 'score' ? 'score' : 'pass rate'} at T = ${declared.temperature}, final round. Budget: ${REGIME_WORDS[race.regime]}.</p><ul>${race.fairness.map(({ words }) => `<li>${escape(words)}</li>`).join('')}</ul>`
 }
 
 function probeSection({ probe }: Comparison): string {
