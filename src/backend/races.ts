@@ -7,8 +7,9 @@ import { methodOf, type Recipe } from '../shared/recipe.ts'
 import type { Run } from '../shared/types.ts'
 import { BackendError } from './errors.ts'
 import { estimateRun } from './estimate.ts'
+import { startOrResume } from './jobs/start-or-resume.ts'
 import type { Supervisor } from './jobs/supervisor.ts'
-import { readRecipe } from './recipe-file.ts'
+import { isMap, readRecipe, type Yaml } from './recipe-file.ts'
 import { runIdsOfGroup } from './storage/comparisons.ts'
 import type { Workspace } from './storage/open.ts'
 import { declareRace } from './storage/races.ts'
@@ -48,11 +49,12 @@ function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspace): { p
       return void issues.push({ path: `${path}.recipe`, message: (error as Error).message.split('\n')[0]! })
     }
     if (!isMap(given)) return void issues.push({ path: `${path}.recipe`, message: `expected a recipe ("key: value" lines), ${source} holds none` })
-    const blocked = Object.keys(set).find((key) => !canSet(given, key))
+    const changed = structuredClone(given)
+    const blocked = Object.entries(set).find(([key, value]) => !setAt(changed, key, value))?.[0]
     if (blocked !== undefined) return void issues.push({ path: `${path}.set`, message: `expected keys of a recipe, dots between levels (training.learning_rate), got ${blocked}, which lies below a value or is none` })
     if (as !== undefined && RESERVED.includes(as)) issues.push({ path: `${path}.as`, message: `expected a name of its own, got ${as}, which stands for every run's` })
     for (const seed of new Set(file.seeds)) {
-      const yaml = stringify(withChanges(given, set, seed), { lineWidth: 0 })
+      const yaml = stringify({ ...changed, seed }, (_, value: unknown) => (typeof value === 'string' ? value.replaceAll('{seed}', String(seed)) : value), { lineWidth: 0 })
       const read = readRecipe(yaml, workspace)
       if (read.recipe === null) return void issues.push(...read.issues.map((issue) => ({ path: `${path}, seed ${seed}: ${issue.path}`, message: issue.message })))
       const method = as ?? methodOf(read.recipe)
@@ -67,35 +69,23 @@ function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspace): { p
   return { planned: issues.length === 0 ? { file, entries } : null, issues, methods }
 }
 
-type Yaml = Record<string, unknown>
-const isMap = (value: unknown): value is Yaml => typeof value === 'object' && value !== null && !Array.isArray(value)
 /** In every table whatever the members are. */
 const RESERVED = ['base', 'warm-start']
 /** Levels that every object has of itself: none is a recipe's, and writing to one would change all objects. */
 const INHERITED = ['__proto__', 'constructor', 'prototype']
 
-/** Whether a dotted key leads through maps that the recipe has, or lacks so far. */
-function canSet(recipe: Yaml, key: string): boolean {
+/** Sets a dotted key, making the maps on its way that the recipe lacks. False where something on the way is no map. */
+function setAt(recipe: Yaml, key: string, value: unknown): boolean {
   const levels = key.split('.')
   if (levels.some((level) => level === '' || INHERITED.includes(level))) return false
-  let at: unknown = recipe
+  let at = recipe
   for (const level of levels.slice(0, -1)) {
-    if (!isMap(at)) return false
-    at = Object.hasOwn(at, level) ? (at[level] ?? {}) : {}
+    const next = (at[level] ??= {})
+    if (!isMap(next)) return false
+    at = next
   }
-  return isMap(at)
-}
-
-function withChanges(recipe: Record<string, unknown>, set: RaceFile['members'][number]['set'], seed: number): Record<string, unknown> {
-  const changed = structuredClone(recipe)
-  for (const [key, value] of Object.entries(set)) {
-    const levels = key.split('.')
-    let at = changed
-    for (const level of levels.slice(0, -1)) at = (at[level] ??= {}) as Record<string, unknown>
-    at[levels.at(-1)!] = value
-  }
-  const named = (value: unknown): unknown => (typeof value === 'string' ? value.replaceAll('{seed}', String(seed)) : Array.isArray(value) ? value.map(named) : typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value).map(([key, of]) => [key, named(of)])) : value)
-  return { ...(named(changed) as Record<string, unknown>), seed }
+  at[levels.at(-1)!] = value
+  return true
 }
 
 /** What makes members incomparable, whatever the ledger says later. */
@@ -141,10 +131,6 @@ export function startRace(file: RaceFile, textOf: RecipeText, workspace: Workspa
   if (planned === null) throw new BackendError('bad-input', `race ${file.name}: ${issues.map(({ path, message }) => `${path}: ${message}`).join('; ')}`)
   const race = declareRace(workspace.db, file, new Date())
   const present = new Map(runIdsOfGroup(workspace.db, file.name).map((id) => requireRun(workspace.db, id)).map((run) => [run.name, run]))
-  const runs = planned.entries.map(({ name, method, yaml }) => {
-    const before = present.get(name)
-    if (before === undefined) return supervisor.start({ yaml, name, group: file.name, method })
-    return ['done', 'running', 'queued'].includes(before.status) ? before : supervisor.resume(before.id)
-  })
+  const runs = planned.entries.map(({ name, method, yaml }) => startOrResume(supervisor, present.get(name), { yaml, name, group: file.name, method }))
   return { race, runs }
 }

@@ -82,3 +82,6 @@ export const RECIPE_PRESETS: Record<'paper-7b' | 'paper-14b' | 'small' | 'built-
 
 export type PresetName = keyof typeof RECIPE_PRESETS
 export const PRESET_NAMES = Object.keys(RECIPE_PRESETS) as PresetName[]
+/** As they stand beside a workspace's recipe files: "preset small". */
+export const NAMED_PRESETS = PRESET_NAMES.map((name) => ({ file: `preset ${name}`, yaml: RECIPE_PRESETS[name] }))
+export const presetNamed = (file: string): string | null => NAMED_PRESETS.find((preset) => preset.file === file)?.yaml ?? null

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readComparison, writeReport } from '../backend/api/comparisons.ts'
 import { checkRace, readRaceFile, type RecipeText, startRace } from '../backend/races.ts'
-import { PRESET_NAMES, RECIPE_PRESETS } from '../backend/recipe-presets.ts'
+import { presetNamed } from '../backend/recipe-presets.ts'
 import { requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
 import { REGIME_WORDS } from '../shared/race.ts'
@@ -19,8 +19,8 @@ export async function runRace(file: string, options: RaceOptions): Promise<void>
   const race = readRaceFile(readFileSync(file, 'utf8'))
   await withSupervisor(options.workspace, async ({ workspace, supervisor, line }) => {
     const textOf: RecipeText = (name) => {
-      const preset = PRESET_NAMES.find((one) => name === `preset ${one}`)
-      if (preset) return RECIPE_PRESETS[preset]
+      const preset = presetNamed(name)
+      if (preset !== null) return preset
       const beside = join(dirname(file), name)
       return readRecipeFile(existsSync(beside) ? beside : join(workspace.recipes, basename(name)))
     }

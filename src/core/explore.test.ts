@@ -6,7 +6,7 @@ const samples: ExploredSample[] = [1, 2].flatMap((seed) => Array.from({ length: 
   const pass = method === 'base' ? i < 4 : i % 2 === 0
   const kind = Math.floor(i / 2 + seed) % Number(kinds)
   const answer = `plan${prompt} alpha${kind} beta${kind % 3} gamma${kind % 4} delta${kind >> 1}`
-  return { method: String(method), seed, round: Number(round), prompt, text: pass ? answer : `nothing of use ${i}`, answer, pass, reward: pass ? 1 : 0.2, tokens: 5, entropy: 1 }
+  return { method: String(method), seed, round: Number(round), prompt, text: pass ? answer : `nothing of use ${i}`, answer, pass, reward: pass ? 1 : 0.2 }
 })))).flat(2)
 const finals = new Map([['base', -1], ['narrow', 1], ['wide', 1]])
 

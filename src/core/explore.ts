@@ -12,7 +12,7 @@ import { makeRng } from './rng.ts'
 import { crossedInterval, mean } from './statistics.ts'
 
 /** `answer` tells equal answers apart from different ones: the set of items where a verifier knows them, else the text. */
-export type ExploredSample = { method: string; seed: number; round: number; prompt: number; text: string; answer: string; pass: boolean; reward: number; tokens: number; entropy: number }
+export type ExploredSample = { method: string; seed: number; round: number; prompt: number; text: string; answer: string; pass: boolean; reward: number }
 
 /** Of a prompt's samples, those that self-BLEU compares: it grows with their square. */
 const BLEU_SAMPLES = 8

@@ -232,9 +232,9 @@ const meanOf = <T>(values: T[], of: (value: T) => number): number | null => (val
 
 /** Answers are their items: the fake experiment keeps no texts. */
 function explored(runs: ComparedRun[]): Exploration {
-  const samples = runs.flatMap((run) => run.samples.filter(({ temperature, round }) => temperature === 1 && round > 0).map(({ round, promptIndex, items, pass, score, tokens, entropy }): ExploredSample => {
+  const samples = runs.flatMap((run) => run.samples.filter(({ temperature, round }) => temperature === 1 && round > 0).map(({ round, promptIndex, items, pass, score }): ExploredSample => {
     const text = items.join(', ')
-    return { method: run.method, seed: run.seed, round, prompt: promptIndex, text, answer: text, pass, reward: score, tokens, entropy }
+    return { method: run.method, seed: run.seed, round, prompt: promptIndex, text, answer: text, pass, reward: score }
   }))
   return explore(samples, new Map(runs.filter((run) => samples.some(({ method }) => method === run.method)).map(({ method, rounds }) => [method, rounds])), { k: 4 })
 }

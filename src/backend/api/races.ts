@@ -4,19 +4,19 @@ import type { Handlers } from '../../shared/contract.ts'
 import { BackendError } from '../errors.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { checkRace, readRaceFile, type RecipeText, startRace } from '../races.ts'
-import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
+import { NAMED_PRESETS, presetNamed } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { listRaces } from '../storage/races.ts'
 
 /** As `runs.recipes` names them. */
 function recipeText(folder: string): RecipeText {
   return (name) => {
-    const preset = PRESET_NAMES.find((one) => name === `preset ${one}`)
-    if (preset) return RECIPE_PRESETS[preset]
+    const preset = presetNamed(name)
+    if (preset !== null) return preset
     try {
       return readFileSync(join(folder, basename(name)), 'utf8')
     } catch {
-      throw new BackendError('not-found', `expected a recipe file in the workspace's recipes folder, or a preset (${PRESET_NAMES.map((one) => `preset ${one}`).join(', ')}), got "${name}"`)
+      throw new BackendError('not-found', `expected a recipe file in the workspace's recipes folder, or a preset (${NAMED_PRESETS.map(({ file }) => file).join(', ')}), got "${name}"`)
     }
   }
 }

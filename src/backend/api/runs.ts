@@ -9,7 +9,7 @@ import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import { readRecipe } from '../recipe-file.ts'
 import { importRecipe } from '../recipe-import.ts'
-import { PRESET_NAMES, RECIPE_PRESETS } from '../recipe-presets.ts'
+import { NAMED_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { measuredBy } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
@@ -83,7 +83,7 @@ export function runsApi(session: Session) {
       const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
       return [
         ...own.map((name) => ({ file: `recipes/${name}`, yaml: readFileSync(join(workspace.recipes, name), 'utf8') })),
-        ...PRESET_NAMES.map((name) => ({ file: `preset ${name}`, yaml: RECIPE_PRESETS[name] })),
+        ...NAMED_PRESETS,
       ]
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),

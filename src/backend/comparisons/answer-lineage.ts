@@ -18,14 +18,14 @@ export function lineageOf(db: ReadableDb, { run: id, round, prompt: index, sampl
   const row = config && db.prepare('SELECT text, score, pass FROM run_evaluations WHERE run_id = ? AND round = ? AND dataset = ? AND temperature = ? AND prompt_index = ? AND sample_index = ?').get(id, round, config.dataset, temperature, index, sample) as { text: string; score: number; pass: number } | undefined
   const asked = config && readDatasetRows<PromptRow>(db, config.dataset)[index]?.prompt
   if (!found || !config || !row || !asked) throw new BackendError('not-found', `lineage: expected an answer of run ${id} at round ${round}, T = ${temperature}, got sample ${sample} to prompt ${index}, which is not there. \`comparisons.answers\` lists what there is.`)
-  const stages = listStages(db, id).filter(({ kind, status, key }) => kind === 'train' && status === 'done' && !key.startsWith('reward/'))
+  const all = listStages(db, id)
+  const stages = all.filter(({ kind, status, key }) => kind === 'train' && status === 'done' && !key.startsWith('reward/'))
   const trained = stages.filter((stage) => stage.round <= round).sort((a, b) => b.round - a.round)
   const own = stages.find((stage) => stage.round === round)
-  const pairs = listStages(db, id)
+  const pairs = all
     .filter(({ kind, key, round: at }) => kind === 'sample' && at >= 1 && at <= round && key.endsWith('/sample'))
     .flatMap((stage) => readStoredSamples(db, id, stage.key).map((stored, place) => ({ stage: stage.key, round: stage.round, index: place, stored })))
-  const textOf = (prompt: PromptRow['prompt'] | string, reply: string): string => `${typeof prompt === 'string' ? prompt : (prompt.at(-1)?.content ?? '')}\n${reply}`
-  const [query, ...rows] = embed([textOf(asked, row.text), ...pairs.map(({ stored }) => textOf(stored.prompt, stored.text))])
+  const [query, ...rows] = embed([`${requestOf(asked)}\n${row.text}`, ...pairs.map(({ stored }) => `${requestOf(stored.prompt)}\n${stored.text}`)])
   const likeness = rows.map((one) => one.reduce((sum, value, d) => sum + value * query![d]!, 0))
   const nearest = likeness.map((similarity, i) => ({ similarity, ...pairs[i]! })).sort((a, b) => b.similarity - a.similarity).slice(0, NEAREST)
   return {
@@ -36,7 +36,10 @@ export function lineageOf(db: ReadableDb, { run: id, round, prompt: index, sampl
     pairs: pairs.length,
     nearest: nearest.map(({ similarity, stage, round: at, index: place, stored }) => ({
       similarity, stage, round: at, index: place, sampled: stored.text, logged: stored.rejected, userFeedback: stored.userFeedback,
-      prompt: typeof stored.prompt === 'string' ? stored.prompt : (stored.prompt.at(-1)?.content ?? ''), conversationId: stored.conversationId, turnIndex: stored.turnIndex,
+      prompt: requestOf(stored.prompt), conversationId: stored.conversationId, turnIndex: stored.turnIndex,
     })),
   }
 }
+
+/** What the answer is to: the last message. */
+const requestOf = (prompt: PromptRow['prompt'] | string): string => (typeof prompt === 'string' ? prompt : (prompt.at(-1)?.content ?? ''))

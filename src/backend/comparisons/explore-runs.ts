@@ -6,7 +6,7 @@ import { BackendError } from '../errors.ts'
 import { evaluatedRuns } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
 
-type Row = { round: number; prompt: number; text: string; score: number; pass: number; items: string; solution_size: number | null; tokens: number; entropy: number }
+type Row = { round: number; prompt: number; text: string; score: number; pass: number; items: string; solution_size: number | null }
 
 export function exploreRuns(db: ReadableDb, ids: readonly string[]): Exploration {
   const { samples, finals, k } = readExplored(db, ids)
@@ -18,21 +18,23 @@ export function readExplored(db: ReadableDb, ids: readonly string[]): { samples:
   const { runs, config } = evaluatedRuns(db, ids)
   const temperature = config === null ? 0 : Math.max(...config.temperatures)
   if (config === null || temperature === 0) throw new BackendError('bad-input', 'exploration: expected runs that were evaluated at a temperature above 0, where a prompt has several answers')
-  const read = db.prepare('SELECT round, prompt_index AS prompt, text, score, pass, items, solution_size, tokens, entropy FROM run_evaluations WHERE run_id = ? AND dataset = ? AND temperature = ? ORDER BY round, prompt_index, sample_index')
+  const read = db.prepare('SELECT round, prompt_index AS prompt, text, score, pass, items, solution_size FROM run_evaluations WHERE run_id = ? AND dataset = ? AND temperature = ? ORDER BY round, prompt_index, sample_index')
   const samples: ExploredSample[] = []
   const finals = new Map<string, number>()
-  const seen = new Set<string>()
+  /** Base and warm start of a seed are the same in every run: the first that has one gives it. */
+  const givenBy = new Map<string, string>()
   for (const { run, recipe } of runs) {
     const last = recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds
     for (const row of read.all(run.id, config.dataset, temperature) as Row[]) {
       const method = row.round === BASE_ROUND ? 'base' : row.round === WARM_START_ROUND ? 'warm-start' : run.method
-      // Base and warm start of a seed are the same in every run: once is enough.
-      const shared = method === run.method ? '' : `${method}/${run.seed}`
-      if (shared !== '' && seen.has(shared) && !seen.has(`${shared}/${run.id}`)) continue
-      if (shared !== '') seen.add(shared).add(`${shared}/${run.id}`)
+      if (method !== run.method) {
+        const shared = `${method}/${run.seed}`
+        if ((givenBy.get(shared) ?? run.id) !== run.id) continue
+        givenBy.set(shared, run.id)
+      }
       finals.set(method, method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : last)
       const answer = row.solution_size === null ? row.text : (JSON.parse(row.items) as string[]).sort().join('|')
-      samples.push({ method, seed: run.seed, round: row.round, prompt: row.prompt, text: row.text, answer, pass: row.pass === 1, reward: row.score, tokens: row.tokens, entropy: row.entropy })
+      samples.push({ method, seed: run.seed, round: row.round, prompt: row.prompt, text: row.text, answer, pass: row.pass === 1, reward: row.score })
     }
   }
   const reached = new Set(samples.map(({ method, round }) => `${method}/${round}`))

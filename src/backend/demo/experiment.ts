@@ -3,6 +3,7 @@
  * what any user has: recipes, runs, groups. Started again on the same workspace it continues what is unfinished.
  */
 import type { Job, Run } from '../../shared/types.ts'
+import { startOrResume } from '../jobs/start-or-resume.ts'
 import { runIdsOfGroup } from '../storage/comparisons.ts'
 import { requireRun } from '../storage/runs.ts'
 import type { Workspace } from '../storage/open.ts'
@@ -71,7 +72,5 @@ export async function runExperiment(host: ExperimentHost, plan: ExperimentPlan, 
 function startOrContinue(host: ExperimentHost, plan: ExperimentPlan, method: DemoMethod, seed: number): string {
   const { db } = host.workspace
   const present = runIdsOfGroup(db, plan.group).map((id) => requireRun(db, id)).find((run) => run.method === method && run.seed === seed)
-  if (!present) return host.start({ yaml: demoRecipe(method, seed, plan.size), name: `${method}-seed${seed}`, group: plan.group }).id
-  if (!['done', 'running', 'queued'].includes(present.status)) host.resume(present.id)
-  return present.id
+  return startOrResume(host, present, { yaml: demoRecipe(method, seed, plan.size), name: `${method}-seed${seed}`, group: plan.group }).id
 }

@@ -9,7 +9,7 @@ import { countEvaluations, insertEvaluations, type PairStatistics, setHeldout, s
 import { writeAsOwner } from '../storage/runs.ts'
 import { hashOf, type LabContext, log } from './context.ts'
 import { runStage } from './journal.ts'
-import { type Rate, raterOf } from './reactions.ts'
+import { type Rate, type Rater, raterOf } from './reactions.ts'
 import { drawReplies, fitPrompts } from './sampling.ts'
 import { scorePairs } from './scores.ts'
 import { tokenizePairs } from './text.ts'
@@ -19,17 +19,24 @@ export type EvaluationData = { config: EvaluationConfig; prompts: PromptRow[]; h
 
 export const BASE_ROUND = -1
 
+/** An evaluation with what rates its answers: the same for every round of a run. */
+export type RatedEvaluation = EvaluationData & Rater
+
+export async function rateEvaluations(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Promise<RatedEvaluation[]> {
+  const rated: RatedEvaluation[] = []
+  for (const evaluation of evaluations) rated.push({ ...evaluation, ...(await raterOf(context, base, evaluation.config, evaluation.scorer)) })
+  return rated
+}
+
 /** One series of samples: all prompts of a dataset at one temperature. */
 type Series = { config: EvaluationConfig; prompts: PromptRow[]; temperature: number; samples: number; rate: Rate }
 
 /** The base itself has no margin against the base: `round` -1 is evaluated without held-out pairs. */
-export async function evaluateStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[]): Promise<void> {
+export async function evaluateStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly RatedEvaluation[]): Promise<void> {
   if (evaluations.length === 0) return
   const { workspace: { db }, lease: { runId }, recipe: { seed, training } } = context
   const key = round === BASE_ROUND ? 'base/evaluate' : `round-${round}/evaluate`
-  const rated = []
-  for (const { config, prompts, scorer } of evaluations) rated.push({ config, prompts, ...(await raterOf(context, base, config, scorer)) })
-  const series = rated.flatMap(({ config, prompts, rate }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k, rate })))
+  const series = evaluations.flatMap(({ config, prompts, rate }) => config.temperatures.map((temperature): Series => ({ config, prompts, temperature, samples: temperature === 0 ? 1 : config.k, rate })))
   const heldout = policy.hash === base.hash ? [] : evaluations.filter((evaluation) => evaluation.heldout.length > 0)
   await runStage<true>(context, {
     key,
@@ -39,7 +46,7 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
     inputs: {
       policy: policy.hash,
       seed,
-      series: rated.map(({ config, prompts, by }) => ({ config: decidingEvaluation(config), prompts: hashOf(prompts), ...(by && { by }) })),
+      series: evaluations.map(({ config, prompts, by }) => ({ config: decidingEvaluation(config), prompts: hashOf(prompts), ...(by && { by }) })),
       heldout: heldout.map(({ config, heldout: pairs }) => ({ base: base.hash, dataset: config.heldout_pairs, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), beta: training.beta, maxLength: training.max_length })),
     },
     async work(stage) {

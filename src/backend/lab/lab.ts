@@ -5,7 +5,7 @@ import type { Lab, Policy, RewardModel } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { setSampleRewards } from '../storage/run-stages.ts'
 import { type LabContext, roundOf } from './context.ts'
-import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData } from './evaluating.ts'
+import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData, rateEvaluations, type RatedEvaluation } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { judgeIdentity, judgeRewards } from './judging.ts'
 import { probeStage } from './probing.ts'
@@ -17,6 +17,7 @@ import { rewardTrainingOf, trainRewardStage, trainStage } from './training.ts'
 export function createLab(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Lab {
   const { recipe, usage } = context
   const rewardHashes = new Map<string, string>()
+  let rated: RatedEvaluation[] | null = null
   return {
     base,
 
@@ -74,8 +75,9 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
 
     async evaluate(round, policy, pairs) {
       describePairs(context, round, pairs)
-      if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, evaluations)
-      await evaluateStage(context, round, policy, base, evaluations)
+      rated ??= await rateEvaluations(context, base, evaluations)
+      if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, rated)
+      await evaluateStage(context, round, policy, base, rated)
       if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations)
       await probeStage(context, round, policy, base, evaluations)
     },

@@ -18,7 +18,7 @@ import { trainRewardStage } from './training.ts'
 type Answer = { row: PromptRow; /** Of the row in its dataset. */ index: number; reply: string }
 export type Rate = (answers: readonly Answer[]) => Promise<Verdict[]>
 /** `by`: what else the verdicts depend on. */
-type Rater = { rate: Rate; by: { scorer: string; calibration: Calibration } | null }
+export type Rater = { rate: Rate; by: { scorer: string; calibration: Calibration } | null }
 
 /** Of DSAT rates the score is 1 − P(dissatisfied), so that more is better as everywhere. */
 export async function raterOf(context: LabContext, base: Policy, config: EvaluationConfig, labelled: readonly FeedbackRow[]): Promise<Rater> {

@@ -25,10 +25,11 @@ export function watchStage(context: LabContext, stage: string): (step: number, f
 export function watchProbes(context: LabContext, stage: string, probes: readonly Probe[]): void {
   const rounds = probes.filter(({ round }) => round >= 0)
   const last = rounds.at(-1)
-  if (last === undefined) return
+  if (last === undefined || context.recipe.tripwires.length === 0) return
+  const figures = rounds.map(figuresOf)
   for (const wire of context.recipe.tripwires) {
     const trips = watchWire(wire)
-    const values = rounds.map((probe) => figuresOf(probe)[wire.metric])
+    const values = figures.map((of) => of[wire.metric])
     const tripped = values.map((value) => value !== undefined && trips(value))
     if (tripped.at(-1)) trip(context, stage, wire, last.round, values.at(-1)!)
   }

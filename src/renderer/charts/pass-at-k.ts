@@ -1,7 +1,7 @@
 /** pass@k: the chance that k answers to a prompt hold a good one, a line per method over doubling k. */
 import type { EChartsOption } from 'echarts'
 import type { Exploration } from '../../shared/comparison.ts'
-import { baseOption, labelWidth, markerOf, tooltipHtml, yAxis, type Chart } from './chart.ts'
+import { baseOption, dataIndex, labelWidth, markerOf, tooltipHtml, yAxis, type Chart } from './chart.ts'
 import { endLabels } from './end-labels.ts'
 import { fixed } from './format.ts'
 import { methodStyle } from './methods.ts'
@@ -25,8 +25,7 @@ export function passAtKChart(methods: Exploration['methods'], theme: ChartTheme)
     ...option.tooltip,
     trigger: 'axis',
     formatter(params: unknown) {
-      const first: unknown = Array.isArray(params) ? params[0] : params
-      const i = typeof first === 'object' && first !== null && 'dataIndex' in first ? Number(first.dataIndex) : -1
+      const i = dataIndex(params)
       return i < 0 || i >= ks.length ? '' : tooltipHtml(theme, `k = ${ks[i]}`, methods.map(({ key, passAtK }) => ({ color: theme.method(key), label: methodStyle(key).label, value: `${fixed(passAtK[i]!.value.estimate, 3)} [${fixed(passAtK[i]!.value.low, 3)}, ${fixed(passAtK[i]!.value.high, 3)}]` })))
     },
   }
