@@ -123,13 +123,15 @@ export type Exploration = {
   map: { seed: number; explained: number; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
 }
 
-/** A training metric of runs by optimizer step, thinned. */
+/** A training metric of runs by optimizer step: smoothed at full length, then thinned. */
 export type StepCurves = {
   metric: string
+  /** Weight of the moving average; at 0 `smoothed` is empty. */
+  smoothing: number
   /** All there are. */
   metrics: string[]
-  /** In the order in which they were asked for; `measured` points before thinning, `broken` ones are no numbers. */
-  curves: { run: string; method: MethodKey; seed: number; stages: { stage: string; steps: number; points: [step: number, value: number | null][]; measured: number; broken: number }[] }[]
+  /** In the order in which they were asked for; `measured` figures before thinning, `broken` ones were not finite. A step without the metric is neither. */
+  curves: { run: string; method: MethodKey; seed: number; stages: { stage: string; steps: number; points: [step: number, value: number | null][]; smoothed: [step: number, value: number | null][]; measured: number; broken: number }[] }[]
 }
 
 /** What an answer of an evaluation goes back to. */

@@ -241,7 +241,7 @@ export const calls = {
   /** What the methods found beside how often they passed; seconds for many samples. */
   'comparisons.explore': call<Exploration>()({ ...compared }),
   /** A training metric of the runs by step, thinned; a trainer's imported runs too. */
-  'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100) }),
+  'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100), smoothing: z.number().min(0).lt(1).default(0) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */
   'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
   /** Every prompt of the evaluation, a score per method and round; without answers. */

@@ -137,7 +137,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
     },
     'comparisons.explore': (input) => explored(chosen(input).map(seen)),
-    'comparisons.curves': ({ metric, ...input }) => ({ metric, metrics: [metric], curves: chosen(input).map(({ run, metrics }) => ({ run: run.id, method: run.method, seed: run.seed, stages: [...Map.groupBy(metrics, ({ stage }) => stage)].map(([stage, rows]) => ({ stage, steps: rows.at(-1)!.step, points: rows.map((row): [number, number | null] => [row.step, Number(row[metric] ?? NaN)]), measured: rows.length, broken: 0 })) })) }),
+    'comparisons.curves': ({ metric, smoothing, ...input }) => ({ metric, smoothing, metrics: [metric], curves: chosen(input).map(({ run, metrics }) => ({ run: run.id, method: run.method, seed: run.seed, stages: [...Map.groupBy(metrics, ({ stage }) => stage)].map(([stage, rows]) => ({ stage, steps: rows.at(-1)!.step, points: rows.map((row): [number, number | null] => [row.step, Number(row[metric] ?? NaN)]), smoothed: [], measured: rows.length, broken: 0 })) })) }),
     'comparisons.lineage': () => {
       throw new Error('comparisons.lineage: the fake experiment keeps no pairs')
     },

@@ -1,10 +1,10 @@
 import { serveTasks } from '../serve-tasks.ts'
 import { type LineageInput, lineageOf } from './answer-lineage.ts'
 import { exploreRuns } from './explore-runs.ts'
-import { stepCurves } from './step-curves.ts'
+import { stepCurves, type StepCurvesInput } from './step-curves.ts'
 
 serveTasks((db) => (name, input) => {
   if (name === 'lineage') return lineageOf(db, input as LineageInput)
-  if (name === 'curves') return stepCurves(db, input as { runs: string[]; metric: string })
+  if (name === 'curves') return stepCurves(db, input as StepCurvesInput)
   return exploreRuns(db, (input as { runs: string[] }).runs)
 })

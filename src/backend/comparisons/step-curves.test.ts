@@ -7,16 +7,33 @@ it('reads a metric stage by stage, thins long ones and keeps their peaks, and co
   const workspace = aLabWorkspace()
   const lease = queueRun(workspace, aRecipe('drift', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
   await execute(workspace, lease)
-  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss' })
+  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 })
   expect(whole.curves[0]).toMatchObject({ run: lease.runId, method: 'drift', seed: 5 })
   expect(whole.curves[0]!.stages.map(({ stage }) => stage)).toEqual(['warm-start/train', 'round-1/train', 'round-2/train'])
   expect(whole.curves[0]!.stages.every(({ points, measured, broken, steps }) => points.length === measured && broken === 0 && measured === steps)).toBe(true)
   expect(whole.metrics).toEqual(expect.arrayContaining(['loss', 'rewards/margins']))
 
   for (let step = 1000; step < 6000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-2/train', step, loss: step === 4321 ? 99 : Math.sin(step), grad_norm: step === 2000 ? Number.NaN : 1 } as never, {} as never)
-  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss' }).curves[0]!.stages.at(-1)!
+  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }).curves[0]!.stages.at(-1)!
   expect(long.measured).toBeGreaterThan(5000)
   expect(long.points.length).toBeLessThan(850)
   expect(long.points.map(([, value]) => value)).toContain(99)
-  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm' }).curves[0]!.stages.at(-1)!.broken).toBe(1)
+  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm', smoothing: 0 }).curves[0]!.stages.at(-1)!.broken).toBe(1)
+})
+
+it('smooths every step before it thins, and takes a step without the metric for no figure at all', () => {
+  const workspace = aLabWorkspace()
+  const lease = queueRun(workspace, aRecipe('drift', {}))
+  // A peak every tenth step: what is kept of peaks alone would average far higher.
+  for (let step = 1; step <= 5000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step % 10 === 0 ? 10 : 0, ...(step % 500 === 0 && { eval_loss: step }) } as never, {} as never)
+  workspace.db.prepare("UPDATE runs SET imported_from = 'log.json' WHERE id = ?").run(lease.runId)
+  const read = (metric: string, smoothing: number) => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing })
+  const last = (points: readonly [number, number | null][]): number => points.at(-1)![1]!
+  const [stage] = read('loss', 0.97).curves[0]!.stages
+  expect(stage!.smoothed.length).toBeLessThan(850)
+  // Right after a peak the average stands at most 0.3 above the mean of 1.
+  expect(last(stage!.smoothed)).toBeGreaterThan(1)
+  expect(last(stage!.smoothed)).toBeLessThan(1.2)
+  expect(read('loss', 0).curves[0]!.stages[0]!.smoothed).toEqual([])
+  expect(read('eval_loss', 0)).toMatchObject({ metrics: ['eval_loss', 'loss'], curves: [{ stages: [{ measured: 10, broken: 0, points: Array.from({ length: 10 }, (_, i) => [500 * (i + 1), 500 * (i + 1)]) }] }] })
 })

@@ -1,9 +1,10 @@
 import type { AnswerLineage, Exploration, StepCurves } from '../../shared/comparison.ts'
 import { taskThread } from '../task-thread.ts'
 import type { LineageInput } from './answer-lineage.ts'
+import type { StepCurvesInput } from './step-curves.ts'
 
 /** Beside this file: as source, or as Electron's bundle has it. */
 const ENTRY = import.meta.url.endsWith('.ts') ? './explore-worker.ts' : './explore-worker.js'
 
 /** The thread of a session that looks through all samples of a comparison: seconds, where there are a hundred thousand. */
-export const explorationThread = taskThread<{ explore: { input: { runs: string[] }; output: Exploration }; lineage: { input: LineageInput; output: AnswerLineage }; curves: { input: { runs: string[]; metric: string }; output: StepCurves } }>(new URL(ENTRY, import.meta.url), 'comparisons', 'evaluation')
+export const explorationThread = taskThread<{ explore: { input: { runs: string[] }; output: Exploration }; lineage: { input: LineageInput; output: AnswerLineage }; curves: { input: StepCurvesInput; output: StepCurves } }>(new URL(ENTRY, import.meta.url), 'comparisons', 'evaluation')

@@ -7,7 +7,7 @@ import { count, significant } from './format.ts'
 import { stageLabel, type StageSpan } from './metric-log.ts'
 import type { ChartTheme } from './theme.ts'
 
-export type Curve = { key: string; label: string; color: string; dash: number[] | null; points: Point[]; /** Measured, where `points` were thinned before. */ of?: number; broken?: number }
+export type Curve = { key: string; label: string; color: string; dash: number[] | null; points: Point[]; /** Where both were thinned before, with the figures there were. */ thinned?: { smoothed: Point[]; of: number }; broken?: number }
 
 export type MetricCurveOptions = {
   metric: string
@@ -32,9 +32,12 @@ export function metricCurve(options: MetricCurveOptions): Chart {
   const { metric, curves, spans, theme, zero = false, log = false, max, smoothing = 0, limit = 600 } = options
   const drawn = curves.map((curve) => {
     // A round trains on other pairs than the one before: its line begins anew, and so does its average.
-    const parts = spans.map((span) => curve.points.filter(([x]) => x > span.start && x <= span.start + span.steps)).filter((part) => part.length > 0)
-    const join = (of: (part: Point[]) => Point[]): Point[] => parts.flatMap((part, i) => [...(i > 0 ? [[part[0]![0], null] as Point] : []), ...decimate(of(part), Math.max(3, Math.round((limit * part.length) / curve.points.length)))])
-    return { ...curve, line: join((part) => smooth(part, smoothing)), raw: smoothing > 0 ? join((part) => part) : [] }
+    const byRound = (points: Point[], of: (part: Point[]) => Point[]): Point[] =>
+      spans.map((span) => points.filter(([x]) => x > span.start && x <= span.start + span.steps)).filter((part) => part.length > 0).flatMap((part, i) => [...(i > 0 ? [[part[0]![0], null] as Point] : []), ...of(part)])
+    const thin = (part: Point[]): Point[] => (curve.thinned ? part : decimate(part, Math.max(3, Math.round((limit * part.length) / curve.points.length))))
+    const raw = byRound(curve.points, thin)
+    if (smoothing === 0) return { ...curve, line: raw, raw: [] }
+    return { ...curve, raw, line: curve.thinned ? byRound(curve.thinned.smoothed, thin) : byRound(curve.points, (part) => thin(smooth(part, smoothing))) }
   })
   const end = spans.reduce((last, span) => Math.max(last, span.start + span.steps), 1)
   const direct = options.named || curves.length > 1
@@ -143,7 +146,7 @@ function metricTable(metric: string, curves: Curve[], spans: StageSpan[]) {
 }
 
 function describe(curves: Curve[], drawn: number[], smoothing: number): string | null {
-  const total = curves.reduce((sum, curve) => sum + (curve.of ?? curve.points.filter(([, y]) => y !== null).length), 0)
+  const total = curves.reduce((sum, curve) => sum + (curve.thinned?.of ?? curve.points.filter(([, y]) => y !== null).length), 0)
   const kept = drawn.reduce((sum, n) => sum + n, 0)
   const broken = curves.reduce((sum, curve) => sum + (curve.broken ?? 0), 0)
   const notes = [
