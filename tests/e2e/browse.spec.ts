@@ -1,12 +1,12 @@
 /** Facets, typed fields, sorting, saved views, tags and selecting many, on a list too long to be drawn. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { detectorNamed } from '../../src/backend/signals/detectors.ts'
 import { runDetector } from '../../src/backend/signals/run-detector.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { importLog } from '../support/import-log.ts'
 import { pageSteps } from '../support/page-steps.ts'
 import { turns } from '../support/workspace.ts'
 import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
@@ -25,18 +25,13 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
   beforeAll(async () => {
     workbench = await openWorkbench(host, {
       async prepare(path) {
-        mkdirSync(path, { recursive: true })
-        const log = join(path, 'log.jsonl')
-        writeFileSync(log, chats.map((chat) => `${JSON.stringify(chat)}\n`).join(''))
         const workspace = openWorkspace(path)
-        await importFiles(workspace.db, [log])
+        await importLog(workspace, chats)
         await runDetector(workspace.db, detectorNamed('rules'))
         workspace.close()
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 

@@ -37,8 +37,6 @@ beforeAll(async () => {
   writeLog()
   workbench = await openWorkbench('server')
   page = workbench.page
-  page.setDefaultTimeout(20_000)
-  await page.getByRole('main').waitFor()
 })
 afterAll(async () => {
   await workbench?.close()

@@ -1,10 +1,10 @@
 /** Datasets by keyboard alone, on real conversations: build, lint, fix, compare, check against evaluation prompts, export. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
-import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { importLog } from '../support/import-log.ts'
 import { turns } from '../support/workspace.ts'
 import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
 
@@ -24,19 +24,14 @@ describe.each(hosts)('datasets on the %s host', (host) => {
   beforeAll(async () => {
     workbench = await openWorkbench(host, {
       async prepare(path) {
-        mkdirSync(path, { recursive: true })
-        const log = join(path, 'log.jsonl')
-        prompts = join(path, 'alpaca.json')
-        writeFileSync(log, chats.map((chat) => `${JSON.stringify(chat)}\n`).join(''))
-        writeFileSync(prompts, JSON.stringify([{ instruction: 'how do I cook dish number 7' }]))
         const workspace = openWorkspace(path)
-        await importFiles(workspace.db, [log])
+        await importLog(workspace, chats)
+        prompts = join(path, 'alpaca.json')
+        writeFileSync(prompts, JSON.stringify([{ instruction: 'how do I cook dish number 7' }]))
         workspace.close()
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 

@@ -18,8 +18,6 @@ beforeAll(async () => {
   judge = await aJudgeServer(undefined, { test: false })
   workbench = await openWorkbench('server', { prepare: (workspace) => void (files = writeEvaluationFiles(join(workspace, 'judged'))) })
   page = workbench.page
-  page.setDefaultTimeout(20_000)
-  await page.getByRole('main').waitFor()
 })
 afterAll(async () => {
   await workbench?.close()

@@ -1,15 +1,13 @@
 /** Near-duplicates, personal data and deletion, on real conversations. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { detectorNamed } from '../../src/backend/signals/detectors.ts'
 import { runDetector } from '../../src/backend/signals/run-detector.ts'
 import { buildDataset } from '../../src/backend/storage/build-datasets.ts'
 import { conversationId } from '../../src/backend/storage/conversations.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import { DEFAULT_BUILD } from '../../src/shared/datasets.ts'
+import { importLog } from '../support/import-log.ts'
 import { pageSteps } from '../support/page-steps.ts'
 import { turns } from '../support/workspace.ts'
 import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
@@ -31,19 +29,14 @@ describe.each(hosts)('groups and deletion on the %s host', (host) => {
   beforeAll(async () => {
     workbench = await openWorkbench(host, {
       async prepare(path) {
-        mkdirSync(path, { recursive: true })
-        const log = join(path, 'log.jsonl')
-        writeFileSync(log, chats.map((messages) => `${JSON.stringify({ source: 'shop', messages })}\n`).join(''))
         const workspace = openWorkspace(path)
-        await importFiles(workspace.db, [log])
+        await importLog(workspace, chats.map((messages) => ({ source: 'shop', messages })))
         await runDetector(workspace.db, detectorNamed('rules'))
         buildDataset(workspace.db, { name: 'feedback', kind: 'feedback', ...DEFAULT_BUILD })
         workspace.close()
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 

@@ -31,12 +31,16 @@ type Opening = {
 }
 
 const root = join(import.meta.dirname, '..', '..')
+/** A step that takes longer than this on a busy machine hangs. */
+const STEP_MS = 20_000
 
 export async function openWorkbench(host: Host, { prepare, viewport = { width: 1440, height: 900 } }: Opening = {}): Promise<Workbench> {
   const home = mkdtempSync(join(tmpdir(), 'drift-e2e-'))
   const workspace = join(home, 'workspace')
   await prepare?.(workspace)
   const opened = host === 'server' ? await openInBrowser(workspace, home, viewport) : await openInElectron(workspace, home)
+  opened.page.setDefaultTimeout(STEP_MS)
+  await opened.page.getByRole('main').waitFor()
   return {
     ...opened,
     workspace,

@@ -1,12 +1,10 @@
 /** What a log may hold to attack its reader: markup that would run, addresses that would be called, text that turns its line around. It is shown as text in every view of it. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { detectorNamed } from '../../src/backend/signals/detectors.ts'
 import { runDetector } from '../../src/backend/signals/run-detector.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { importLog } from '../support/import-log.ts'
 import { pageSteps } from '../support/page-steps.ts'
 import { turns } from '../support/workspace.ts'
 import { hosts, openWorkbench, type Workbench } from './harness.ts'
@@ -39,19 +37,13 @@ describe.each(hosts)('hostile text on the %s host', (host) => {
   beforeAll(async () => {
     workbench = await openWorkbench(host, {
       async prepare(path) {
-        mkdirSync(path, { recursive: true })
-        const log = join(path, 'log.jsonl')
-        const rows = payloads.map((text, i) => JSON.stringify({ id: `${i} ${text}`, source: text, model: text, language: text, tags: [text.slice(0, 60)], messages: turns(`hostile ${i} ${text}`, text, `that is wrong ${text}`, text, 'thanks') }))
-        writeFileSync(log, rows.join('\n'))
         const workspace = openWorkspace(path)
-        await importFiles(workspace.db, [log])
+        await importLog(workspace, payloads.map((text, i) => ({ id: `${i} ${text}`, source: text, model: text, language: text, tags: [text.slice(0, 60)], messages: turns(`hostile ${i} ${text}`, text, `that is wrong ${text}`, text, 'thanks') })))
         await runDetector(workspace.db, detectorNamed('rules'))
         workspace.close()
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 

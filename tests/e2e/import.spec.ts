@@ -18,8 +18,6 @@ let page: Page
 beforeAll(async () => {
   workbench = await openWorkbench('server')
   page = workbench.page
-  page.setDefaultTimeout(20_000)
-  await page.getByRole('main').waitFor()
 })
 afterAll(async () => {
   await workbench?.close()

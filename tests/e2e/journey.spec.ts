@@ -21,7 +21,6 @@ beforeAll(async () => {
   workbench = await openWorkbench('server')
   page = workbench.page
   page.setDefaultTimeout(STEP_MS)
-  await page.getByRole('main').waitFor()
 })
 afterAll(() => workbench?.close())
 

@@ -21,8 +21,6 @@ beforeAll(async () => {
     },
   })
   page = workbench.page
-  page.setDefaultTimeout(20_000)
-  await page.getByRole('main').waitFor()
 }, 120_000)
 afterAll(() => workbench?.close())
 

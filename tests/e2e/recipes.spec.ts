@@ -11,8 +11,6 @@ describe.each(hosts)('a recipe to begin from on the %s host', (host) => {
   beforeAll(async () => {
     workbench = await openWorkbench(host)
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
     await go('/runs?new=1')
   })
   afterAll(() => workbench?.close())

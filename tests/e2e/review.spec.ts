@@ -23,7 +23,6 @@ beforeAll(async () => {
   workbench = await openWorkbench('server', { prepare: async (workspace) => void (await fillReviewWorkspace(workspace, 120)) })
   page = workbench.page
   page.setDefaultTimeout(STEP_MS)
-  await page.getByRole('main').waitFor()
 })
 afterAll(() => workbench?.close())
 

@@ -23,14 +23,12 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 
   const table = (): Locator => page.getByRole('grid', { name: 'Runs' })
   const row = (name: string | RegExp): Locator => table().getByRole('row').filter({ has: page.getByRole('gridcell', { name }) })
-  const total = async (): Promise<string> => (await page.locator('.line .total').textContent())?.trim() ?? ''
+  const total = async (): Promise<string> => (await page.locator('.table-line .total').textContent())?.trim() ?? ''
   const names = (): Promise<string[]> => table().locator('.name a').allTextContents()
   const toolbar = (): Locator => page.getByRole('toolbar', { name: 'Selected runs' })
   const pick = async (label: string, option: string): Promise<void> => {

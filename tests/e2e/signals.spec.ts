@@ -2,23 +2,19 @@
  * The signals page on a real host: deciders side by side, the threshold workbench by keyboard, training on the labels
  * that are there, and an LLM judge on a server of the test's own, with its estimate first.
  */
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Page } from 'playwright'
-import { importFiles } from '../../src/backend/imports/import-files.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import { labelledWorldTurns } from '../../src/core/world/labelled-turns.ts'
 import { aChatServer, type ChatServer } from '../support/chat-server.ts'
+import { importLog } from '../support/import-log.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
 async function prepare(path: string): Promise<void> {
   const workspace = openWorkspace(path)
   const dialogues = Map.groupBy(labelledWorldTurns({ seed: 9, dialogues: 120 }), ({ dialogue }) => dialogue)
   const rows = [...dialogues].map(([dialogue, turns]) => ({ id: String(dialogue), source: 'shop', messages: turns[0]!.messages, labels: turns.map(({ turnIndex, dissatisfied }) => ({ turn_index: turnIndex, dsat: dissatisfied })) }))
-  const file = join(path, 'log.jsonl')
-  writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
-  await importFiles(workspace.db, [file])
+  await importLog(workspace, rows)
   workspace.close()
 }
 
@@ -29,7 +25,6 @@ beforeAll(async () => {
   judge = await aChatServer(() => ({ content: '{"label":"satisfied","dsat_probability":0.1,"categories":["praise"],"evidence":""}' }), { test: false })
   workbench = await openWorkbench('server', { prepare })
   page = workbench.page
-  page.setDefaultTimeout(20_000)
   await page.goto(new URL('/signals', page.url()).href)
 })
 afterAll(async () => {

@@ -36,8 +36,6 @@ let page: Page
 beforeAll(async () => {
   workbench = await openWorkbench('server', { prepare })
   page = workbench.page
-  page.setDefaultTimeout(20_000)
-  await page.getByRole('main').waitFor()
 })
 afterAll(() => workbench?.close())
 

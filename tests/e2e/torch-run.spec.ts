@@ -39,8 +39,6 @@ describe.each(hosts)('a run of the torch engine on the %s host', (host) => {
       },
     })
     page = workbench.page
-    page.setDefaultTimeout(20_000)
-    await page.getByRole('main').waitFor()
   })
   afterAll(() => workbench?.close())
 
