@@ -3,6 +3,7 @@ import type { EChartsOption } from 'echarts'
 import type { Exploration } from '../../shared/comparison.ts'
 import { baseOption, escapeHtml, type Chart } from './chart.ts'
 import { roundLabel } from './by-round.ts'
+import { count } from './format.ts'
 import { methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 
@@ -39,10 +40,9 @@ export function answerMap({ map, methods, shown, round, theme }: { map: Explorat
       },
     },
   }
-  const drawn = at.length
   return {
     option,
-    note: `filled: passes. ${drawn.toLocaleString('en-US')} answers of seed ${map.seed} drawn; the map holds ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')}`,
+    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}`,
     table: {
       columns: [{ label: 'method', numeric: false }, { label: 'at', numeric: false }, { label: 'prompt', numeric: true }, { label: 'passes', numeric: false }, { label: 'x', numeric: true }, { label: 'y', numeric: true }, { label: 'answer', numeric: false }],
       rows: at.map((point) => [methodStyle(methods[point.method]!).label, roundLabel(point.round), point.prompt + 1, point.pass ? 'yes' : 'no', point.x, point.y, point.text]),
