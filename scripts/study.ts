@@ -52,7 +52,10 @@ const finish = (backend: Backend, plan: readonly Planned[], first: (run: Planned
 /** The same grid for every method; each keeps its best final score at T = 1. */
 async function sweep(workspace: Workspace, backend: Backend): Promise<SweepRow[]> {
   const kept = join(workspace.path, 'sweep.json')
-  if (existsSync(kept)) return JSON.parse(readFileSync(kept, 'utf8')) as SweepRow[]
+  if (existsSync(kept)) {
+    const rows = JSON.parse(readFileSync(kept, 'utf8')) as SweepRow[]
+    if (rows.length === STUDY.methods.length * STUDY.grid.length) return rows
+  }
   const cells = STUDY.methods.flatMap((method) => STUDY.grid.map((cell) => ({ method, cell, name: `${method}-${cell.reference}-${cell.learning_rate}` })))
   const plan = cells.map(({ method, cell, name }): Planned => {
     const recipe = recipeOf(method, STUDY.sweepSeed, cell, STUDY.sweepSize)
