@@ -51,7 +51,7 @@ export function differingSettings(rows: readonly TableRun[]): string[] {
   return [...values].flatMap(([key, { size }]) => (size > 1 ? [key] : []))
 }
 
-/** Wall time of a run; up to `now` where it still goes. null before it started. */
+/** Wall time of a run; up to `now` where it still goes, up to where it stopped where it does not. null before it started. */
 export function secondsOf(run: Pick<Run, 'startedAt' | 'endedAt'>, now: number): number | null {
   if (run.startedAt === null) return null
   return Math.max(0, ((run.endedAt === null ? now : Date.parse(run.endedAt)) - Date.parse(run.startedAt)) / 1000)

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { anEmptyDatabase } from '../../../tests/support/workspace.ts'
+import { secondsOf } from '../../core/run-table.ts'
 import { recipeSchema } from '../../shared/recipe.ts'
 import { type Owner, ownerOf, thisOwner } from '../jobs/owner.ts'
 import type { WritableDb } from './open.ts'
@@ -25,6 +26,21 @@ describe('a run', () => {
     const { mix_previous: _, ...older } = { ...recipe, evaluation: [{ type: 'verifiable', dataset: 'test', k: 4, temperatures: [1], max_new_tokens: 8, batch_size: 4, heldout_pairs: null }] }
     db.prepare('UPDATE runs SET settings = ? WHERE id = ?').run(JSON.stringify(older), runId)
     expect(readRunFiles(db, runId).recipe).toMatchObject({ mix_previous: false, evaluation: [{ dataset: 'test', reaction: 'scorer', scorer_dataset: null }] })
+  })
+
+  it('that stands still takes no time: paused, or left by a dead process', () => {
+    const db = anEmptyDatabase()
+    const start = Date.now() - 3_600_000
+    const paused = aRun(db, thisOwner(), start)
+    startRunAs(db, paused, thisOwner(), start)
+    releaseRun(db, paused, { status: 'paused', error: null }, start + 60_000)
+    const left = aRun(db, deadOwner(), start)
+    startRunAs(db, left, deadOwner(), start + 5000)
+    expect([paused, left].map(({ runId }) => secondsOf(requireRun(db, runId), Date.now()))).toEqual([60, 0])
+    requestOfRun(db, left.runId, 'pause', Date.now())
+    expect(secondsOf(requireRun(db, left.runId), Date.now())).toBe(0)
+    expect(claimRun(db, paused.runId, thisOwner(), Date.now())).not.toBeNull()
+    expect(requireRun(db, paused.runId).endedAt).toBeNull()
   })
 
   it('is missing with the names of those that are there', () => {

@@ -125,7 +125,7 @@ export function releaseRun(db: WritableDb, lease: Lease, end: { status: Exclude<
     db.prepare(
       `UPDATE runs SET status = @status, error = @error, model_path = coalesce(@modelPath, model_path), ended_at = @endedAt, requested = NULL,
          owner_pid = NULL, owner_started = NULL, owner_machine = NULL, lease_until = 0 WHERE id = @id`,
-    ).run({ id: lease.runId, status: end.status, error: end.error, modelPath: end.modelPath ?? null, endedAt: end.status === 'paused' || end.status === 'interrupted' ? null : new Date(now).toISOString() })
+    ).run({ id: lease.runId, status: end.status, error: end.error, modelPath: end.modelPath ?? null, endedAt: new Date(now).toISOString() })
   })
 }
 
@@ -140,7 +140,7 @@ export function requestOfRun(db: WritableDb, id: string, requested: Requested, n
     if (isOwnerAlive(ownerIn(row), row.lease_until, now)) db.prepare('UPDATE runs SET requested = ? WHERE id = ?').run(requested, id)
     else {
       const status = requested === 'cancel' ? 'cancelled' : row.status === 'failed' ? 'failed' : 'paused'
-      db.prepare('UPDATE runs SET status = ?, attempt = attempt + 1, owner_pid = NULL, lease_until = 0, requested = NULL WHERE id = ?').run(status, id)
+      db.prepare('UPDATE runs SET status = ?, attempt = attempt + 1, ended_at = coalesce(ended_at, ?), owner_pid = NULL, lease_until = 0, requested = NULL WHERE id = ?').run(status, lastSeen(row), id)
     }
   })
   ask.immediate()
@@ -193,11 +193,14 @@ function ownerIn({ owner_pid, owner_started, owner_machine }: StoredRun): Owner 
   return owner_pid === null || owner_machine === null ? null : { pid: owner_pid, started: owner_started, machine: owner_machine }
 }
 
+/** When its owner last renewed the lease; null where it has none. */
+const lastSeen = ({ lease_until }: StoredRun): string | null => (lease_until > 0 ? new Date(lease_until - LEASE_MS).toISOString() : null)
+
 function toRun(row: StoredRun, now: number): Run {
   const isUnowned = (row.status === 'queued' || row.status === 'running') && !isOwnerAlive(ownerIn(row), row.lease_until, now)
   return {
     id: row.id, name: row.name, method: row.method, recipe: row.recipe, group: row.group_name, status: isUnowned ? 'interrupted' : row.status, round: row.round, rounds: row.rounds, seed: row.seed,
-    baseModel: row.base_model, modelPath: row.model_path, engine: row.engine, threads: row.threads, createdAt: row.created_at, startedAt: row.started_at, endedAt: row.ended_at,
+    baseModel: row.base_model, modelPath: row.model_path, engine: row.engine, threads: row.threads, createdAt: row.created_at, startedAt: row.started_at, endedAt: isUnowned ? lastSeen(row) : row.ended_at,
     error: isUnowned ? (row.error ?? 'The process that worked on it has ended. Resume it to continue where it was.') : row.error, notes: row.notes,
     tags: JSON.parse(row.tags) as string[], pinned: row.pinned === 1, archived: row.archived === 1, importedFrom: row.imported_from,
   }

@@ -52,6 +52,15 @@ describe('metricCurve', () => {
     expect(Array.isArray(line?.data) && line.data.findIndex((point) => Array.isArray(point) && point[1] === null)).toBe(20)
   })
 
+  it('writes every tick differently: a small change with more digits, steps as whole numbers', () => {
+    const early = createMetricLog()
+    early.append([0.6937, 0.69362, 0.69315].map((loss, i) => ({ stage: 'warm-start/train', step: i + 1, loss })))
+    const svg = draw(metricCurve({ metric: 'loss', curves: [{ ...curve, points: early.series('loss') }], spans: early.spans(), theme }))
+    const ticks = [...svg.matchAll(/>([\d.]+)<\/text>/g)].map(([, text]) => text)
+    expect(ticks).toContain('3')
+    expect(ticks.length).toBe(new Set(ticks).size)
+  })
+
   it('names lines at their end when there are several', () => {
     const chart = metricCurve({ metric: 'm', curves: [curve, { ...curve, key: 'spin', label: 'SPIN' }], spans: log.spans(), theme })
     expect(draw(chart)).toMatch(/DRIFT[^]*SPIN/)

@@ -50,12 +50,13 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     return tip && !waits ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
   })
 
+  const digits = tickDigits(drawn.flatMap(({ line, raw }) => [line, raw]))
   const option: EChartsOption = {
     ...baseOption(theme),
     grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
-    xAxis: { ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
+    xAxis: { minInterval: 1, ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
     // A share reads best in fifths.
-    yAxis: { ...yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value) }), ...(log ? { type: 'log' as const } : {}) } as EChartsOption['yAxis'] & object,
+    yAxis: { ...yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value, digits) }), ...(log ? { type: 'log' as const } : {}) } as EChartsOption['yAxis'] & object,
     series: [
       { type: 'line', data: [], silent: true, markArea: stageAreas(spans, end, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...drawn.flatMap((curve) => [
@@ -93,6 +94,19 @@ export function metricCurve(options: MetricCurveOptions): Chart {
   const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
   // Live curves are built again with every step; hardly anybody looks at their table.
   return { option, get table() { return metricTable(metric, curves, spans) }, note: describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), readout }
+}
+
+/** Digits that tell neighbouring ticks apart: a loss that moves from .6931 to .6936 needs more than three. */
+function tickDigits(lines: readonly Point[][]): number {
+  let [low, high] = [Infinity, -Infinity]
+  for (const line of lines) {
+    for (const [, y] of line) {
+      if (y === null || !Number.isFinite(y)) continue
+      low = Math.min(low, y)
+      high = Math.max(high, y)
+    }
+  }
+  return high > low ? Math.min(6, Math.max(3, Math.ceil(Math.log10(Math.max(Math.abs(low), Math.abs(high)) / ((high - low) / 5))) + 1)) : 3
 }
 
 /** Alternating bands, each named for its stage: where a round begins is where the policy's pairs change. */
