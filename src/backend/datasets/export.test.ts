@@ -115,12 +115,12 @@ test('a format that does not hold the kind is refused with those that do', async
   await expect(write('prompts', [{ prompt: asked('q'), task: null, conversationId: null }], 'spin')).rejects.toThrow('format spin does not hold a dataset of kind prompts. Use trl-jsonl, trl-parquet, openrlhf, hf')
 })
 
-/** A Python with `datasets`: DRIFT_PYTHON, or python3. */
-function pythonWithDatasets(): string | null {
+/** A Python with a package: DRIFT_PYTHON, or python3. */
+function pythonWith(name: string): string | null {
   for (const python of [process.env['DRIFT_PYTHON'], 'python3']) {
     if (python === undefined) continue
     try {
-      execFileSync(python, ['-c', 'import datasets'], { stdio: 'ignore' })
+      execFileSync(python, ['-c', `import importlib.util, sys; sys.exit(importlib.util.find_spec('${name}') is None)`], { stdio: 'ignore' })
       return python
     } catch {
       // Absent, or without the package.
@@ -128,7 +128,7 @@ function pythonWithDatasets(): string | null {
   }
   return null
 }
-const python = pythonWithDatasets()
+const python = pythonWith('datasets')
 if (python === null) console.log('Exports are not loaded in Python: no interpreter with the package `datasets` (DRIFT_PYTHON names one).')
 
 test('a Hugging Face folder: card, train and test split; with Python its exports load in datasets', { timeout: 120_000 }, async (context) => {
@@ -157,4 +157,40 @@ print(json.dumps({'splits': {k: v.num_rows for k, v in hub.items()}, 'hub': [{c:
   const loaded: unknown = JSON.parse(execFileSync(python, ['-c', script, folder, file, aFolder()], { encoding: 'utf8', env: { ...process.env, HF_HUB_OFFLINE: '1' } }))
   const rows = [['a', 'b'], ['ü "c"', 'd']].map(([chosen, rejected]) => ({ prompt: asked('q'), chosen: [{ role: 'assistant', content: chosen }], rejected: [{ role: 'assistant', content: rejected }] }))
   expect(loaded).toEqual({ splits: { train: 2, test: 1 }, hub: rows, lines: rows, seed: 2 ** 40 })
+})
+
+const pythonWithTrl = pythonWith('trl')
+test.skipIf(pythonWithTrl === null)('TRL trains on pairs as they were exported, JSONL, Parquet and Hugging Face folder alike', { timeout: 300_000 }, async () => {
+  const db = anEmptyDatabase()
+  const rows = Array.from({ length: 8 }, (_, i) => aPair(`two quick dinners: risotto and tacos ${i}.`, `no idea ${i}.`))
+  createDataset(db, { name: 'd', kind: 'preference', rows, recipe: {} })
+  const folder = aFolder()
+  for (const [format, path] of [['trl-jsonl', 'd.jsonl'], ['trl-parquet', 'd.parquet'], ['hf', 'hub']] as const) await exportDataset(db, { name: 'd', format, path: join(folder, path), mask: false })
+  const script = `
+import json, sys, datasets
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import DPOConfig, DPOTrainer
+datasets.disable_progress_bars()
+folder, base, cache = sys.argv[1:]
+found = []
+for kind, files in (('json', 'd.jsonl'), ('parquet', 'd.parquet'), (f'{folder}/hub', None)):
+    data = datasets.load_dataset(kind, split='train', cache_dir=cache, **({'data_files': f'{folder}/{files}'} if files else {}))
+    trainer = DPOTrainer(
+        model=AutoModelForCausalLM.from_pretrained(base),
+        processing_class=AutoTokenizer.from_pretrained(base),
+        train_dataset=data,
+        args=DPOConfig(output_dir=f'{cache}/out', max_steps=2, per_device_train_batch_size=4, learning_rate=1e-3, logging_steps=1, report_to=[], disable_tqdm=True, save_strategy='no', use_cpu=True, bf16=False, seed=1),
+    )
+    trainer.train()
+    found.append([[row['loss'], row['rewards/margins']] for row in trainer.state.log_history if 'loss' in row])
+print(json.dumps(found))`
+  const base = join(import.meta.dirname, '../../../resources/base-model')
+  const printed = execFileSync(pythonWithTrl!, ['-c', script, folder, base, aFolder()], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, HF_HUB_OFFLINE: '1' } })
+  const [jsonl, parquet, hub] = JSON.parse(printed.trim().split('\n').at(-1)!) as [number, number][][]
+  expect(jsonl).toHaveLength(2)
+  // The policy is the reference at the first step, so the loss is ln 2; the second step has learned from it.
+  expect(jsonl![0]![0]).toBeCloseTo(Math.LN2, 4)
+  expect(jsonl![1]![1]).toBeGreaterThan(0.001)
+  expect(parquet).toEqual(jsonl)
+  expect(hub).toEqual(jsonl)
 })
