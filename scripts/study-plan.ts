@@ -33,3 +33,6 @@ export const noiseGroup = (share: number): string => `false-complaints-${Math.ro
 export function bestCell(rows: readonly SweepRow[], method: string): Cell {
   return rows.filter((row) => row.method === method).reduce((best, row) => (row.score > best.score ? row : best))
 }
+
+/** A sweep of an earlier, smaller grid is begun, not done. */
+export const isWhole = (rows: readonly SweepRow[]): boolean => rows.length === STUDY.methods.length * STUDY.grid.length

@@ -16,7 +16,7 @@ import { gradientFigures } from '../src/core/probe-figures.ts'
 import { makeRng } from '../src/core/rng.ts'
 import { crossedInterval, type Difference, type Grid, holm, mean, pairedDifference } from '../src/core/statistics.ts'
 import type { Interval } from '../src/shared/types.ts'
-import { BASES, bestCell, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
+import { BASES, bestCell, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 
 const DOCS = join(import.meta.dirname, '..', 'docs')
 const FINAL = STUDY.size.iterations
@@ -76,14 +76,15 @@ function readBase(output: string, { name, title, build }: (typeof BASES)[number]
   if (!existsSync(join(path, 'sweep.json'))) return null
   const workspace = openWorkspace(path, { create: false })
   try {
-    const race = readGroup(workspace.db, 'race', STUDY.methods)
+    const sweep = JSON.parse(readFileSync(join(path, 'sweep.json'), 'utf8')) as SweepRow[]
+    const race = isWhole(sweep) ? readGroup(workspace.db, 'race', STUDY.methods) : null
     if (race === null) return null
     const noise = build !== null ? [] : STUDY.noise.flatMap((share) => {
       const group = readGroup(workspace.db, noiseGroup(share), STUDY.noisy)
       return group === null ? [] : [{ share, group }]
     })
     const folder = build === null ? SHIPPED_BASE : join(output, 'bases', name)
-    return { name, title, figures: JSON.parse(readFileSync(join(folder, 'PROBE.json'), 'utf8')) as BaseFigures, sweep: JSON.parse(readFileSync(join(path, 'sweep.json'), 'utf8')) as SweepRow[], race, noise }
+    return { name, title, figures: JSON.parse(readFileSync(join(folder, 'PROBE.json'), 'utf8')) as BaseFigures, sweep, race, noise }
   } finally {
     workspace.close()
   }

@@ -22,7 +22,7 @@ import { makeRng } from '../src/core/rng.ts'
 import { drawRequests } from '../src/core/world/request.ts'
 import type { Run } from '../src/shared/types.ts'
 import { finishRuns, type Planned } from './finish-runs.ts'
-import { BASES, bestCell, type Cell, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
+import { BASES, bestCell, type Cell, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 import { writeStudyReport } from './study-report.ts'
 
 const SWEEP_DATASET = 'sweep-requests'
@@ -54,7 +54,7 @@ async function sweep(workspace: Workspace, backend: Backend): Promise<SweepRow[]
   const kept = join(workspace.path, 'sweep.json')
   if (existsSync(kept)) {
     const rows = JSON.parse(readFileSync(kept, 'utf8')) as SweepRow[]
-    if (rows.length === STUDY.methods.length * STUDY.grid.length) return rows
+    if (isWhole(rows)) return rows
   }
   const cells = STUDY.methods.flatMap((method) => STUDY.grid.map((cell) => ({ method, cell, name: `${method}-${cell.reference}-${cell.learning_rate}` })))
   const plan = cells.map(({ method, cell, name }): Planned => {
