@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|torch|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|race|torch|torch-memory …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
@@ -17,6 +17,7 @@ import { measureInstall } from './install.ts'
 import { measureInterface } from './interface.ts'
 import { measureIteration } from './iteration.ts'
 import { measureMemory } from './memory.ts'
+import { measureRace } from './race.ts'
 import { measureReview } from './review.ts'
 import { measureRuns } from './runs.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
@@ -54,6 +55,7 @@ const benches: Record<string, Bench> = {
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
+  race: { measure: () => measureRace({ seed: Number(values.seed) }), onlyByName: true },
   search: { measure: () => measureSearch({ seed: Number(values.seed) }), onlyByName: true },
   scale: { measure: () => measureScale({ cases: casesOf(SCALE_CASES), rounds }), cases: SCALE_CASES, onlyByName: true },
 }
