@@ -38,6 +38,8 @@ const underModel = { model: z.string().nullable().default(null), maxLength: z.in
 /** What is compared: runs one by one, or all of a group. */
 const compared = { runs: z.array(z.string()).optional(), group: z.string().optional() }
 /** Without them the first seed and the highest temperature. */
+/** A file of model outputs, or a run after its last round. */
+const duelSide = z.union([z.string().min(1), z.strictObject({ run: z.string().min(1) })])
 const boardView = { seed: z.int().optional(), temperature: z.number().optional() }
 
 /** A call's input schema and, as a type only, its output. */
@@ -225,8 +227,8 @@ export const calls = {
   'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
 
   'duels.list': call<DuelRow[]>()({}),
-  /** Pairs what two files of model outputs answer differently, in a seeded order with seeded sides. */
-  'duels.start': call<{ id: string }>()({ a: z.string().min(1), b: z.string().min(1), seed: z.int().default(1) }),
+  /** Pairs what two files of model outputs, or two runs after their last round, answer differently, in a seeded order with seeded sides. */
+  'duels.start': call<{ id: string }>()({ a: duelSide, b: duelSide, seed: z.int().default(1) }),
   /** The next pair that is not decided, without names. */
   'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
   /** With null the decision is taken back. */
