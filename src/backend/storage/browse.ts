@@ -9,7 +9,7 @@ import { findConversation } from './conversations.ts'
 import type { ReadableDb } from './open.ts'
 import { matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
-import { tagsOf } from './tags.ts'
+import { tagReader } from './tags.ts'
 
 type ListInput = ParsedInput<'conversations.list'>
 export type ConversationPage = { total: number; rows: ConversationRow[] }
@@ -124,16 +124,19 @@ type Found = { hits: Uint32Array; firsts: Uint32Array; snippets: SnippetReader }
 function readRows(db: ReadableDb, positions: Iterable<number>, { query }: ConversationFilter, found: Found | null): ConversationRow[] {
   const rowAt = db.prepare('SELECT id, source, model, language, created_at AS createdAt, turns, characters FROM conversations WHERE position = ?')
   const signals = db.prepare('SELECT turn_index AS turnIndex, label FROM winning_signals WHERE conversation = ? ORDER BY turn_index')
-  const opening = db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ORDER BY role <> 'user', turn_index LIMIT 1`).pluck()
+  // The first of the user, or else of anybody: read in order, so that the texts after it are not.
+  const opening = ["AND role = 'user'", ''].map((condition) => db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ${condition} ORDER BY turn_index LIMIT 1`).pluck())
+  const openingOf = (position: number): string | undefined => (opening[0]!.get(position) ?? opening[1]!.get(position)) as string | undefined
+  const tagsAt = tagReader(db)
   const match = found === null ? null : matchExpression(query ?? '')
   const all = [...positions]
   const messages = found === null ? [] : all.map((position) => firstHit(found.hits, found.firsts[position]!))
   const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
   return all.map((position, at): ConversationRow => ({
     ...(rowAt.get(position) as StoredRow),
-    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(opening.get(position) as string | undefined),
+    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
     signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
-    tags: tagsOf(db, position),
+    tags: tagsAt(position),
   }))
 }
 

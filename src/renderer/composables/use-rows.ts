@@ -51,6 +51,8 @@ export function usePagedRows<Input, Row>(
   const slow = shallowRef(false)
   let generation = 0
   let inSight: [number, number] = [0, 0]
+  /** The way one scrolled last: 1 down, -1 up; 0 before. */
+  let way = 0
   let calm: ReturnType<typeof setTimeout> | undefined
   let patience: ReturnType<typeof setTimeout> | undefined
 
@@ -92,10 +94,19 @@ export function usePagedRows<Input, Row>(
     }
   }
 
+  /** Once all in sight is here, the page that follows the way one scrolls. */
   function want(start: number, end: number): void {
+    if (start !== inSight[0]) way = Math.sign(start - inSight[0])
     inSight = [start, end]
-    const last = Math.max(0, (total.value ?? 1) - 1)
-    for (let page = Math.floor(start / pageSize); page <= Math.floor(Math.min(end, last) / pageSize); page++) void load(page)
+    const lastPage = Math.floor(Math.max(0, (total.value ?? 1) - 1) / pageSize)
+    const [first, last] = [Math.floor(start / pageSize), Math.min(Math.floor(end / pageSize), lastPage)]
+    let here = total.value !== null
+    for (let page = first; page <= last; page++) {
+      here &&= pages.has(page)
+      void load(page)
+    }
+    const next = way > 0 ? last + 1 : first - 1
+    if (here && way !== 0 && next >= 0 && next <= lastPage) void load(next)
   }
 
   /** Rows in sight stay until their successors are here: no flicker. */
