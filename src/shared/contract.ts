@@ -13,6 +13,7 @@ import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
+import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace } from './race.ts'
@@ -83,6 +84,15 @@ export const calls = {
   'conversations.analyse': call<{ jobId: string }>()({}),
   /** The other members of a conversation's near-duplicate group. */
   'conversations.group': call<{ total: number; members: GroupMember[] }>()({ id: z.string() }),
+  /** The map of conversations as it stands: what made it, how much of the workspace is on it. */
+  'conversations.map': call<ConversationMap>()({}),
+  'conversations.mapPoints': call<MapPoints>()({}),
+  /** Each point's colour, and which pass the filter. */
+  'conversations.mapColours': call<MapColouring>()({ ...conversationFilter, colour: z.enum(MAP_COLOURS) }),
+  /** Embeds the conversations that have no vector yet and lays all out anew. `folder`: of a sentence-embedding model (tokenizer.json, model.onnx); null: by their wording. */
+  'conversations.makeMap': call<{ jobId: string }>()({ folder: z.string().trim().min(1).nullable() }),
+  /** One conversation as the list shows it. */
+  'conversations.glance': call<ConversationRow>()({ id: z.string() }),
   /** What comes from these conversations: shown before they are deleted. */
   'conversations.descent': call<Descent>()({ ids }),
   /** Out of every list, count, queue and dataset to come, until they are restored or purged; `deletion` restores them together. */

@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
 import type { CallName, Handlers, ParsedInput } from '../../shared/contract.ts'
+import { mapJobOf } from '../conversations/map-job.ts'
 import { conversationThread } from '../conversations/thread.ts'
 import { dataJobs } from '../data-jobs.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { turnsLearnedFrom } from '../signals/describe-classifier.ts'
 import { describeAnalysis, groupOf } from '../storage/analysis.ts'
-import { firstConversations } from '../storage/browse.ts'
+import { firstConversations, glanceAt } from '../storage/browse.ts'
 import { getConversation } from '../storage/conversations.ts'
 import { deletedAt, deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../storage/deletion.ts'
 import { usesOf } from '../storage/lineage.ts'
@@ -52,6 +53,16 @@ export function conversationsApi(session: Session) {
     'conversations.analysis': () => describeAnalysis(db),
     'conversations.analyse': () => ({ jobId: dataJobs(session).start('duplicates and personal data', { kind: 'analysis' }).id }),
     'conversations.group': ({ id }) => groupOf(db, id),
+    'conversations.map': () => thread().perform('map', {}),
+    'conversations.mapPoints': () => thread().perform('mapPoints', {}),
+    'conversations.mapColours': (input) => thread().perform('mapColours', input),
+    'conversations.makeMap': async ({ folder }) => {
+      const path = folder === null ? null : resolve(workspace.path, folder)
+      // Loaded when asked for: an idle backend does without tokenizers.
+      if (path !== null) (await import('../../engine/sentence-folder.ts')).readSentenceFolder(path)
+      return { jobId: mapJobOf(session).start(path).id }
+    },
+    'conversations.glance': ({ id }) => glanceAt(db, id),
     'conversations.descent': ({ ids }) => ({ ...descentOf(db, ids), classifierTurns: turnsLearnedFrom(path, ids) }),
     'conversations.delete': async ({ ids }) => moved(await deleteConversations(db, ids, new Date())),
     'conversations.restore': async ({ which }) => moved(await restoreConversations(db, which)),

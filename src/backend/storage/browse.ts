@@ -1,4 +1,5 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
+import type { Columns } from '../../core/conversation-columns.ts'
 import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
 import type { ConversationFilter, ConversationSelection, ConversationSort, Facet } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
@@ -21,6 +22,8 @@ const KEPT_ANSWERS = 12
 export type ConversationBrowser = {
   list(input: ListInput): ConversationPage
   facets(filter: ConversationFilter): Facet[]
+  /** Of those that pass the filter the positions, ascending, beside what is known of all. */
+  passing(filter: ConversationFilter): { columns: Columns; positions: Uint32Array }
   /** Positions, as imported. */
   select(selection: ConversationSelection): Uint32Array
 }
@@ -54,6 +57,10 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
       const { columns, known } = standingOf(filter)
       return (known.facets ??= countFacets(columns, known.standing))
     },
+    passing(filter) {
+      const { columns, known } = standingOf(filter)
+      return { columns, positions: known.standing.passing }
+    },
     select(selection) {
       if ('filter' in selection) return inOrder(selection.filter, 'imported', false).positions
       return Uint32Array.from(selection.ids, (id) => {
@@ -63,6 +70,14 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
       }).sort()
     },
   }
+}
+
+/** A conversation as the list shows it. */
+export function glanceAt(db: ReadableDb, id: string): ConversationRow {
+  const position = findConversation(db, id)
+  const [row] = position === null ? [] : readRows(db, [position], {}, null)
+  if (row === undefined) throw new BackendError('not-found', `conversation: expected the id of one in this workspace, got "${id}"`)
+  return row
 }
 
 /** The first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
