@@ -86,7 +86,8 @@ export const calls = {
   'conversations.group': call<{ total: number; members: GroupMember[] }>()({ id: z.string() }),
   /** The map of conversations as it stands: what made it, how much of the workspace is on it. */
   'conversations.map': call<ConversationMap>()({}),
-  'conversations.mapPoints': call<MapPoints>()({}),
+  /** `key`: of the map as last heard of; the answer is as it is now. */
+  'conversations.mapPoints': call<MapPoints>()({ key: z.string() }),
   /** Each point's colour, and which pass the filter. */
   'conversations.mapColours': call<MapColouring>()({ ...conversationFilter, colour: z.enum(MAP_COLOURS) }),
   /** Embeds the conversations that have no vector yet and lays all out anew. `folder`: of a sentence-embedding model (tokenizer.json, model.onnx); null: by their wording. */

@@ -30,5 +30,5 @@ export type MapPoints = { key: string; ids: string[]; xy: string }
 /** `value` is what the facet's filter takes; null for several of them, or none. */
 export type MapLegendEntry = { label: string; value: string | null; /** On the map, whatever the filter. */ count: number }
 /** `codes`: base64, a byte for each point: its place in the legend, or `NOT_PASSING`. */
-export type MapColouring = { key: string; legend: MapLegendEntry[]; codes: string; /** Points that pass the filter, of so many conversations that do. */ passing: number; matching: number }
+export type MapColouring = { key: string; colour: MapColour; legend: MapLegendEntry[]; codes: string; /** Points that pass the filter, of so many conversations that do. */ passing: number; matching: number }
 export const NOT_PASSING = 255

@@ -13,11 +13,11 @@ export function fakeMap(made: readonly FakeConversation[], rowOf: (one: FakeConv
   return {
     'conversations.map': () => ({ key, embedding: key === null ? null : { kind: 'lexical', words: 'wording: hashed words and word pairs', folder: null, dimensions: 48 }, projection: 'their two main directions (PCA)', explained: key === null ? 0 : plane().explained, points: made.length, conversations: made.length, waiting: 0, madeAt: '2026-08-02T10:50:00Z' }),
     'conversations.mapPoints': () => ({ key: key ?? '', ids: made.map(({ conversation }) => conversation.id), xy: base64(new Uint8Array(Float32Array.from(plane().points.flat()).buffer)) }),
-    'conversations.mapColours': ({ signal }) => {
+    'conversations.mapColours': ({ signal, colour }) => {
       const labels = [...new Set(made.map(({ conversation }) => conversation.source))]
       const codes = made.map(({ conversation, signals }) => (signal === undefined || signals.some(({ label }) => label === signal) ? labels.indexOf(conversation.source) : 255))
       const passing = codes.filter((code) => code !== 255).length
-      return { key: key ?? '', legend: labels.map((label, code) => ({ label, value: label, count: codes.filter((own) => own === code).length })), codes: base64(Uint8Array.from(codes)), passing, matching: passing }
+      return { key: key ?? '', colour, legend: labels.map((label, code) => ({ label, value: label, count: codes.filter((own) => own === code).length })), codes: base64(Uint8Array.from(codes)), passing, matching: passing }
     },
     'conversations.makeMap': () => ({ jobId: 'map-1' }),
     'conversations.glance': ({ id }) => {

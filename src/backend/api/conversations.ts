@@ -54,7 +54,7 @@ export function conversationsApi(session: Session) {
     'conversations.analyse': () => ({ jobId: dataJobs(session).start('duplicates and personal data', { kind: 'analysis' }).id }),
     'conversations.group': ({ id }) => groupOf(db, id),
     'conversations.map': () => thread().perform('map', {}),
-    'conversations.mapPoints': () => thread().perform('mapPoints', {}),
+    'conversations.mapPoints': (input) => thread().perform('mapPoints', input),
     'conversations.mapColours': (input) => thread().perform('mapColours', input),
     'conversations.makeMap': async ({ folder }) => {
       const path = folder === null ? null : resolve(workspace.path, folder)

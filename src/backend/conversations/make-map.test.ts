@@ -82,7 +82,7 @@ test('points are coloured by a facet, and those that do not pass the list’s fi
   const db = await aLog(20)
   await makeMap(db, { folder: null })
   const { mapColours, mapPoints, list } = conversationTasks(db)
-  const points = await mapPoints({})
+  const points = await mapPoints({ key: '' })
   const bySource = await mapColours({ colour: 'source' }) as MapColouring
   expect(bySource).toMatchObject({ key: points.key, legend: [{ label: 'forum', value: 'forum', count: 10 }, { label: 'shop', value: 'shop', count: 10 }], passing: 20, matching: 20 })
   expect(bytes(bySource.codes)).toEqual(points.ids.map((_, i) => 1 - (i % 2)))

@@ -26,7 +26,7 @@ export function mapTasks(db: ReadableDb, browser: ConversationBrowser) {
       const { columns, positions: matching } = browser.passing(filter)
       const { codes, legend } = colourBy(columns, points.positions, colour)
       const shown = fadeOthers(codes, points.positions, matching)
-      return { key, legend, codes: base64(shown.codes), passing: shown.passing, matching: matching.length }
+      return { key, colour, legend, codes: base64(shown.codes), passing: shown.passing, matching: matching.length }
     },
   }
 }

@@ -19,7 +19,7 @@ export type Tasks = {
   undoTag: { input: { change: number }; output: { changed: number } }
   export: { input: ParsedInput<'conversations.export'>; output: { path: string; rows: number } }
   map: { input: Record<string, never>; output: ConversationMap }
-  mapPoints: { input: Record<string, never>; output: MapPoints }
+  mapPoints: { input: { key: string }; output: MapPoints }
   mapColours: { input: ParsedInput<'conversations.mapColours'>; output: MapColouring }
   ids: { input: { selection: ConversationSelection }; output: { ids: string[]; total: number } }
 }
