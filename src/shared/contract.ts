@@ -30,6 +30,7 @@ const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500)
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
+const conversationOrder = { sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false) }
 const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
@@ -61,7 +62,10 @@ export const calls = {
   'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
   'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
 
-  'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false), ...page }),
+  /** `until`: how far the workspace reached; given with the next pages, what is imported meanwhile moves no row. */
+  'conversations.list': call<{ total: number; rows: ConversationRow[]; until: number }>()({ ...conversationFilter, ...conversationOrder, until: z.int().optional(), ...page }),
+  /** Ids from one row of the list to another, whichever comes first, at most 10,000; `until`: as the list was when it said so. */
+  'conversations.between': call<{ ids: string[] }>()({ ...conversationFilter, ...conversationOrder, from: z.string(), to: z.string(), until: z.int() }),
   /** How many conversations have each value, under the filter's other fields. */
   'conversations.facets': call<Facet[]>()({ ...conversationFilter }),
   /** Puts a tag on conversations or takes it off; `change` is what `conversations.undoTag` takes back, as long as the workspace is open. */

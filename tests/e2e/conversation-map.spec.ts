@@ -31,6 +31,7 @@ describe.each(hosts)('the map of conversations on the %s host', (host) => {
   const map = () => page.getByRole('application', { name: /^Map of / })
   const note = async (): Promise<string> => (await page.locator('.chart .note').textContent()) ?? ''
   const subtitle = async (): Promise<string> => (await page.locator('.chart .unit').textContent()) ?? ''
+  const legend = () => page.getByRole('list', { name: 'Colours' })
   const selected = () => page.getByRole('toolbar', { name: 'Selected conversations' })
   const press = async (...keys: string[]): Promise<void> => {
     for (const key of keys) await page.keyboard.press(key)
@@ -71,7 +72,7 @@ describe.each(hosts)('the map of conversations on the %s host', (host) => {
   it('shows the list’s filters, and filters by its legend', async () => {
     await go('/conversations?as=map')
     await map().waitFor()
-    await page.getByRole('button', { name: /^kitchen 60/ }).click()
+    await legend().getByRole('button', { name: /^kitchen 60/ }).click()
     await eventually(() => query('source')).toBe('kitchen')
     await eventually(note).toContain('of 60 that match, 60 are on it')
     await page.getByRole('button', { name: 'Clear all' }).click()
@@ -80,7 +81,7 @@ describe.each(hosts)('the map of conversations on the %s host', (host) => {
     await eventually(note).toContain('of 60 that match, 60 are on it')
     await page.getByRole('combobox', { name: 'Coloured by' }).click()
     await page.getByRole('option', { name: 'Coloured by language' }).click()
-    await page.getByRole('button', { name: /^English 160/ }).waitFor()
+    await legend().getByRole('button', { name: /^English 160/ }).waitFor()
   })
 
   it('is read and selected from by keys alone', async () => {

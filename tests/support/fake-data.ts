@@ -151,8 +151,9 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         const one = rows[index % rows.length]
         if (one) seen.push(rowOf(one, Math.floor(index / rows.length), input.query))
       }
-      return { total, rows: seen }
+      return { total, rows: seen, until: total }
     },
+    'conversations.between': () => ({ ids: made.map(({ conversation }) => conversation.id) }),
     'conversations.facets': (input) => {
       const rows = matching(input)
       return [

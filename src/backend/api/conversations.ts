@@ -35,6 +35,7 @@ export function conversationsApi(session: Session) {
   void purgeConversations(db, { before: new Date(Date.now() - KEPT_DAYS * DAY_MS) }).catch(() => {})
   return {
     'conversations.list': (input) => (isStart(input) ? firstConversations(db, input) : thread().perform('list', input)),
+    'conversations.between': (input) => thread().perform('between', input),
     'conversations.facets': (input) => thread().perform('facets', input),
     'conversations.tag': async (input) => changed(await thread().perform('tag', input)),
     'conversations.undoTag': async (input) => changed(await thread().perform('undoTag', input)),
@@ -72,6 +73,6 @@ export function conversationsApi(session: Session) {
 }
 
 /** Whether it asks for the first rows of everything, as imported. */
-function isStart({ sort, descending, offset, limit, ...filter }: ParsedInput<'conversations.list'>): boolean {
+function isStart({ sort, descending, offset, limit, until: _, ...filter }: ParsedInput<'conversations.list'>): boolean {
   return sort === 'imported' && !descending && offset + limit <= FIRST_ROWS && Object.values(filter).every((value) => value === undefined)
 }

@@ -14,6 +14,7 @@ import { mapTasks } from './map-tasks.ts'
 
 export type Tasks = {
   list: { input: ParsedInput<'conversations.list'>; output: ConversationPage }
+  between: { input: ParsedInput<'conversations.between'>; output: { ids: string[] } }
   facets: { input: ConversationFilter; output: Facet[] }
   tag: { input: ParsedInput<'conversations.tag'>; output: CallOutput<'conversations.tag'> }
   undoTag: { input: { change: number }; output: { changed: number } }
@@ -36,6 +37,7 @@ export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (inp
   const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()
   return {
     list: browser.list,
+    between: (input) => ({ ids: browser.between(input) }),
     facets: browser.facets,
     tag({ selection, tag, on }) {
       const positions = change(tag, on, browser.select(selection))

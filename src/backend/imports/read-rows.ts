@@ -1,7 +1,7 @@
 /** A file as rows: Parquet, JSON or a table, plain, gzip or zstd (told by the first bytes), whatever its name. */
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { mappingProblem, suggestMapping } from '../../core/import/columns.ts'
 import { isTableName } from '../../core/import/file-endings.ts'
@@ -12,6 +12,10 @@ import { readParquet, type ColumnsFor } from './read-parquet.ts'
 import { watchZstdFrames } from './zstd-frames.ts'
 
 const CHUNK_BYTES = 1024 * 1024
+/** So much may come of a few bytes: identical rows compress as well as bombs do. */
+const BELIEVED_BYTES = 128 * 1024 * 1024
+/** Beyond that, logs of real text unpack to 3 to 50 times their size; zstd has no bound of its own, gzip's is 1,032. */
+const MOST_EXPANSION = 300
 
 type ReadOptions = {
   /** Which columns of a columnar file are needed; all where left out. */
@@ -38,17 +42,26 @@ export async function* readRows(path: string, { columnsFor = () => undefined, sk
     const unpacker = container === 'gzip' ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstdDecompress({ chunkSize: CHUNK_BYTES })
     // A damaged end must not take away the rows before it: the failure waits until they are read.
     unpacker.on('error', (error) => {
-      failure = error
+      failure = explainWindow(error)
       unpacked.end()
     })
-    file.on('error', (error) => unpacker.destroy(error))
     const frames = container === 'zstd' ? watchZstdFrames() : null
-    if (frames !== null) file.on('data', (chunk) => frames.push(chunk as Buffer))
-    file.pipe(unpacker)
+    const packed = frames === null ? file : Readable.from(piecesOf(file, frames))
+    packed.on('error', (error) => unpacker.destroy(error))
+    packed.pipe(unpacker)
     unpacker.pipe(unpacked)
+    let bytesUnpacked = 0
     try {
-      for await (const chunk of unpacked) yield { rows: rest(splitter.push(chunk as Buffer)), bytesRead: file.bytesRead }
+      for await (const chunk of unpacked) {
+        bytesUnpacked += (chunk as Buffer).length
+        yield { rows: rest(splitter.push(chunk as Buffer)), bytesRead: file.bytesRead }
+        if (bytesUnpacked > BELIEVED_BYTES && bytesUnpacked > MOST_EXPANSION * file.bytesRead) {
+          failure = new UnreadableFileError(`expected ${container} data that unpacks to at most ${MOST_EXPANSION} times its size, got ${megabytes(bytesUnpacked)} MB from ${megabytes(file.bytesRead)} MB so far. Rows up to here are read; where the rest is wanted all the same, unpack the file and import what comes out`)
+          break
+        }
+      }
     } finally {
+      packed.destroy()
       file.destroy()
       unpacker.destroy()
     }
@@ -60,6 +73,15 @@ export async function* readRows(path: string, { columnsFor = () => undefined, sk
   }
   yield { rows: rest(splitter.end()), bytesRead: file.bytesRead }
 }
+
+async function* piecesOf(file: AsyncIterable<unknown>, frames: ReturnType<typeof watchZstdFrames>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of file) yield* frames.push(chunk as Buffer)
+}
+
+/** A frame may ask for a window of up to 2 TB; 128 MB is what decoders grant. */
+const explainWindow = (error: Error): Error => (/too much memory|windowTooLarge/i.test(`${error.message} ${'code' in error ? String(error.code) : ''}`) ? new UnreadableFileError(`expected zstd data with a window of at most 128 MB, got one that asks for more (${error.message}). Pack it again without --long and --ultra`, { cause: error }) : error)
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
 
 /** By its name, or by column names that a format knows. */
 function isTable(path: string, columns: readonly string[]): boolean {
