@@ -29,7 +29,7 @@ test('every conversation has a place, and what is alike lies together', async ()
   const db = await aLog(40)
   expect(describeMap(db)).toMatchObject({ key: null, embedding: null, points: 0, waiting: 40 })
   expect(await makeMap(db, { folder: null })).toEqual({ points: 40, embedded: 40 })
-  expect(describeMap(db)).toMatchObject({ embedding: { kind: 'lexical', folder: null, dimensions: 48 }, projection: 'their two main directions (PCA)', points: 40, conversations: 40, waiting: 0 })
+  expect(describeMap(db)).toMatchObject({ embedding: { kind: 'lexical', folder: null, dimensions: 48 }, projection: 'two main directions (PCA)', points: 40, conversations: 40, waiting: 0 })
   const { positions, xy } = readMapPoints(db)
   const about = (rest: number) => [...positions.keys()].filter((i) => i % 2 === rest).map((i) => xy[2 * i]!)
   const [lamps, soups] = [about(0), about(1)]

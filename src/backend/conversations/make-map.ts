@@ -24,7 +24,7 @@ const BATCH = 128
 /** Rarity is counted on so many conversations, and anew once there are twice as many in the workspace. */
 const RARITY_TEXTS = 20_000
 /** How vectors become places. */
-const PROJECTION = 'their two main directions (PCA)'
+const PROJECTION = 'two main directions (PCA)'
 
 type Encoder = { embedding: StoredEmbedding; encode(texts: readonly string[]): Promise<Float32Array[]> | Float32Array[]; release?(): Promise<void> }
 
@@ -65,7 +65,7 @@ function lexicalEncoder(db: WritableDb): Encoder {
 function fitLexical(db: WritableDb, conversations: number): StoredEmbedding {
   const texts = firstOfSample(db, RARITY_TEXTS).map(textReader(db, TEXT_CHARACTERS))
   const rarity = Buffer.from(rarityIn(texts).buffer)
-  const words = `wording: hashed words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, weighted by their rarity in ${texts.length.toLocaleString('en-US')} conversations, projected at random to ${DIMENSIONS} dimensions`
+  const words = `wording: words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, hashed, by rarity in ${texts.length.toLocaleString('en-US')} conversations, ${DIMENSIONS} dimensions`
   return recordEmbedding(db, { version: versionOf('lexical 1', rarity.toString('base64')), kind: 'lexical', words, folder: null, dimensions: DIMENSIONS, fitted: conversations, rarity })
 }
 

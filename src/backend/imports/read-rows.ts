@@ -1,6 +1,6 @@
 /** A file as rows: Parquet, JSON or a table, plain, gzip or zstd (told by the first bytes), whatever its name. */
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { PassThrough, Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { mappingProblem, suggestMapping } from '../../core/import/columns.ts'
@@ -91,14 +91,34 @@ function isTable(path: string, columns: readonly string[]): boolean {
 
 type Container = 'parquet' | 'gzip' | 'zstd' | 'plain'
 
+/** What is no rows however it is named: told by its first bytes, and not line by line. */
+const OTHERS: readonly [first: string, at: number, what: string, todo: string][] = [
+  ['PK\x03\x04', 0, 'a zip archive', 'Unpack it and import what is in it'],
+  ['7z\xbc\xaf\x27\x1c', 0, 'a 7z archive', 'Unpack it and import what is in it'],
+  ['Rar!\x1a\x07', 0, 'a rar archive', 'Unpack it and import what is in it'],
+  ['\xfd7zXZ\x00', 0, 'xz data', 'Unpack it (unxz) and import what comes out'],
+  ['BZh', 0, 'bzip2 data', 'Unpack it (bunzip2) and import what comes out'],
+  ['ustar', 257, 'a tar archive', 'Unpack it and import the folder'],
+  ['ARROW1', 0, 'an Arrow file', 'Save the data set with to_parquet() or to_json()'],
+  ['SQLite format 3\x00', 0, 'an SQLite database', 'Export its table as CSV or JSONL'],
+  ['\xff\xfe', 0, 'UTF-16 text', 'Save it as UTF-8'],
+  ['\xfe\xff', 0, 'UTF-16 text', 'Save it as UTF-8'],
+]
+
 async function detectContainer(path: string): Promise<Container> {
+  // Opening a pipe would wait for its other end.
+  if (!(await stat(path)).isFile()) throw new UnreadableFileError('it is neither a file nor a folder')
   const file = await open(path)
   try {
-    if (!(await file.stat()).isFile()) throw new UnreadableFileError('it is neither a file nor a folder')
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    if (buffer.toString('latin1') === 'PAR1') return 'parquet'
+    const { buffer } = await file.read(Buffer.alloc(512), 0, 512, 0)
+    const start = buffer.toString('latin1')
+    if (start.startsWith('PAR1')) return 'parquet'
     if (buffer.readUInt16BE(0) === 0x1f8b) return 'gzip'
-    return buffer.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'plain'
+    // Skippable frames may come first.
+    if (buffer.readUInt32LE(0) === 0xfd2fb528 || buffer.readUInt32LE(0) >>> 4 === 0x184d2a5) return 'zstd'
+    const other = OTHERS.find(([first, at]) => start.startsWith(first, at))
+    if (other !== undefined) throw new UnreadableFileError(`expected JSON, JSONL, CSV or Parquet (also in gzip or zstd), got ${other[2]}. ${other[3]}`)
+    return 'plain'
   } finally {
     await file.close()
   }

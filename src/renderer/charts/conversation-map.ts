@@ -35,7 +35,8 @@ export function conversationMap({ xy, codes, legend, colour, bounds, note, theme
     grid: { left: 0, right: 0, top: 0, bottom: 0 },
     xAxis: hidden(bounds.x),
     yAxis: hidden(bounds.y),
-    series: [series(own.at(-1)!, theme.axis, 0.25, Math.min(3, size), 1), ...own.slice(0, -1).map((points, code) => series(points, colours[code]!, passing > LARGE ? 0.7 : 0.85, size, legend[code]!.value === null ? 2 : 3))],
+    // ECharts stops drawing at a large series of nothing.
+    series: own.flatMap((points, code) => (points.length === 0 ? [] : code === legend.length ? [series(points, theme.axis, 0.25, Math.min(3, size), 1)] : [series(points, colours[code]!, passing > LARGE ? 0.7 : 0.85, size, legend[code]!.value === null ? 2 : 3)])),
   }
   return {
     option,
