@@ -136,17 +136,14 @@ describe.each(hosts)('the map of conversations on the %s host', (host) => {
     await go('/conversations?as=map&source=kitchen')
     await eventually(note).toContain('60 are on it')
     // Pixels of a colour of its own, among the greys of what does not pass.
-    const coloured = () => page.locator('.chart .canvas canvas').first().evaluate((element) => {
-      const canvas = element as HTMLCanvasElement
-      const data = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? new Uint8ClampedArray()
+    const colouredPixels = () => page.evaluate<number>(`(() => {
+      const canvas = document.querySelector('.chart .canvas canvas')
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
       let pixels = 0
-      for (let i = 0; i < data.length; i += 4) {
-        const [red = 0, green = 0, blue = 0, alpha = 0] = data.subarray(i, i + 4)
-        if (alpha > 60 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) pixels += 1
-      }
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 60 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60) pixels += 1
       return pixels
-    })
-    await eventually(coloured).toBeGreaterThan(200)
+    })()`)
+    await eventually(colouredPixels).toBeGreaterThan(200)
     expect(workbench.problems).toEqual([])
   })
 })

@@ -47,7 +47,7 @@ export async function* readRows(path: string, { columnsFor = () => undefined, sk
     })
     const frames = container === 'zstd' ? watchZstdFrames() : null
     const packed = frames === null ? file : Readable.from(piecesOf(file, frames))
-    packed.on('error', (error) => unpacker.destroy(error))
+    packed.on('error', (error: Error) => unpacker.destroy(error))
     packed.pipe(unpacker)
     unpacker.pipe(unpacked)
     let bytesUnpacked = 0
