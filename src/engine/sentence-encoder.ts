@@ -21,7 +21,7 @@ const KNOWN_INPUTS = ['input_ids', 'attention_mask', 'token_type_ids']
 /** @throws InputError where the folder holds no model that can be read so. */
 export async function openSentenceEncoder(folder: string, threads: number): Promise<SentenceEncoder> {
   const { modelFile, tokenizer, maxTokens } = readSentenceFolder(folder)
-  const session = await ort.InferenceSession.create(modelFile, { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, graphOptimizationLevel: 'all', enableMemPattern: false, logSeverityLevel: 4 })
+  const session = await ort.InferenceSession.create(modelFile, { executionProviders: ['cpu'], intraOpNumThreads: threads, interOpNumThreads: 1, graphOptimizationLevel: 'all', enableMemPattern: false, logSeverityLevel: 4, extra: { session: { intra_op: { allow_spinning: '0' } } } })
     .catch((error: unknown) => { throw new InputError(`expected an ONNX model in ${modelFile}: ${firstLine(error)}. Export or download it again`) })
   const unknown = session.inputNames.filter((name) => !KNOWN_INPUTS.includes(name))
   if (unknown.length > 0 || !session.inputNames.includes('input_ids')) throw new InputError(`${modelFile}: expected the inputs ${KNOWN_INPUTS.join(', ')}, got ${session.inputNames.join(', ')}. Choose a BERT-like model, exported for feature extraction`)

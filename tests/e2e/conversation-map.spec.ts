@@ -121,6 +121,7 @@ describe.each(hosts)('the map of conversations on the %s host', (host) => {
     await map().waitFor()
     await page.getByRole('button', { name: 'Make anew' }).click()
     await makeFrom(model)
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
     // Its process steps back behind all others: on a busy machine it takes its time.
     await eventually(subtitle, 60_000).toContain('sentence-encoder: ONNX sentence embedding of the first 24 tokens, mean pooling, 32 dimensions')
     const workspace = openWorkspace(workbench.workspace)
