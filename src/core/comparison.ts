@@ -4,9 +4,10 @@
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
 import type { Comparison, Declaration, Measured, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
-import type { Regime } from '../shared/race.ts'
+import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'
+import { edgeWords } from './sweep.ts'
 import { mcnemarTest, signFlipTest } from './paired-tests.ts'
 import { effectSize, needed, promptMeans } from './power.ts'
 import { makeRng } from './rng.ts'
@@ -94,7 +95,7 @@ const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: nu
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime } | null; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime; sweep?: Sweep | null } | null; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
   const measured = options.measured ?? TASK_SCORE
   const cells = new Map<string, Cell>()
@@ -207,13 +208,14 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     methods,
     differences,
     declared,
-    race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)) } : null,
+    race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)), sweep: options.race.sweep ?? null } : null,
     evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null, measured },
     probe: options.probe ?? null,
     cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null, options.race != null), ...reactionCaution(measured)],
     finished,
   }
   for (const { equal, words } of comparison.race?.fairness ?? []) if (!equal) comparison.cautions.push(words)
+  for (const { method, cells, chosen, edges } of comparison.race?.sweep?.methods ?? []) if (chosen !== null && edges.length > 0) comparison.cautions.push(edgeWords(labelOf(method), cells[chosen]!.setting, edges))
   comparison.headline = headlineOf(comparison)
   return comparison
 }
@@ -322,7 +324,7 @@ function perRound<T extends { round: number }>(runs: readonly ComparedRun[], of:
   return [...all.entries()].map(([round, entries]) => ({ round: Number(round), of: entries })).sort((a, b) => a.round - b.round)
 }
 
-function sumLedgers(ledgers: FairnessLedger[]): FairnessLedger {
+export function sumLedgers(ledgers: readonly FairnessLedger[]): FairnessLedger {
   const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const ledger of ledgers) for (const key of Object.keys(total) as (keyof FairnessLedger)[]) total[key] += ledger[key]
   return total

@@ -1,6 +1,6 @@
 /** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
 import { z } from 'zod'
-import type { Regime } from './race.ts'
+import type { Regime, Sweep } from './race.ts'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
 export type MethodKey = string
@@ -89,8 +89,8 @@ export type Comparison = {
   differences: PairedDifference[]
   /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
   declared: Declaration | null
-  /** Of a race: its regime, and whether what it holds equal was equal. */
-  race: { regime: Regime; fairness: FairnessLine[] } | null
+  /** Of a race: its regime, whether what it holds equal was equal, and how its settings were chosen where a sweep did that. */
+  race: { regime: Regime; fairness: FairnessLine[]; sweep: Sweep | null } | null
   evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */
