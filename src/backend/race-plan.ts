@@ -2,7 +2,7 @@
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { gridCells, sharedPrompts } from '../core/sweep.ts'
-import { type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
+import { COMPARED_KEYS, HELD_KEYS, type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
 import { methodOf, type Recipe } from '../shared/recipe.ts'
 import { BackendError } from './errors.ts'
 import { isMap, readRecipe, type Yaml } from './recipe-file.ts'
@@ -109,10 +109,6 @@ function onValidation(recipe: Yaml, { sweep, declared }: RaceFile): void {
   if (isMap(evaluation)) recipe['evaluation'] = [{ ...evaluation, dataset: sweep!.dataset, temperatures: [declared.temperature], heldout_pairs: null }]
 }
 
-/** What the race compares: the same in all its runs, whatever suits a method. */
-const COMPARED = ['recipe', 'reward', 'model_name_or_path', 'seed', 'evaluation']
-/** What a regime holds equal between methods, each of which takes a setting of its own. */
-const HELD: Record<RaceFile['regime'], string[]> = { 'equal-logs': ['dataset'], 'equal-pairs': ['pairs_per_round', 'iterations'], 'equal-compute': [] }
 const MOST_CELLS = 200
 
 function checkGrid({ regime, seeds, members }: RaceFile, { grid, seeds: own }: NonNullable<RaceFile['sweep']>): RaceCheck['issues'] {
@@ -123,8 +119,8 @@ function checkGrid({ regime, seeds, members }: RaceFile, { grid, seeds: own }: N
   if (cells < 2 || cells > MOST_CELLS) issues.push({ path: 'sweep.grid', message: `expected 2 to ${MOST_CELLS} settings, got ${cells}` })
   for (const [key, values] of Object.entries(grid)) {
     const [top] = key.split('.') as [string]
-    if (COMPARED.includes(top)) issues.push({ path: 'sweep.grid', message: `expected keys of how a method runs, got ${key}, which is what the race compares` })
-    if (HELD[regime].includes(top)) issues.push({ path: 'sweep.grid', message: `expected keys that ${regime} leaves free, got ${key}, which it holds equal` })
+    if (COMPARED_KEYS.includes(top)) issues.push({ path: 'sweep.grid', message: `expected keys of how a method runs, got ${key}, which is what the race compares` })
+    if (HELD_KEYS[regime].includes(top)) issues.push({ path: 'sweep.grid', message: `expected keys that ${regime} leaves free, got ${key}, which it holds equal` })
     if (new Set(values.map((value) => JSON.stringify(value))).size < values.length) issues.push({ path: 'sweep.grid', message: `${key}: expected different values, got ${values.map((value) => JSON.stringify(value)).join(', ')}` })
     members.forEach(({ set }, i) => key in set && issues.push({ path: `members.${i}.set`, message: `expected keys that the sweep does not try, got ${key}` }))
   }

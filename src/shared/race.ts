@@ -78,6 +78,11 @@ export type Sweep = {
   methods: { method: string; cells: SweepCell[]; /** Place among the cells. */ chosen: number | null; /** Keys whose chosen number is the grid's smallest or largest. */ edges: string[]; /** What all its runs used, apart from the race's own. */ ledger: FairnessLedger }[]
 }
 
+/** What a race compares: the same in all its runs, whatever suits a method. */
+export const COMPARED_KEYS: readonly string[] = ['recipe', 'reward', 'model_name_or_path', 'seed', 'evaluation']
+/** What a regime holds equal between methods, each of which may take a setting of its own. */
+export const HELD_KEYS: Record<Regime, readonly string[]> = { 'equal-logs': ['dataset'], 'equal-pairs': ['pairs_per_round', 'iterations'], 'equal-compute': [] }
+
 const SWEEP_SUFFIX = ' (sweep)'
 /** The group of a race's sweep runs. */
 export const sweepGroup = (race: string): string => `${race}${SWEEP_SUFFIX}`
