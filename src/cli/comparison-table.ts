@@ -19,7 +19,7 @@ export function comparisonTable(comparison: Comparison): string {
 }
 
 /** What a sweep tried, a row per setting and a column per method, the chosen marked; and what it cost. */
-export function sweepTable(sweep: Sweep): string {
+function sweepTable(sweep: Sweep): string {
   const { methods, metric, temperature, dataset, seeds } = sweep
   const settings = methods[0]?.cells.map(({ setting }) => settingWords(setting)) ?? []
   const rows = settings.map((words, i) => [words, ...methods.map(({ cells, chosen }) => `${cells[i]!.score?.toFixed(3) ?? leftOut(cells[i]!)}${chosen === i ? ' *' : '  '}`)])
@@ -33,5 +33,5 @@ const interval = ({ estimate, low, high }: Interval) => `${estimate.toFixed(3)} 
 /** First column left, numbers right. */
 function align(rows: string[][]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '))
+  return rows.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  ').trimEnd())
 }

@@ -9,10 +9,10 @@ import { presetNamed } from '../backend/recipe-presets.ts'
 import { requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
 import { findSweep } from '../backend/storage/races.ts'
-import { REGIME_WORDS, type StartedRace } from '../shared/race.ts'
+import { REGIME_WORDS, settingWords, type StartedRace } from '../shared/race.ts'
 import type { Run } from '../shared/types.ts'
 import { UsageError } from '../shared/errors.ts'
-import { comparisonTable, sweepTable } from './comparison-table.ts'
+import { comparisonTable } from './comparison-table.ts'
 import { Interrupted, interruption } from './interruption.ts'
 import { readRecipeFile } from './recipe-text.ts'
 import type { RaceOptions } from './run-verbs.ts'
@@ -62,7 +62,7 @@ export async function runRace(file: string, options: RaceOptions): Promise<void>
       started = continueRace(race.name, textOf, workspace, supervisor)
     }
     const sweep = findSweep(workspace.db, race.name)
-    if (sweep !== null) process.stderr.write(`${sweepTable(sweep)}\n`)
+    if (sweep !== null) process.stderr.write(`sweep: ${sweep.methods.map(({ method, cells, chosen }) => `${method} takes ${settingWords(cells[chosen!]!.setting)}`).join('; ')}\n`)
     const ended = await finish(started, () => false)
     const { comparison } = readComparison(workspace.db, { group: race.name })
     const report = writeReport(workspace, { group: race.name }, appVersion)
