@@ -2,6 +2,7 @@
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { gridCells, sharedPrompts } from '../core/sweep.ts'
+import { type Declaration, declaredTemperatures } from '../shared/comparison.ts'
 import { COMPARED_KEYS, HELD_KEYS, type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
 import { methodOf, type Recipe } from '../shared/recipe.ts'
 import { BackendError } from './errors.ts'
@@ -103,10 +104,13 @@ export function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspac
   return { planned: issues.length === 0 ? { file, entries, sweeping, recipes } : null, issues, methods }
 }
 
+/** The warmest that was declared: one choice for all of them. */
+export const sweepTemperature = (declared: Pick<Declaration, 'temperature'>): number => Math.max(...declaredTemperatures(declared))
+
 /** Scored on the sweep's requests alone, with what the choice is made by. */
 function onValidation(recipe: Yaml, { sweep, declared }: RaceFile): void {
   const [evaluation] = Array.isArray(recipe['evaluation']) ? (recipe['evaluation'] as unknown[]) : []
-  if (isMap(evaluation)) recipe['evaluation'] = [{ ...evaluation, dataset: sweep!.dataset, temperatures: [declared.temperature], heldout_pairs: null }]
+  if (isMap(evaluation)) recipe['evaluation'] = [{ ...evaluation, dataset: sweep!.dataset, temperatures: [sweepTemperature(declared)], heldout_pairs: null }]
 }
 
 const MOST_CELLS = 200
@@ -171,7 +175,10 @@ function checkTogether({ regime, declared, seeds }: RaceFile, entries: readonly 
   const evaluations = differ(({ evaluation }) => evaluation[0] ?? null)
   if (entries.some(({ recipe }) => recipe.evaluation.length === 0)) add('members', 'expected recipes with an evaluation: without one there is nothing to compare')
   else if (evaluations !== null) add('members', `expected one evaluation for all (evaluation.0), got ${evaluations}`)
-  else if (!entries[0]!.recipe.evaluation[0]!.temperatures.includes(declared.temperature)) add('declared.temperature', `expected one that is evaluated (${entries[0]!.recipe.evaluation[0]!.temperatures.join(', ')}), got ${declared.temperature}`)
+  else {
+    const { temperatures } = entries[0]!.recipe.evaluation[0]!
+    for (const temperature of declaredTemperatures(declared)) if (!temperatures.includes(temperature)) add('declared.temperature', `expected one that is evaluated (${temperatures.join(', ')}), got ${temperature}`)
+  }
   if (declared.pairs.length === 0) add('declared.pairs', 'expected at least one pair of methods, as [drift, spin]: what the race is to decide')
   const known = [...RESERVED, ...methods]
   for (const name of declared.pairs.flat()) if (!known.includes(name)) add('declared.pairs', `expected methods of this race (${known.join(', ')}), got "${name}"`)

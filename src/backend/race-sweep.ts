@@ -6,7 +6,7 @@ import { isDivergence } from '../engine/train.ts'
 import { type RaceFile, type Sweep, sweepGroup } from '../shared/race.ts'
 import type { Run } from '../shared/types.ts'
 import { BackendError } from './errors.ts'
-import { readMembers, type RecipeText, sweepRunName } from './race-plan.ts'
+import { readMembers, type RecipeText, sweepRunName, sweepTemperature } from './race-plan.ts'
 import { runIdsOfGroup } from './storage/comparisons.ts'
 import type { ReadableDb, WritableDb } from './storage/open.ts'
 import { decideSweep, findSweep } from './storage/races.ts'
@@ -19,7 +19,8 @@ export function readSweep(db: ReadableDb, file: RaceFile, textOf: RecipeText): S
   const decided = findSweep(db, file.name)
   if (decided !== null) return decided
   const { dataset, seeds, grid } = file.sweep
-  const { metric, temperature } = file.declared
+  const { metric } = file.declared
+  const temperature = sweepTemperature(file.declared)
   const runs = new Map(runIdsOfGroup(db, sweepGroup(file.name)).map((id) => requireRun(db, id)).map((run) => [run.name, run]))
   const scores = finalScores(db, [...runs.values()].filter(({ status }) => status === 'done').map(({ id }) => id), metric)
   const methods = readMembers(file, textOf).members.map(({ method }) => {

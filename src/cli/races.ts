@@ -8,6 +8,7 @@ import { checkRace, continueRace, startRace } from '../backend/races.ts'
 import { presetNamed } from '../backend/recipe-presets.ts'
 import { requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
+import { declaredWords } from '../shared/comparison.ts'
 import { findSweep } from '../backend/storage/races.ts'
 import { REGIME_WORDS, settingWords, type StartedRace } from '../shared/race.ts'
 import type { Run } from '../shared/types.ts'
@@ -55,7 +56,7 @@ export async function runRace(file: string, options: RaceOptions): Promise<void>
       return ended
     }
     let started = startRace(race, textOf, workspace, supervisor)
-    process.stderr.write(`race ${race.name}: ${race.members.length * race.seeds.length} runs, ${REGIME_WORDS[race.regime]}; declared: ${race.declared.pairs.map(([a, b]) => `${a} minus ${b}`).join(', ')} in ${race.declared.metric} at T = ${race.declared.temperature}\n`)
+    process.stderr.write(`race ${race.name}: ${race.members.length * race.seeds.length} runs, ${REGIME_WORDS[race.regime]}; declared: ${race.declared.pairs.map(([a, b]) => `${a} minus ${b}`).join(', ')} in ${declaredWords(race.declared)}\n`)
     if (race.sweep !== undefined && findSweep(workspace.db, race.name) === null) {
       process.stderr.write(`sweep first: ${started.runs.length} runs on ${race.sweep.dataset}\n`)
       await finish(started, isLeftOut)

@@ -3,7 +3,7 @@
  * The primary family is what was declared with the group; where nothing was, DRIFT minus each competing method, task
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
-import type { Comparison, Declaration, Measured, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
+import { type Comparison, type Declaration, declaredTemperatures, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
 import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'
@@ -230,13 +230,15 @@ function reactionCaution({ reaction, scorer }: Measured): string[] {
 /** Without a declaration the family is DRIFT against its competitors; an upper bound is none. */
 function isPrimary(declared: Declaration | null, a: MethodKey, b: MethodKey, temperature: number, measure: PairedDifference['measure']): boolean {
   if (declared === null) return measure === 'score' && a === 'drift' && b !== 'base' && b !== 'warm-start' && !isUpperBound(b)
-  return measure === declared.metric && temperature === declared.temperature && declared.pairs.some(([x, y]) => x === a && y === b)
+  return measure === declared.metric && declaredTemperatures(declared).includes(temperature) && declared.pairs.some(([x, y]) => x === a && y === b)
 }
 
 /** Declared contrasts that these runs cannot answer. */
 function undecidable(declared: Declaration | null, family: readonly PairedDifference[]): string[] {
-  const open = (declared?.pairs ?? []).filter(([a, b]) => !family.some((d) => d.a === a && d.b === b))
-  return open.map(([a, b]) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${declared?.temperature}; both need a finished final round at that temperature.`)
+  if (declared === null) return []
+  const asked = declared.pairs.flatMap(([a, b]) => declaredTemperatures(declared).map((temperature) => ({ a, b, temperature })))
+  const open = asked.filter(({ a, b, temperature }) => !family.some((d) => d.a === a && d.b === b && d.temperature === temperature))
+  return open.map(({ a, b, temperature }) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${temperature}; both need a finished final round at that temperature.`)
 }
 
 /** `once`: every prompt has one reply, so that passing is yes or no. */

@@ -2,7 +2,7 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import type { Comparison, Measured, MethodComparison, PromptAnswers } from '../shared/comparison.ts'
+import { type Comparison, declaredWords, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
 import { REGIME_WORDS, settingWords } from '../shared/race.ts'
 import { scoredBy } from './scored-by.ts'
 import { leftOut } from './sweep.ts'
@@ -50,7 +50,7 @@ export function renderReport({ comparison, answers, settings, version, machine, 
 function raceSection({ race, declared }: Comparison): string {
   if (race === null || declared === null) return ''
   const pairs = declared.pairs.map(([a, b]) => `${escape(labelOf(a))} minus ${escape(labelOf(b))}`).join(', ')
-  return `<h2>Declared before the start</h2><p>${pairs}, in ${declared.metric === 'score' ? 'score' : 'pass rate'} at T = ${declared.temperature}, final round. Budget: ${REGIME_WORDS[race.regime]}.</p><ul>${race.fairness.map(({ words }) => `<li>${escape(words)}</li>`).join('')}</ul>`
+  return `<h2>Declared before the start</h2><p>${pairs}, in ${declaredWords(declared)}, final round. Budget: ${REGIME_WORDS[race.regime]}.</p><ul>${race.fairness.map(({ words }) => `<li>${escape(words)}</li>`).join('')}</ul>`
 }
 
 /** What a sweep tried and chose, before the race's own runs; its cost stands apart from theirs. */

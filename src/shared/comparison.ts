@@ -72,8 +72,13 @@ export type PairedDifference = {
 export type Needed = { prompts: number | null; seeds: number | null }
 
 /** The primary family, fixed before the first run of a group starts: `a` minus `b` of every pair, at the final round. */
-export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.number(), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
+export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.union([z.number(), z.array(z.number()).min(1)]), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
 export type Declaration = z.infer<typeof declarationSchema>
+
+/** Sharpening can pass for learning: score at 0 and 1 may both be primary. */
+export const declaredTemperatures = ({ temperature }: Pick<Declaration, 'temperature'>): number[] => [temperature].flat()
+/** `score at T = 0 and 1`. */
+export const declaredWords = (declared: Pick<Declaration, 'metric' | 'temperature'>): string => `${declared.metric === 'score' ? 'score' : 'pass rate'} at T = ${declaredTemperatures(declared).join(' and ')}`
 
 /** One quantity that a race's regime holds equal: per run, by method. */
 export type FairnessLine = { what: string; values: { key: MethodKey; label: string; value: number }[]; equal: boolean; words: string }

@@ -74,6 +74,37 @@ it('checks its budget against the ledger, and marks what was declared as primary
   await eventually(async () => (await primary.getByRole('rowheader').allInnerTexts()).sort()).toEqual(['DRIFT − Iterative DPO', 'DRIFT − SPIN'])
 }, RACE_MS)
 
+it('sweeps a grid first, which the form writes and the estimate counts', async () => {
+  await go('/runs?newrace=1')
+  await form().getByRole('textbox', { name: 'Name' }).fill('tuned')
+  await form().getByRole('textbox', { name: 'Seeds', exact: true }).fill('1')
+  await form().getByRole('checkbox', { name: /Sweep a grid first/ }).check()
+  const values = form().getByRole('textbox', { name: 'Values of training.learning_rate' })
+  await values.fill('[')
+  await form().getByText('expected values with commas between').waitFor()
+  await values.fill('1e-4, 3e-4')
+  await eventually(() => text().inputValue()).toMatch(/sweep:\n {2}dataset: sweep-requests\n {2}seeds: \[ 101 \]\n {2}grid:\n {4}training\.learning_rate: \[ 0\.0001, 0\.0003 \]/)
+  await form().getByRole('textbox', { name: 'Sweep seeds' }).fill('1')
+  await page.getByText(/1 would be tuned on what is reported/).waitFor()
+  await form().getByRole('textbox', { name: 'Sweep seeds' }).fill('2')
+  await page.getByText(/^6 runs of the sweep, then 3 runs/).waitFor()
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
+it('chooses each method\'s setting when all have ended, also after a stop, and then races by itself', async () => {
+  await page.keyboard.press('Control+Enter')
+  const sweep = page.getByRole('region', { name: 'Sweep of settings' })
+  await sweep.getByText(/of 6 runs have ended/).waitFor()
+  await page.getByText('The race’s own runs begin when the sweep has chosen.').waitFor()
+  await page.getByRole('button', { name: /^Pause / }).click()
+  await page.getByRole('button', { name: 'Go on', exact: true }).click({ timeout: RACE_MS })
+  await eventually(() => sweep.getByLabel('chosen').count()).toBe(3)
+  await eventually(() => page.locator('main .lanes').getByRole('img', { name: 'done', exact: true }).count()).toBe(3)
+  await page.getByText(/the sweep chose learning_rate .* at the edge of its grid/).first().waitFor()
+  expect(await page.getByRole('region', { name: 'Fairness ledger' }).getByText('counted apart').count()).toBe(1)
+  expect(await accessibilityProblems(page)).toEqual([])
+}, RACE_MS)
+
 it('logged no error and asked nobody else for anything', () => {
   expect(workbench.problems).toEqual([])
 })

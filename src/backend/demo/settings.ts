@@ -62,7 +62,7 @@ export function demoRace(group: string, seeds: number[], methods: readonly DemoM
   return {
     name: group,
     regime: 'equal-pairs',
-    declared: { metric: 'score', temperature: 1, pairs: [['drift', 'iterative-dpo'], ['drift', 'spin']] },
+    declared: { metric: 'score', temperature: [0, 1], pairs: [['drift', 'iterative-dpo'], ['drift', 'spin']] },
     seeds,
     members: methods.filter((method) => method !== 'warm-start').map((method) => ({ recipe: `recipes/${method}.yaml`, set: { dataset: feedbackDataset('{seed}'), 'warm_start.dataset': seedPairsDataset('{seed}') } })),
   }
