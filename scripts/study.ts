@@ -14,18 +14,16 @@ import { parse } from 'yaml'
 import { readComparison } from '../src/backend/api/comparisons.ts'
 import { SHIPPED_BASE } from '../src/backend/demo/base.ts'
 import { prepareDemo } from '../src/backend/demo/prepare.ts'
-import { type DemoMethod, demoRecipe, type DemoSize, feedbackDataset, WORLD_SEED } from '../src/backend/demo/settings.ts'
+import { type DemoMethod, demoRecipe, type DemoSize, feedbackDataset, SWEEP_DATASET } from '../src/backend/demo/settings.ts'
 import { type Backend, openBackend } from '../src/backend/index.ts'
 import { createDataset, hasDataset, readDataset } from '../src/backend/storage/datasets.ts'
 import { openWorkspace, type Workspace } from '../src/backend/storage/open.ts'
 import { makeRng } from '../src/core/rng.ts'
-import { drawRequests } from '../src/core/world/request.ts'
 import type { Run } from '../src/shared/types.ts'
 import { finishRuns, type Planned } from './finish-runs.ts'
 import { BASES, bestCell, type Cell, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 import { writeStudyReport } from './study-report.ts'
 
-const SWEEP_DATASET = 'sweep-requests'
 const noisyDataset = (share: number, seed: number): string => `feedback-${seed}-false-${Math.round(100 * share)}`
 const say = (line: string): void => void process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
 
@@ -99,10 +97,6 @@ async function studyBase(output: string, base: (typeof BASES)[number], tell: () 
   const { seeds, sweepSeed, size, methods } = STUDY
   say(`${base.name}: logs and datasets`)
   await prepareDemo(workspace, { base: folder, seeds: [sweepSeed, ...seeds], size, methods: [] })
-  if (!hasDataset(workspace.db, SWEEP_DATASET)) {
-    const rows = drawRequests({ worldSeed: WORLD_SEED, split: 'sweep', n: STUDY.sweepSize.testPrompts }).map(({ text, spec }) => ({ prompt: [{ role: 'user' as const, content: text }], task: { verifier: 'requests', spec }, conversationId: null }))
-    createDataset(workspace.db, { name: SWEEP_DATASET, kind: 'prompts', rows, recipe: { from: 'built-in world', split: 'sweep', worldSeed: WORLD_SEED } })
-  }
   const backend = await openBackend({ workspace: path, host: 'cli' })
   try {
     const cells = await sweep(workspace, backend)

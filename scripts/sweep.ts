@@ -4,27 +4,20 @@
  *     node scripts/sweep.ts FOLDER
  */
 import { parse } from 'yaml'
-import { drawRequests } from '../src/core/world/request.ts'
 import { readComparison } from '../src/backend/api/comparisons.ts'
 import { prepareDemo } from '../src/backend/demo/prepare.ts'
-import { type DemoMethod, demoRecipe, FULL, QUICK, WORLD_SEED } from '../src/backend/demo/settings.ts'
+import { type DemoMethod, demoRecipe, FULL, QUICK, SWEEP_DATASET } from '../src/backend/demo/settings.ts'
 import { executeRun } from '../src/backend/jobs/execute-run.ts'
 import { thisOwner } from '../src/backend/jobs/owner.ts'
-import { createDataset, hasDataset } from '../src/backend/storage/datasets.ts'
 import { openWorkspace } from '../src/backend/storage/open.ts'
 import { insertRun } from '../src/backend/storage/runs.ts'
 import { embeddedEngine } from '../src/engine/embedded.ts'
 import { methodOf, recipeSchema } from '../src/shared/recipe.ts'
 
 const SEED = 101
-const SWEEP_DATASET = 'sweep-requests'
 const size = { ...FULL, testPrompts: QUICK.testPrompts, heldoutPrompts: QUICK.heldoutPrompts, k: QUICK.k }
 const workspace = openWorkspace(process.argv[2] ?? 'sweep')
 await prepareDemo(workspace, { seeds: [SEED], size, methods: [] })
-if (!hasDataset(workspace.db, SWEEP_DATASET)) {
-  const rows = drawRequests({ worldSeed: WORLD_SEED, split: 'sweep', n: size.testPrompts }).map(({ text, spec }) => ({ prompt: [{ role: 'user' as const, content: text }], task: { verifier: 'requests', spec }, conversationId: null }))
-  createDataset(workspace.db, { name: SWEEP_DATASET, kind: 'prompts', rows, recipe: { from: 'built-in world', split: 'sweep', worldSeed: WORLD_SEED } })
-}
 for (const reference of ['base', 'round-start'] as const) {
   for (const learningRate of [1e-4, 3e-4, 8e-4]) {
     for (const method of ['drift', 'spin', 'iterative-dpo'] satisfies DemoMethod[]) {

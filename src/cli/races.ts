@@ -2,11 +2,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readComparison, writeReport } from '../backend/api/comparisons.ts'
-import { checkRace, readRaceFile, type RecipeText, startRace } from '../backend/races.ts'
+import { readRaceFile, type RecipeText } from '../backend/race-plan.ts'
+import { isLeftOut } from '../backend/race-sweep.ts'
+import { checkRace, continueRace, startRace } from '../backend/races.ts'
 import { presetNamed } from '../backend/recipe-presets.ts'
 import { requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
-import { REGIME_WORDS } from '../shared/race.ts'
+import { declaredWords } from '../shared/comparison.ts'
+import { findSweep } from '../backend/storage/races.ts'
+import { REGIME_WORDS, settingWords, type StartedRace } from '../shared/race.ts'
+import type { Run } from '../shared/types.ts'
 import { UsageError } from '../shared/errors.ts'
 import { comparisonTable } from './comparison-table.ts'
 import { Interrupted, interruption } from './interruption.ts'
@@ -27,30 +32,42 @@ export async function runRace(file: string, options: RaceOptions): Promise<void>
     if (options.check) {
       const check = checkRace(race, textOf, workspace)
       if (options.json) console.log(JSON.stringify(check))
-      else if (check.issues.length === 0) console.log(`${check.runs} runs of ${check.methods.join(', ')}; ${REGIME_WORDS[race.regime]}`)
+      else if (check.issues.length === 0) console.log(`${check.sweepRuns > 0 ? `${check.sweepRuns} runs of the sweep, then ` : ''}${check.runs} runs of ${check.methods.join(', ')}; ${REGIME_WORDS[race.regime]}${check.seconds === null ? '' : `; about ${Math.ceil(check.seconds / 60)} minutes`}`)
       else for (const { path, message } of check.issues) console.log(`${path}: ${message}`)
       if (check.issues.length > 0) throw new UsageError(`race ${race.name}: ${check.issues.length} ${check.issues.length === 1 ? 'issue' : 'issues'}; nothing was started`)
       return
     }
-    const { runs } = startRace(race, textOf, workspace, supervisor)
-    process.stderr.write(`race ${race.name}: ${runs.length} runs, ${REGIME_WORDS[race.regime]}; declared: ${race.declared.pairs.map(([a, b]) => `${a} minus ${b}`).join(', ')} in ${race.declared.metric} at T = ${race.declared.temperature}\n`)
-    const interrupted = interruption()
-    const pause = (): void => {
-      process.stderr.write('\npausing after the present unit of work …\n')
-      for (const { id } of runs) if (['queued', 'running'].includes(requireRun(workspace.db, id).status)) supervisor.pause(id)
-    }
-    if (interrupted.aborted) pause()
-    else interrupted.addEventListener('abort', pause, { once: true })
-    const ended = await Promise.all(runs.map(({ id }) => supervisor.wait(id)))
-    interrupted.removeEventListener('abort', pause)
-    line.end()
-    const open = ended.filter(({ status }) => status !== 'done')
     const again = `\`drift race ${file} --workspace ${workspace.path}\` goes on`
-    if (open.length > 0 && open.every(({ status }) => status === 'paused')) throw new Interrupted(`paused; ${again}`)
-    if (open.length > 0) throw new Error(`race ${race.name}: ${open.map(({ id, status, error }) => `${id} ended as ${status}${error ? ` (${error})` : ''}`).join('; ')}; ${again}`)
+    /** Waits for what was queued; a setting that a sweep leaves out is no failure. */
+    const finish = async ({ runs }: StartedRace, leaves: (run: Run) => boolean): Promise<Run[]> => {
+      const interrupted = interruption()
+      const pause = (): void => {
+        process.stderr.write('\npausing after the present unit of work …\n')
+        for (const { id } of runs) if (['queued', 'running'].includes(requireRun(workspace.db, id).status)) supervisor.pause(id)
+      }
+      if (interrupted.aborted) pause()
+      else interrupted.addEventListener('abort', pause, { once: true })
+      const ended = await Promise.all(runs.map(({ id }) => supervisor.wait(id)))
+      interrupted.removeEventListener('abort', pause)
+      line.end()
+      const open = ended.filter((run) => run.status !== 'done' && !leaves(run))
+      if (open.length > 0 && open.every(({ status }) => status === 'paused')) throw new Interrupted(`paused; ${again}`)
+      if (open.length > 0) throw new Error(`race ${race.name}: ${open.map(({ id, status, error }) => `${id} ended as ${status}${error ? ` (${error})` : ''}`).join('; ')}; ${again}`)
+      return ended
+    }
+    let started = startRace(race, textOf, workspace, supervisor)
+    process.stderr.write(`race ${race.name}: ${race.members.length * race.seeds.length} runs, ${REGIME_WORDS[race.regime]}; declared: ${race.declared.pairs.map(([a, b]) => `${a} minus ${b}`).join(', ')} in ${declaredWords(race.declared)}\n`)
+    if (race.sweep !== undefined && findSweep(workspace.db, race.name) === null) {
+      process.stderr.write(`sweep first: ${started.runs.length} runs on ${race.sweep.dataset}\n`)
+      await finish(started, isLeftOut)
+      started = continueRace(race.name, textOf, workspace, supervisor)
+    }
+    const sweep = findSweep(workspace.db, race.name)
+    if (sweep !== null) process.stderr.write(`sweep: ${sweep.methods.map(({ method, cells, chosen }) => `${method} takes ${settingWords(cells[chosen!]!.setting)}`).join('; ')}\n`)
+    const ended = await finish(started, () => false)
     const { comparison } = readComparison(workspace.db, { group: race.name })
     const report = writeReport(workspace, { group: race.name }, appVersion)
-    if (options.json) console.log(JSON.stringify({ race: race.name, runs: ended.map(({ id }) => id), report, comparison }))
+    if (options.json) console.log(JSON.stringify({ race: race.name, runs: ended.map(({ id }) => id), report, sweep, comparison }))
     else console.log(`${comparisonTable(comparison)}\nreport ${report}`)
   })
 }

@@ -3,10 +3,11 @@
  * The primary family is what was declared with the group; where nothing was, DRIFT minus each competing method, task
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
  */
-import type { Comparison, Declaration, Measured, MethodComparison, MethodKey, PairedDifference, RoundFigures } from '../shared/comparison.ts'
-import type { Regime } from '../shared/race.ts'
+import { type Comparison, type Declaration, declaredTemperatures, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
+import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'
+import { edgeWords } from './sweep.ts'
 import { mcnemarTest, signFlipTest } from './paired-tests.ts'
 import { effectSize, needed, promptMeans } from './power.ts'
 import { makeRng } from './rng.ts'
@@ -94,7 +95,7 @@ const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: nu
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime } | null; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime; sweep?: Sweep | null } | null; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
   const measured = options.measured ?? TASK_SCORE
   const cells = new Map<string, Cell>()
@@ -207,13 +208,14 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     methods,
     differences,
     declared,
-    race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)) } : null,
+    race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)), sweep: options.race.sweep ?? null } : null,
     evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null, measured },
     probe: options.probe ?? null,
     cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null, options.race != null), ...reactionCaution(measured)],
     finished,
   }
   for (const { equal, words } of comparison.race?.fairness ?? []) if (!equal) comparison.cautions.push(words)
+  for (const { method, cells, chosen, edges } of comparison.race?.sweep?.methods ?? []) if (chosen !== null && edges.length > 0) comparison.cautions.push(edgeWords(labelOf(method), cells[chosen]!.setting, edges))
   comparison.headline = headlineOf(comparison)
   return comparison
 }
@@ -228,13 +230,15 @@ function reactionCaution({ reaction, scorer }: Measured): string[] {
 /** Without a declaration the family is DRIFT against its competitors; an upper bound is none. */
 function isPrimary(declared: Declaration | null, a: MethodKey, b: MethodKey, temperature: number, measure: PairedDifference['measure']): boolean {
   if (declared === null) return measure === 'score' && a === 'drift' && b !== 'base' && b !== 'warm-start' && !isUpperBound(b)
-  return measure === declared.metric && temperature === declared.temperature && declared.pairs.some(([x, y]) => x === a && y === b)
+  return measure === declared.metric && declaredTemperatures(declared).includes(temperature) && declared.pairs.some(([x, y]) => x === a && y === b)
 }
 
 /** Declared contrasts that these runs cannot answer. */
 function undecidable(declared: Declaration | null, family: readonly PairedDifference[]): string[] {
-  const open = (declared?.pairs ?? []).filter(([a, b]) => !family.some((d) => d.a === a && d.b === b))
-  return open.map(([a, b]) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${declared?.temperature}; both need a finished final round at that temperature.`)
+  if (declared === null) return []
+  const asked = declared.pairs.flatMap(([a, b]) => declaredTemperatures(declared).map((temperature) => ({ a, b, temperature })))
+  const open = asked.filter(({ a, b, temperature }) => !family.some((d) => d.a === a && d.b === b && d.temperature === temperature))
+  return open.map(({ a, b, temperature }) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${temperature}; both need a finished final round at that temperature.`)
 }
 
 /** `once`: every prompt has one reply, so that passing is yes or no. */
@@ -322,7 +326,7 @@ function perRound<T extends { round: number }>(runs: readonly ComparedRun[], of:
   return [...all.entries()].map(([round, entries]) => ({ round: Number(round), of: entries })).sort((a, b) => a.round - b.round)
 }
 
-function sumLedgers(ledgers: FairnessLedger[]): FairnessLedger {
+export function sumLedgers(ledgers: readonly FairnessLedger[]): FairnessLedger {
   const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const ledger of ledgers) for (const key of Object.keys(total) as (keyof FairnessLedger)[]) total[key] += ledger[key]
   return total

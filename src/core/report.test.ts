@@ -30,7 +30,7 @@ it('says what was found, with intervals, and the limits', () => {
 
 it('says of a race what was declared, and whether its budget held', () => {
   const line = { what: 'pairs trained on', values: [], equal: true, words: 'Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).' }
-  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line] } }, answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
+  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line], sweep: null } }, answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
   expect(html).toContain('<h2>Declared before the start</h2><p>DRIFT minus SPIN, in score at T = 1, final round. Budget: every method trains on as many pairs.')
   expect(html).toContain('Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).')
   expect(report('x')).not.toContain('Declared before the start</h2>')

@@ -2,9 +2,10 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import type { Comparison, Measured, MethodComparison, PromptAnswers } from '../shared/comparison.ts'
-import { REGIME_WORDS } from '../shared/race.ts'
+import { type Comparison, declaredWords, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
+import { REGIME_WORDS, settingWords } from '../shared/race.ts'
 import { scoredBy } from './scored-by.ts'
+import { leftOut } from './sweep.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 
@@ -27,6 +28,7 @@ export function renderReport({ comparison, answers, settings, version, machine, 
     probeSection(comparison),
     ...evaluation.temperatures.map((temperature) => scoreSection(comparison, temperature)),
     raceSection(comparison),
+    sweepSection(comparison),
     differencesSection(comparison),
     curvesSection(comparison),
     mechanismSection(comparison.methods),
@@ -48,7 +50,16 @@ export function renderReport({ comparison, answers, settings, version, machine, 
 function raceSection({ race, declared }: Comparison): string {
   if (race === null || declared === null) return ''
   const pairs = declared.pairs.map(([a, b]) => `${escape(labelOf(a))} minus ${escape(labelOf(b))}`).join(', ')
-  return `<h2>Declared before the start</h2><p>${pairs}, in ${declared.metric === 'score' ? 'score' : 'pass rate'} at T = ${declared.temperature}, final round. Budget: ${REGIME_WORDS[race.regime]}.</p><ul>${race.fairness.map(({ words }) => `<li>${escape(words)}</li>`).join('')}</ul>`
+  return `<h2>Declared before the start</h2><p>${pairs}, in ${declaredWords(declared)}, final round. Budget: ${REGIME_WORDS[race.regime]}.</p><ul>${race.fairness.map(({ words }) => `<li>${escape(words)}</li>`).join('')}</ul>`
+}
+
+/** What a sweep tried and chose, before the race's own runs; its cost stands apart from theirs. */
+function sweepSection({ race }: Comparison): string {
+  const sweep = race?.sweep ?? null
+  if (sweep === null) return ''
+  const { methods, metric, temperature, dataset, seeds } = sweep
+  const rows = (methods[0]?.cells ?? []).map(({ setting }, i) => `<tr><td>${escape(settingWords(setting))}</td>${methods.map(({ cells, chosen }) => `<td>${chosen === i ? '<b>' : ''}${cells[i]!.score === null ? leftOut(cells[i]!) : fixed(cells[i]!.score!)}${chosen === i ? ' ✓</b>' : ''}</td>`).join('')}</tr>`)
+  return `<h2>Settings, chosen on other requests</h2><p>The same ${rows.length} settings for every method, scored by ${metric === 'score' ? 'score' : 'pass rate'} at T = ${temperature} on ${escape(dataset)} after the last round, seed ${seeds.join(', ')}; ✓ is what the race ran with.</p><table><thead><tr><th></th>${methods.map(({ method }) => `<th>${escape(labelOf(method))}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table><h3>What the sweep used, all its runs together (not in the ledger below)</h3><table><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${methods.map(({ ledger }) => `<td>${Math.round(ledger[key]).toLocaleString('en-US')}</td>`).join('')}</tr>`).join('')}</tbody></table>`
 }
 
 function probeSection({ probe }: Comparison): string {

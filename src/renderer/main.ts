@@ -4,6 +4,7 @@ import App from './App.vue'
 import { createPageRouter } from './router.ts'
 import { useAppearance } from './stores/appearance.ts'
 import { useToasts } from './stores/toasts.ts'
+import { vWrites } from './writes.ts'
 import './styles/tokens.css'
 import './styles/base.css'
 
@@ -14,7 +15,7 @@ if (address.searchParams.has('token')) {
   history.replaceState(history.state, '', address)
 }
 
-const app = createApp(App).use(createPinia())
+const app = createApp(App).use(createPinia()).directive('writes', vWrites)
 useAppearance()
 app.config.errorHandler = (error) => {
   console.error(error)

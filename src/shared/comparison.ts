@@ -1,6 +1,6 @@
 /** The shape of a comparison (computed in core/comparison.ts, shown by the compare page, written by the report). */
 import { z } from 'zod'
-import type { Regime } from './race.ts'
+import type { Regime, Sweep } from './race.ts'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
 export type MethodKey = string
@@ -72,8 +72,13 @@ export type PairedDifference = {
 export type Needed = { prompts: number | null; seeds: number | null }
 
 /** The primary family, fixed before the first run of a group starts: `a` minus `b` of every pair, at the final round. */
-export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.number(), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
+export const declarationSchema = z.object({ metric: z.enum(['score', 'pass']), temperature: z.union([z.number(), z.array(z.number()).min(1)]), pairs: z.array(z.tuple([z.string(), z.string()])).min(1) })
 export type Declaration = z.infer<typeof declarationSchema>
+
+/** Sharpening can pass for learning: score at 0 and 1 may both be primary. */
+export const declaredTemperatures = ({ temperature }: Pick<Declaration, 'temperature'>): number[] => [temperature].flat()
+/** `score at T = 0 and 1`. */
+export const declaredWords = (declared: Pick<Declaration, 'metric' | 'temperature'>): string => `${declared.metric === 'score' ? 'score' : 'pass rate'} at T = ${declaredTemperatures(declared).join(' and ')}`
 
 /** One quantity that a race's regime holds equal: per run, by method. */
 export type FairnessLine = { what: string; values: { key: MethodKey; label: string; value: number }[]; equal: boolean; words: string }
@@ -89,8 +94,8 @@ export type Comparison = {
   differences: PairedDifference[]
   /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
   declared: Declaration | null
-  /** Of a race: its regime, and whether what it holds equal was equal. */
-  race: { regime: Regime; fairness: FairnessLine[] } | null
+  /** Of a race: its regime, whether what it holds equal was equal, and how its settings were chosen where a sweep did that. */
+  race: { regime: Regime; fairness: FairnessLine[]; sweep: Sweep | null } | null
   evaluation: { dataset: string; prompts: number; k: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
   probe: { conditioned: number; unconditioned: number; gain: number } | null
   /** What a reader must know before believing: too few seeds, unequal budgets, runs still going. */

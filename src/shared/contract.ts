@@ -16,7 +16,7 @@ import type { ModelEntry, PairInspection } from './inspection.ts'
 import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe } from './monitors.ts'
-import type { Race, RaceCheck, StartedRace } from './race.ts'
+import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
 import { RUN_FORMATS, RUN_MARKS, type RunColumns, type RunImport } from './run-table.ts'
@@ -221,6 +221,10 @@ export const calls = {
   'races.check': call<RaceCheck>()({ yaml: z.string().max(1_000_000) }),
   /** Declares a race and queues its runs; the same file again goes on with what is not done. */
   'races.start': call<StartedRace>()({ yaml: z.string().max(1_000_000) }),
+  /** Goes on with a declared race: resumes what stopped, starts what is missing; once its sweep is decided, its own runs. */
+  'races.continue': call<StartedRace>()({ name: z.string() }),
+  /** How a race's settings were chosen, or how far that is; null where it has no sweep. */
+  'races.sweep': call<{ sweep: Sweep | null }>()({ name: z.string() }),
 
   /** Model folders of the workspace that can score: what runs trained, newest first, then bases. */
   'models.list': call<ModelEntry[]>()({}),

@@ -10,7 +10,7 @@ import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
 import { comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { findRace } from '../storage/races.ts'
+import { findRace, findSweep } from '../storage/races.ts'
 import { writeWhole } from '../write-lines.ts'
 
 type Selection = { runs?: string[] | undefined; group?: string | undefined }
@@ -26,8 +26,13 @@ export function readComparison(db: ReadableDb, selection: Selection): { comparis
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids)
   if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
-  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: group === null ? null : findRace(db, group) })
+  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: raceOf(db, group) })
   return { comparison, runs }
+}
+
+function raceOf(db: ReadableDb, group: string | null) {
+  const race = group === null ? null : findRace(db, group)
+  return race && { declared: race.declared, regime: race.regime, sweep: findSweep(db, race.name) }
 }
 
 const PROMPTS_IN_REPORT = 8

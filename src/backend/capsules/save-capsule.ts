@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
 import type { SavedCapsule } from '../../shared/capsule.ts'
+import { sweepGroup } from '../../shared/race.ts'
 import type { Run } from '../../shared/types.ts'
 import { writeReport } from '../api/comparisons.ts'
 import { BackendError } from '../errors.ts'
@@ -77,7 +78,8 @@ function requireRuns({ db }: Workspace, of: readonly string[]): Run[] {
   const all = listRuns(db).reverse()
   const wanted = new Set<string>()
   for (const name of of) {
-    const ids = all.some(({ id }) => id === name) ? [name] : runIdsOfGroup(db, name)
+    // A race comes with the sweep that chose its settings.
+    const ids = all.some(({ id }) => id === name) ? [name] : [name, sweepGroup(name)].flatMap((group) => runIdsOfGroup(db, group))
     if (ids.length === 0) throw new BackendError('not-found', `capsule: expected ids of runs or names of groups, got "${name}", which is neither. \`drift runs\` lists what there is`)
     for (const id of ids) wanted.add(id)
   }

@@ -5,10 +5,11 @@
 import type { Job, Run } from '../../shared/types.ts'
 import { startOrResume } from '../jobs/start-or-resume.ts'
 import { runIdsOfGroup } from '../storage/comparisons.ts'
+import { declareRace } from '../storage/races.ts'
 import { requireRun } from '../storage/runs.ts'
 import type { Workspace } from '../storage/open.ts'
 import type { PrepareProgress } from './prepare.ts'
-import { demoMethods, type DemoMethod, demoRecipe, type DemoSize, FULL, QUICK } from './settings.ts'
+import { demoMethods, type DemoMethod, demoRace, demoRecipe, type DemoSize, FULL, QUICK } from './settings.ts'
 
 const POLL_MS = 150
 /** Preparation as a share of the whole, for the ETA: measured on the quick experiment. */
@@ -45,6 +46,12 @@ export async function runExperiment(host: ExperimentHost, plan: ExperimentPlan, 
     onProgress({ stage, done: Math.floor(done), total, etaSeconds: done > 0 ? Math.round((elapsed / done) * (total - done)) : null })
   }
   await host.prepare(plan, (stage, done, of) => tell(stage, (done / of) * (total - runUnits)), signal)
+
+  // Runs of a version that declared nothing go on as they were.
+  if (runIdsOfGroup(db, plan.group).length === 0) {
+    const race = demoRace(plan.group, plan.seeds, plan.methods)
+    declareRace(db, race, Object.fromEntries(plan.methods.map((method) => [`recipes/${method}.yaml`, demoRecipe(method, plan.seeds[0]!, plan.size)])), new Date())
+  }
 
   // The warm start is shared: computed first, so that every method of a seed reuses it.
   const waves: DemoMethod[][] = [plan.methods.filter((method) => method === 'warm-start'), plan.methods.filter((method) => method !== 'warm-start')]

@@ -18,7 +18,7 @@ import { buildFeedback, buildSeedPairs } from '../storage/build-datasets.ts'
 import { createDataset, hasDataset } from '../storage/datasets.ts'
 import type { Workspace } from '../storage/open.ts'
 import { SHIPPED_BASE } from './base.ts'
-import { BASE_MODEL, type DemoMethod, type DemoSize, demoRecipe, feedbackDataset, HELDOUT_DATASET, seedPairsDataset, TEST_DATASET, WORLD_SEED } from './settings.ts'
+import { BASE_MODEL, type DemoMethod, type DemoSize, demoRecipe, feedbackDataset, HELDOUT_DATASET, seedPairsDataset, SWEEP_DATASET, SWEEP_PROMPTS, TEST_DATASET, WORLD_SEED } from './settings.ts'
 
 const MAX_NEW_TOKENS = 48
 const BATCH_SIZE = 256
@@ -63,6 +63,9 @@ export async function prepareDemo(workspace: Workspace, options: { seeds: number
     if (!hasDataset(db, TEST_DATASET)) {
       const rows = drawRequests({ worldSeed: WORLD_SEED, split: 'test', n: size.testPrompts }).map(promptRow)
       createDataset(db, { name: TEST_DATASET, kind: 'prompts', rows, recipe: { from: 'built-in world', split: 'test', worldSeed: WORLD_SEED, probe: { conditioned: probe.conditions.guided.score, unconditioned: probe.conditions.unconditioned.score, gain: probe.probe } } })
+    }
+    if (!hasDataset(db, SWEEP_DATASET)) {
+      createDataset(db, { name: SWEEP_DATASET, kind: 'prompts', rows: drawRequests({ worldSeed: WORLD_SEED, split: 'sweep', n: SWEEP_PROMPTS }).map(promptRow), recipe: { from: 'built-in world', split: 'sweep', worldSeed: WORLD_SEED } })
     }
     if (!hasDataset(db, HELDOUT_DATASET)) {
       const requests = drawRequests({ worldSeed: WORLD_SEED, split: 'heldout', n: size.heldoutPrompts })

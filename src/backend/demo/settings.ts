@@ -3,6 +3,7 @@
  * that runs them knows of the demo.
  */
 import { stringify } from 'yaml'
+import type { RaceFile } from '../../shared/race.ts'
 
 export type DemoSize = {
   /** Simulated users of each log. */
@@ -30,8 +31,11 @@ export const WORLD_SEED = 1
 export const BASE_MODEL = 'models/base'
 export const TEST_DATASET = 'test-requests'
 export const HELDOUT_DATASET = 'heldout-pairs'
-export const feedbackDataset = (seed: number): string => `feedback-${seed}`
-export const seedPairsDataset = (seed: number): string => `seed-pairs-${seed}`
+/** Requests to choose settings on, none of which is in test, validation or held-out splits. */
+export const SWEEP_DATASET = 'sweep-requests'
+export const SWEEP_PROMPTS = 60
+export const feedbackDataset = (seed: number | '{seed}'): string => `feedback-${seed}`
+export const seedPairsDataset = (seed: number | '{seed}'): string => `seed-pairs-${seed}`
 
 /** The instruction DRIFT appends to the user's words: the first of the world's improve lines. */
 export const IMPROVE_INSTRUCTION = 'please give an improved reply.'
@@ -48,6 +52,20 @@ const TUNED: Record<DemoMethod, { learning_rate: number; reference: 'base' | 'ro
   'iterative-dpo': { learning_rate: 3e-4, reference: 'round-start' },
   'iterative-dpo-oracle': { learning_rate: 3e-4, reference: 'round-start' },
   spin: { learning_rate: 8e-4, reference: 'base' },
+}
+
+/**
+ * The experiment's declaration, which `drift race` would read too: the competitors under equal pairs. The warm start
+ * is a row of its own, no competitor; the oracle arm, where it runs, is an upper bound.
+ */
+export function demoRace(group: string, seeds: number[], methods: readonly DemoMethod[]): RaceFile {
+  return {
+    name: group,
+    regime: 'equal-pairs',
+    declared: { metric: 'score', temperature: [0, 1], pairs: [['drift', 'iterative-dpo'], ['drift', 'spin']] },
+    seeds,
+    members: methods.filter((method) => method !== 'warm-start').map((method) => ({ recipe: `recipes/${method}.yaml`, set: { dataset: feedbackDataset('{seed}'), 'warm_start.dataset': seedPairsDataset('{seed}') } })),
+  }
 }
 
 /** One recipe file. All methods share everything but where pairs come from and what the sweep chose. */

@@ -38,6 +38,8 @@ export type Supervisor = {
   cancel(id: string): Run
   /** Resolves when nobody works on the run any longer. */
   wait(id: string): Promise<Run>
+  /** Calls back with every run that this supervisor no longer looks after, until the session closes. */
+  onEnded(listener: (run: Run) => void): void
   /** Newest first. */
   jobs(): Job[]
   /** How many runs go on at once: cores by threads of a run, at least 1, unless set here. */
@@ -65,6 +67,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
   /** Queued and running, in the order they came. */
   const entries = new Map<string, Entry>()
   const jobs = new Map<string, Job>()
+  const listeners: ((run: Run) => void)[] = []
   let closing = false
 
   const timer = setInterval(() => {
@@ -201,6 +204,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
     push({ type: 'run', run })
     push({ type: 'workspace.changed', nouns: ['runs', 'evaluations'] })
     entry.ended.resolve(undefined)
+    if (!closing) for (const listener of listeners) listener(run)
   }
 
   function ask(id: string, requested: Requested): Run {
@@ -247,6 +251,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
         if (!entries.has(id)) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       }
     },
+    onEnded: (listener) => void listeners.push(listener),
     jobs: () => [...jobs.values()].map((job) => ({ ...job })).reverse(),
   }
 

@@ -23,6 +23,7 @@ export function useFrameActions(): { paletteOpen: Ref<boolean>; sheetOpen: Ref<b
     ...pages.map(({ path, title, key }): Action => ({ id: `go ${path}`, title, group: 'Go to', keys: `g ${key}`, run: () => void router.push(path) })),
     {
       id: 'experiment',
+      writes: 'demo.start',
       title: 'Run the built-in experiment',
       group: 'Run',
       hint: estimate.value ? `about ${duration(estimate.value.quickMinutes * 60)}` : '',

@@ -3,6 +3,8 @@
  * A page contributes while it is mounted: `useActions(() => [{ id, title, keys: 'x', run }])`.
  */
 import { defineStore } from 'pinia'
+import type { CallName } from '../../shared/contract.ts'
+import { useWorkspace } from './workspace.ts'
 import { computed, onActivated, onBeforeUnmount, onDeactivated, shallowReactive } from 'vue'
 
 export type ActionGroup = 'This page' | 'Go to' | 'Run' | 'Appearance' | 'Workspace' | 'Help'
@@ -17,13 +19,16 @@ export type Action = {
   /** Listed in the palette (default true); movement keys are not. */
   palette?: boolean
   enabled?: boolean
+  /** The call by which it changes the workspace: not there in a capsule. */
+  writes?: CallName
   run(): void
 }
 
 export const useActionStore = defineStore('actions', () => {
   const sources = shallowReactive(new Map<symbol, () => Action[]>())
   /** Later sources win where keys collide: the page before the frame. */
-  const all = computed(() => [...sources.values()].flatMap((source) => source()))
+  const workspace = useWorkspace()
+  const all = computed(() => [...sources.values()].flatMap((source) => source()).map((action) => (action.writes !== undefined && workspace.locked !== null ? { ...action, enabled: false } : action)))
   return {
     all,
     add(source: () => Action[]): () => void {

@@ -1,5 +1,5 @@
 import { defineStore } from 'pinia'
-import { shallowRef } from 'vue'
+import { computed, shallowRef } from 'vue'
 import { useRouter } from 'vue-router'
 import type { CallOutput } from '../../shared/contract.ts'
 import { useClient } from '../client.ts'
@@ -12,6 +12,8 @@ export const useWorkspace = defineStore('workspace', () => {
   const toasts = useToasts()
   const router = useRouter()
   const { data: info, failure, reload } = useCall('workspace.info', () => ({}), { reloadOn: ['imports', 'conversations', 'signals', 'datasets', 'runs'] })
+  /** Why nothing can be started or changed here; null where it can. */
+  const locked = computed(() => (info.value?.capsule ? `“${info.value.capsule.title}” is a read-only capsule: nothing in it can be started or changed. Open a workspace of your own for that.` : null))
   const recent = shallowRef<CallOutput<'workspace.recent'>>([])
 
   async function loadRecent(): Promise<void> {
@@ -39,5 +41,5 @@ export const useWorkspace = defineStore('workspace', () => {
     }
   }
 
-  return { info, failure, reload, recent, loadRecent, open, runExperiment }
+  return { info, locked, failure, reload, recent, loadRecent, open, runExperiment }
 })

@@ -11,6 +11,7 @@ import { races } from './0009-races.ts'
 import { tripwires } from './0010-tripwires.ts'
 import { runMarks } from './0011-run-marks.ts'
 import { conversationMap } from './0012-conversation-map.ts'
+import { raceSweeps } from './0013-race-sweeps.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   { number: 10, name: 'tripwires', up: tripwires },
   { number: 11, name: 'run-marks', up: runMarks },
   { number: 12, name: 'conversation-map', up: conversationMap },
+  { number: 13, name: 'race-sweeps', up: raceSweeps },
 ]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { type RaceFile, raceSchema } from '../../../shared/race.ts'
-import { readDraft, readSeeds, writeDraft, writeSeeds } from './race-text.ts'
+import { readDraft, readSeeds, readValues, writeDraft, writeSeeds, writeValues } from './race-text.ts'
 
 describe('seeds', () => {
   it.each([['1-6', [1, 2, 3, 4, 5, 6]], ['1, 2', [1, 2]], ['3 5-7', [3, 5, 6, 7]]])('%s', (text, seeds) => {
@@ -9,6 +9,14 @@ describe('seeds', () => {
     expect(readSeeds(writeSeeds(seeds))).toEqual(seeds)
   })
   it.each(['', 'one', '6-1', '1-1000', '1.5', '-3'])('refuses "%s"', (text) => expect(readSeeds(text)).toBeNull())
+})
+
+describe('values of a grid', () => {
+  it.each([['1e-4, 3e-4', [1e-4, 3e-4]], ['base, round-start', ['base', 'round-start']], ['true, false', [true, false]], ['[1, 2], [3]', [[1, 2], [3]]]])('%s', (text, values) => {
+    expect(readValues(text)).toEqual(values)
+    expect(readValues(writeValues(values))).toEqual(values)
+  })
+  it.each(['', '[1', '{a'])('refuses "%s"', (text) => expect(readValues(text)).toBeNull())
 })
 
 describe('the text of a race', () => {
@@ -20,6 +28,12 @@ describe('the text of a race', () => {
     const [first, second] = draft.members
     expect(parse(writeDraft(draft))).toEqual({ ...draft, members: [{ recipe: first!.recipe }, second] })
     expect(raceSchema.parse(readDraft(writeDraft(draft)))).toEqual(draft)
+  })
+  it('keeps its sweep', () => {
+    const sweep = { dataset: 'validation', seeds: [101], grid: { 'training.learning_rate': [1e-4, 0.3], reference: ['base', 'round-start'] } }
+    expect(writeDraft({ ...draft, sweep })).toContain('    training.learning_rate: [ 0.0001, 0.3 ]')
+    expect(raceSchema.parse(readDraft(writeDraft({ ...draft, sweep })))).toEqual({ ...draft, sweep })
+    expect(readDraft(writeDraft({ ...draft, sweep: { ...sweep, grid: {} } }))?.sweep?.grid).toEqual({})
   })
   it('is nothing where it is no map', () => {
     expect(readDraft('- a')).toBeNull()

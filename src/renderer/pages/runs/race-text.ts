@@ -1,6 +1,6 @@
 /** A race's file as the form reads and writes it; what the form does not know of a member (`set`, `as`) stays. */
 import { parse, stringify } from 'yaml'
-import type { RaceFile } from '../../../shared/race.ts'
+import type { RaceFile, Setting } from '../../../shared/race.ts'
 
 type Draft = { [Key in keyof RaceFile]?: RaceFile[Key] }
 
@@ -16,18 +16,34 @@ export function readDraft(text: string): Draft | null {
 
 /** Short lists on their lines, as one writes them by hand. */
 export function writeDraft(draft: Draft): string {
-  const { name, regime, declared, seeds, members } = draft
+  const { name, regime, declared, seeds, members, sweep } = draft
   const flow = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
   return [
     `name: ${flow(name ?? '')}`,
     `regime: ${regime ?? 'equal-pairs'}`,
     `declared: ${flow(declared ?? null)}`,
     `seeds: ${flow(seeds ?? [])}`,
+    ...(sweep === undefined ? [] : ['sweep:', ...Object.entries(sweep).flatMap(([key, value]) => (key === 'grid' && isGrid(value) ? ['  grid:', ...Object.entries(value).map(([name, values]) => `    ${flow(name)}: ${flow(values)}`)] : [`  ${flow(key)}: ${flow(value)}`]))]),
     'members:',
     ...(members ?? []).map(({ set = {}, ...member }) => stringify([{ ...member, ...(Object.keys(set).length > 0 ? { set } : {}) }], { lineWidth: 0 }).trimEnd().split('\n').map((line) => `  ${line}`).join('\n')),
     '',
   ].join('\n')
 }
+
+const isGrid = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+
+/** `1e-4, 3e-4` as YAML reads them; null where that is no list of values. */
+export function readValues(text: string): Setting[string][] | null {
+  try {
+    const values: unknown = parse(`[${text}]`)
+    return Array.isArray(values) && values.length > 0 ? (values as Setting[string][]) : null
+  } catch {
+    return null
+  }
+}
+
+/** As `readValues` reads them. */
+export const writeValues = (values: readonly unknown[]): string => stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim()
 
 /** `1-6, 9` is 1 to 6 and 9; null where it says something else. */
 export function readSeeds(text: string): number[] | null {

@@ -1,6 +1,7 @@
 /** The table of runs: its filters, order and groups from the URL; runs change in place as they are told. */
 import { computed, onScopeDispose, type ComputedRef } from 'vue'
 import { arrangeRuns, differingSettings, filterRuns, type TableRow, type TableRun } from '../../../core/run-table.ts'
+import { raceOfSweep } from '../../../shared/race.ts'
 import type { Run } from '../../../shared/types.ts'
 import { compareMethods } from '../../charts/methods.ts'
 import { useClient } from '../../client.ts'
@@ -84,7 +85,8 @@ export function useRunList(): RunList {
     shown,
     rows: computed(() => arrangeRuns(shown.value, { by: params.by, closed: params.closed, sort: params.sort || 'created', descending: params.descending }, compareMethods)),
     settings: computed(() => differingSettings(shown.value)),
-    groups: computed(() => distinct((run) => run.group).sort()),
+    // A race is there from the first run of its sweep.
+    groups: computed(() => [...new Set(distinct((run) => run.group).flatMap((group) => [raceOfSweep(group) ?? [], group].flat()))].sort()),
     methods: computed(() => distinct((run) => run.method).sort(compareMethods)),
     statuses: computed(() => distinct((run) => run.status).sort()),
     tags: computed(() => [...Map.groupBy(all.value.flatMap((run) => run.tags), (tag) => tag)].map(([value, uses]) => ({ value, count: uses.length })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value))),
