@@ -1,6 +1,6 @@
 /** DPO training beside TRL's DPOTrainer: pairs per second of the whole stage, reference included, and peak memory; of the torch engine also the time to its first step. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Absence, type Figure, median } from './figure.ts'
 import { alternate, eventSeconds, measureDrift, measureProcess, type MeasuredRun, objectsOf, RefusedError, THREADS } from './measured-process.ts'
@@ -44,7 +44,7 @@ async function* measureCase(trainCase: TrainCase, python: string, rounds: number
   const stage = await trainCase.stage()
   const folder = mkdtempSync(join(tmpdir(), 'drift-bench-'))
   try {
-    const { ours, peer } = await alternate(rounds, () => runOurs(trainCase, stage, folder, python), () => runPeer(trainCase, stage, folder, python))
+    const { ours, peer } = await alternate(rounds, () => told(`${title}: ours`, runOurs(trainCase, stage, folder, python)), () => told(`${title}: ${trainCase.peer}`, runPeer(trainCase, stage, folder, python)))
     const seconds = { ours: medianOf(ours, 'stage'), peer: medianOf(peer, 'stage') }
     const describe = (runs: StageRun[]): string => `${(stage.pairs / medianOf(runs, 'stage')).toPrecision(3)} pairs/s (stage ${medianOf(runs, 'stage').toFixed(1)} s, step ${medianOf(runs, 'step').toPrecision(3)} s, process ${medianOf(runs, 'process').toFixed(1)} s)`
     yield { name: title, measured: seconds.peer / seconds.ours, atMost: null, atLeast, unit: 'x', detail: `${describe(ours)}; ${trainCase.peer} ${describe(peer)}; steps alone ${(medianOf(peer, 'step') / medianOf(ours, 'step')).toFixed(2)} x; ${stage.shape}` }
@@ -59,6 +59,13 @@ async function* measureCase(trainCase: TrainCase, python: string, rounds: number
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** Each side's run in a line as it ends, with the load then: a bench that is cut off leaves what it measured. */
+async function told(name: string, running: Promise<StageRun>): Promise<StageRun> {
+  const run = await running
+  console.log(`    ${name}: stage ${run.stage.toFixed(1)} s, step ${run.step.toPrecision(3)} s, first step after ${run.first.toFixed(1)} s, peak ${(run.peakBytes / 1e6).toFixed(0)} MB, load ${loadavg()[0]!.toFixed(1)}`)
+  return run
 }
 
 /** `first`: the process's start to its first step done; `stage`: model in memory to last step done; `step`: median from one step's end to the next's. */

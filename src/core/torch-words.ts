@@ -1,7 +1,7 @@
 /** The torch engine's state in words, the same in a terminal and on a page. */
 import type { ParityReport, TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
 
-const OPTIONAL = { vllm: 'sampling through it', bitsandbytes: 'QLoRA', flash_attn: 'flash attention' } as const
+const OPTIONAL = { bitsandbytes: 'QLoRA', flash_attn: 'flash attention' } as const
 
 export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
 
@@ -10,11 +10,10 @@ export function describeVersions({ versions }: TorchCapabilities): string {
   return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
 }
 
-/** What is absent and would add something; null where nothing is. */
+/** Packages that add something where they are there. vLLM is found, but nothing samples through it: it must not look like a gain. */
 export function describeOptional({ versions }: TorchCapabilities): string {
-  return Object.entries(OPTIONAL)
-    .map(([name, use]) => `${name} ${versions[name as keyof typeof OPTIONAL] ?? `absent (${use})`}`)
-    .join(', ')
+  const words = Object.entries(OPTIONAL).map(([name, use]) => `${name} ${versions[name as keyof typeof OPTIONAL] ?? `absent (${use})`}`)
+  return [...words, `vllm ${versions.vllm ?? 'absent'} (not used: sampling is by transformers)`].join(', ')
 }
 
 /** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */
