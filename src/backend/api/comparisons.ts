@@ -75,7 +75,7 @@ export function comparisonsApi(session: Session) {
     async 'comparisons.explore'(input) {
       const { ids } = select(db, input)
       const key = JSON.stringify([ids, stateOf(db, ids)])
-      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }))
+      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }, `Looking through the answers of ${ids.length} runs`))
       explored.clear()
       explored.set(key, exploration)
       return exploration

@@ -3,8 +3,8 @@ import { type LineageInput, lineageOf } from './answer-lineage.ts'
 import { exploreRuns } from './explore-runs.ts'
 import { stepCurves, type StepCurvesInput } from './step-curves.ts'
 
-serveTasks((db) => (name, input) => {
+serveTasks((db) => (name, input, tell) => {
   if (name === 'lineage') return lineageOf(db, input as LineageInput)
   if (name === 'curves') return stepCurves(db, input as StepCurvesInput)
-  return exploreRuns(db, (input as { runs: string[] }).runs)
+  return exploreRuns(db, (input as { runs: string[] }).runs, tell)
 })
