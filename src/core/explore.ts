@@ -67,7 +67,7 @@ export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<
         density: alone('density', byPrompt(({ density }) => density)),
       }
     }),
-    map: mapOf(samples, methods, samples.reduce((least, { seed }) => Math.min(least, seed), Infinity), told),
+    map: mapOf(samples, methods, told),
   }
 }
 
@@ -105,8 +105,9 @@ function inSpace(methods: readonly string[], seeds: readonly number[], prompts: 
   }))
 }
 
-/** Samples of one seed at every round on one plane, fixed for all rounds; the same few of each prompt. Equal texts lie at one place. */
-function mapOf(samples: readonly ExploredSample[], methods: readonly string[], seed: number, told?: Told): Exploration['map'] {
+/** Samples of the first seed at every round on one plane, fixed for all rounds; the same few of each prompt. Equal texts lie at one place. */
+export function mapOf(samples: readonly ExploredSample[], methods: readonly string[], told?: Told): Exploration['map'] {
+  const seed = samples.reduce((least, sample) => Math.min(least, sample.seed), Infinity)
   const own = samples.filter((sample) => sample.seed === seed)
   const cells = [...Map.groupBy(own, ({ method, round, prompt }) => `${method}/${round}/${prompt}`).values()]
   const each = Math.max(1, Math.floor(MAP_POINTS / Math.max(1, cells.length)))
