@@ -81,7 +81,7 @@ export function comparisonsApi(session: Session) {
       explored.set(key, exploration)
       return exploration
     },
-    'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }),
+    'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
     'comparisons.lineage': (input) => explorationThread(session).perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
