@@ -52,9 +52,9 @@ it('draws the map of answers: a panel per round, the base behind, who passes hea
   expect([...svg.matchAll(/>(warm start|round \d)</g)].map(([, name]) => name)).toEqual(['round 1', 'round 2'])
   expect(svg.match(/class="panel"/g)).toHaveLength(2)
   // All on one scale, from -1 to 1 over the 132 units inside a panel.
-  expect(svg).toContain('id="base-answers" class="behind" stroke-width="2" d="M6.0 138.0h0"')
-  expect(svg).toMatch(/stroke-opacity="\.35" d="M105\.0 39\.0h0"/)
-  expect(svg).toMatch(/stroke-opacity="\.85" d="M72\.0 72\.0h0"/)
-  expect(html).toContain('4 of 2,000 answers, all rounds on one plane. Embedding: lexical &#60;words&#62;. UMAP, 15 neighbours; trustworthiness 0.88')
+  expect(svg).toContain('id="base-answers" class="behind" stroke-width="2.6" d="M6.0 6.0h0"')
+  expect(svg).toMatch(/stroke-opacity="\.5" d="M105\.0 105\.0h0"/)
+  expect(svg).toMatch(/stroke-opacity="\.9" d="M72\.0 72\.0h0"/)
+  expect(html).toContain('4 of 2,000 answers, all rounds on one plane. Likeness is lexical &#60;words&#62;. UMAP, 15 neighbours; trustworthiness 0.88')
   expect(html).toContain('distances between far clusters and their sizes mean little')
 })

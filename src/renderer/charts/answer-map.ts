@@ -42,7 +42,7 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
   }
   return {
     option,
-    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}. ${embedding}. ${farWords(map)}`,
+    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}. Likeness is ${embedding}. ${farWords(map)}`,
     table: {
       columns: [{ label: 'method', numeric: false }, { label: 'at', numeric: false }, { label: 'prompt', numeric: true }, { label: 'passes', numeric: false }, { label: 'x', numeric: true }, { label: 'y', numeric: true }, { label: 'answer', numeric: false }],
       rows: at.map((point) => [methodStyle(methods[point.method]!).label, roundLabel(point.round), point.prompt + 1, point.pass ? 'yes' : 'no', point.x, point.y, point.text]),
