@@ -83,7 +83,7 @@ test('another workspace opens in place of this one, is remembered, and a bad one
   const file = aJsonlFile([])
   await expect(backend.call('workspace.open', { path: file })).rejects.toMatchObject({ code: 'bad-input' })
   expect(backend.workspace.path).toBe(second)
-  expect(await backend.call('conversations.list', {})).toEqual({ total: 0, rows: [] })
+  expect(await backend.call('conversations.list', {})).toEqual({ total: 0, rows: [], until: 0 })
 })
 
 test('what another process does to the workspace is pushed', async () => {

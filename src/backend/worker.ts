@@ -1,5 +1,5 @@
 /**
- * The process of one run (or of the built-in experiment's preparation, or of the token view): under Node a child with an IPC channel, under Electron a utility process. A native crash
+ * The process of one run (or of the built-in experiment's preparation, the token view, the map of conversations): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -22,6 +22,9 @@ if ('prepare' in args) {
   const { inspectWorker } = await import('./inspect/inspect-worker.ts')
   const { embeddedEngine } = await import('../engine/embedded.ts')
   await inspectWorker(args, channel, embeddedEngine)
+} else if ('map' in args) {
+  const { mapWorker } = await import('./conversations/map-worker.ts')
+  await mapWorker(args, channel)
 } else {
   const { openEngine } = await import('../engine/open-engine.ts')
   await runWorker(args, channel, ({ engine, torch }) => openEngine(engine, torch))

@@ -109,9 +109,9 @@ export function countFacets(columns: Columns, { passing, failing }: Standing): F
     const passingBits = given.size === 0 ? none : bitsOf(counted(name), columns.end)
     return { name, values: mostFirst([...given].map(([value, bits]) => ({ value, count: countCommon(bits, passingBits) }))) }
   }
-  const ranges = (numbers: Uint32Array, { bounds, last, rangeOf }: Ranges, name: FacetName): Facet => {
-    const counts = countOf(name, bounds.length, (position) => rangeOf[Math.min(numbers[position]!, last)]!)
-    return { name, values: bounds.map((least, at) => ({ value: least === last ? `${least}..` : `${least}..${bounds[at + 1]! - 1}`, count: counts[at]! })).filter(({ count }) => count > 0) }
+  const ranges = (numbers: Uint32Array, all: Ranges, name: FacetName): Facet => {
+    const counts = countOf(name, all.bounds.length, (position) => all.rangeOf[Math.min(numbers[position]!, all.last)]!)
+    return { name, values: all.bounds.map((_, at) => ({ value: rangeValue(all, at), count: counts[at]! })).filter(({ count }) => count > 0) }
   }
   return [
     { name: 'signal', values: (['dissatisfied', 'neutral', 'satisfied'] as const).map((value) => ({ value, count: countOf('signal', 2, (position) => Number(columns.labels[value][position]! > 0))[1]! })).filter(({ count }) => count > 0) },
@@ -127,15 +127,17 @@ export function countFacets(columns: Columns, { passing, failing }: Standing): F
     sets(columns.personal, 'personal'),
   ]
 }
-type Ranges = { bounds: readonly number[]; last: number; rangeOf: Uint8Array }
+export type Ranges = { bounds: readonly number[]; last: number; rangeOf: Uint8Array }
 /** The range of a number is looked up, not compared for: of a million unordered numbers most comparisons are guessed wrong. */
 function rangesFrom(bounds: readonly number[]): Ranges {
   const last = bounds.at(-1)!
   return { bounds, last, rangeOf: Uint8Array.from({ length: last + 1 }, (_, number) => Math.max(0, bounds.findLastIndex((least) => least <= number))) }
 }
+/** A range as the search field takes it: `3..4`, `17..`. */
+export const rangeValue = ({ bounds, last }: Ranges, at: number): string => (bounds[at] === last ? `${last}..` : `${bounds[at]}..${bounds[at + 1]! - 1}`)
 /** By the least of each; messages of a conversation, and characters. */
-const TURNS = rangesFrom([1, 3, 5, 9, 17])
-const LENGTHS = rangesFrom([0, 500, 2000, 8000, 32_000])
+export const TURNS = rangesFrom([1, 3, 5, 9, 17])
+export const LENGTHS = rangesFrom([0, 500, 2000, 8000, 32_000])
 
 const mostFirst = (values: Facet['values']): Facet['values'] => values.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, SHOWN_VALUES)
 

@@ -21,29 +21,45 @@ function projectionOf(): Float32Array {
   return (projection ??= Float32Array.from({ length: BUCKETS * DIMENSIONS }, () => rng.normal()))
 }
 
-/** Row i is text i: `DIMENSIONS` values of unit length; an empty text is the zero vector. */
-export function embed(texts: readonly string[]): Float32Array[] {
-  const counts = texts.map((text) => {
-    const own = new Map<number, number>()
-    for (const term of termsOf(text)) {
-      const bucket = hash32(term) % BUCKETS
-      own.set(bucket, (own.get(bucket) ?? 0) + 1)
-    }
-    return own
-  })
+/** Times each hashed term is in a text, by bucket. */
+function countTerms(text: string): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const term of termsOf(text)) {
+    const bucket = hash32(term) % BUCKETS
+    counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** The weight of each bucket, `ln((1 + n) / (1 + texts that have it) + 1)`: rare terms say more. */
+const rarityOf = (counts: readonly ReadonlyMap<number, number>[]): Float32Array => {
   const frequency = new Float64Array(BUCKETS)
   for (const own of counts) for (const bucket of own.keys()) frequency[bucket]! += 1
-  const directions = projectionOf()
-  return counts.map((own) => {
-    const row = new Float32Array(DIMENSIONS)
-    for (const [bucket, count] of own) {
-      const weight = (1 + Math.log(count)) * Math.log((1 + texts.length) / (1 + frequency[bucket]!) + 1)
-      for (let d = 0; d < DIMENSIONS; d++) row[d]! += weight * directions[bucket * DIMENSIONS + d]!
-    }
-    const length = Math.hypot(...row)
-    return length === 0 ? row : row.map((value) => value / length)
-  })
+  return Float32Array.from(frequency, (texts) => Math.log((1 + counts.length) / (1 + texts) + 1))
 }
+
+function project(counts: ReadonlyMap<number, number>, rarity: Float32Array): Float32Array {
+  const directions = projectionOf()
+  const row = new Float32Array(DIMENSIONS)
+  for (const [bucket, count] of counts) {
+    const weight = (1 + Math.log(count)) * rarity[bucket]!
+    for (let d = 0; d < DIMENSIONS; d++) row[d]! += weight * directions[bucket * DIMENSIONS + d]!
+  }
+  const length = Math.hypot(...row)
+  return length === 0 ? row : row.map((value) => value / length)
+}
+
+/** Row i is text i: `DIMENSIONS` values of unit length; an empty text is the zero vector. */
+export function embed(texts: readonly string[]): Float32Array[] {
+  const counts = texts.map(countTerms)
+  const rarity = rarityOf(counts)
+  return counts.map((own) => project(own, rarity))
+}
+
+/** What `embedOne` needs to know of a corpus: how rare each term is in these texts. */
+export const rarityIn = (texts: readonly string[]): Float32Array => rarityOf(texts.map(countTerms))
+/** A text's row as `embed` makes it, under the rarity of other texts. */
+export const embedOne = (text: string, rarity: Float32Array): Float32Array => project(countTerms(text), rarity)
 
 export type Plane = { points: [number, number][]; /** Share of the rows' variance that the plane shows. */ explained: number }
 

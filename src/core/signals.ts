@@ -118,22 +118,31 @@ export const COMMON_WORDS: ReadonlySet<string> = new Set(
 )
 const NUMBERS: Readonly<Record<string, string>> = { one: '1', two: '2', three: '3', four: '4', five: '5', six: '6', seven: '7', eight: '8', nine: '9', ten: '10' }
 
-function contentWords(text: string): Set<string> {
-  const words = text.slice(0, 2000).toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
-  return new Set(words.map((word) => NUMBERS[word] ?? word).filter((word) => !COMMON_WORDS.has(word)))
+/** Each message is asked for again by the turns after it. */
+const wordsRead = new WeakMap<Message, ReadonlySet<string>>()
+
+function contentWords(message: Message): ReadonlySet<string> {
+  const read = wordsRead.get(message)
+  if (read !== undefined) return read
+  const words = message.content.slice(0, 2000).toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+  const content = new Set<string>()
+  for (const word of words) if (!COMMON_WORDS.has(word)) content.add(NUMBERS[word] ?? word)
+  wordsRead.set(message, content)
+  return content
 }
 
 /** How far the message says an earlier request over again (RESTATED_FROM to 1), or null. */
 function restatement(messages: readonly Message[], turnIndex: number): number | null {
-  const now = contentWords(messages[turnIndex]?.content ?? '')
+  const now = contentWords(messages[turnIndex]!)
   if (now.size < 4) return null
   let most = 0
   for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - 8; i--) {
     const earlier = messages[i]
     if (earlier?.role !== 'user') continue
-    const then = contentWords(earlier.content)
+    const then = contentWords(earlier)
     if (then.size < 4) continue
-    const shared = [...now].filter((word) => then.has(word)).length
+    let shared = 0
+    for (const word of now) if (then.has(word)) shared++
     most = Math.max(most, (2 * shared) / (now.size + then.size))
   }
   return most >= RESTATED_FROM ? most : null

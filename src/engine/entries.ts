@@ -48,7 +48,7 @@ export function listFolder(path: string, what: string): string[] {
   }
 }
 
-function statPlainFile(path: string, what: string): Stats {
+export function statPlainFile(path: string, what: string): Stats {
   let stats: Stats
   try {
     stats = statSync(path)

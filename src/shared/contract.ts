@@ -13,6 +13,7 @@ import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
+import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace } from './race.ts'
@@ -29,6 +30,7 @@ const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500)
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
+const conversationOrder = { sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false) }
 const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
 const reviewPass = z.enum(REVIEW_PASSES)
@@ -38,6 +40,8 @@ const underModel = { model: z.string().nullable().default(null), maxLength: z.in
 /** What is compared: runs one by one, or all of a group. */
 const compared = { runs: z.array(z.string()).optional(), group: z.string().optional() }
 /** Without them the first seed and the highest temperature. */
+/** A file of model outputs, or a run after its last round. */
+const duelSide = z.union([z.string().min(1), z.strictObject({ run: z.string().min(1) })])
 const boardView = { seed: z.int().optional(), temperature: z.number().optional() }
 
 /** A call's input schema and, as a type only, its output. */
@@ -60,7 +64,10 @@ export const calls = {
   'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
   'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
 
-  'conversations.list': call<{ total: number; rows: ConversationRow[] }>()({ ...conversationFilter, sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false), ...page }),
+  /** `until`: how far the workspace reached; given with the next pages, what is imported meanwhile moves no row. */
+  'conversations.list': call<{ total: number; rows: ConversationRow[]; until: number }>()({ ...conversationFilter, ...conversationOrder, until: z.int().optional(), ...page }),
+  /** Ids from one row of the list to another, whichever comes first, at most 10,000; `until`: as the list was when it said so. */
+  'conversations.between': call<{ ids: string[] }>()({ ...conversationFilter, ...conversationOrder, from: z.string(), to: z.string(), until: z.int() }),
   /** How many conversations have each value, under the filter's other fields. */
   'conversations.facets': call<Facet[]>()({ ...conversationFilter }),
   /** Puts a tag on conversations or takes it off; `change` is what `conversations.undoTag` takes back, as long as the workspace is open. */
@@ -83,6 +90,16 @@ export const calls = {
   'conversations.analyse': call<{ jobId: string }>()({}),
   /** The other members of a conversation's near-duplicate group. */
   'conversations.group': call<{ total: number; members: GroupMember[] }>()({ id: z.string() }),
+  /** The map of conversations as it stands: what made it, how much of the workspace is on it. */
+  'conversations.map': call<ConversationMap>()({}),
+  /** `key`: of the map as last heard of; the answer is as it is now. */
+  'conversations.mapPoints': call<MapPoints>()({ key: z.string() }),
+  /** Each point's colour, and which pass the filter. */
+  'conversations.mapColours': call<MapColouring>()({ ...conversationFilter, colour: z.enum(MAP_COLOURS) }),
+  /** Embeds the conversations that have no vector yet and lays all out anew. `folder`: of a sentence-embedding model (tokenizer.json, model.onnx); null: by their wording. */
+  'conversations.makeMap': call<{ jobId: string }>()({ folder: z.string().trim().min(1).nullable() }),
+  /** One conversation as the list shows it. */
+  'conversations.glance': call<ConversationRow>()({ id: z.string() }),
   /** What comes from these conversations: shown before they are deleted. */
   'conversations.descent': call<Descent>()({ ids }),
   /** Out of every list, count, queue and dataset to come, until they are restored or purged; `deletion` restores them together. */
@@ -225,8 +242,8 @@ export const calls = {
   'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
 
   'duels.list': call<DuelRow[]>()({}),
-  /** Pairs what two files of model outputs answer differently, in a seeded order with seeded sides. */
-  'duels.start': call<{ id: string }>()({ a: z.string().min(1), b: z.string().min(1), seed: z.int().default(1) }),
+  /** Pairs what two files of model outputs, or two runs after their last round, answer differently, in a seeded order with seeded sides. */
+  'duels.start': call<{ id: string }>()({ a: duelSide, b: duelSide, seed: z.int().default(1) }),
   /** The next pair that is not decided, without names. */
   'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
   /** With null the decision is taken back. */

@@ -149,7 +149,7 @@ export type JobProgress = { runId: string; stage: string; done: number; total: n
 
 export type Job = {
   id: string
-  kind: 'run' | 'import' | 'signals' | 'analysis' | 'evaluation' | 'demo' | 'engine' | 'dataset' | 'conversations'
+  kind: 'run' | 'import' | 'signals' | 'analysis' | 'map' | 'evaluation' | 'demo' | 'engine' | 'dataset' | 'conversations'
   title: string
   status: RunStatus
   stage: string

@@ -5,6 +5,7 @@ import type { Locator, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { detectorNamed } from '../../src/backend/signals/detectors.ts'
 import { runDetector } from '../../src/backend/signals/run-detector.ts'
+import { deleteConversations } from '../../src/backend/storage/deletion.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import { importLog } from '../support/import-log.ts'
 import { pageSteps } from '../support/page-steps.ts'
@@ -198,6 +199,29 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     expect(await accessibilityProblems(page)).toEqual([])
     await press('x')
     await eventually(size).toBe('1,199 selected')
+    await press('Escape')
+    await eventually(size).toBeNull()
+  })
+
+  it('keeps a range to the rows between its ends while an import puts others before them', async () => {
+    await start('?sort=turns&desc=1')
+    await row(2).click({ modifiers: ['ControlOrMeta'] })
+    await eventually(size).toBe('1 selected')
+    const anchor = await row(2).locator('.first').textContent()
+    const workspace = openWorkspace(workbench.workspace)
+    await importLog(workspace, Array.from({ length: 10 }, (_, i) => ({ source: 'late', messages: turns(...Array.from({ length: 8 }, (_, turn) => `late ${i} turn ${turn}`)) })))
+    // Before the list has heard of it: the range is of the rows in sight.
+    await row(5).click({ modifiers: ['Shift'] })
+    await eventually(size).toBe('4 selected')
+    await eventually(() => row(12).locator('.first').textContent()).toBe(anchor)
+    expect(await row(12).getAttribute('aria-selected')).toBe('true')
+    // And after: its beginning has moved with its row.
+    await row(17).click({ modifiers: ['Shift'] })
+    await eventually(size).toBe('6 selected')
+    expect(await Promise.all([11, 12, 17, 18].map((index) => row(index).getAttribute('aria-selected')))).toEqual(['false', 'true', 'true', 'false'])
+    const late = workspace.db.prepare("SELECT id FROM conversations WHERE source = 'late'").pluck().all() as string[]
+    await deleteConversations(workspace.db, late, new Date())
+    workspace.close()
     await press('Escape')
     await eventually(size).toBeNull()
   })

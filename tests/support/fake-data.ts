@@ -6,6 +6,7 @@ import { BackendError } from '../../src/backend/errors.ts'
 import type { CallName, ConversationRow, Handlers, ParsedInput, Push, SignalRow } from '../../src/shared/contract.ts'
 import type { Dataset, FeedbackRow, Job, Pair, Signal } from '../../src/shared/types.ts'
 import { fakeInspection } from './fake-inspection.ts'
+import { fakeMap } from './fake-map.ts'
 import { makeConversations, type FakeConversation } from './fake-conversations.ts'
 
 type DataCall = Extract<CallName, `workspace.${string}` | 'doctor.run' | `imports.${string}` | `conversations.${string}` | `signals.${string}` | `datasets.${string}` | 'models.list'>
@@ -133,6 +134,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     }),
     'conversations.analysis': () => ({ waiting: 0, groups: 0 }),
     'conversations.analyse': () => ({ jobId: 'analysis-1' }),
+    ...fakeMap(made, (one) => rowOf(one, 0, undefined)),
     'conversations.group': () => ({ total: 0, members: [] }),
     'conversations.descent': ({ ids }) => ({ conversations: ids.length, turns: 4 * ids.length, signals: ids.length, labelledTurns: 0, datasets: [{ name: 'feedback-1', rows: ids.length, of: signals().length }], runs: [], samples: 0, classifierTurns: 0 }),
     'conversations.delete': ({ ids }) => ({ deletion: 1, conversations: ids.length }),
@@ -149,8 +151,9 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
         const one = rows[index % rows.length]
         if (one) seen.push(rowOf(one, Math.floor(index / rows.length), input.query))
       }
-      return { total, rows: seen }
+      return { total, rows: seen, until: total }
     },
+    'conversations.between': () => ({ ids: made.map(({ conversation }) => conversation.id) }),
     'conversations.facets': (input) => {
       const rows = matching(input)
       return [

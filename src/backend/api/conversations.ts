@@ -1,12 +1,13 @@
 import { resolve } from 'node:path'
 import type { CallName, Handlers, ParsedInput } from '../../shared/contract.ts'
+import { mapJobOf } from '../conversations/map-job.ts'
 import { conversationThread } from '../conversations/thread.ts'
 import { dataJobs } from '../data-jobs.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { turnsLearnedFrom } from '../signals/describe-classifier.ts'
 import { describeAnalysis, groupOf } from '../storage/analysis.ts'
-import { firstConversations } from '../storage/browse.ts'
+import { firstConversations, glanceAt } from '../storage/browse.ts'
 import { getConversation } from '../storage/conversations.ts'
 import { deletedAt, deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../storage/deletion.ts'
 import { usesOf } from '../storage/lineage.ts'
@@ -34,6 +35,7 @@ export function conversationsApi(session: Session) {
   void purgeConversations(db, { before: new Date(Date.now() - KEPT_DAYS * DAY_MS) }).catch(() => {})
   return {
     'conversations.list': (input) => (isStart(input) ? firstConversations(db, input) : thread().perform('list', input)),
+    'conversations.between': (input) => thread().perform('between', input),
     'conversations.facets': (input) => thread().perform('facets', input),
     'conversations.tag': async (input) => changed(await thread().perform('tag', input)),
     'conversations.undoTag': async (input) => changed(await thread().perform('undoTag', input)),
@@ -52,6 +54,16 @@ export function conversationsApi(session: Session) {
     'conversations.analysis': () => describeAnalysis(db),
     'conversations.analyse': () => ({ jobId: dataJobs(session).start('duplicates and personal data', { kind: 'analysis' }).id }),
     'conversations.group': ({ id }) => groupOf(db, id),
+    'conversations.map': () => thread().perform('map', {}),
+    'conversations.mapPoints': (input) => thread().perform('mapPoints', input),
+    'conversations.mapColours': (input) => thread().perform('mapColours', input),
+    'conversations.makeMap': async ({ folder }) => {
+      const path = folder === null ? null : resolve(workspace.path, folder)
+      // Loaded when asked for: an idle backend does without tokenizers.
+      if (path !== null) (await import('../../engine/sentence-folder.ts')).readSentenceFolder(path)
+      return { jobId: mapJobOf(session).start(path).id }
+    },
+    'conversations.glance': ({ id }) => glanceAt(db, id),
     'conversations.descent': ({ ids }) => ({ ...descentOf(db, ids), classifierTurns: turnsLearnedFrom(path, ids) }),
     'conversations.delete': async ({ ids }) => moved(await deleteConversations(db, ids, new Date())),
     'conversations.restore': async ({ which }) => moved(await restoreConversations(db, which)),
@@ -61,6 +73,6 @@ export function conversationsApi(session: Session) {
 }
 
 /** Whether it asks for the first rows of everything, as imported. */
-function isStart({ sort, descending, offset, limit, ...filter }: ParsedInput<'conversations.list'>): boolean {
+function isStart({ sort, descending, offset, limit, until: _, ...filter }: ParsedInput<'conversations.list'>): boolean {
   return sort === 'imported' && !descending && offset + limit <= FIRST_ROWS && Object.values(filter).every((value) => value === undefined)
 }

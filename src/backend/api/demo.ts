@@ -1,14 +1,13 @@
 /** The built-in experiment as a job of the session: one at a time, cancelled by pausing its runs. */
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
 import type { Job } from '../../shared/types.ts'
 import { type ExperimentPlan, planExperiment, runExperiment } from '../demo/experiment.ts'
 import { FULL, QUICK } from '../demo/settings.ts'
 import type { PrepareProgress } from '../demo/prepare.ts'
 import { BackendError } from '../errors.ts'
-import { forkFor } from '../jobs/fork.ts'
 import { addJobSource } from '../jobs/job-sources.ts'
+import { runInProcess } from '../jobs/run-in-process.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
 import type { Session } from '../session.ts'
 
@@ -69,28 +68,20 @@ export function demoApi(session: Session) {
   }
 
   /** In a process of its own: sampling would block every other call. */
-  const prepare = (plan: ExperimentPlan, onProgress: PrepareProgress, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      signal.throwIfAborted()
-      const child = (session.fork ?? forkFor(session.host))({ workspace: workspace.path, prepare: { quick: plan.quick, seed: plan.seeds[0] ?? 1, seeds: plan.seeds.length } }, join(workspace.runs, 'prepare.log'))
-      let failure: string | null = null
-      let stage = ''
-      child.onMessage((message) => {
-        if (message.type === 'failed') failure = message.message
-        if (message.type !== 'preparing') return
+  const prepare = (plan: ExperimentPlan, onProgress: PrepareProgress, signal: AbortSignal): Promise<void> => {
+    let present = ''
+    return runInProcess(session, { workspace: workspace.path, prepare: { quick: plan.quick, seed: plan.seeds[0] ?? 1, seeds: plan.seeds.length } }, {
+      work: 'preparing the built-in experiment',
+      log: 'prepare.log',
+      signal,
+      onProgress(stage, done, total) {
         // A stage that follows another one has left rows behind.
-        if (stage !== message.stage) session.push({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals', 'datasets'] })
-        stage = message.stage
-        onProgress(message.stage, message.done, message.total)
-      })
-      const abort = (): void => child.kill()
-      signal.addEventListener('abort', abort, { once: true })
-      child.onExit((code, killedBy, error) => {
-        signal.removeEventListener('abort', abort)
-        if (code === 0 && failure === null) resolve()
-        else reject(signal.aborted ? signal.reason : new Error(failure ?? error ?? `preparing the built-in experiment ended with ${killedBy ?? `exit code ${code}`}; what it printed is in runs/prepare.log. Start it again to continue.`))
-      })
+        if (stage !== present) session.push({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals', 'datasets'] })
+        present = stage
+        onProgress(stage, done, total)
+      },
     })
+  }
 
   addJobSource(session, {
     list: () => (current.has(session) ? [{ ...current.get(session)!.job }] : []),

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { aRecipe, execute, fillLabWorkspace, queueRun } from '../../../tests/support/lab-workspace.ts'
 import { aFolder, aJsonlFile } from '../../../tests/support/workspace.ts'
 import type { FeedbackRow } from '../../shared/types.ts'
 import { openBackend, type Backend } from '../index.ts'
+import { openWorkspace } from '../storage/open.ts'
 
 async function aBackend(): Promise<Backend> {
   const backend = await openBackend({ workspace: join(aFolder(), 'w'), host: 'server' })
@@ -43,5 +45,31 @@ it('a decision can be taken back; files without a shared request are refused', a
   expect(await backend.call('duels.result', { id })).toEqual({ result: null })
   await expect(backend.call('duels.dataset', { id, name: 'none' })).rejects.toThrow('expected at least one answer that lost')
   const same = answers('ash', 3)
-  await expect(backend.call('duels.start', { a: same, b: same })).rejects.toThrow('expected requests that both files answer differently, found none')
+  await expect(backend.call('duels.start', { a: same, b: same })).rejects.toThrow('expected requests that both sides answer differently, found none')
+})
+
+it('two runs fight with their last answers; a run that nothing is evaluated of is refused', async () => {
+  const path = join(aFolder(), 'w')
+  const workspace = openWorkspace(path)
+  fillLabWorkspace(workspace)
+  const runs: string[] = []
+  for (const method of ['drift', 'spin']) {
+    const lease = queueRun(workspace, aRecipe(method, { iterations: 2 }))
+    await execute(workspace, lease)
+    runs.push(lease.runId)
+  }
+  // The last round's greedy answers, told apart by whose they are.
+  const write = workspace.db.prepare("UPDATE run_evaluations SET text = ? || prompt_index WHERE run_id = ? AND round = 2 AND sample_index = 0 AND temperature = (SELECT min(temperature) FROM run_evaluations)")
+  for (const id of runs) write.run(`${id}: `, id)
+  const unfinished = queueRun(workspace, aRecipe('dpo', {})).runId
+  workspace.close()
+  const backend = await openBackend({ workspace: path, host: 'server' })
+  onTestFinished(() => backend.close())
+  const [a, b] = runs.map((run) => ({ run }))
+  const { id } = await backend.call('duels.start', { a: a!, b: b! })
+  const { pair, total } = await backend.call('duels.next', { id })
+  expect(total).toBeGreaterThan(1)
+  expect([pair!.left, pair!.right].map((text) => text.split(':')[0]).sort()).toEqual([...runs].sort())
+  expect(await backend.call('duels.list', {})).toMatchObject([{ nameA: 'drift-seed5', nameB: 'spin-seed5' }])
+  await expect(backend.call('duels.start', { a: a!, b: { run: unfinished } })).rejects.toThrow(/expected an evaluated run, found no evaluation/)
 })

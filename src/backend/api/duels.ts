@@ -1,14 +1,19 @@
+import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
-import { readModelOutputs } from '../../core/evals/alpaca-files.ts'
+import { type ModelOutput, readModelOutputs } from '../../core/evals/alpaca-files.ts'
 import { type Decision, type DuelPair, duelResult, lossRows, pairUp } from '../../core/evals/duels.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readTable } from '../evaluations/read-table.ts'
 import { hashFile } from '../hash-file.ts'
 import type { Session } from '../session.ts'
+import { readLastAnswers } from '../storage/boards.ts'
 import { conversationId } from '../storage/conversations.ts'
 import { createDataset } from '../storage/datasets.ts'
 import { insertDuel, listDuels, nextPair, readPair, readPairs, requireDuel, setDecision } from '../storage/duels.ts'
+import type { ReadableDb } from '../storage/open.ts'
+
+type Side = { outputs: ModelOutput[]; name: string; /** What it was read from. */ file: { path: string; sha256: string } }
 
 export function duelsApi({ workspace, push }: Session) {
   const { db, path } = workspace
@@ -16,9 +21,9 @@ export function duelsApi({ workspace, push }: Session) {
   return {
     'duels.list': () => listDuels(db),
     'duels.start': async ({ a, b, seed }) => {
-      const [first, second] = await Promise.all([a, b].map((file) => readSide(resolve(path, file))))
+      const [first, second] = await Promise.all([a, b].map((side) => (typeof side === 'string' ? readFile(resolve(path, side)) : readRun(db, side.run))))
       const pairs = pairUp(first!.outputs, second!.outputs, seed)
-      if (pairs.length === 0) throw new UsageError(`duel: expected requests that both files answer differently, found none in ${a} and ${b}`)
+      if (pairs.length === 0) throw new UsageError(`duel: expected requests that both sides answer differently, found none in ${first!.name} and ${second!.name}`)
       const id = insertDuel(db, { nameA: first!.name, nameB: second!.name, seed, files: [first!.file, second!.file], pairs }, new Date().toISOString())
       push({ type: 'workspace.changed', nouns: ['evaluations'] })
       return { id }
@@ -49,7 +54,12 @@ export function duelsApi({ workspace, push }: Session) {
   } satisfies Pick<Handlers, 'duels.list' | 'duels.start' | 'duels.next' | 'duels.decide' | 'duels.result' | 'duels.dataset'>
 }
 
-async function readSide(path: string) {
+async function readFile(path: string): Promise<Side> {
   const outputs = readModelOutputs(await readTable(path), path)
   return { outputs, name: outputs[0]?.generator || 'model', file: { path, sha256: await hashFile(path) } }
+}
+
+function readRun(db: ReadableDb, id: string): Side {
+  const outputs = readLastAnswers(db, id).map(({ prompt, answer }): ModelOutput => ({ instruction: prompt, output: answer, generator: id }))
+  return { outputs, name: id, file: { path: `runs/${id}`, sha256: createHash('sha256').update(JSON.stringify(outputs)).digest('hex') } }
 }

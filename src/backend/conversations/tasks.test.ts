@@ -63,3 +63,25 @@ test('views are kept under names of their own, and a removed one comes back', as
   removeView(db, hard.id, false)
   expect(listViews(db)).toEqual([{ id: hard.id, name: 'Hardest', address: '?tag=hard&desc=1' }, expect.objectContaining({ name: 'long' })])
 })
+
+test('a range picked while an import goes on is the rows between its ends as they were shown, on any sort', async () => {
+  const db = anEmptyDatabase()
+  const add = (from: number, to: number) => importFiles(db, [aJsonlFile(Array.from({ length: to - from }, (_, i) => ({ source: `s${(from + i) % 5}`, messages: turns(...Array.from({ length: 1 + ((7 * (from + i)) % 6) }, (_, turn) => `conversation ${from + i} turn ${turn}`)) })))])
+  await add(0, 400)
+  const tasks = conversationTasks(db)
+  for (const [sort, descending] of [['turns', true], ['source', false], ['imported', true], ['imported', false]] as const) {
+    const page = (offset: number, until?: number) => tasks.list({ sort, descending, offset, limit: 100, until }) as Awaited<ReturnType<typeof tasks.list>>
+    const first = page(0)
+    const known = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
+    await add(known, known + 150)
+    // The pages that follow go on where the first one ended: none twice, none left out.
+    const shown = [first, ...[100, 200, 300].map((offset) => page(offset, first.until))].flatMap(({ rows }) => rows.map(({ id }) => id))
+    expect(new Set(shown).size).toBe(400)
+    const now = [0, 100, 200, 300].flatMap((offset) => page(offset).rows.map(({ id }) => id))
+    expect(now.join() === shown.join()).toBe(sort === 'imported' && !descending)
+    const range = { sort, descending, until: first.until }
+    expect(await tasks.between({ ...range, from: shown[40]!, to: shown[320]! })).toEqual({ ids: shown.slice(40, 321) })
+    expect(await tasks.between({ ...range, from: shown[320]!, to: shown[40]! })).toEqual({ ids: shown.slice(40, 321) })
+    expect(() => tasks.between({ ...range, from: shown[0]!, to: 'nope' })).toThrow('got one that is not in it any more')
+  }
+})

@@ -1,20 +1,27 @@
 /** What needs every conversation at hand: lists, facets, and what is done to many at once. In a thread (`thread.ts`), since a million take seconds to read. */
 import type { ConversationFilter, ConversationSelection, Facet } from '../../shared/browse.ts'
 import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
+import type { ConversationMap, MapColouring, MapPoints } from '../../shared/conversation-map.ts'
 import { BackendError } from '../errors.ts'
 import { conversationBrowser, type ConversationPage } from '../storage/browse.ts'
+import { describeMap } from '../storage/conversation-map.ts'
 import { conversationIds } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { setTag } from '../storage/tags.ts'
 import type { Tell } from '../task-thread.ts'
 import { exportConversations } from './export-conversations.ts'
+import { mapTasks } from './map-tasks.ts'
 
 export type Tasks = {
   list: { input: ParsedInput<'conversations.list'>; output: ConversationPage }
+  between: { input: ParsedInput<'conversations.between'>; output: { ids: string[] } }
   facets: { input: ConversationFilter; output: Facet[] }
   tag: { input: ParsedInput<'conversations.tag'>; output: CallOutput<'conversations.tag'> }
   undoTag: { input: { change: number }; output: { changed: number } }
   export: { input: ParsedInput<'conversations.export'>; output: { path: string; rows: number } }
+  map: { input: Record<string, never>; output: ConversationMap }
+  mapPoints: { input: { key: string }; output: MapPoints }
+  mapColours: { input: ParsedInput<'conversations.mapColours'>; output: MapColouring }
   ids: { input: { selection: ConversationSelection }; output: { ids: string[]; total: number } }
 }
 
@@ -30,6 +37,7 @@ export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (inp
   const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()
   return {
     list: browser.list,
+    between: (input) => ({ ids: browser.between(input) }),
     facets: browser.facets,
     tag({ selection, tag, on }) {
       const positions = change(tag, on, browser.select(selection))
@@ -44,6 +52,8 @@ export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (inp
       return { changed: change(made.tag, !made.on, made.positions).length }
     },
     export: ({ selection, ...options }, tell = () => {}) => exportConversations(db, browser.select(selection), options, tell),
+    map: () => describeMap(db),
+    ...mapTasks(db, browser),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }

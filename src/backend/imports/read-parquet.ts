@@ -1,7 +1,7 @@
 /** Parquet files as rows, a row group at a time and only the columns that are needed. */
 import { open, type FileHandle } from 'node:fs/promises'
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type AsyncBuffer, type Compressors, type FileMetaData, type RowGroup, type SchemaElement, type SchemaTree } from 'hyparquet'
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, snappyUncompress, type AsyncBuffer, type Compressors, type FileMetaData, type RowGroup, type SchemaElement, type SchemaTree } from 'hyparquet'
 import type { Row } from '../../core/import/format.ts'
 import { UnreadableFileError, type RawRow } from '../../core/import/raw-rows.ts'
 
@@ -12,6 +12,8 @@ const SMALL_COLUMN_BYTES = 1024 * 1024
 /** What has to be unpacked at once may not be larger. */
 const MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 const MAX_GROUP_ROWS = 2_000_000
+/** Lists hold several to a row. */
+const MAX_GROUP_VALUES = 50_000_000
 
 /** Told of each column what kind of value it holds: a row with an empty list, object or text under each name. */
 export type ColumnsFor = (outline: Row) => readonly string[] | undefined
@@ -29,7 +31,7 @@ export async function* readParquet(path: string, columnsFor: ColumnsFor, skipRow
     const metadata = await orUnreadable(() => parquetMetadataAsync(file, { parsers, geoparquet: false }))
     const tree = await orUnreadable(() => parquetSchema(metadata))
     const kept = prune(metadata, tree, columnsFor(outlineOf(tree)))
-    const groups = kept.row_groups.map((group) => ({ rows: Number(group.num_rows), packed: bytesOf(group, 'total_compressed_size'), unpacked: bytesOf(group, 'total_uncompressed_size'), indexed: group.columns.every(isIndexed) }))
+    const groups = kept.row_groups.map((group) => ({ rows: Number(group.num_rows), packed: bytesOf(group, 'total_compressed_size'), values: Math.max(0, ...group.columns.map(({ meta_data }) => Number(meta_data?.num_values ?? 0))), unpacked: bytesOf(group, 'total_uncompressed_size'), indexed: group.columns.every(isIndexed) }))
     const packedTotal = Math.max(1, groups.reduce((sum, { packed }) => sum + packed, 0))
     let packedDone = 0
     let start = 0
@@ -39,7 +41,7 @@ export async function* readParquet(path: string, columnsFor: ColumnsFor, skipRow
       for (let from = Math.max(start, skipRows); from < end; ) {
         const to = isSliced ? Math.min(end, from + SLICE_ROWS) : end
         const bytesRead = Math.round((file.byteLength * (packedDone + (group.packed * (to - start)) / group.rows)) / packedTotal)
-        yield { rows: await readSlice(file, kept, { from, to, group: i, unpacked: isSliced ? 0 : group.unpacked }), bytesRead }
+        yield { rows: await readSlice(file, kept, { from, to, group: i, unpacked: isSliced ? 0 : group.unpacked, values: isSliced ? 0 : group.values }), bytesRead }
         from = to
       }
       packedDone += group.packed
@@ -50,12 +52,13 @@ export async function* readParquet(path: string, columnsFor: ColumnsFor, skipRow
   }
 }
 
-async function readSlice(file: AsyncBuffer, metadata: FileMetaData, { from, to, group, unpacked }: { from: number; to: number; group: number; unpacked: number }): Promise<RawRow[]> {
+async function readSlice(file: AsyncBuffer, metadata: FileMetaData, { from, to, group, unpacked, values }: { from: number; to: number; group: number; unpacked: number; values: number }): Promise<RawRow[]> {
   try {
     if (unpacked > MAX_UNPACKED_BYTES) throw new Error(`it unpacks to ${unpacked} bytes, at most ${MAX_UNPACKED_BYTES} are read at once. Write the file with smaller row groups`)
     if (to - from > MAX_GROUP_ROWS) throw new Error(`expected at most ${MAX_GROUP_ROWS} rows in a row group, got ${to - from}`)
-    const values = await parquetReadObjects({ file, metadata, rowStart: from, rowEnd: to, useOffsetIndex: true, compressors, parsers, geoparquet: false })
-    return values.map((value, i) => rowOf(from + i + 1, asJson(value) as Row))
+    if (values > MAX_GROUP_VALUES) throw new Error(`expected at most ${MAX_GROUP_VALUES} values in a column of a row group, got ${values}. Write the file with smaller row groups`)
+    const rows = await parquetReadObjects({ file, metadata, rowStart: from, rowEnd: to, useOffsetIndex: true, compressors: withinBudget(), parsers, geoparquet: false })
+    return rows.map((value, i) => rowOf(from + i + 1, asJson(value) as Row))
   } catch (error) {
     return [{ row: from + 1, text: '', problem: `row group ${group + 1} (rows ${from + 1} to ${to}) cannot be read: ${error instanceof Error ? error.message : String(error)}` }]
   }
@@ -89,12 +92,26 @@ async function orUnreadable<Result>(read: () => Result | Promise<Result>): Promi
   }
 }
 
-const bounded = (unpack: (input: Uint8Array, options: { maxOutputLength: number }) => Uint8Array) => (input: Uint8Array, outputLength: number): Uint8Array => {
-  if (outputLength > MAX_UNPACKED_BYTES) throw new Error(`a page unpacks to ${outputLength} bytes, at most ${MAX_UNPACKED_BYTES} are read at once`)
-  return unpack(input, { maxOutputLength: Math.max(1, outputLength) })
+/** What unpacks pages, together to MAX_UNPACKED_BYTES: what a file says of its size need not be true. */
+function withinBudget(): Compressors {
+  let left = MAX_UNPACKED_BYTES
+  const bounded = (unpack: (input: Uint8Array, outputLength: number) => Uint8Array) => (input: Uint8Array, outputLength: number): Uint8Array => {
+    if (outputLength > left) throw new Error(`its pages unpack to more than the ${MAX_UNPACKED_BYTES} bytes that are read at once (the next one to ${outputLength}). Where the file is what it should be, write it with smaller row groups`)
+    left -= outputLength
+    return unpack(input, outputLength)
+  }
+  const most = (outputLength: number): { maxOutputLength: number } => ({ maxOutputLength: Math.max(1, outputLength) })
+  return {
+    GZIP: bounded((input, length) => gunzipSync(input, most(length))),
+    ZSTD: bounded((input, length) => zstdDecompressSync(input, most(length))),
+    BROTLI: bounded((input, length) => brotliDecompressSync(input, most(length))),
+    SNAPPY: bounded((input, length) => {
+      const output = new Uint8Array(length)
+      snappyUncompress(input, output)
+      return output
+    }),
+  }
 }
-/** Snappy is hyparquet's own. */
-const compressors: Compressors = { GZIP: bounded(gunzipSync), ZSTD: bounded(zstdDecompressSync), BROTLI: bounded(brotliDecompressSync) }
 
 /** Times as ISO 8601, as JSON has them. */
 const parsers = {

@@ -15,6 +15,9 @@ test('whole at the end of a frame and nowhere else, however the bytes arrive', (
         for (let at = 0; at < bytes.length; at += step) frames.push(bytes.subarray(at, at + step))
         return frames.isWhole()
       }
+      const pieces = watchZstdFrames().push(whole)
+      expect(Buffer.concat(pieces)).toEqual(whole)
+      expect(pieces).toHaveLength(frames.length + 1)
       expect(isWhole(whole)).toBe(true)
       const ends = new Set(frames.map((_, i) => Buffer.concat(frames.slice(0, i + 1)).length))
       const cut = Math.floor(whole.length * share)

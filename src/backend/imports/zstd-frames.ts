@@ -1,8 +1,9 @@
 /**
- * Whether zstd data ends where a frame ends (RFC 8878, section 3.1). Node's decompressor takes a file that was cut off
- * for a whole one.
+ * Where frames of zstd data end (RFC 8878, section 3.1). Node's decompressor takes a file that was cut off for a whole
+ * one, and of a chunk that holds the end of a frame it drops the rest: frames that follow each other, as pzstd and `cat`
+ * make them, must come to it one by one.
  */
-export function watchZstdFrames(): { push(chunk: Uint8Array): void; isWhole(): boolean } {
+export function watchZstdFrames(): { /** The chunk in pieces that end where frames do. */ push(chunk: Uint8Array): Uint8Array[]; isWhole(): boolean } {
   let header: number[] = []
   let wanted = 4
   let skip = 0
@@ -30,18 +31,30 @@ export function watchZstdFrames(): { push(chunk: Uint8Array): void; isWhole(): b
     if (isLast) next('magic', 4, content + (hasChecksum ? 4 : 0))
     else next('block', 3, content)
   }
+  const isWhole = (): boolean => step === 'magic' && header.length === 0 && skip === 0
   return {
     push(chunk) {
+      const pieces: Uint8Array[] = []
+      let cut = 0
+      const cutAtEnd = (at: number): void => {
+        if (!isWhole() || at === cut) return
+        pieces.push(chunk.subarray(cut, at))
+        cut = at
+      }
       for (let at = 0; at < chunk.length; ) {
         const skipped = Math.min(skip, chunk.length - at)
         skip -= skipped
         at += skipped
-        if (skip > 0 || at === chunk.length) return
+        cutAtEnd(at)
+        if (skip > 0 || at === chunk.length) break
         header.push(chunk[at] ?? 0)
         at += 1
         if (header.length === wanted) take()
+        cutAtEnd(at)
       }
+      if (cut < chunk.length) pieces.push(chunk.subarray(cut))
+      return pieces
     },
-    isWhole: () => step === 'magic' && header.length === 0 && skip === 0,
+    isWhole,
   }
 }

@@ -10,7 +10,9 @@ export type RunArgs = { workspace: string; runId: string; attempt: number; versi
 export type PrepareArgs = { workspace: string; prepare: { quick: boolean; seed: number; seeds: number } }
 /** And it scores pairs for the token view, asked one after the other. */
 export type InspectArgs = { workspace: string; inspect: true }
-export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs
+/** And it embeds conversations and lays them out. */
+export type MapArgs = { workspace: string; map: { folder: string | null } }
+export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs
 /** Models by absolute folder. */
 export type InspectRequest = { source: PairSource; policy: string; reference: string | null; beta: number; maxLength: number | null }
 export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' } | { type: 'inspect'; id: number; request: InspectRequest }

@@ -2,6 +2,7 @@
 import { arrangeBoard, boardColumns, boardRows, type BoardSort } from '../../core/board.ts'
 import type { AnswerCell, BoardColumn, PromptAnswers, PromptBoard } from '../../shared/comparison.ts'
 import type { PromptRow } from '../../shared/types.ts'
+import { UsageError } from '../../shared/errors.ts'
 import { BackendError } from '../errors.ts'
 import { evaluatedRuns } from './comparisons.ts'
 import { readDatasetRows } from './datasets.ts'
@@ -44,6 +45,28 @@ export function readBoard(db: ReadableDb, ids: readonly string[], view: BoardVie
   })
   const rows = boardRows(columns, prompts)
   return { total: rows.length, turnedBad: rows.filter(({ turnedBad }) => turnedBad.length > 0).length, ...chosen, columns, rows: arrangeBoard(rows, view) }
+}
+
+/**
+ * A run's answers after its last round, one a prompt: at the lowest temperature it was evaluated at, the first sample.
+ * Prompts of several messages are left out: an answer is shown and learned from with its request alone.
+ * @throws where nothing of the run is evaluated.
+ */
+export function readLastAnswers(db: ReadableDb, id: string): { prompt: string; answer: string }[] {
+  const { config } = evaluatedRuns(db, [id])
+  const rows = config === null ? [] : (db
+    .prepare(
+      `SELECT prompt_index AS "index", text FROM run_evaluations AS one WHERE run_id = @id AND dataset = @dataset AND sample_index = 0
+         AND round = (SELECT max(round) FROM run_evaluations WHERE run_id = @id AND dataset = @dataset)
+         AND temperature = (SELECT min(temperature) FROM run_evaluations WHERE run_id = @id AND dataset = @dataset AND round = one.round) ORDER BY prompt_index`,
+    )
+    .all({ id, dataset: config.dataset }) as { index: number; text: string }[])
+  if (config === null || rows.length === 0) throw new UsageError(`answers of ${id}: expected an evaluated run, found no evaluation. Let it finish a round, or give its recipe an evaluation`)
+  const prompts = readDatasetRows<PromptRow>(db, config.dataset)
+  return rows.flatMap(({ index, text }) => {
+    const [asked, ...more] = prompts[index]?.prompt ?? []
+    return asked === undefined || more.length > 0 ? [] : [{ prompt: asked.content, answer: text }]
+  })
 }
 
 export function readAnswers(db: ReadableDb, ids: readonly string[], { index, ...view }: BoardView & { index: number }): PromptAnswers {

@@ -1,26 +1,34 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
+import type { Columns } from '../../core/conversation-columns.ts'
 import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
 import type { ConversationFilter, ConversationSelection, ConversationSort, Facet } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'
-import { findConversation } from './conversations.ts'
+import { conversationIds, findConversation } from './conversations.ts'
 import type { ReadableDb } from './open.ts'
 import { matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
-import { tagsOf } from './tags.ts'
+import { tagReader } from './tags.ts'
 
 type ListInput = ParsedInput<'conversations.list'>
-export type ConversationPage = { total: number; rows: ConversationRow[] }
+type BetweenInput = ParsedInput<'conversations.between'>
+export type ConversationPage = { total: number; rows: ConversationRow[]; until: number }
 
 const SNIPPET_CHARACTERS = 180
 /** Answers kept, the newest: what a reader pages through, and the facets beside it. */
+/** Rows that are named one by one. */
+const MOST_BETWEEN = 10_000
 const KEPT_ANSWERS = 12
 
 export type ConversationBrowser = {
   list(input: ListInput): ConversationPage
+  /** Ids of the rows from one to another. */
+  between(input: BetweenInput): string[]
   facets(filter: ConversationFilter): Facet[]
+  /** Of those that pass the filter the positions, ascending, beside what is known of all. */
+  passing(filter: ConversationFilter): { columns: Columns; positions: Uint32Array }
   /** Positions, as imported. */
   select(selection: ConversationSelection): Uint32Array
 }
@@ -39,20 +47,33 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
     })
     return { columns, version, known }
   }
-  const inOrder = (filter: ConversationFilter, sort: ConversationSort, descending: boolean) => {
+  /** @param until positions beyond it are left out: they came in later */
+  const inOrder = (filter: ConversationFilter, sort: ConversationSort, descending: boolean, until = Infinity) => {
     const { columns, version, known } = standingOf(filter)
-    const positions = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, () => passingInOrder(columns, known.standing, sort, descending))
-    return { positions, hits: known.hits }
+    const all = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, () => passingInOrder(columns, known.standing, sort, descending))
+    const positions = until >= columns.end - 1 ? all : listed(`${version} ${sort} ${descending} ${until} ${JSON.stringify(filter)}`, () => all.filter((position) => position <= until))
+    return { positions, hits: known.hits, until: Math.min(until, columns.end - 1) }
   }
 
   return {
-    list({ sort, descending, offset, limit, ...filter }) {
-      const { positions, hits } = inOrder(filter, sort, descending)
-      return { total: positions.length, rows: readRows(db, positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
+    list({ sort, descending, offset, limit, until: asked, ...filter }) {
+      const { positions, hits, until } = inOrder(filter, sort, descending, asked)
+      return { until, total: positions.length, rows: readRows(db, positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
+    },
+    between({ sort, descending, from, to, until, ...filter }) {
+      const { positions } = inOrder(filter, sort, descending, until)
+      const [first, last] = [from, to].map((id) => positions.indexOf(findConversation(db, id) ?? -1)).sort((a, b) => a - b) as [number, number]
+      if (first < 0) throw new BackendError('not-found', 'conversations.between: expected two conversations of the list, got one that is not in it any more. Begin the selection anew')
+      if (last - first >= MOST_BETWEEN) throw new BackendError('bad-input', `conversations.between: expected at most ${MOST_BETWEEN} rows from one to the other, got ${last - first + 1}. Select all that match and narrow the filters instead`)
+      return conversationIds(db, positions.subarray(first, last + 1))
     },
     facets(filter) {
       const { columns, known } = standingOf(filter)
       return (known.facets ??= countFacets(columns, known.standing))
+    },
+    passing(filter) {
+      const { columns, known } = standingOf(filter)
+      return { columns, positions: known.standing.passing }
     },
     select(selection) {
       if ('filter' in selection) return inOrder(selection.filter, 'imported', false).positions
@@ -65,10 +86,19 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   }
 }
 
+/** A conversation as the list shows it. */
+export function glanceAt(db: ReadableDb, id: string): ConversationRow {
+  const position = findConversation(db, id)
+  const [row] = position === null ? [] : readRows(db, [position], {}, null)
+  if (row === undefined) throw new BackendError('not-found', `conversation: expected the id of one in this workspace, got "${id}"`)
+  return row
+}
+
 /** The first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
-export function firstConversations(db: ReadableDb, { offset, limit }: { offset: number; limit: number }): ConversationPage {
-  const positions = db.prepare('SELECT position FROM conversations ORDER BY position LIMIT ? OFFSET ?').pluck().all(limit, offset) as number[]
-  return { total: db.prepare('SELECT count(*) FROM conversations').pluck().get() as number, rows: readRows(db, positions, {}, null) }
+export function firstConversations(db: ReadableDb, { offset, limit, until = Number.MAX_SAFE_INTEGER }: { offset: number; limit: number; until?: number | undefined }): ConversationPage {
+  const positions = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck().all(until, limit, offset) as number[]
+  const { newest, total } = db.prepare('SELECT coalesce(max(position), 0) AS newest, count(*) AS total FROM conversations WHERE position <= ?').get(until) as { newest: number; total: number }
+  return { until: Math.min(until, newest), total, rows: readRows(db, positions, {}, null) }
 }
 
 /** Makes what is not among the newest answers. */
@@ -124,16 +154,19 @@ type Found = { hits: Uint32Array; firsts: Uint32Array; snippets: SnippetReader }
 function readRows(db: ReadableDb, positions: Iterable<number>, { query }: ConversationFilter, found: Found | null): ConversationRow[] {
   const rowAt = db.prepare('SELECT id, source, model, language, created_at AS createdAt, turns, characters FROM conversations WHERE position = ?')
   const signals = db.prepare('SELECT turn_index AS turnIndex, label FROM winning_signals WHERE conversation = ? ORDER BY turn_index')
-  const opening = db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ORDER BY role <> 'user', turn_index LIMIT 1`).pluck()
+  // The first of the user, or else of anybody: read in order, so that the texts after it are not.
+  const opening = ["AND role = 'user'", ''].map((condition) => db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ${condition} ORDER BY turn_index LIMIT 1`).pluck())
+  const openingOf = (position: number): string | undefined => (opening[0]!.get(position) ?? opening[1]!.get(position)) as string | undefined
+  const tagsAt = tagReader(db)
   const match = found === null ? null : matchExpression(query ?? '')
   const all = [...positions]
   const messages = found === null ? [] : all.map((position) => firstHit(found.hits, found.firsts[position]!))
   const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
   return all.map((position, at): ConversationRow => ({
     ...(rowAt.get(position) as StoredRow),
-    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(opening.get(position) as string | undefined),
+    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
     signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
-    tags: tagsOf(db, position),
+    tags: tagsAt(position),
   }))
 }
 

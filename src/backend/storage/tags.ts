@@ -2,8 +2,12 @@
 import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
-export function tagsOf(db: ReadableDb, position: number): string[] {
-  return db.prepare('SELECT tag FROM conversation_tags INDEXED BY tags_of_conversation WHERE conversation = ? ORDER BY tag').pluck().all(position) as string[]
+export const tagsOf = (db: ReadableDb, position: number): string[] => tagReader(db)(position)
+
+/** For many conversations one after another. */
+export function tagReader(db: ReadableDb): (position: number) => string[] {
+  const tags = db.prepare('SELECT tag FROM conversation_tags INDEXED BY tags_of_conversation WHERE conversation = ? ORDER BY tag').pluck()
+  return (position) => tags.all(position) as string[]
 }
 
 /** Puts a tag on conversations or takes it off; in the caller's transaction. @returns those that it changed */

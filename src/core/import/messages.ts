@@ -26,7 +26,9 @@ export function readMessages(value: unknown, where: string, roleKey = 'role', te
 }
 
 export function readRole(value: unknown, where: string): Role {
-  const role = typeof value === 'string' ? ROLES[value.toLowerCase()] : undefined
+  const name = typeof value === 'string' ? value.toLowerCase() : ''
+  // Not `constructor` and what else every object has.
+  const role = Object.hasOwn(ROLES, name) ? ROLES[name] : undefined
   if (role === undefined) throw new RowProblem(`${where}: expected system, user, assistant or tool, got ${describe(value)}`)
   return role
 }

@@ -68,11 +68,14 @@ function hasTwoLines(bytes: Uint8Array): boolean {
 function splitLines(maxRowBytes: number): RowSplitter {
   const row = collectRow(maxRowBytes)
   let line = 1
+  let isOpen = false
   return {
     push(chunk) {
       const rows: RawRow[] = []
       let start = 0
       for (;;) {
+        // Millions of empty lines take no longer than their bytes.
+        for (; !isOpen && chunk[start] === LINE_FEED; start++) line += 1
         const end = chunk.indexOf(LINE_FEED, start)
         if (end < 0) break
         row.add(chunk.subarray(start, end))
@@ -80,8 +83,10 @@ function splitLines(maxRowBytes: number): RowSplitter {
         if (done !== null) rows.push(done)
         line += 1
         start = end + 1
+        isOpen = false
       }
       row.add(chunk.subarray(start))
+      isOpen ||= start < chunk.length
       return rows
     },
     end() {

@@ -6,6 +6,7 @@ import { byRound, withoutInterval } from './by-round.ts'
 import { toCsv, toSvg } from './chart-export.ts'
 import type { Chart } from './chart.ts'
 import { chosenRejected } from './chosen-rejected.ts'
+import { conversationMap, legendColours } from './conversation-map.ts'
 import { contrastLabel, decidingP, differenceForest, orderDifferences } from './difference-forest.ts'
 import { evaluationDots } from './evaluation-dots.ts'
 import { createMetricLog } from './metric-log.ts'
@@ -208,5 +209,23 @@ describe('taskBars', () => {
     expect(chart.table.rows).toEqual([['Math', -12.5, 4], ['Coding', 30, null]])
     const svg = draw(chart)
     for (const text of ['Math', 'Coding', '−12.5', '30.0', '4.0']) expect(svg).toContain(text)
+  })
+})
+
+describe('conversationMap', () => {
+  const legend = [{ label: 'shop', value: 'shop', count: 2 }, { label: 'forum', value: 'forum', count: 1 }, { label: 'none', value: null, count: 1 }]
+  const build = (codes: number[], colour: 'source' | 'turns' = 'source') => conversationMap({ xy: Float32Array.of(0, 0, 2, 4, 4, 0, 1, 1), codes: Uint8Array.from(codes), legend, colour, bounds: { x: [-1, 5], y: [-1, 5] }, note: 'all', theme })
+
+  it('draws a point a conversation in its value’s colour, the others as a shade, and no series of nothing', () => {
+    const chart = build([0, 0, 255, 2])
+    expect([chart.option.series].flat().map((series) => (series?.data as Float32Array).length / 2)).toEqual([2, 1, 1])
+    expect(chart.table.rows).toEqual([['shop', 2, 2, 1, 2], ['forum', 0, 1, null, null], ['none', 1, 1, 1, 1]])
+    const svg = draw(chart)
+    for (const color of [theme.hues[0]!, theme.rest, theme.axis]) expect(svg).toContain(color)
+    expect(svg).not.toContain(theme.hues[1])
+  })
+
+  it('goes from light to dark where values have an order', () => {
+    expect(legendColours(legend, 'turns', theme)).toEqual([theme.ramp[0], theme.ramp[1], theme.rest])
   })
 })

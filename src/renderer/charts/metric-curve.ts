@@ -30,7 +30,7 @@ export type MetricCurveOptions = {
   zoom?: boolean
 }
 
-/** More lines than this are named once a method, and the tooltip gives its ends. */
+/** More lines than this are named once a method and drawn without dashes, which nobody could follow and which take most of a frame; the tooltip gives the highest and the lowest. */
 const MANY = 24
 const ENDS_OF_MANY = 6
 
@@ -79,7 +79,7 @@ export function metricCurve(options: MetricCurveOptions): Chart {
           symbol: 'circle',
           symbolSize: 5,
           connectNulls: false,
-          lineStyle: { color: curve.color, width: many ? 1 : 1.75, type: curve.dash ?? ('solid' as const) },
+          lineStyle: { color: curve.color, width: many ? 1 : 1.75, type: (many ? null : curve.dash) ?? ('solid' as const) },
           itemStyle: { color: curve.color },
           emphasis: { disabled: many, focus: 'none' as const, lineStyle: { width: 2.5 } },
           z: 3,

@@ -14,10 +14,17 @@ export type ChartTheme = {
   shade: string
   accent: string
   failure: string
+  /** Values of a facet that stand apart, the most frequent first; `rest`: several of them, or none. */
+  hues: string[]
+  rest: string
+  /** Little to much, as #rrggbb. */
+  ramp: [string, string]
   method: (key: string) => string
   /** A user's reaction. */
   signal: Record<SignalLabel, string>
 }
+
+const HUES = ['#4c3fb0', '#3f97c9', '#2f9c8a', '#3f7d2c', '#b39a1f', '#c8586a', '#7d2a5e', '#8a5a35']
 
 /** Builds a theme from a look-up of custom properties; `read` answers '' where a token is not set. */
 export function themeFrom(read: (token: string) => string): ChartTheme {
@@ -36,6 +43,9 @@ export function themeFrom(read: (token: string) => string): ChartTheme {
     shade: token('--chart-shade', 'rgba(120,128,140,0.10)'),
     accent: token('--accent', '#2f5fd0'),
     failure: token('--failure', '#c0262d'),
+    hues: HUES.map((hue, i) => token(`--hue-${i + 1}`, hue)),
+    rest: token('--hue-rest', '#a9afb8'),
+    ramp: [token('--ramp-from', '#b9c8ee'), token('--ramp-to', '#1d2b7a')],
     method: (key) => token(methodStyle(key).token, muted),
     signal: { dissatisfied: token('--dissatisfied', '#95307f'), satisfied: token('--satisfied', '#566b00'), neutral: token('--neutral', muted) },
   }

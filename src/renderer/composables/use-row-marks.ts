@@ -11,17 +11,19 @@ type Rows = {
   selection: Marked
   /** undefined where it is not here. */
   row(index: number): Row | undefined
-  fetch(page: { offset: number; limit: number }): Promise<{ rows: Row[] }>
+  /** Where a row is now, among those that are here. */
+  indexOf(id: string): number | null
+  /** From one row to another, as they were shown, where some in between are not here. */
+  between(from: string, to: string): Promise<string[]>
   /** Row that a range begins at where none was marked before. */
   cursor(): number | null
 }
-const PAGE_ROWS = 500
 
-export function useRowMarks({ selection, row, fetch, cursor }: Rows) {
+export function useRowMarks({ selection, row, indexOf, between, cursor }: Rows) {
   const toasts = useToasts()
-  /** The range goes from the row marked last to `head`; it stands beside what was marked before it. */
-  let anchor: number | null = null
-  let head: number | null = null
+  /** The range goes from the row marked last to `head`, both by id: rows that come in meanwhile move them. It stands beside what was marked before it. */
+  let anchor: string | null = null
+  let head: { id: string | undefined; index: number } | null = null
   let before: ReadonlySet<string> = new Set()
   /** Answers to all but the newest request come too late. */
   let asked = 0
@@ -52,35 +54,37 @@ export function useRowMarks({ selection, row, fetch, cursor }: Rows) {
       before = ids
       return ids
     })
-    anchor = head = index
+    anchor = id
+    head = { id, index }
   }
   /** Marks from the row marked last to this one, in place of the range before. */
   function extendTo(index: number): void {
+    const id = row(index)?.id
     if (selection.filter !== null) return
+    head = { id, index }
+    // A group's line is passed over; a row that is on its way is marked with the next one.
+    if (id === undefined) return
     if (anchor === null) {
-      anchor = cursor() ?? index
+      anchor = row(cursor() ?? index)?.id ?? id
       before = selection.ids
     }
-    head = index
-    const [first, last] = [Math.min(anchor, head), Math.max(anchor, head)]
+    const from = anchor
     void change(async () => {
-      const ids = new Set([...before, ...(await idsBetween(first, last))])
+      const ids = new Set([...before, ...(hereBetween(from, index) ?? (await between(from, id)))])
       if (ids.size > MOST_NAMED) throw tooMany(ids.size)
       return ids
     })
   }
-  async function idsBetween(first: number, last: number): Promise<string[]> {
-    const here = Array.from({ length: last - first + 1 }, (_, i) => row(first + i)?.id)
-    if (here.every((id) => id !== undefined)) return here
-    if (here.length > MOST_NAMED) throw tooMany(here.length)
-    const ids: string[] = []
-    for (let offset = first; offset <= last; offset += PAGE_ROWS) {
-      const { rows } = await fetch({ offset, limit: Math.min(PAGE_ROWS, last - offset + 1) })
-      ids.push(...rows.map(({ id }) => id))
-    }
-    return ids
+  /** Null where some of them are not here. */
+  function hereBetween(from: string, to: number): string[] | null {
+    const start = indexOf(from)
+    if (start === null) return null
+    const ids = Array.from({ length: Math.abs(to - start) + 1 }, (_, i) => row(Math.min(start, to) + i)?.id)
+    return ids.every((id) => id !== undefined) ? ids : null
   }
-  return { toggle, extendTo, forgetPlaces, /** Where the range ends. */ head: (): number | null => head ?? cursor() }
+  /** Index of the range's end. */
+  const headIndex = (): number | null => (head === null ? cursor() : ((head.id === undefined ? null : indexOf(head.id)) ?? head.index))
+  return { toggle, extendTo, forgetPlaces, head: headIndex }
 }
 
 const tooMany = (n: number): Error => new Error(`Expected at most ${count(MOST_NAMED)} rows marked one by one, got ${count(n)}. Select all that match and narrow the filters instead`)

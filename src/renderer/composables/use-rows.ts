@@ -27,6 +27,8 @@ export type PagedRows<Row> = {
   /** Nothing to show for more than 150 ms. */
   slow: ShallowRef<boolean>
   reload(): void
+  /** What the newest answer said of where its rows end; null before. */
+  until(): number | null
   /** Index of a row among those that are here; null where it is not. */
   find(matches: (row: Row) => boolean): number | null
 }
@@ -35,12 +37,13 @@ const pageSize = 100
 const keptPages = 60
 
 /**
- * @param fetch one page; called again from the start whenever `input` changes or a noun does
+ * @param fetch one page; called again from the start whenever `input` changes or a noun does. `until` of the first page
+ *   is given to those that follow, so that rows that come in meanwhile put none of them out of place.
  * @param input what the pages depend on; null fetches nothing
  */
 export function usePagedRows<Input, Row>(
   input: () => Input | null,
-  fetch: (input: Input, page: { offset: number; limit: number }) => Promise<{ total: number; rows: Row[] }>,
+  fetch: (input: Input, page: { offset: number; limit: number; until?: number }) => Promise<{ total: number; rows: Row[]; until?: number }>,
   options: { reloadOn?: Noun[] } = {},
 ): PagedRows<Row> {
   const client = useClient()
@@ -50,20 +53,29 @@ export function usePagedRows<Input, Row>(
   const failure = shallowRef<Failure | null>(null)
   const slow = shallowRef(false)
   let generation = 0
+  let until: number | undefined
+  /** The first answer of this generation is here: the others are of the same list. */
+  let begun = false
   let inSight: [number, number] = [0, 0]
+  /** The way one scrolled last: 1 down, -1 up; 0 before. */
+  let way = 0
   let calm: ReturnType<typeof setTimeout> | undefined
   let patience: ReturnType<typeof setTimeout> | undefined
 
   async function load(page: number, { replacing = false } = {}): Promise<void> {
     const given = input()
-    if (given === null || asked.has(page)) return
+    if (given === null || asked.has(page) || (!replacing && !begun)) return
     const own = generation
     asked.add(page)
     try {
-      const answer = await fetch(given, { offset: page * pageSize, limit: pageSize })
+      const answer = await fetch(given, { offset: page * pageSize, limit: pageSize, ...(until !== undefined && !replacing && { until }) })
       if (own !== generation) return
       // The first page of a new answer takes the place of all that was known before.
-      if (replacing) pages.clear()
+      if (replacing) {
+        pages.clear()
+        until = answer.until
+        begun = true
+      }
       pages.set(page, answer.rows)
       total.value = answer.total
       failure.value = null
@@ -73,6 +85,7 @@ export function usePagedRows<Input, Row>(
       if (own !== generation) return
       asked.delete(page)
       failure.value = toFailure(error)
+      begun = true
     } finally {
       if (own === generation) settle()
     }
@@ -92,15 +105,25 @@ export function usePagedRows<Input, Row>(
     }
   }
 
+  /** Once all in sight is here, the page that follows the way one scrolls. */
   function want(start: number, end: number): void {
+    if (start !== inSight[0]) way = Math.sign(start - inSight[0])
     inSight = [start, end]
-    const last = Math.max(0, (total.value ?? 1) - 1)
-    for (let page = Math.floor(start / pageSize); page <= Math.floor(Math.min(end, last) / pageSize); page++) void load(page)
+    const lastPage = Math.floor(Math.max(0, (total.value ?? 1) - 1) / pageSize)
+    const [first, last] = [Math.floor(start / pageSize), Math.min(Math.floor(end / pageSize), lastPage)]
+    let here = total.value !== null
+    for (let page = first; page <= last; page++) {
+      here &&= pages.has(page)
+      void load(page)
+    }
+    const next = way > 0 ? last + 1 : first - 1
+    if (here && way !== 0 && next >= 0 && next <= lastPage) void load(next)
   }
 
   /** Rows in sight stay until their successors are here: no flicker. */
   function restart(keep: boolean): void {
     generation++
+    begun = false
     asked.clear()
     settle()
     if (!keep) {
@@ -150,6 +173,7 @@ export function usePagedRows<Input, Row>(
     failure,
     slow,
     reload: () => restart(true),
+    until: () => until ?? null,
     find(matches) {
       for (const [page, rows] of pages) {
         const index = rows.findIndex(matches)

@@ -10,6 +10,7 @@ import { browsing } from './0008-browsing.ts'
 import { races } from './0009-races.ts'
 import { tripwires } from './0010-tripwires.ts'
 import { runMarks } from './0011-run-marks.ts'
+import { conversationMap } from './0012-conversation-map.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   { number: 9, name: 'races', up: races },
   { number: 10, name: 'tripwires', up: tripwires },
   { number: 11, name: 'run-marks', up: runMarks },
+  { number: 12, name: 'conversation-map', up: conversationMap },
 ]

@@ -2,6 +2,7 @@
 import { computed, type ComputedRef } from 'vue'
 import { filterOf, parseSearch, tidyValue, type SearchFields } from '../../../core/search-fields.ts'
 import { CONVERSATION_SORTS, FACETS, type ConversationFilter, type FacetName } from '../../../shared/browse.ts'
+import { MAP_COLOURS } from '../../../shared/conversation-map.ts'
 import { choice, flag, integer, optional, optionalChoice, text, useParams } from '../../composables/use-params.ts'
 
 const PERSONAL_DATA_NAMES: Readonly<Record<string, string>> = { email: 'e-mail address', phone: 'phone number', card: 'card number', ip: 'IP address', key: 'key or token', address: 'street address' }
@@ -22,6 +23,9 @@ export function useConversationParams() {
     date: optional(),
     near: optional(),
     personal: optional(),
+    /** The list, or the map in its place. */
+    as: choice(['list', 'map']),
+    colour: choice(MAP_COLOURS, { quiet: true }),
     sort: choice(CONVERSATION_SORTS, { quiet: true }),
     desc: flag({ quiet: true }),
     /** The saved view that was opened. */
