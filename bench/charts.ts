@@ -64,7 +64,7 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
       await page.getByRole('tab', { name: 'Curves' }).click()
       loads.push(await drawn)
     }
-    yield { name: 'tab asked for to step curves drawn', measured: median(loads) / 1000, atMost: 1.5, unit: 's', detail: `median of ${LOADS} (first ${(loads[0]! / 1000).toFixed(2)}, longest ${(Math.max(...loads) / 1000).toFixed(2)} s), ${size}` }
+    yield { name: 'tab asked for to step curves drawn', measured: loads[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time, thinned copies kept; again ${(median(loads.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
 
     const bare = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
     await bare.setContent('<style>body { margin: 0 } #chart { width: 1150px; height: 320px }</style><div id="chart"></div>')

@@ -69,7 +69,7 @@ async function* boardPage(workspace: string, home: string): AsyncGenerator<Figur
       await page.getByRole('tab', { name: 'Prompts' }).click()
       loads.push(await drawn)
     }
-    yield { name: 'compare: prompts board as a page', measured: median(loads) / 1000, atMost: 1, unit: 's', detail: `tab asked for to prompts and answers drawn, median of ${LOADS} (first ${(loads[0]! / 1000).toFixed(2)}, longest ${(Math.max(...loads) / 1000).toFixed(2)} s), Chromium` }
+    yield { name: 'compare: prompts board as a page', measured: loads[0]! / 1000, atMost: 1, unit: 's', detail: `tab asked for to prompts and answers drawn, the first time; again ${(median(loads.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), Chromium` }
   } finally {
     await browser.close()
     await host.stop()
