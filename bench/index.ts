@@ -1,13 +1,14 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|race|torch|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|charts|race|torch|torch-memory …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
- * use (gigabytes) and take minutes, scale makes large models, import writes gigabytes: they run only where they are named.
+ * use (gigabytes) and take minutes, scale makes large models, import and charts --full write gigabytes: they run only where they are named.
  */
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
 import { measureBrowse } from './browse.ts'
+import { measureCharts } from './charts.ts'
 import { measureCompare } from './compare.ts'
 import { measureDemo } from './demo.ts'
 import { measureDetector } from './detector.ts'
@@ -55,6 +56,7 @@ const benches: Record<string, Bench> = {
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
+  charts: { measure: () => measureCharts({ steps: values.full ? 100_000 : 10_000 }), onlyByName: true },
   race: { measure: () => measureRace({ seed: Number(values.seed) }), onlyByName: true },
   search: { measure: () => measureSearch({ seed: Number(values.seed) }), onlyByName: true },
   scale: { measure: () => measureScale({ cases: casesOf(SCALE_CASES), rounds }), cases: SCALE_CASES, onlyByName: true },

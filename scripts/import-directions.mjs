@@ -17,7 +17,7 @@ const folders = {
   renderer: ['shared', 'core'],
 }
 /** Folders that run anywhere: neither Node nor packages (but for those named). */
-const pure = { shared: ['zod'], core: ['zod'], recipes: [] }
+const pure = { shared: ['zod'], core: ['zod', 'umap-js'], recipes: [] }
 /** package -> the only folders that may import it */
 const homes = {
   electron: ['main', 'preload'],

@@ -1,17 +1,17 @@
 /** The other side of `task-thread.ts`: a thread with its own connection to the workspace. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { BackendError, toBackendError } from './errors.ts'
-import { explainStorageError, openWorkspace, type WritableDb } from './storage/open.ts'
+import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from './storage/open.ts'
 import type { TaskReply, TaskRequest, Tell } from './task-thread.ts'
 
 const TOLD_EVERY_MS = 150
 
-/** @param makePerform given the connection, what performs a task by its name */
-export function serveTasks(makePerform: (db: WritableDb) => (name: string, input: unknown, tell: Tell) => unknown): void {
+/** @param makePerform given the connection and its workspace, what performs a task by its name */
+export function serveTasks(makePerform: (db: WritableDb, workspace: Workspace) => (name: string, input: unknown, tell: Tell) => unknown): void {
   const port = parentPort
   if (port === null) throw new Error('serve-tasks: expected to be called in a thread')
   const workspace = openWorkspace(workerData as string, { create: false })
-  const perform = makePerform(workspace.db)
+  const perform = makePerform(workspace.db, workspace)
   const teller = ({ id, name, cancelled }: TaskRequest): Tell => {
     const flag = new Int32Array(cancelled)
     let told = -Infinity

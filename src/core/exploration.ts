@@ -68,7 +68,8 @@ function bleu(at: number, words: readonly string[][], grams: readonly Map<string
 
 const NEIGHBOURS = 3
 
-const squared = (a: Float32Array, b: Float32Array): number => {
+/** Squared Euclidean distance. */
+export const squared = (a: Float32Array, b: Float32Array): number => {
   let sum = 0
   for (let d = 0; d < a.length; d++) sum += (a[d]! - b[d]!) ** 2
   return sum

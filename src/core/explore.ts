@@ -6,10 +6,11 @@
 import type { Exploration } from '../shared/comparison.ts'
 import type { Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
-import { embed, EMBEDDING_WORDS, planeOf } from './embedding.ts'
+import { embed, EMBEDDING_WORDS } from './embedding.ts'
 import { coverageAndDensity, passAtK, rarefied, selfBleu } from './exploration.ts'
 import { makeRng } from './rng.ts'
 import { crossedInterval, mean } from './statistics.ts'
+import { layoutOf, type Told } from './umap.ts'
 
 /** `answer` tells equal answers apart from different ones: the set of items where a verifier knows them, else the text. */
 export type ExploredSample = { method: string; seed: number; round: number; prompt: number; text: string; answer: string; pass: boolean; reward: number }
@@ -31,8 +32,11 @@ function cellsOf(samples: readonly ExploredSample[], finals: ReadonlyMap<string,
   return { methods, prompts, complete: seeds.filter((seed) => methods.every((method) => prompts.every((prompt) => cell(method, seed, prompt).length > 0))), cell }
 }
 
-/** @param samples of one temperature above 0; @param finals the last round of each method, the base's and the warm start's included. */
-export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<string, number>, { k }: { k: number }): Exploration {
+/**
+ * @param samples of one temperature above 0; @param finals the last round of each method, the base's and the warm start's included
+ * @param options.told of the map's laying out, the longest part; throws where the work is to stop
+ */
+export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<string, number>, { k, told }: { k: number; told?: Told }): Exploration {
   const { methods, prompts, complete, cell } = cellsOf(samples, finals)
   const options = (name: string) => ({ random: makeRng(`exploration/${name}`).next, resamples: 2000 })
 
@@ -63,7 +67,7 @@ export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<
         density: alone('density', byPrompt(({ density }) => density)),
       }
     }),
-    map: mapOf(samples, methods, Math.min(...samples.map(({ seed }) => seed))),
+    map: mapOf(samples, methods, told),
   }
 }
 
@@ -101,16 +105,26 @@ function inSpace(methods: readonly string[], seeds: readonly number[], prompts: 
   }))
 }
 
-/** Samples of one seed at every round on one plane, fixed for all rounds; the same few of each prompt. */
-function mapOf(samples: readonly ExploredSample[], methods: readonly string[], seed: number): Exploration['map'] {
+/** Samples of the first seed at every round on one plane, fixed for all rounds; the same few of each prompt. Equal texts lie at one place. */
+export function mapOf(samples: readonly ExploredSample[], methods: readonly string[], told?: Told): Exploration['map'] {
+  const seed = samples.reduce((least, sample) => Math.min(least, sample.seed), Infinity)
   const own = samples.filter((sample) => sample.seed === seed)
   const cells = [...Map.groupBy(own, ({ method, round, prompt }) => `${method}/${round}/${prompt}`).values()]
   const each = Math.max(1, Math.floor(MAP_POINTS / Math.max(1, cells.length)))
   const shown = cells.flatMap((of) => of.slice(0, each))
-  const { points, explained } = planeOf(embed(shown.map(({ text }) => text)))
+  const rows = embed(shown.map(({ text }) => text))
+  const places = new Map<string, number>()
+  const distinct = rows.filter((_, i) => {
+    const { text } = shown[i]!
+    return !places.has(text) && places.set(text, places.size)
+  })
+  const { points, projection, trustworthiness } = layoutOf(distinct, told ? { told } : {})
   return {
-    seed, explained, of: own.length,
-    points: shown.map(({ method, round, prompt, text, pass, reward }, i) => ({ x: round4(points[i]![0]), y: round4(points[i]![1]), method: methods.indexOf(method), round, prompt, pass, reward: round4(reward), text: text.slice(0, 300) })),
+    seed, projection, trustworthiness, of: own.length,
+    points: shown.map(({ method, round, prompt, text, pass, reward }) => {
+      const [x, y] = points[places.get(text)!]!
+      return { x: round4(x), y: round4(y), method: methods.indexOf(method), round, prompt, pass, reward: round4(reward), text: text.slice(0, 300) }
+    }),
   }
 }
 

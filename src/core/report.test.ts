@@ -17,7 +17,9 @@ const comparison: Comparison = {
   evaluation: { dataset: 'test', prompts: 40, k: 4, temperatures: [1], heldoutPairs: 10, measured: { measure: 'task score', reaction: null, scorer: null } },
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
-const report = (text: string) => renderReport({ comparison, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+const point = (method: number, round: number, pass: boolean, x: number) => ({ x, y: -x, method, round, prompt: 0, pass, reward: 1, text: '</svg><b>' })
+const map = { embedding: 'lexical <words>', methods: ['base', 'drift'], map: { seed: 1, projection: 'UMAP, 15 neighbours', trustworthiness: 0.876, of: 2000, points: [point(0, -1, true, -1), point(1, 1, true, 0), point(1, 1, false, 0.5), point(1, 2, true, 1)] } }
+const report = (text: string) => renderReport({ comparison, map, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
 
 it('says what was found, with intervals, and the limits', () => {
   const html = report('a request')
@@ -30,7 +32,7 @@ it('says what was found, with intervals, and the limits', () => {
 
 it('says of a race what was declared, and whether its budget held', () => {
   const line = { what: 'pairs trained on', values: [], equal: true, words: 'Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).' }
-  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line], sweep: null } }, answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
+  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line], sweep: null } }, map: null, answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
   expect(html).toContain('<h2>Declared before the start</h2><p>DRIFT minus SPIN, in score at T = 1, final round. Budget: every method trains on as many pairs.')
   expect(html).toContain('Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).')
   expect(report('x')).not.toContain('Declared before the start</h2>')
@@ -42,4 +44,17 @@ it('loads nothing and runs nothing, whatever the content', () => {
   expect(html).not.toMatch(/(src|href)=["']?(https?:)?\/\//)
   expect(html).toContain('&#60;script&#62;alert(1)')
   expect(html).toContain("default-src 'none'")
+})
+
+it('draws the map of answers: a panel per round, the base behind, who passes heavier, and what its places mean', () => {
+  const html = report('x')
+  const svg = /<svg[^>]*aria-label="Map of answers[\s\S]*?<\/svg>/.exec(html)![0]
+  expect([...svg.matchAll(/>(warm start|round \d)</g)].map(([, name]) => name)).toEqual(['round 1', 'round 2'])
+  expect(svg.match(/class="panel"/g)).toHaveLength(2)
+  // All on one scale, from -1 to 1 over the 132 units inside a panel.
+  expect(svg).toContain('id="base-answers" class="behind" stroke-width="2.6" d="M6.0 6.0h0"')
+  expect(svg).toMatch(/stroke-opacity="\.5" d="M105\.0 105\.0h0"/)
+  expect(svg).toMatch(/stroke-opacity="\.9" d="M72\.0 72\.0h0"/)
+  expect(html).toContain('4 of 2,000 answers, all rounds on one plane. Likeness is lexical &#60;words&#62;. UMAP, 15 neighbours; trustworthiness 0.88')
+  expect(html).toContain('distances between far clusters and their sizes mean little')
 })

@@ -2,14 +2,16 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import { type Comparison, declaredWords, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
+import { type Comparison, declaredWords, type Exploration, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
 import { REGIME_WORDS, settingWords } from '../shared/race.ts'
 import { scoredBy } from './scored-by.ts'
 import { leftOut } from './sweep.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 
-export type ReportInput = { comparison: Comparison; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
+/** The map of answers with what its points' `method` counts in; null where nothing was sampled at T > 0. */
+export type ReportMap = { embedding: string; methods: readonly string[]; map: Exploration['map'] }
+export type ReportInput = { comparison: Comparison; map: ReportMap | null; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
 
 const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
 const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
@@ -19,7 +21,7 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.
 const fixed = (value: number, digits = 3): string => (Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–')
 const withInterval = ({ estimate, low, high }: Interval, digits = 3): string => `${fixed(estimate, digits)} <span class="ci">[${fixed(low, digits)}, ${fixed(high, digits)}]</span>`
 
-export function renderReport({ comparison, answers, settings, version, machine, createdAt }: ReportInput): string {
+export function renderReport({ comparison, map, answers, settings, version, machine, createdAt }: ReportInput): string {
   const { evaluation } = comparison
   const sections = [
     `<h1>${escape(comparison.title)}</h1><p class="headline">${escape(comparison.headline)}</p>`,
@@ -31,6 +33,7 @@ export function renderReport({ comparison, answers, settings, version, machine, 
     sweepSection(comparison),
     differencesSection(comparison),
     curvesSection(comparison),
+    map === null ? '' : mapSection(map),
     mechanismSection(comparison.methods),
     ledgerSection(comparison.methods),
     answersSection(answers),
@@ -142,6 +145,36 @@ function lineChart(title: string, series: { method: MethodComparison; points: { 
   return `<figure><figcaption>${escape(title)}</figcaption><svg viewBox="0 0 400 214" role="img" aria-label="${escape(title)}">${grid}${xs}${lines}${labels.map((l) => `<text x="${l.x + 8}" y="${l.y + 4}" fill="${colourOf(l.method.key)}">${escape(l.method.label)}</text>`).join('')}</svg></figure>`
 }
 
+const PANEL = 150
+const NAMES = 130
+
+/** A row of panels per method, one per round on the same plane; the base's answers grey behind each. A dot is a path without length, round at its ends: a tenth of a circle's text. */
+function mapSection({ embedding, methods, map }: ReportMap): string {
+  const trained = methods.filter((key) => key !== 'base' && map.points.some((point) => methods[point.method] === key))
+  const rounds = [...new Set(map.points.map(({ round }) => round))].filter((round) => round >= 0).sort((a, b) => a - b)
+  if (trained.length === 0) return ''
+  const [xs, ys] = [map.points.map(({ x }) => x), map.points.map(({ y }) => y)]
+  const scale = (values: number[]) => {
+    const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity])
+    return (value: number): string => (6 + ((value - low) / (high - low || 1)) * (PANEL - 18)).toFixed(1)
+  }
+  // As everywhere in the interface y grows upwards.
+  const [px, py] = [scale(xs), scale(ys.map((y) => -y))]
+  const dots = (points: Exploration['map']['points'], style: string): string => (points.length === 0 ? '' : `<path fill="none" stroke-linecap="round" ${style} d="${points.map(({ x, y }) => `M${px(x)} ${py(-y)}h0`).join('')}"/>`)
+  const base = map.points.filter((point) => methods[point.method] === 'base')
+  const panels = trained.flatMap((key, row) => rounds.map((round, column) => {
+    const own = map.points.filter((point) => methods[point.method] === key && point.round === round)
+    if (own.length === 0) return ''
+    const stroke = `stroke="${colourOf(key)}"`
+    return `<g transform="translate(${NAMES + column * PANEL} ${20 + row * PANEL})"><rect class="panel" width="${PANEL - 6}" height="${PANEL - 6}"/><use href="#base-answers"/>${dots(own.filter(({ pass }) => !pass), `${stroke} stroke-width="2.6" stroke-opacity=".5"`)}${dots(own.filter(({ pass }) => pass), `${stroke} stroke-width="4" stroke-opacity=".9"`)}</g>`
+  }))
+  const heads = rounds.map((round, column) => `<text x="${NAMES + column * PANEL + 4}" y="13">${round === 0 ? 'warm start' : `round ${round}`}</text>`).join('')
+  const names = trained.map((key, row) => `<text x="${NAMES - 8}" y="${20 + row * PANEL + PANEL / 2}" text-anchor="end" style="fill:${colourOf(key)}">${escape(labelOf(key))}</text>`).join('')
+  const width = NAMES + rounds.length * PANEL
+  return `<h2>Where the answers lie</h2><div class="wide"><svg viewBox="0 0 ${width} ${20 + trained.length * PANEL}" style="max-width:${width}px" role="img" aria-label="Map of answers: a row per method, a panel per round"><defs>${base.length > 0 ? dots(base, 'id="base-answers" class="behind" stroke-width="2.6"') : '<g id="base-answers"/>'}</defs>${heads}${names}${panels.join('')}</svg></div>
+<p class="note">A dot is an answer of seed ${map.seed}, heavy where it passes; grey: the base's. ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')} answers, all rounds on one plane. Likeness is ${escape(embedding)}. ${escape(map.projection)}${map.trustworthiness === null ? '' : `; trustworthiness ${fixed(map.trustworthiness, 2)} (1: the 15 nearest on the plane are the nearest in the embedding)`}. Near is alike; distances between far clusters and their sizes mean little.</p>`
+}
+
 function mechanismSection(methods: MethodComparison[]): string {
   const rows = methods.flatMap((method) => method.trainingPairs.map((pairs) => ({ method, pairs, gradNorm: method.gradNorm.find((g) => g.round === pairs.round), heldout: method.heldout.find((h) => h.round === pairs.round) })))
   if (rows.length === 0) return ''
@@ -187,5 +220,5 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line
 body{margin:0;background:var(--paper);color:var(--ink);font:14px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}main{max-width:1060px;margin:0 auto;padding:32px 24px 64px}
 h1{font-size:22px;margin:0 0 8px}h2{font-size:16px;margin:36px 0 8px}h3{font-size:13px;margin:0 0 4px}.headline{font-size:18px;margin:0 0 12px}.note,.ci,small,footer{color:var(--soft)}.ci{white-space:nowrap}
 .cautions{border-left:3px solid #b7791f;margin:0 0 12px;padding:6px 12px 6px 28px;background:var(--tint)}table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:600;text-align:right;vertical-align:bottom}td{text-align:right}th:first-child,td:first-child{text-align:left}th,td{padding:4px 8px;border-bottom:1px solid var(--line)}.primary td{font-weight:600}
-svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
+svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.panel{fill:none;stroke:var(--line)}.behind{stroke:var(--soft);stroke-opacity:.45}.wide{overflow-x:auto}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
 .prompt{border-top:1px solid var(--line);padding:12px 0}.user{font-weight:600;margin:0 0 8px}.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--tint);padding:8px;margin:0;font:12.5px/1.45 ui-monospace,monospace;border-left:3px solid transparent}pre.pass{border-left-color:#00795c}footer{margin-top:48px;font-size:12px}`

@@ -1,9 +1,10 @@
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
-import { renderReport } from '../../core/report.ts'
+import { renderReport, type ReportMap } from '../../core/report.ts'
 import type { Comparison, Exploration } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
+import { mapRuns } from '../comparisons/explore-runs.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
@@ -37,15 +38,15 @@ function raceOf(db: ReadableDb, group: string | null) {
 
 const PROMPTS_IN_REPORT = 8
 
-/** Writes the offline report; returns its absolute path. */
-export function writeReport(workspace: { path: string; exports: string; db: ReadableDb }, selection: Selection, version: string): string {
+/** Writes the offline report; returns its absolute path. @param map where it is made already: laying it out takes seconds */
+export function writeReport(workspace: { path: string; exports: string; db: ReadableDb }, selection: Selection, version: string, map?: ReportMap | null): string {
   const { comparison, runs } = readComparison(workspace.db, selection)
   const { ids } = select(workspace.db, selection)
   const prompts = Math.min(comparison.evaluation.prompts, PROMPTS_IN_REPORT)
   const answers = Array.from({ length: prompts }, (_, index) => readAnswers(workspace.db, ids, { index }))
   const settings = recipesOf(workspace.db, runs.map((run) => run.id))
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
-  const html = renderReport({ comparison, answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
+  const html = renderReport({ comparison, map: map === undefined ? mapRuns(workspace.db, ids) : map, answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
   const name = `comparison-${(selection.group ?? runs.map((run) => run.id).join('-')).replace(/[^\w.-]+/g, '-').slice(0, 80)}.html`
   const file = join(workspace.exports, name)
   writeWhole(file, html)
@@ -80,17 +81,18 @@ export function comparisonsApi(session: Session) {
     async 'comparisons.explore'(input) {
       const { ids } = select(db, input)
       const key = JSON.stringify([ids, stateOf(db, ids)])
-      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }))
+      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }, `Looking through the answers of ${ids.length} runs`))
       explored.clear()
       explored.set(key, exploration)
       return exploration
     },
-    'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }),
+    'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
     'comparisons.lineage': (input) => explorationThread(session).perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
-    'comparisons.report': (input) => {
-      const path = writeReport(session.workspace, input, session.version)
+    async 'comparisons.report'(input) {
+      const map = await explorationThread(session).perform('map', { runs: select(db, input).ids }, 'Laying out the map of the report')
+      const path = writeReport(session.workspace, input, session.version, map)
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
   } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>

@@ -1,6 +1,9 @@
 /** The evaluation's samples of runs, as exploration looks at them. */
 import { BASE_ROUND, WARM_START_ROUND } from '../../core/comparison.ts'
-import { explore, type ExploredSample } from '../../core/explore.ts'
+import { EMBEDDING_WORDS } from '../../core/embedding.ts'
+import { explore, type ExploredSample, mapOf } from '../../core/explore.ts'
+import type { ReportMap } from '../../core/report.ts'
+import type { Told } from '../../core/umap.ts'
 import type { Exploration } from '../../shared/comparison.ts'
 import { BackendError } from '../errors.ts'
 import { evaluatedRuns } from '../storage/comparisons.ts'
@@ -8,9 +11,18 @@ import type { ReadableDb } from '../storage/open.ts'
 
 type Row = { round: number; prompt: number; text: string; score: number; pass: number; items: string; solution_size: number | null }
 
-export function exploreRuns(db: ReadableDb, ids: readonly string[]): Exploration {
+export function exploreRuns(db: ReadableDb, ids: readonly string[], told?: Told): Exploration {
   const { samples, finals, k } = readExplored(db, ids)
-  return explore(samples, finals, { k })
+  return explore(samples, finals, told ? { k, told } : { k })
+}
+
+/** The map alone, as a report shows it; null where nothing was sampled at T > 0. */
+export function mapRuns(db: ReadableDb, ids: readonly string[], told?: Told): ReportMap | null {
+  const { config } = evaluatedRuns(db, ids)
+  if (config === null || Math.max(...config.temperatures) === 0) return null
+  const { samples, finals } = readExplored(db, ids)
+  const methods = [...finals.keys()]
+  return { embedding: EMBEDDING_WORDS, methods, map: mapOf(samples, methods, told) }
 }
 
 /** All samples of the highest temperature, and each method's last round. */

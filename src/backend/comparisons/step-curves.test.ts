@@ -1,6 +1,8 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
-import { insertMetric } from '../storage/run-stages.ts'
+import { deleteMetricsAfter, insertMetric } from '../storage/run-stages.ts'
 import { stepCurves } from './step-curves.ts'
 
 it('reads a metric stage by stage, thins long ones and keeps their peaks, and counts what is no number', async () => {
@@ -36,4 +38,53 @@ it('smooths every step before it thins, and takes a step without the metric for 
   expect(last(stage!.smoothed)).toBeLessThan(1.2)
   expect(read('loss', 0).curves[0]!.stages[0]!.smoothed).toEqual([])
   expect(read('eval_loss', 0)).toMatchObject({ metrics: ['eval_loss', 'loss'], curves: [{ stages: [{ measured: 10, broken: 0, points: Array.from({ length: 10 }, (_, i) => [500 * (i + 1), 500 * (i + 1)]) }] }] })
+})
+
+it('keeps a thinned copy of a long run, and takes it for as long as its rows stand', () => {
+  const workspace = aLabWorkspace()
+  const lease = queueRun(workspace, aRecipe('drift', {}))
+  const insert = (from: number, to: number, value: (step: number) => number): void => workspace.db.transaction(() => {
+    for (let step = from; step <= to; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: value(step) } as never, {} as never)
+  })()
+  const told: string[] = []
+  const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0 }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
+  const copies = join(workspace.runs, lease.runId, 'curves')
+  insert(1, 100, Math.sin)
+  read()
+  expect(existsSync(copies)).toBe(false)
+
+  insert(101, 6000, Math.sin)
+  told.length = 0
+  const first = read()
+  expect(first).toEqual(stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }))
+  // Rows that are changed in place, which nothing does, tell whether the copy is taken.
+  workspace.db.prepare(`UPDATE run_metrics SET row = '{"loss":7}'`).run()
+  expect(read()).toEqual(first)
+  expect(told).toEqual([`curves of ${lease.runId}`])
+
+  // A resumed run makes its last steps again: as many rows, other ones.
+  deleteMetricsAfter(workspace.db, lease.runId, 'round-1/train', 5000)
+  insert(5001, 6000, () => 8)
+  const [stage] = read().curves[0]!.stages
+  expect(stage).toMatchObject({ measured: 6000, steps: 6000 })
+  expect(stage!.points.at(-1)).toEqual([6000, 8])
+  read('none')
+  expect(readdirSync(copies)).toHaveLength(2)
+  // Broken off while it was written by someone else's hand: read anew.
+  for (const name of readdirSync(copies)) writeFileSync(join(copies, name), '{"mark"')
+  expect(read().curves[0]!.stages[0]).toEqual(stage)
+})
+
+it('sends fewer points of each where there are many runs, and keeps the peak', () => {
+  const workspace = aLabWorkspace()
+  const lease = queueRun(workspace, aRecipe('drift', {}))
+  workspace.db.transaction(() => {
+    for (let step = 1; step <= 2000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step === 777 ? 50 : Math.sin(step) } as never, {} as never)
+  })()
+  const { curves } = stepCurves(workspace.db, { runs: Array.from({ length: 200 }, () => lease.runId), metric: 'loss', smoothing: 0.9 })
+  const [stage] = curves[0]!.stages
+  expect(stage!.points).toHaveLength(240)
+  expect(stage!.smoothed).toHaveLength(240)
+  expect(stage!.points).toContainEqual([777, 50])
+  expect(stage!.measured).toBe(2000)
 })

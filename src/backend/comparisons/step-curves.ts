@@ -1,34 +1,91 @@
 /** A training metric of runs, step by step, thinned here: a hundred thousand points a run are more than a page can hold. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { decimate, type Point, smooth } from '../../core/decimate.ts'
 import type { StepCurves } from '../../shared/comparison.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { requireRun } from '../storage/runs.ts'
+import type { Tell } from '../task-thread.ts'
+import { writeWhole } from '../write-lines.ts'
 
-/** Points of a run that are sent; a stage gets its share of them. */
+/** Points of a run that are kept; a stage gets its share of them. */
 const LIMIT = 800
+/** Points of all runs together that are sent: more than a screen has columns for each of two hundred lines. */
+const SENT = 48_000
+/** From so many rows on a thinned copy is kept in the run's folder: reading them all takes longer than a reader waits. */
+const COPIED_FROM = 5000
+/** Part of a copy's mark: raise it when thinning or smoothing changes. */
+const EDITION = 1
 
 export type StepCurvesInput = { runs: readonly string[]; metric: string; smoothing: number }
+type Stage = StepCurves['curves'][number]['stages'][number]
+/** `mark` is what the run's rows were when they were read. */
+type Thinned = { mark: string; metrics: string[]; stages: Stage[] }
 
-export function stepCurves(db: ReadableDb, { runs: ids, metric, smoothing }: StepCurvesInput): StepCurves {
+/** @param folder of the runs, where thinned copies are kept; null keeps none @param tell of each run that is read anew */
+export function stepCurves(db: ReadableDb, { runs: ids, metric, smoothing }: StepCurvesInput, { folder = null, tell = () => {} }: { folder?: string | null; tell?: Tell } = {}): StepCurves {
+  const read = readerOf(db, metric, smoothing)
+  const markOf = markerOf(db)
+  const metrics = new Set<string>()
+  const share = Math.max(3, Math.floor(SENT / Math.max(1, ids.length)))
+  const curves = ids.map((id, i): StepCurves['curves'][number] => {
+    const { method, seed } = requireRun(db, id)
+    const mark = `${EDITION} ${metric} ${smoothing} ${markOf(id)}`
+    const file = folder === null ? null : join(folder, id, 'curves', `${createHash('sha256').update(`${metric} ${smoothing}`).digest('hex').slice(0, 16)}.json`)
+    let thinned = file === null ? null : readCopy(file, mark)
+    if (thinned === null) {
+      tell(i, ids.length, `curves of ${id}`)
+      const { rows, ...whole } = read(id)
+      thinned = { mark, ...whole }
+      if (file !== null && rows >= COPIED_FROM) writeWhole(file, JSON.stringify(thinned))
+    }
+    for (const name of thinned.metrics) metrics.add(name)
+    return { run: id, method, seed, stages: share >= LIMIT ? thinned.stages : thinned.stages.map((stage) => ({ ...stage, points: thinnedTo(share, stage.points), smoothed: thinnedTo(share, stage.smoothed) })) }
+  })
+  return { metric, smoothing, metrics: [...metrics].sort(), curves }
+}
+
+const thinnedTo = (share: number, points: readonly Point[]): Point[] => decimate(points, Math.max(3, Math.round((points.length * share) / LIMIT)))
+
+function readCopy(file: string, mark: string): Thinned | null {
+  try {
+    const copy = JSON.parse(readFileSync(file, 'utf8')) as Thinned
+    return copy.mark === mark ? copy : null
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Each stage's last step and that row's place, which is never used twice: rows that were made again change it. By index alone, however many rows there are. */
+function markerOf(db: ReadableDb): (id: string) => string {
+  const last = db.prepare(`
+    WITH RECURSIVE stages(stage) AS (
+      SELECT min(stage) FROM run_metrics WHERE run_id = @id
+      UNION ALL SELECT (SELECT min(stage) FROM run_metrics WHERE run_id = @id AND stage > stages.stage) FROM stages WHERE stages.stage IS NOT NULL
+    )
+    SELECT stage || ':' || (SELECT step || ':' || position FROM run_metrics m WHERE m.run_id = @id AND m.stage = stages.stage ORDER BY step DESC LIMIT 1) FROM stages WHERE stage IS NOT NULL`).pluck()
+  return (id) => (last.all({ id }) as string[]).join(' ')
+}
+
+function readerOf(db: ReadableDb, metric: string, smoothing: number): (id: string) => { rows: number; metrics: string[]; stages: Stage[] } {
   // Our stages measure the same at every step; another trainer's log may have anything anywhere.
   const names = db.prepare("SELECT DISTINCT key FROM run_metrics m JOIN runs r ON r.id = m.run_id, json_each(m.row) WHERE m.run_id = ? AND m.stage NOT LIKE 'reward/%' AND (m.step = 1 OR r.imported_from IS NOT NULL) AND json_each.type IN ('integer', 'real', 'null')").pluck()
   const lengths = db.prepare("SELECT m.stage, max(m.step) AS steps, count(*) AS rows FROM run_metrics m LEFT JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND m.stage NOT LIKE 'reward/%' GROUP BY m.stage ORDER BY min(s.position), min(m.position)")
   const values = db.prepare('SELECT step, json_extract(row, @path) AS value FROM run_metrics WHERE run_id = @id AND stage = @stage AND json_type(row, @path) IS NOT NULL ORDER BY step').raw()
   const path = `$."${metric.replaceAll('"', '')}"`
-  const metrics = new Set<string>()
-  const curves = ids.map((id): StepCurves['curves'][number] => {
-    const { method, seed } = requireRun(db, id)
-    for (const name of names.all(id) as string[]) metrics.add(name)
+  return (id) => {
     const stages = lengths.all(id) as { stage: string; steps: number; rows: number }[]
     const total = stages.reduce((sum, { rows }) => sum + rows, 0)
     return {
-      run: id, method, seed,
+      rows: total,
+      metrics: names.all(id) as string[],
       stages: stages.map(({ stage, steps, rows }) => {
         const points = (values.all({ path, id, stage }) as [number, unknown][]).map(([step, value]): Point => [step, typeof value === 'number' ? value : null])
         const limit = Math.max(3, Math.round((LIMIT * rows) / Math.max(1, total)))
         return { stage, steps, points: decimate(points, limit), smoothed: smoothing > 0 ? decimate(smooth(points, smoothing), limit) : [], measured: points.filter(([, value]) => value !== null).length, broken: points.filter(([, value]) => value === null).length }
       }),
     }
-  })
-  return { metric, smoothing, metrics: [...metrics].sort(), curves }
+  }
 }

@@ -1,3 +1,4 @@
+import type { ReportMap } from '../../core/report.ts'
 import type { AnswerLineage, Exploration, StepCurves } from '../../shared/comparison.ts'
 import { taskThread } from '../task-thread.ts'
 import type { LineageInput } from './answer-lineage.ts'
@@ -7,4 +8,4 @@ import type { StepCurvesInput } from './step-curves.ts'
 const ENTRY = import.meta.url.endsWith('.ts') ? './explore-worker.ts' : './explore-worker.js'
 
 /** The thread of a session that looks through all samples of a comparison: seconds, where there are a hundred thousand. */
-export const explorationThread = taskThread<{ explore: { input: { runs: string[] }; output: Exploration }; lineage: { input: LineageInput; output: AnswerLineage }; curves: { input: StepCurvesInput; output: StepCurves } }>(new URL(ENTRY, import.meta.url), 'comparisons', 'evaluation')
+export const explorationThread = taskThread<{ explore: { input: { runs: string[] }; output: Exploration }; map: { input: { runs: string[] }; output: ReportMap | null }; lineage: { input: LineageInput; output: AnswerLineage }; curves: { input: StepCurvesInput; output: StepCurves } }>(new URL(ENTRY, import.meta.url), 'comparisons', 'evaluation')

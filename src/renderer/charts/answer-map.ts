@@ -3,14 +3,14 @@ import type { EChartsOption } from 'echarts'
 import type { Exploration } from '../../shared/comparison.ts'
 import { baseOption, escapeHtml, type Chart } from './chart.ts'
 import { roundLabel } from './by-round.ts'
-import { count } from './format.ts'
+import { count, fixed } from './format.ts'
 import { methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 
 type Point = Exploration['map']['points'][number]
 
-/** @param methods keys in the exploration's order @param shown which of them are drawn */
-export function answerMap({ map, methods, shown, round, theme }: { map: Exploration['map']; methods: readonly string[]; shown: ReadonlySet<string>; round: number; theme: ChartTheme }): Chart {
+/** @param embedding how texts were turned into points @param methods keys in the exploration's order @param shown which of them are drawn */
+export function answerMap({ map, embedding, methods, shown, round, theme }: { map: Exploration['map']; embedding: string; methods: readonly string[]; shown: ReadonlySet<string>; round: number; theme: ChartTheme }): Chart {
   const at = map.points.filter((point) => shown.has(methods[point.method]!) && (point.round === round || isFixed(methods[point.method]!)))
   const xs = map.points.map(({ x }) => x)
   const ys = map.points.map(({ y }) => y)
@@ -42,13 +42,16 @@ export function answerMap({ map, methods, shown, round, theme }: { map: Explorat
   }
   return {
     option,
-    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}`,
+    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}. Likeness is ${embedding}. ${farWords(map)}`,
     table: {
       columns: [{ label: 'method', numeric: false }, { label: 'at', numeric: false }, { label: 'prompt', numeric: true }, { label: 'passes', numeric: false }, { label: 'x', numeric: true }, { label: 'y', numeric: true }, { label: 'answer', numeric: false }],
       rows: at.map((point) => [methodStyle(methods[point.method]!).label, roundLabel(point.round), point.prompt + 1, point.pass ? 'yes' : 'no', point.x, point.y, point.text]),
     },
   }
 }
+
+/** What a reader may take from places on the map. */
+const farWords = ({ trustworthiness }: Exploration['map']): string => `${trustworthiness === null ? '' : `Near is alike, trustworthiness ${fixed(trustworthiness, 2)}; `}distances between far clusters mean little.`
 
 /** The base and the warm start have one round, and are drawn at every one to compare with. */
 const isFixed = (method: string): boolean => method === 'base' || method === 'warm-start'

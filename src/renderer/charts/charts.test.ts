@@ -29,6 +29,19 @@ const difference = (a: string, b: string, estimate: number, half: number, primar
 })
 
 describe('metricCurve', () => {
+  it('names many lines once a method, and gives the highest and the lowest of them under the pointer', () => {
+    const many = Array.from({ length: 40 }, (_, i) => ({ key: i % 2 ? 'drift' : 'spin', label: `${i % 2 ? 'DRIFT' : 'SPIN'} ${i >> 1}`, color: '#123456', dash: null, points: [[1, i], [10, i]] as [number, number][] }))
+    const chart = metricCurve({ metric: 'm', curves: many, spans: [{ stage: 'round-1/train', start: 0, steps: 10 }], theme, zoom: true })
+    const svg = draw(chart)
+    expect(svg.match(/>DRIFT</g)).toHaveLength(1)
+    expect(svg.match(/>SPIN</g)).toHaveLength(1)
+    const tooltip = [chart.option.tooltip].flat()[0]!
+    const html = (tooltip.formatter as (params: unknown) => string)([{ axisValue: 10 }])
+    expect([...html.matchAll(/(DRIFT|SPIN) (\d+)/g)].map(([name]) => name)).toEqual(['DRIFT 19', 'SPIN 19', 'DRIFT 18', 'SPIN 18', 'DRIFT 17', 'SPIN 17', 'DRIFT 2', 'SPIN 2', 'DRIFT 1', 'SPIN 1', 'DRIFT 0', 'SPIN 0'])
+    expect(html).toContain('28 between')
+    expect(chart.note).toContain('Ctrl and wheel: closer')
+  })
+
   const log = createMetricLog()
   log.append(Array.from({ length: 40 }, (_, i) => ({ stage: i < 20 ? 'warm-start/train' : 'round-1/train', step: (i % 20) + 1, 'rewards/margins': i / 40 })))
   const curve = { key: 'drift', label: 'DRIFT', color: '#0072b2', dash: null, points: log.series('rewards/margins') }

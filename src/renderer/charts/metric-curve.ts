@@ -2,7 +2,7 @@
 import type { EChartsOption } from 'echarts'
 import { baseOption, labelWidth, tooltipHtml, xAxis, yAxis, zeroLine, type Chart } from './chart.ts'
 import { decimate, smooth, type Point } from '../../core/decimate.ts'
-import { endLabels } from './end-labels.ts'
+import { type EndLabel, endLabels } from './end-labels.ts'
 import { count, significant } from './format.ts'
 import { stageLabel, type StageSpan } from './metric-log.ts'
 import type { ChartTheme } from './theme.ts'
@@ -26,10 +26,17 @@ export type MetricCurveOptions = {
   named?: boolean
   /** Most points drawn per line. */
   limit?: number
+  /** Ctrl and wheel go closer along the steps, dragging goes along: the wheel alone scrolls the page. */
+  zoom?: boolean
 }
 
+/** More lines than this are named once a method and drawn without dashes, which nobody could follow and which take most of a frame; the tooltip gives the highest and the lowest. */
+const MANY = 24
+const ENDS_OF_MANY = 6
+
 export function metricCurve(options: MetricCurveOptions): Chart {
-  const { metric, curves, spans, theme, zero = false, log = false, max, smoothing = 0, limit = 600 } = options
+  const { metric, curves, spans, theme, zero = false, log = false, max, smoothing = 0, limit = 600, zoom = false } = options
+  const many = curves.length > MANY
   const drawn = curves.map((curve) => {
     // A round trains on other pairs than the one before: its line begins anew, and so does its average.
     const byRound = (points: Point[], of: (part: Point[]) => Point[]): Point[] =>
@@ -50,10 +57,12 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     return tip && !waits ? [{ text: curve.label, color: curve.color, x: tip[0], y: tip[1]! }] : []
   })
 
+  const named = many ? methodNames(ends) : ends
+
   const digits = tickDigits(drawn.flatMap(({ line, raw }) => [line, raw]))
   const option: EChartsOption = {
     ...baseOption(theme),
-    grid: { left: 40, right: direct ? labelWidth(curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
+    grid: { left: 40, right: direct ? labelWidth(many ? named.map(({ text }) => text) : curves.map((curve) => curve.label)) : 10, top: 22, bottom: 34 },
     xAxis: { minInterval: 1, ...xAxis(theme, { name: 'optimizer step', min: 0, max: end, format: (value) => count(value) }), axisPointer: { show: true, snap: false, label: { show: false }, lineStyle: { color: theme.axis, type: 'solid' } } },
     // A share reads best in fifths.
     yAxis: { ...yAxis(theme, { zero, max, ...(max === 1 ? { min: 0, ticks: 5 } : {}), format: (value) => significant(value, digits) }), ...(log ? { type: 'log' as const } : {}) } as EChartsOption['yAxis'] & object,
@@ -70,15 +79,16 @@ export function metricCurve(options: MetricCurveOptions): Chart {
           symbol: 'circle',
           symbolSize: 5,
           connectNulls: false,
-          lineStyle: { color: curve.color, width: 1.75, type: curve.dash ?? ('solid' as const) },
+          lineStyle: { color: curve.color, width: many ? 1 : 1.75, type: (many ? null : curve.dash) ?? ('solid' as const) },
           itemStyle: { color: curve.color },
-          emphasis: { disabled: false, focus: 'none' as const, lineStyle: { width: 2.5 } },
+          emphasis: { disabled: many, focus: 'none' as const, lineStyle: { width: 2.5 } },
           z: 3,
         },
       ]),
-      ...(direct ? [endLabels(ends, theme)] : []),
+      ...(direct ? [endLabels(named, theme)] : []),
     ],
   }
+  if (zoom) option.dataZoom = [{ type: 'inside', xAxisIndex: 0, filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: true }]
   option.tooltip = {
     ...option.tooltip,
     trigger: 'axis',
@@ -86,14 +96,29 @@ export function metricCurve(options: MetricCurveOptions): Chart {
       const x = axisValue(params)
       const rows = curves.flatMap((curve) => {
         const point = nearest(curve.points, x)
-        return point && Math.abs(point[0] - x) <= Math.max(1, end / 100) ? [{ color: curve.color, label: curve.label, value: significant(point[1], 4) }] : []
+        return point && Math.abs(point[0] - x) <= Math.max(1, end / 100) ? [{ color: curve.color, label: curve.label, at: point[1] }] : []
       })
-      return rows.length > 0 ? tooltipHtml(theme, `${where(spans, x)} · step ${count(x)}`, rows) : ''
+      return rows.length > 0 ? tooltipHtml(theme, `${where(spans, x)} · step ${count(x)}`, many ? endsOf(rows) : rows.map(toRow)) : ''
     },
   }
   const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
   // Live curves are built again with every step; hardly anybody looks at their table.
-  return { option, get table() { return metricTable(metric, curves, spans) }, note: describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), readout }
+  return { option, get table() { return metricTable(metric, curves, spans) }, note: [describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), zoom ? 'Ctrl and wheel: closer; drag: along' : null].filter((part) => part !== null).join(' · ') || null, readout }
+}
+
+type Pointed = { color: string; label: string; at: number | null }
+const toRow = ({ at, ...row }: Pointed): { color: string; label: string; value: string } => ({ ...row, value: significant(at, 4) })
+
+/** Of many lines at one step the highest and the lowest. */
+function endsOf(rows: Pointed[]): { color?: string; label: string; value: string }[] {
+  const measured = rows.filter(({ at }) => at !== null).sort((a, b) => b.at! - a.at!)
+  if (measured.length <= 2 * ENDS_OF_MANY) return measured.map(toRow)
+  return [...measured.slice(0, ENDS_OF_MANY).map(toRow), { label: `${count(measured.length - 2 * ENDS_OF_MANY)} between`, value: '' }, ...measured.slice(-ENDS_OF_MANY).map(toRow)]
+}
+
+/** One name for a method's many lines, where the middle one of them ends; what tells its runs apart is left off. */
+function methodNames(ends: EndLabel[]): EndLabel[] {
+  return [...Map.groupBy(ends, ({ text }) => text.replace(/ \d+$/, ''))].map(([text, of]) => ({ ...of.sort((a, b) => a.y - b.y)[Math.floor(of.length / 2)]!, text }))
 }
 
 /** Digits that tell neighbouring ticks apart: a loss that moves from .6931 to .6936 needs more than three. */
