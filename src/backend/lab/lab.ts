@@ -5,6 +5,7 @@ import type { Lab, Policy, RewardModel } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { setSampleRewards } from '../storage/run-stages.ts'
 import { type LabContext, roundOf } from './context.ts'
+import { canaryPrompts } from './canaries.ts'
 import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData, rateEvaluations, type RatedEvaluation } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { judgeIdentity, judgeRewards } from './judging.ts'
@@ -16,6 +17,7 @@ import { rewardTrainingOf, trainRewardStage, trainStage } from './training.ts'
 
 export function createLab(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Lab {
   const { recipe, usage } = context
+  const canaries = canaryPrompts(recipe, evaluations)
   const rewardHashes = new Map<string, string>()
   let rated: RatedEvaluation[] | null = null
   return {
@@ -31,7 +33,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
 
     train(stage, start, reference, pairs, training) {
       usage.addPairs(pairs)
-      return trainStage(context, stage, start, reference, pairs, training)
+      return trainStage(context, stage, start, reference, pairs, training, canaries)
     },
 
     async sample(stage, policy, prompts, sampling) {

@@ -6,9 +6,9 @@ import { hash32, makeRng } from '../../core/rng.ts'
 import { distinctShare, loopShare } from '../../core/repetition.ts'
 import type { SampleRequest } from '../../engine/engine.ts'
 import type { Policy } from '../../recipes/lab.ts'
-import type { Probe, ProbeReply } from '../../shared/monitors.ts'
+import type { Canary, Probe, ProbeReply } from '../../shared/monitors.ts'
 import { wholeTraining } from '../../shared/recipe.ts'
-import type { Pair } from '../../shared/types.ts'
+import type { Message, Pair } from '../../shared/types.ts'
 import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
 import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
@@ -19,11 +19,13 @@ import { tokenizePairs } from './text.ts'
 import { watchProbes } from './wires.ts'
 
 export const PROBE_PAIRS = 32
-/** Of the probe's prompts, those that are shown answered round after round. */
-const CANARIES = 4
+/** Of the probe's prompts, those that are shown answered again and again. */
+export const CANARIES = 4
+
+export const canary = (prompt: readonly Message[], reply: string): Canary => ({ prompt: prompt.at(-1)?.content ?? '', reply })
 
 /** Drawn by the data set's name alone: neither method nor seed of the run changes the probe. */
-function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; pairs: Pair[] } | null {
+export function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; pairs: Pair[] } | null {
   const source = evaluations.find(({ heldout }) => heldout.length > 0)
   const dataset = source?.config.heldout_pairs
   if (source === undefined || dataset == null) return null
@@ -90,5 +92,5 @@ async function answer(context: LabContext, key: string, policy: Policy, base: Po
   const replies = drawn.map(({ completionIds, tokens, entropy, logp }, i): ProbeReply => ({
     tokens, entropy, logRatio: logp - sum(underBase[i] ?? new Float32Array()), distinct2: distinctShare(completionIds, 2), repeated: loopShare(completionIds),
   }))
-  return { replies, canaries: greedy.map(({ text }, i) => ({ prompt: pairs[i]?.prompt.at(-1)?.content ?? '', reply: text })) }
+  return { replies, canaries: greedy.map(({ text }, i) => canary(pairs[i]?.prompt ?? [], text)) }
 }
