@@ -11,6 +11,8 @@ export type Probe = {
   replies: ProbeReply[]
   /** The same few prompts, answered greedily. */
   canaries: Canary[]
+  /** Of chosen replies that this run's policy sampled for the round: mean log π of a token now, minus that when it was drawn. */
+  moved: number[]
 }
 
 /** A prompt that is answered greedily again and again. */

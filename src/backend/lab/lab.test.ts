@@ -1,13 +1,18 @@
 import { rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { writeFakeModel } from '../../../tests/support/fake-engine.ts'
+import { fakeText, writeFakeModel } from '../../../tests/support/fake-engine.ts'
 import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, modelHash, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { embeddedEngine } from '../../engine/embedded.ts'
+import { readSafetensors } from '../../engine/safetensors.ts'
+import { guided } from '../../recipes/prompts.ts'
 import { verify } from '../../core/verifiers.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
-import { countSamples, listStages, readCanaries, readLedger, readMetrics, readProbes } from '../storage/run-stages.ts'
+import { countSamples, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples } from '../storage/run-stages.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
+
+const BASE = resolve('resources/base-model')
 
 /** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
@@ -78,6 +83,38 @@ describe('a run', () => {
     // The last answers of a stage are those of the policy it leaves behind, whose probe asks the same prompts.
     const probed = readProbes(asked.db, with_.runId).filter(({ round }) => round >= 0).map((probe) => probe.canaries.map(({ prompt, reply }) => ({ prompt, reply: reply.slice(0, 63) })))
     expect([1, 2, 3].map((at) => canaries[at]!.canaries.map(({ prompt, reply }) => ({ prompt, reply: reply.slice(0, 63) })))).toEqual(probed)
+  })
+
+  it('has not moved from the replies it sampled where it learns nothing, and has where it learns', async () => {
+    const moved = async (learning_rate: number): Promise<number[][]> => {
+      const workspace = aLabWorkspace()
+      const lease = queueRun(workspace, aRecipe('drift', { model_name_or_path: BASE, warm_start: null, iterations: 1, sampling: { temperature: 1, top_p: 1, max_new_tokens: 24 }, training: { learning_rate, per_device_train_batch_size: 2 }, evaluation: [{ dataset: 'test', k: 1, max_new_tokens: 24, heldout_pairs: 'heldout' }] }))
+      expect((await execute(workspace, lease, { engine: embeddedEngine })).status, requireRun(workspace.db, lease.runId).error ?? '').toBe('done')
+      const samples = readStoredSamples(workspace.db, lease.runId, 'round-1/sample')
+      const probes = readProbes(workspace.db, lease.runId)
+      expect(probes.map((probe) => probe.moved.length)).toEqual([0, 0, samples.length])
+      return probes.map((probe) => probe.moved)
+    }
+    for (const nats of (await moved(0)).at(-1)!) expect(Math.abs(nats)).toBeLessThan(1e-4)
+    expect(Math.max(...(await moved(1e-3)).at(-1)!.map(Math.abs))).toBeGreaterThan(1e-2)
+  })
+
+  it('has moved by what the scores of its samples say, where the policy wrote the chosen side alone', async () => {
+    const workspace = aLabWorkspace()
+    const [drift, spin] = [queueRun(workspace, aRecipe('drift')), queueRun(workspace, aRecipe('spin'))]
+    await execute(workspace, drift)
+    await execute(workspace, spin)
+    expect(readProbes(workspace.db, spin.runId).flatMap((probe) => probe.moved)).toEqual([])
+    const probe = readProbes(workspace.db, drift.runId).find(({ round }) => round === 1)!
+    // The fake engine's score of token t is -1 - |sin(id x weight[t mod 8] + prompt length)|.
+    const weights = readSafetensors(join(workspace.runs, drift.runId, 'models', 'round-1', 'model.safetensors')).get('w')!.data
+    const expected = readStoredSamples(workspace.db, drift.runId, 'round-1/sample').map(({ completionIds, logp, conversationId }) => {
+      const row = feedback.find((one) => one.conversationId === conversationId)!
+      const length = fakeText.renderer.renderPrompt(guided(row, { prompt_style: 'chat', improve_instruction: 'Please give an improved response that addresses my feedback.', without_feedback: 'instruction' }).messages as never).ids.length
+      return (completionIds.reduce((total, id, t) => total - 1 - Math.abs(Math.sin(id * weights[t % 8]! + length)), 0) - logp) / completionIds.length
+    })
+    const ascending = (values: number[]): number[] => values.toSorted((a, b) => a - b)
+    ascending(expected).forEach((nats, i) => expect(ascending(probe.moved)[i]).toBeCloseTo(nats, 5))
   })
 
   it('asks the prompts that its recipe names, and needs some', async () => {

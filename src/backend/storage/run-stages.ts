@@ -41,7 +41,8 @@ export function listStages(db: ReadableDb, runId: string): RunStage[] {
 /** Of the base and each finished round, ascending. */
 export function readProbes(db: ReadableDb, runId: string): Probe[] {
   const rows = db.prepare("SELECT round, result FROM run_stages WHERE run_id = ? AND key LIKE '%/probe' AND status = 'done' ORDER BY round").all(runId) as { round: number; result: string }[]
-  return rows.map(({ round, result }) => ({ round, ...(JSON.parse(result) as Omit<Probe, 'round'>) }))
+  // Probes of earlier versions did not look at chosen replies.
+  return rows.map(({ round, result }) => ({ round, moved: [], ...(JSON.parse(result) as Omit<Probe, 'round' | 'moved'>) }))
 }
 
 export type NewStage = Pick<StoredStage, 'runId' | 'key' | 'kind' | 'round' | 'startsFrom' | 'inputHash' | 'computedBy' | 'startedAt'>
