@@ -1,7 +1,7 @@
 /**
- * What a race costs beyond its work: three methods of the quick built-in experiment in one lane, from the first start to
- * the last end, beside what their stages spent on sampling, training and evaluating. The rest is processes, journal,
- * hand-over and the probe.
+ * What a race costs beyond its work, on the built-in experiment's tiny base in one lane: three methods from the first
+ * start to the last end beside what their stages spent on sampling, training and evaluating, and runs with the monitors
+ * of a round's end beside runs without. The monitors' cost does not grow with the pairs of a round, all else does.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,12 +9,14 @@ import { join } from 'node:path'
 import { parse } from 'yaml'
 import { prepareDemo } from '../src/backend/demo/prepare.ts'
 import { demoRecipe, FULL } from '../src/backend/demo/settings.ts'
-import { openBackend } from '../src/backend/index.ts'
+import { type Backend, openBackend } from '../src/backend/index.ts'
 import { openWorkspace } from '../src/backend/storage/open.ts'
-import { finishRuns } from '../scripts/finish-runs.ts'
-import type { Figure } from './figure.ts'
+import { finishRuns, type Planned } from '../scripts/finish-runs.ts'
+import { type Figure, median } from './figure.ts'
 
 const METHODS = ['drift', 'spin', 'iterative-dpo'] as const
+/** Runs with and without monitors, in turn. */
+const TURNS = 3
 
 export async function* measureRace({ seed }: { seed: number }): AsyncGenerator<Figure> {
   const home = mkdtempSync(join(tmpdir(), 'drift-bench-'))
@@ -25,23 +27,57 @@ export async function* measureRace({ seed }: { seed: number }): AsyncGenerator<F
     workspace.close()
     const backend = await openBackend({ workspace: path, host: 'cli' })
     try {
-      const plan = METHODS.map((method) => ({ name: method, group: 'race', recipe: parse(demoRecipe(method, seed, FULL)) as Record<string, unknown> }))
-      const started = performance.now()
-      const seconds: Record<string, number> = {}
-      for (const one of plan) {
-        const run = [...(await finishRuns(backend, [one], () => true, () => {})).values()][0]!
-        for (const stage of (await backend.call('runs.get', { id: run.id })).stages) if (stage.reusedFrom === null) seconds[stage.kind] = (seconds[stage.kind] ?? 0) + stage.seconds!
-      }
-      const wall = (performance.now() - started) / 1000
-      const work = Object.values(seconds).reduce((sum, one) => sum + one, 0)
-      yield {
-        name: 'three methods, one lane, over their stages', measured: wall / work, atMost: 1.1, unit: 'x',
-        detail: `${wall.toFixed(1)} s in all, one run; ${Object.entries(seconds).map(([kind, of]) => `${kind} ${of.toFixed(1)}`).join(', ')} s`,
-      }
+      yield await raceFigure(backend, seed)
+      yield* monitorFigures(backend, seed)
     } finally {
       await backend.close()
     }
   } finally {
     rmSync(home, { recursive: true, force: true, maxRetries: 5 })
   }
+}
+
+const recipeOf = (method: (typeof METHODS)[number], seed: number): Record<string, unknown> => parse(demoRecipe(method, seed, FULL)) as Record<string, unknown>
+
+/** Seconds of the run's own stages, by kind; a probe is a kind of its own. */
+async function secondsOf(backend: Backend, one: Planned): Promise<Record<string, number>> {
+  const run = [...(await finishRuns(backend, [one], () => true, () => {})).values()][0]!
+  const seconds: Record<string, number> = {}
+  for (const { key, kind, reusedFrom, seconds: of } of (await backend.call('runs.get', { id: run.id })).stages) {
+    const name = key.endsWith('/probe') ? 'probe' : kind
+    if (reusedFrom === null) seconds[name] = (seconds[name] ?? 0) + of!
+  }
+  return seconds
+}
+
+const total = (seconds: Record<string, number>): number => Object.values(seconds).reduce((sum, one) => sum + one, 0)
+const shown = (seconds: Record<string, number>): string => Object.entries(seconds).map(([kind, of]) => `${kind} ${of.toFixed(1)}`).join(', ')
+
+async function raceFigure(backend: Backend, seed: number): Promise<Figure> {
+  const started = performance.now()
+  const seconds: Record<string, number> = {}
+  for (const method of METHODS) for (const [kind, of] of Object.entries(await secondsOf(backend, { name: method, group: 'race', recipe: recipeOf(method, seed) }))) seconds[kind] = (seconds[kind] ?? 0) + of
+  const wall = (performance.now() - started) / 1000
+  return { name: 'three methods, one lane, over their stages', measured: wall / total(seconds), atMost: 1.1, unit: 'x', detail: `${wall.toFixed(1)} s in all, one run; ${shown(seconds)} s` }
+}
+
+/** Without held-out pairs there is neither probe nor held-out margin. Seeds differ, or stages would be taken over. */
+async function* monitorFigures(backend: Backend, seed: number): AsyncGenerator<Figure> {
+  const runOf = (turn: number, isWatched: boolean): Promise<Record<string, number>> => {
+    const recipe = recipeOf('drift', seed)
+    const [evaluation] = recipe['evaluation'] as Record<string, unknown>[]
+    return secondsOf(backend, { name: `${isWatched ? 'watched' : 'unwatched'} ${turn}`, group: 'monitors', recipe: { ...recipe, seed: seed + 100 + 2 * turn + Number(isWatched), evaluation: [{ ...evaluation, heldout_pairs: isWatched ? evaluation?.['heldout_pairs'] : null }] } })
+  }
+  const [watched, unwatched] = [[] as Record<string, number>[], [] as Record<string, number>[]]
+  for (let turn = 0; turn < TURNS; turn++) {
+    unwatched.push(await runOf(turn, false))
+    watched.push(await runOf(turn, true))
+  }
+  const middle = (of: Record<string, number>[], measure: (seconds: Record<string, number>) => number): number => median(of.map(measure))
+  yield {
+    name: 'DRIFT with monitors, over DRIFT without', measured: middle(watched, total) / middle(unwatched, total), atMost: 1.03, unit: 'x',
+    detail: `medians of ${TURNS} runs each, in turn: ${middle(watched, total).toFixed(1)} s, ${middle(unwatched, total).toFixed(1)} s; the last: ${shown(watched.at(-1)!)} s`,
+  }
+  const share = middle(watched, ({ probe = 0, sample = 0, train = 0 }) => (100 * probe) / (sample + train))
+  yield { name: 'its probes, share of sampling and training', measured: share, atMost: 3, unit: '%', detail: `${FULL.iterations} rounds of ${FULL.pairsPerRound} pairs, probes of 32 pairs at ${FULL.iterations + 2} boundaries; 3 % from about ${Math.round((FULL.pairsPerRound * share) / 3)} pairs a round on` }
 }

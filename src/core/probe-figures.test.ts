@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Probe } from '../shared/monitors.ts'
-import { drifts, exactWeights, gradientFigures, meanInterval } from './probe-figures.ts'
+import { drifts, exactWeights, gradientFigures, meanInterval, staleFigures } from './probe-figures.ts'
 
 const pair = (margin: number, norm: number | null, chosen = -10, rejected = -12) => ({ margin, norm, chosen, rejected })
-const probe = (pairs: Probe['pairs'], over: Partial<Probe> = {}): Probe => ({ round: 1, beta: 0.1, pairs, meanNorm: 0.5, replies: [], canaries: [], ...over })
+const probe = (pairs: Probe['pairs'], over: Partial<Probe> = {}): Probe => ({ round: 1, beta: 0.1, pairs, meanNorm: 0.5, replies: [], canaries: [], moved: [], ...over })
 
 it('meanInterval is the mean and 1.96 standard errors (statistics of 2, 4, 6: mean 4, deviation 2)', () => {
   const { estimate, low, high } = meanInterval([2, 4, 6])
@@ -12,6 +12,15 @@ it('meanInterval is the mean and 1.96 standard errors (statistics of 2, 4, 6: me
 
 it('exactWeights are beta times sigmoid of minus the margin', () => {
   expect(exactWeights(probe([pair(0, null), pair(Math.log(3), null)])).map((weight) => Number(weight.toFixed(12)))).toEqual([0.05, 0.025])
+})
+
+it('staleFigures have the mean movement and the share beyond 0.2 nats either way: two of four', () => {
+  const figures = staleFigures({ moved: [0.3, -0.1, 0.2, -0.4] })!
+  expect(figures.moved.estimate).toBeCloseTo(0, 12)
+  // Deviation sqrt((0.09 + 0.01 + 0.04 + 0.16) / 3) = 0.316228, its interval 1.96 of it over 2.
+  expect(figures.moved.high).toBeCloseTo(0.309898, 4)
+  expect(figures.share).toBe(0.5)
+  expect(staleFigures({ moved: [] })).toBe(null)
 })
 
 describe('gradientFigures', () => {

@@ -55,3 +55,12 @@ export function drifts(probes: readonly Probe[]): Drift[] {
     return [{ round: probe.round, chosen, rejected, displaced: chosen.high < 0 && rejected.high < 0 }]
   })
 }
+
+/** A policy whose mean token of a reply became e^0.2 times as likely, or as unlikely, has left PPO's usual clip range (0.8 to 1.2): the reply is stale. */
+export const STALE_NATS = 0.2
+
+/** Mean movement since sampling and the share of stale replies; null where no chosen reply was sampled by the policy. */
+export function staleFigures({ moved }: Pick<Probe, 'moved'>): { moved: Interval; share: number } | null {
+  if (moved.length === 0) return null
+  return { moved: meanInterval(moved), share: mean(moved.map((nats) => (Math.abs(nats) > STALE_NATS ? 1 : 0))) }
+}

@@ -75,6 +75,7 @@ class EmbeddedModel implements Model {
   private readonly ropeTables: RopeTables
   private readonly adapter: Adapter | undefined
   private onDevice: Promise<DeviceWeights> | undefined
+  private isTraining = false
 
   constructor(folder: string, modelConfig: ModelConfig, config: DecoderConfig, weights: Map<string, Tensor>, threads: number, device: Device, adapter: Adapter | undefined) {
     this.device = device
@@ -213,17 +214,20 @@ class EmbeddedModel implements Model {
     // Each session keeps the memory of its largest run: give it back before training takes its own.
     await this.releaseSessions()
     const task = await open()
+    this.isTraining = true
     try {
       requireMemory(task.memory, process.memoryUsage.rss(), process.availableMemory(), { batch: config.per_device_train_batch_size, longest: task.longest, checkpointed: config.gradient_checkpointing, isAdapter: this.adapter !== undefined, device: this.device })
       await hooks?.onStart?.({ memory: task.memory, threads: this.threads })
       await train(task, config, hooks)
     } finally {
+      this.isTraining = false
       await task.release()
     }
   }
 
-  /** Copies in another layout and 8 bits are kernels of the CPU; on a device decoding reads the weights that lie there. */
+  /** Copies in another layout and 8 bits are kernels of the CPU; on a device decoding reads the weights that lie there, and during training those that change with it. */
   private decodeMode({ weights = 'float32', batch_size: slots, max_new_tokens: length }: SampleSettings, requests: number): DecodeWeights {
+    if (this.isTraining && weights === 'float32') return 'shared'
     if (this.device === 'cpu') return weights === 'int8' ? 'int8' : decodeWeights(this.weights, { rows: Math.min(slots, requests), steps: Math.ceil(requests / slots) * length })
     if (weights === 'int8') throw new InputError(`${this.folder}: int8: expected device cpu, got ${this.device}; choose device cpu, or float32 weights`)
     return 'shared'

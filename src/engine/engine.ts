@@ -91,6 +91,7 @@ export type TrainerState = { step: number; weights: Map<string, Float32Array>; o
 export type TrainHooks = {
   /** Before the first step: bytes to expect of this process (a device's memory is not counted) and the threads it runs on. */
   onStart?: (plan: { memory: TrainingMemory; threads: number }) => void | Promise<void>
+  /** May draw from the model: it answers with the weights that the step has left, and training goes on as if nobody had asked. */
   onStep?: (metrics: StepMetrics, details: StepDetails) => void | Promise<void>
   /** Called every `checkpointEvery` steps and once after the last; must have stored the state when it resolves. */
   onCheckpoint?: (state: TrainerState) => void | Promise<void>

@@ -38,6 +38,31 @@ function copyState(state: TrainerState): TrainerState {
   return { step: state.step, weights: copy(state.weights), optimizer: copy(state.optimizer) }
 }
 
+it('a model asked between two steps answers with the weights of the step, and trains on as if nobody had asked', async () => {
+  const config: DpoConfig = { ...DPO, per_device_train_batch_size: 3, num_train_epochs: 3, learning_rate: 0.05 }
+  const settings = { temperature: 1, top_p: 1, max_new_tokens: 8, greedy: true, batch_size: 4, eosIds: [1] }
+  const answer = async (model: Model): Promise<number[][]> => {
+    const answers: number[][] = []
+    for await (const batch of model.sample(pairs.slice(0, 4).map(({ promptIds }) => ({ promptIds, seed: 0 })), settings)) answers.push(...batch.map(({ completionIds }) => completionIds))
+    return answers
+  }
+  const [quiet, asked] = [await embeddedEngine.load(folder, { threads: 1 }), await embeddedEngine.load(folder, { threads: 1 })]
+  const reference = await referenceOf(quiet)
+  const [states, answers] = [[] as TrainerState[], [] as number[][][]]
+  await quiet.trainDpo(pairs, reference, config, { onCheckpoint: state => void states.push(copyState(state)) })
+  await asked.trainDpo(pairs, reference, config, { onStep: async () => void answers.push(await answer(asked)), onCheckpoint: state => void states.push(copyState(state)) })
+  expect(states[1]).toEqual(states[0])
+  expect(answers).toHaveLength(12)
+
+  const stopped = await embeddedEngine.load(folder, { threads: 1 })
+  const stop = new AbortController()
+  await expect(stopped.trainDpo(pairs, reference, config, { signal: stop.signal, onStep: ({ step }) => { if (step === 5) stop.abort(new Error('stop')) } })).rejects.toThrow('stop')
+  expect(answers[4]).toEqual(await answer(stopped))
+  expect(answers[11]).toEqual(await answer(quiet))
+  expect(answers[11]).not.toEqual(answers[0])
+  await Promise.all([quiet, asked, stopped].map(model => model.dispose()))
+})
+
 describe('a continued run', () => {
   const dpo: DpoConfig = { ...DPO, per_device_train_batch_size: 3, gradient_accumulation_steps: 2, num_train_epochs: 4, lr_scheduler_type: 'cosine', warmup_steps: 0.2, weight_decay: 0.01 }
   it.each([['adamw_torch', 1], ['rmsprop', 2]] as const)('equals the uninterrupted one bit for bit (%s, %i threads)', async (optim, threads) => {

@@ -47,6 +47,7 @@ export const definitions = {
   'gradient bound': 'The paper’s lower bound on the mean gradient norm: β·τ·p₀·Δ. p₀: share of pairs with σ(−margin) above τ = 0.25; Δ: their mean norm of ∇(log π(chosen) − log π(rejected)).',
   'gradient agreement': '‖mean g‖ / mean ‖g‖ over the probe pairs: 1 where all gradients point one way, about 1/√n where they point anywhere.',
   'KL to base': 'KL(π ‖ base) in nats per reply: the mean of log π − log π_base over one reply to each probe prompt, drawn by the policy itself at temperature 1 (Monte Carlo, unbiased). 95 % normal interval.',
+  'stale pairs': 'Up to 32 chosen replies that the policy sampled for the round, scored again at its end in the context they were drawn in. A reply is stale where a token’s mean log-probability moved by more than 0.2 nats, the edge of PPO’s usual clip range.',
   displacement: 'Likelihood displacement: training made both the chosen and the rejected replies less probable, so what it made more probable is neither.',
   loop: 'Share of a reply’s tokens in its longest loop: a group of up to 8 tokens said three times or more in a row.',
   'distinct bigrams': 'Different bigrams over all bigrams of a reply’s tokens (Li et al. 2016).',

@@ -15,7 +15,7 @@ import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, ty
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
-import type { Probe } from './monitors.ts'
+import type { Probe, StepCanaries } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
@@ -309,6 +309,7 @@ export type Push =
   | { type: 'run.stage'; runId: string; stage: RunStage }
   | { type: 'run.metrics'; runId: string; rows: MetricRow[] }
   | { type: 'run.samples'; runId: string; rows: SampleRow[] }
+  | { type: 'run.canaries'; runId: string; rows: StepCanaries[] }
   | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'review' | 'datasets' | 'runs' | 'evaluations')[] }
 
 /** Frames on every pipe, one JSON object each. */
@@ -381,6 +382,8 @@ export type RunDetail = {
   /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
   heldout: { round: number; margins: number[] }[]
   probes: Probe[]
+  /** While it trained, in their order; empty without canary_steps. */
+  canaries: StepCanaries[]
   /** In the order in which they tripped. */
   trips: Trip[]
   /** How far the torch engine agreed with the embedded one on the run's base; null where it was not compared, or nothing was computed on torch. */

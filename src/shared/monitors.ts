@@ -10,8 +10,16 @@ export type Probe = {
   /** One reply to each pair's prompt, drawn by the policy at temperature 1. */
   replies: ProbeReply[]
   /** The same few prompts, answered greedily. */
-  canaries: { prompt: string; reply: string }[]
+  canaries: Canary[]
+  /** Of chosen replies that this run's policy sampled for the round: mean log π of a token now, minus that when it was drawn. */
+  moved: number[]
 }
+
+/** A prompt that is answered greedily again and again. */
+export type Canary = { prompt: string; reply: string }
+
+/** Answers to the canary prompts after a step of training. */
+export type StepCanaries = { stage: string; step: number; canaries: Canary[] }
 
 export type ProbePair = {
   /** log π of each side, summed over its tokens. */

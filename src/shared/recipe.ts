@@ -118,6 +118,8 @@ export const recipeSchema = z.strictObject({
   judge: judgeSchema.nullable().default(null),
   evaluation: z.array(evaluationSchema).default([]),
   tripwires: z.array(tripwireSchema).default(DEFAULT_WIRES).describe('Conditions under which the run warns, or pauses and asks. Empty watches nothing.'),
+  canary_steps: z.int().positive().nullable().default(null).describe('While training, the canary prompts are answered after every so many steps and the last; empty: never.'),
+  canary_prompts: z.array(z.string().min(1)).default([]).describe('Answered at temperature 0, a line each, with at most 64 tokens; empty takes four held-out prompts (heldout_pairs), or of the evaluation.'),
   save_total_limit: z.int().positive().default(3).describe('Checkpoints kept of a training stage.'),
   threads: z.int().positive().nullable().default(null).describe('Of the engine; empty takes what the machine has.'),
 })

@@ -75,6 +75,10 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
       }),
       heldout,
       probes: [], trips: [],
+      canaries: stages.filter(({ stage }) => stage.kind === 'train' && !stage.key.startsWith('reward/')).flatMap(({ stage: { key }, metrics }) => metrics.filter(({ step }) => step % 8 === 0).map(({ step }) => ({
+        stage: key, step,
+        canaries: requests.slice(0, 4).map(({ text, spec }, i) => ({ prompt: text, reply: writeReply(world, spec, attentionAt(key === 'warm-start/train' ? 0.2 : 0.6), makeRng(`canary ${id} ${key} ${i} ${step > 16}`), { slip: 0.05 }) })),
+      }))),
         parity: null,
       log: [
         { time: '2026-03-02T09:14:05Z', level: 'info', text: `embedded engine, 2 threads, onnxruntime 1.30; base models/base (0.77 M parameters)` },

@@ -19,6 +19,8 @@ class Sampling:
     @torch.inference_mode()
     def __init__(self, model: LoadedModel, prompts: list[list[int]], of: list[int], settings: dict[str, Any]) -> None:
         self.model, self.settings = model, settings
+        # Between two steps of a training; checkpointed layers keep no keys in training mode.
+        model.policy.eval()
         device, longest = model.device, max(map(len, prompts))
         # Left of a shorter prompt is nothing that any token sees.
         ids = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts], device=device)

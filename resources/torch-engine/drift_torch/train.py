@@ -31,8 +31,6 @@ class Training:
             trunk.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         else:
             trunk.gradient_checkpointing_disable()
-        # Layers are computed again in training mode alone; dropout is off everywhere.
-        model.policy.train()
 
     def end(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)
@@ -44,6 +42,8 @@ class Training:
             self.optimizer.zero_grad(set_to_none=True)
             self.batches = []
         self.batches.append((rows, loss))
+        # Layers are computed again in training mode alone; dropout is off everywhere.
+        self.model.policy.train()
         mine = self.processes.share(len(rows))
         packed = pack([rows[i] for i in mine], self.model.device)
         with self.model.autocast():

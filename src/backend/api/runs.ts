@@ -14,7 +14,7 @@ import type { Session } from '../session.ts'
 import { measuredBy } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
-import { lastComputedBy, listStages, pageOfSamples, readLedger, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
+import { lastComputedBy, listStages, pageOfSamples, readLedger, readCanaries, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
 import { markRuns, readRunColumns, tagRuns } from '../storage/run-marks.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { listTrips } from '../storage/trips.ts'
@@ -46,6 +46,7 @@ export function runsApi(session: Session) {
         gradientHealth: gradientHealth(db, id),
         heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
         probes: readProbes(db, id),
+        canaries: readCanaries(db, id),
         trips: listTrips(db, id),
         parity: run.importedFrom === null && recipe.engine === 'torch' ? parityOfRun(recipe, baseFolder(workspace.path, recipe), lastComputedBy(db, id), process.env) : null,
         log: readLog(db, id),

@@ -166,6 +166,8 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
         return push({ type: 'run.metrics', runId: id, rows: message.rows })
       case 'samples':
         return push({ type: 'run.samples', runId: id, rows: message.rows })
+      case 'canaries':
+        return push({ type: 'run.canaries', runId: id, rows: message.rows })
       case 'preparing':
       case 'failed':
         throw new Error(`run ${id}: its process sent "${message.type}", which only a preparation does`)

@@ -1,6 +1,7 @@
 /** What every verb of the lab works with. */
 import { createHash } from 'node:crypto'
 import type { Engine } from '../../engine/engine.ts'
+import type { StepCanaries } from '../../shared/monitors.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import type { JobProgress, MetricRow, RunStage, SampleRow } from '../../shared/types.ts'
 import type { WritableDb } from '../storage/open.ts'
@@ -17,6 +18,7 @@ export type LabReport =
   | { type: 'stage'; stage: RunStage }
   | { type: 'metrics'; rows: MetricRow[] }
   | { type: 'samples'; rows: SampleRow[] }
+  | { type: 'canaries'; rows: StepCanaries[] }
 
 export type LabContext = {
   readonly workspace: LabWorkspace

@@ -1,13 +1,18 @@
 import { rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { writeFakeModel } from '../../../tests/support/fake-engine.ts'
+import { fakeText, writeFakeModel } from '../../../tests/support/fake-engine.ts'
 import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, modelHash, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { embeddedEngine } from '../../engine/embedded.ts'
+import { readSafetensors } from '../../engine/safetensors.ts'
+import { guided } from '../../recipes/prompts.ts'
 import { verify } from '../../core/verifiers.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
-import { countSamples, listStages, readLedger } from '../storage/run-stages.ts'
+import { countSamples, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples } from '../storage/run-stages.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
+
+const BASE = resolve('resources/base-model')
 
 /** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
@@ -19,7 +24,7 @@ const arms = [
   { name: 'iterative-dpo with the verifier', yaml: aRecipe('iterative-dpo', { reward: 'verifiable' }), every: 41 },
   { name: 'drift, evaluated by a scorer of replies', yaml: aRecipe('drift', { evaluation: [{ type: 'dsat-rate', dataset: 'test', scorer_dataset: 'scored', k: 2, max_new_tokens: 120, batch_size: 4 }] }), every: 37 },
   // 40 steps, so that checkpoints lie within a stage.
-  { name: 'dpo', yaml: aRecipe('dpo', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 8 } }), every: 11 },
+  { name: 'dpo with canary prompts', yaml: aRecipe('dpo', { canary_steps: 3, training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 8 } }), every: 11 },
 ]
 
 describe.each(arms)('a run of $name', ({ yaml, every }) => {
@@ -32,7 +37,10 @@ describe.each(arms)('a run of $name', ({ yaml, every }) => {
     for (let at = 1; at <= calm.ticks.length; at += every) {
       forgetRuns(workspace)
       const lease = queueRun(workspace, yaml)
-      expect((await execute(workspace, lease, { isFatal: (tick) => tick === at })).status).toBe('killed')
+      const { status } = await execute(workspace, lease, { isFatal: (tick) => tick === at })
+      // When a checkpoint is written depends on time: on a busy machine one may be fewer than in the undisturbed run.
+      if (status === 'done' && at > calm.ticks.length - 12) continue
+      expect(status).toBe('killed')
       expect((await execute(workspace, reclaim(workspace, lease.runId))).status).toBe('done')
       expect(leftBehind(workspace, lease.runId), `killed at ${at}, ${calm.ticks[at - 1]}`).toEqual(expected)
     }
@@ -60,6 +68,65 @@ describe.each(arms)('a run of $name', ({ yaml, every }) => {
 })
 
 describe('a run', () => {
+  it('that answers canary prompts while it trains ends with the same weights, metrics and samples as one that does not', async () => {
+    const [quiet, asked] = [aLabWorkspace(), aLabWorkspace()]
+    const [without, with_] = [queueRun(quiet, aRecipe('drift')), queueRun(asked, aRecipe('drift', { canary_steps: 4 }))]
+    await execute(quiet, without)
+    await execute(asked, with_)
+    expect(modelHash(asked, with_.runId)).toBe(modelHash(quiet, without.runId))
+    expect(leftBehind(asked, with_.runId)['samples']).toEqual(leftBehind(quiet, without.runId)['samples'])
+    expect(readMetrics(asked.db, with_.runId, 0)).toEqual(readMetrics(quiet.db, without.runId, 0))
+    const canaries = readCanaries(asked.db, with_.runId)
+    // Every fourth step and each stage's last: six steps of the warm start, two of each round.
+    expect(canaries.map(({ stage, step }) => [stage, step])).toEqual([['warm-start/train', 4], ['warm-start/train', 6], ['round-1/train', 2], ['round-2/train', 2]])
+    expect(readCanaries(quiet.db, without.runId)).toEqual([])
+    // The last answers of a stage are those of the policy it leaves behind, whose probe asks the same prompts.
+    const probed = readProbes(asked.db, with_.runId).filter(({ round }) => round >= 0).map((probe) => probe.canaries.map(({ prompt, reply }) => ({ prompt, reply: reply.slice(0, 63) })))
+    expect([1, 2, 3].map((at) => canaries[at]!.canaries.map(({ prompt, reply }) => ({ prompt, reply: reply.slice(0, 63) })))).toEqual(probed)
+  })
+
+  it('has not moved from the replies it sampled where it learns nothing, and has where it learns', async () => {
+    const moved = async (learning_rate: number): Promise<number[][]> => {
+      const workspace = aLabWorkspace()
+      const lease = queueRun(workspace, aRecipe('drift', { model_name_or_path: BASE, warm_start: null, iterations: 1, sampling: { temperature: 1, top_p: 1, max_new_tokens: 24 }, training: { learning_rate, per_device_train_batch_size: 2 }, evaluation: [{ dataset: 'test', k: 1, max_new_tokens: 24, heldout_pairs: 'heldout' }] }))
+      expect((await execute(workspace, lease, { engine: embeddedEngine })).status, requireRun(workspace.db, lease.runId).error ?? '').toBe('done')
+      const samples = readStoredSamples(workspace.db, lease.runId, 'round-1/sample')
+      const probes = readProbes(workspace.db, lease.runId)
+      expect(probes.map((probe) => probe.moved.length)).toEqual([0, 0, samples.length])
+      return probes.map((probe) => probe.moved)
+    }
+    for (const nats of (await moved(0)).at(-1)!) expect(Math.abs(nats)).toBeLessThan(1e-4)
+    expect(Math.max(...(await moved(1e-3)).at(-1)!.map(Math.abs))).toBeGreaterThan(1e-2)
+  })
+
+  it('has moved by what the scores of its samples say, where the policy wrote the chosen side alone', async () => {
+    const workspace = aLabWorkspace()
+    const [drift, spin] = [queueRun(workspace, aRecipe('drift')), queueRun(workspace, aRecipe('spin'))]
+    await execute(workspace, drift)
+    await execute(workspace, spin)
+    expect(readProbes(workspace.db, spin.runId).flatMap((probe) => probe.moved)).toEqual([])
+    const probe = readProbes(workspace.db, drift.runId).find(({ round }) => round === 1)!
+    // The fake engine's score of token t is -1 - |sin(id x weight[t mod 8] + prompt length)|.
+    const weights = readSafetensors(join(workspace.runs, drift.runId, 'models', 'round-1', 'model.safetensors')).get('w')!.data
+    const expected = readStoredSamples(workspace.db, drift.runId, 'round-1/sample').map(({ completionIds, logp, conversationId }) => {
+      const row = feedback.find((one) => one.conversationId === conversationId)!
+      const length = fakeText.renderer.renderPrompt(guided(row, { prompt_style: 'chat', improve_instruction: 'Please give an improved response that addresses my feedback.', without_feedback: 'instruction' }).messages as never).ids.length
+      return (completionIds.reduce((total, id, t) => total - 1 - Math.abs(Math.sin(id * weights[t % 8]! + length)), 0) - logp) / completionIds.length
+    })
+    const ascending = (values: number[]): number[] => values.toSorted((a, b) => a - b)
+    ascending(expected).forEach((nats, i) => expect(ascending(probe.moved)[i]).toBeCloseTo(nats, 5))
+  })
+
+  it('asks the prompts that its recipe names, and needs some', async () => {
+    const workspace = aLabWorkspace()
+    const own = queueRun(workspace, aRecipe('dpo', { canary_steps: 100, canary_prompts: ['why is the sky blue?', 'a, b'] }))
+    await execute(workspace, own)
+    expect(readCanaries(workspace.db, own.runId).map(({ canaries }) => canaries.map(({ prompt }) => prompt))).toEqual([['why is the sky blue?', 'a, b']])
+    const none = queueRun(workspace, aRecipe('dpo', { seed: 6, canary_steps: 100, evaluation: [] }))
+    expect((await execute(workspace, none)).status).toBe('failed')
+    expect(requireRun(workspace.db, none.runId).error).toContain('canary_steps 100: expected prompts to answer, got no canary_prompts and no evaluation to take them from')
+  })
+
   it('of another seed has other numbers', async () => {
     const workspace = aLabWorkspace()
     const [one, other] = [queueRun(workspace, aRecipe('drift')), queueRun(workspace, aRecipe('drift', { seed: 6 }))]

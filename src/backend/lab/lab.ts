@@ -5,18 +5,23 @@ import type { Lab, Policy, RewardModel } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { setSampleRewards } from '../storage/run-stages.ts'
 import { type LabContext, roundOf } from './context.ts'
+import { canaryPrompts } from './canaries.ts'
 import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData, rateEvaluations, type RatedEvaluation } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { judgeIdentity, judgeRewards } from './judging.ts'
 import { probeStage } from './probing.ts'
 import { sampleStage } from './sampling.ts'
 import { scoreRewards } from './scores.ts'
+import { chosenSamples, type Drawn } from './stale.ts'
 import { replyIds } from './text.ts'
 import { rewardTrainingOf, trainRewardStage, trainStage } from './training.ts'
 
 export function createLab(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Lab {
   const { recipe, usage } = context
+  const canaries = canaryPrompts(recipe, evaluations)
   const rewardHashes = new Map<string, string>()
+  /** Of the latest round that sampled. */
+  let drawn: Drawn[] = []
   let rated: RatedEvaluation[] | null = null
   return {
     base,
@@ -31,12 +36,13 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
 
     train(stage, start, reference, pairs, training) {
       usage.addPairs(pairs)
-      return trainStage(context, stage, start, reference, pairs, training)
+      return trainStage(context, stage, start, reference, pairs, training, canaries)
     },
 
     async sample(stage, policy, prompts, sampling) {
       const replies = await sampleStage(context, stage, policy, prompts, sampling)
       usage.addSamples(prompts, replies)
+      drawn = [...drawn.filter((one) => roundOf(one.stage) === roundOf(stage)), { stage, prompts, n: sampling.n }]
       return replies
     },
 
@@ -78,8 +84,8 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       rated ??= await rateEvaluations(context, base, evaluations)
       if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, rated)
       await evaluateStage(context, round, policy, base, rated)
-      if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations)
-      await probeStage(context, round, policy, base, evaluations)
+      if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations, [])
+      await probeStage(context, round, policy, base, evaluations, chosenSamples(context, drawn, pairs))
     },
   }
 }

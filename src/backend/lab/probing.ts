@@ -6,36 +6,41 @@ import { hash32, makeRng } from '../../core/rng.ts'
 import { distinctShare, loopShare } from '../../core/repetition.ts'
 import type { SampleRequest } from '../../engine/engine.ts'
 import type { Policy } from '../../recipes/lab.ts'
-import type { Probe, ProbeReply } from '../../shared/monitors.ts'
+import type { Canary, Probe, ProbeReply } from '../../shared/monitors.ts'
 import { wholeTraining } from '../../shared/recipe.ts'
-import type { Pair } from '../../shared/types.ts'
+import type { Message, Pair } from '../../shared/types.ts'
 import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
 import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { type DrawnReply, drawReplies, fitPrompts } from './sampling.ts'
-import { scorePairs, sum } from './scores.ts'
+import { type PairLogps, scorePairs, sum } from './scores.ts'
+import type { ChosenSample } from './stale.ts'
 import { tokenizePairs } from './text.ts'
 import { watchProbes } from './wires.ts'
 
 export const PROBE_PAIRS = 32
-/** Of the probe's prompts, those that are shown answered round after round. */
-const CANARIES = 4
+/** Of the probe's prompts, those that are shown answered again and again. */
+export const CANARIES = 4
+
+export const canary = (prompt: readonly Message[], reply: string): Canary => ({ prompt: prompt.at(-1)?.content ?? '', reply })
 
 /** Drawn by the data set's name alone: neither method nor seed of the run changes the probe. */
-function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; pairs: Pair[] } | null {
+export function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; /** All held-out pairs, and places of the probe's among them. */ heldout: Pair[]; order: number[]; pairs: Pair[] } | null {
   const source = evaluations.find(({ heldout }) => heldout.length > 0)
   const dataset = source?.config.heldout_pairs
   if (source === undefined || dataset == null) return null
-  return { dataset, pairs: makeRng(`probe/${dataset}`).shuffled(source.heldout).slice(0, PROBE_PAIRS) }
+  const { heldout } = source
+  const order = makeRng(`probe/${dataset}`).shuffled(heldout.map((_, i) => i)).slice(0, PROBE_PAIRS)
+  return { dataset, heldout, order, pairs: order.map((i) => heldout[i]!) }
 }
 
 /** Nothing where the recipe names no held-out pairs. */
-export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[]): Promise<void> {
+export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[], chosen: readonly ChosenSample[]): Promise<void> {
   const probe = probePairs(evaluations)
   if (probe === null) return
   const { recipe: { training, sampling, seed } } = context
-  const { dataset, pairs } = probe
+  const { dataset, heldout, order, pairs } = probe
   const key = round === BASE_ROUND ? 'base/probe' : `round-${round}/probe`
   const { max_new_tokens: maxNewTokens } = sampling
   await runStage<Omit<Probe, 'round'>>(context, {
@@ -43,19 +48,29 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
     kind: 'evaluate',
     round,
     startsFrom: policy.name,
-    inputs: { probe: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), policy: policy.hash, base: base.hash, beta: training.beta, maxLength: training.max_length, maxNewTokens, adapter: training.use_peft === true },
+    inputs: { probe: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), policy: policy.hash, base: base.hash, beta: training.beta, maxLength: training.max_length, maxNewTokens, adapter: training.use_peft === true, ...(chosen.length > 0 && { chosen }) },
     async work({ tell }) {
       const total = pairs.length * 3
       tell(0, total)
-      const { tokens, dropped } = tokenizePairs(context.text, pairs, training.max_length)
+      // The evaluation has scored all held-out pairs under this policy and the base: the probe's are among them.
+      const all = heldout.map((pair) => tokenizePairs(context.text, [pair], training.max_length).tokens[0])
+      const fitting = all.flatMap((pair, i) => (pair ? [i] : []))
+      const places = order.map((i) => fitting.indexOf(i)).filter((place) => place >= 0)
+      const pick = (values: Float64Array): Float64Array => Float64Array.from(places, (place) => values[place]!)
+      const scoresOf = async (of: Policy): Promise<PairLogps> => {
+        const { chosen: better, rejected } = await scorePairs(context, of, fitting.map((i) => all[i]!), () => {})
+        return { chosen: pick(better), rejected: pick(rejected) }
+      }
+      const tokens = places.map((place) => all[fitting[place]!]!)
+      const dropped = pairs.length - tokens.length
       if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of the probe's ${pairs.length} pairs of ${dataset} are left out, because their prompt alone fills max_length ${training.max_length}`)
-      // The base's figures come from the journal after its own probe: the policy is loaded once.
-      const reference = await scorePairs(context, base, tokens, () => {})
-      const own = await scorePairs(context, policy, tokens, () => {})
+      const [reference, own] = [await scoresOf(base), await scoresOf(policy)]
       tell(pairs.length, total)
       // An adapter's training never holds the gradients of all weights, so that is not asked of the machine here.
       const gradients = training.use_peft ? null : await (await context.models.use(policy.folder)).pairGradients(tokens, reference, { ...wholeTraining(training), loss_type: ['sigmoid'], loss_weights: null, seed }, context.signal)
       tell(pairs.length * 2, total)
+      const now = await (await context.models.use(policy.folder)).score([...chosen], context.signal)
+      const moved = chosen.map(({ completionIds, logp }, i) => (sum(now[i]!) - logp) / completionIds.length)
       const { replies, canaries } = await answer(context, key, policy, base, pairs, maxNewTokens)
       const { beta } = training
       const margin = (i: number): number => beta * (own.chosen[i]! - own.rejected[i]! - reference.chosen[i]! + reference.rejected[i]!)
@@ -66,6 +81,7 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
           meanNorm: gradients?.meanNorm ?? null,
           replies,
           canaries,
+          moved,
         },
         summary: { pairs: tokens.length, replies: replies.length },
       }
@@ -90,5 +106,5 @@ async function answer(context: LabContext, key: string, policy: Policy, base: Po
   const replies = drawn.map(({ completionIds, tokens, entropy, logp }, i): ProbeReply => ({
     tokens, entropy, logRatio: logp - sum(underBase[i] ?? new Float32Array()), distinct2: distinctShare(completionIds, 2), repeated: loopShare(completionIds),
   }))
-  return { replies, canaries: greedy.map(({ text }, i) => ({ prompt: pairs[i]?.prompt.at(-1)?.content ?? '', reply: text })) }
+  return { replies, canaries: greedy.map(({ text }, i) => canary(pairs[i]?.prompt ?? [], text)) }
 }

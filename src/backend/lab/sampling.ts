@@ -1,6 +1,6 @@
 /** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
 import { hash32 } from '../../core/rng.ts'
-import type { SampleRequest, SampleSettings } from '../../engine/engine.ts'
+import type { Model, SampleRequest, SampleSettings } from '../../engine/engine.ts'
 import type { Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
@@ -8,7 +8,7 @@ import type { Message } from '../../shared/types.ts'
 import { countSamples, insertSamples, readStoredSamples, type StoredSample, toSampleRow } from '../storage/run-stages.ts'
 import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
-import { fitPrompt, replyText } from './text.ts'
+import { fitPrompt, replyText, type Text } from './text.ts'
 
 export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; entropy: number; logp: number }
 export type DrawSettings = Pick<SampleSettings, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty' | 'max_new_tokens' | 'batch_size'>
@@ -84,17 +84,20 @@ export function fitPrompts(context: LabContext, key: string, prompts: readonly (
 export async function* drawReplies(context: LabContext, folder: string, requests: readonly SampleRequest[], done: number, settings: DrawSettings): AsyncGenerator<DrawnReply[]> {
   const { text } = context
   for (let from = done; from < requests.length; from += settings.batch_size) {
-    const model = await context.models.use(folder)
-    const batch = requests.slice(from, from + settings.batch_size)
-    const replies: DrawnReply[] = []
-    for await (const completions of model.sample(batch, { ...settings, greedy: settings.temperature === 0, temperature: settings.temperature || 1, eosIds: text.eosIds })) {
-      for (const { completionIds, finishReason, entropy, logp } of completions) replies.push({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
-    }
-    if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
-    yield replies
+    yield await drawBatch(text, await context.models.use(folder), requests.slice(from, from + settings.batch_size), settings)
     await eventTurn()
     context.signal.throwIfAborted()
   }
+}
+
+/** One reply to each request, decoded together. */
+export async function drawBatch(text: Text, model: Model, batch: readonly SampleRequest[], settings: DrawSettings): Promise<DrawnReply[]> {
+  const replies: DrawnReply[] = []
+  for await (const completions of model.sample([...batch], { ...settings, greedy: settings.temperature === 0, temperature: settings.temperature || 1, eosIds: text.eosIds })) {
+    for (const { completionIds, finishReason, entropy, logp } of completions) replies.push({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
+  }
+  if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
+  return replies
 }
 
 /** The disliked reply is shown where the prompt shows it to the policy. */

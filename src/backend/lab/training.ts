@@ -10,6 +10,7 @@ import { adapterOf, decidingTraining, type Recipe, type TrainingConfig, wholeTra
 import type { FeedbackRow, MetricRow, Pair, RunStage } from '../../shared/types.ts'
 import { deleteMetricsAfter, insertMetric, lastMetric } from '../storage/run-stages.ts'
 import { setProgress } from '../storage/runs.ts'
+import { type CanaryPrompt, canaryWatch } from './canaries.ts'
 import { readLatestCheckpoint, writeCheckpoint } from './checkpoints.ts'
 import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
@@ -27,10 +28,11 @@ const CHECKPOINT_MS = 2_500
 /** A checkpoint's own time is to stay below this share of the work. */
 const CHECKPOINT_SHARE = 0.05
 
-export async function trainStage(context: LabContext, key: string, start: Policy, reference: Policy, pairs: readonly Pair[], training: TrainingConfig): Promise<Policy> {
+export async function trainStage(context: LabContext, key: string, start: Policy, reference: Policy, pairs: readonly Pair[], training: TrainingConfig, canaries: readonly CanaryPrompt[]): Promise<Policy> {
   const { recipe: { seed } } = context
   const trained = await trainModel(context, key, start, {
-    inputs: { objective: 'dpo', start: start.hash, reference: reference.hash, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), training: decidingTraining(training), seed, stage: key },
+    inputs: { objective: 'dpo', start: start.hash, reference: reference.hash, pairs: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), training: decidingTraining(training), seed, stage: key, ...(canaries.length > 0 && { canaries: [canaries, context.recipe.canary_steps] }) },
+    canaries,
     async prepare() {
       const { tokens, dropped, cut } = tokenizePairs(context.text, pairs, training.max_length)
       if (tokens.length === 0) throw new UsageError(`${key}: expected pairs to train on, got ${pairs.length === 0 ? 'none: no reply of this round differed, or the dataset holds none' : `${pairs.length} whose prompts alone fill training.max_length ${training.max_length}; raise it`}`)
@@ -70,7 +72,7 @@ export async function trainRewardStage(context: LabContext, key: string, start: 
   return { folder: join(context.workspace.path, trained.folder), hash: trained.hash }
 }
 
-function trainModel(context: LabContext, key: string, start: Policy, objective: { inputs: unknown; forEvaluation?: true; prepare(): Promise<Prepared> }): Promise<TrainedModel> {
+function trainModel(context: LabContext, key: string, start: Policy, objective: { inputs: unknown; canaries?: readonly CanaryPrompt[]; forEvaluation?: true; prepare(): Promise<Prepared> }): Promise<TrainedModel> {
   const { workspace, lease: { runId } } = context
   const { db } = workspace
   const name = key.replace(/\/train$/, '')
@@ -105,6 +107,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       stage.tell(resumeFrom?.step ?? 0, steps)
       const model = prepared.adapter ? await context.models.takeWithAdapter(start.folder, prepared.adapter) : await context.models.take(start.folder)
       const watch = watchStage(context, key)
+      const answer = canaryWatch(context, key, objective.canaries ?? [], steps)
       let saved = performance.now()
       let writingMs = 0
       await prepared.train(model, {
@@ -118,8 +121,10 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
         },
         async onStep(metrics, details) {
           const row: MetricRow = { stage: key, ...metrics }
-          stage.commit(() => insertMetric(db, runId, row, details))
+          const canaries = await answer(model, metrics.step)
+          stage.commit(() => insertMetric(db, runId, row, { ...details, ...(canaries && { canaries }) }))
           context.tell({ type: 'metrics', rows: [row] })
+          if (canaries) context.tell({ type: 'canaries', rows: [{ stage: key, step: metrics.step, canaries }] })
           stage.tell(metrics.step, steps)
           watch(metrics.step, row)
           // The training loop itself looks at the signal before the next step, and stops with a checkpoint.

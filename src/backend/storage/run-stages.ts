@@ -3,7 +3,7 @@
  * goes on where it was. Functions that write are called inside `writeAsOwner`.
  */
 import type { StepDetails } from '../../engine/engine.ts'
-import type { Probe } from '../../shared/monitors.ts'
+import type { Canary, Probe, StepCanaries } from '../../shared/monitors.ts'
 import type { FairnessLedger, MetricRow, RunStage, SampleRow } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
@@ -41,7 +41,8 @@ export function listStages(db: ReadableDb, runId: string): RunStage[] {
 /** Of the base and each finished round, ascending. */
 export function readProbes(db: ReadableDb, runId: string): Probe[] {
   const rows = db.prepare("SELECT round, result FROM run_stages WHERE run_id = ? AND key LIKE '%/probe' AND status = 'done' ORDER BY round").all(runId) as { round: number; result: string }[]
-  return rows.map(({ round, result }) => ({ round, ...(JSON.parse(result) as Omit<Probe, 'round'>) }))
+  // Probes of earlier versions did not look at chosen replies.
+  return rows.map(({ round, result }) => ({ round, moved: [], ...(JSON.parse(result) as Omit<Probe, 'round' | 'moved'>) }))
 }
 
 export type NewStage = Pick<StoredStage, 'runId' | 'key' | 'kind' | 'round' | 'startsFrom' | 'inputHash' | 'computedBy' | 'startedAt'>
@@ -79,7 +80,8 @@ export function deleteStage(db: WritableDb, runId: string, key: string, rounds: 
   db.prepare('DELETE FROM run_stages WHERE run_id = ? AND key = ?').run(runId, key)
 }
 
-export function insertMetric(db: WritableDb, runId: string, { stage, step, ...row }: MetricRow, details: StepDetails): void {
+/** @param details also answers to the canary prompts, where they were asked after this step. */
+export function insertMetric(db: WritableDb, runId: string, { stage, step, ...row }: MetricRow, details: StepDetails & { canaries?: Canary[] }): void {
   db.prepare('INSERT INTO run_metrics (run_id, stage, step, row, details) VALUES (?, ?, ?, ?, ?)').run(runId, stage, step, JSON.stringify(row), JSON.stringify(details))
 }
 
@@ -97,6 +99,12 @@ export function readMetrics(db: ReadableDb, runId: string, after: number): Metri
 export function lastMetric(db: ReadableDb, runId: string, stage: string): MetricRow | null {
   const row = db.prepare('SELECT stage, step, row FROM run_metrics WHERE run_id = ? AND stage = ? ORDER BY step DESC LIMIT 1').get(runId, stage) as { stage: string; step: number; row: string } | undefined
   return row === undefined ? null : { stage: row.stage, step: row.step, ...(JSON.parse(row.row) as Record<string, number>) }
+}
+
+/** Of all training stages, in their order. */
+export function readCanaries(db: ReadableDb, runId: string): StepCanaries[] {
+  const rows = db.prepare("SELECT stage, step, details -> '$.canaries' AS canaries FROM run_metrics WHERE run_id = ? AND canaries IS NOT NULL ORDER BY position").all(runId) as { stage: string; step: number; canaries: string }[]
+  return rows.map(({ stage, step, canaries }) => ({ stage, step, canaries: JSON.parse(canaries) as Canary[] }))
 }
 
 /** Margins and gradient norms of every step of the stages of kind round-k/train. */

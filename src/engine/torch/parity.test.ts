@@ -82,6 +82,27 @@ describe.skipIf(!torch)('the torch engine', () => {
     expect(rest.scores).toEqual(whole.scores)
   })
 
+  it.each([false, true])('answers between two steps as the embedded engine does, and trains on as if nobody had asked (gradient_checkpointing %s)', async gradient_checkpointing => {
+    const pairs = pairsOf(8)
+    const config = { ...DPO, gradient_checkpointing, per_device_train_batch_size: 4, max_steps: 4, learning_rate: 1e-3 }
+    const settings = { temperature: 1, top_p: 1, max_new_tokens: 12, greedy: true, batch_size: 4, eosIds: [2] }
+    const asked = async (one: Engine): Promise<{ answers: number[][]; scores: Float32Array[] }> => {
+      const model = await one.load(small, { threads: 1 })
+      const answers: number[][] = []
+      const onStep = async (): Promise<void> => {
+        for await (const batch of model.sample(pairs.slice(0, 4).map(({ promptIds }) => ({ promptIds, seed: 0 })), settings)) answers.push(...batch.map(({ completionIds }) => completionIds))
+      }
+      await model.trainDpo(pairs, await referenceOf(model, pairs), config, { onStep })
+      const scores = await model.score(pairs.map(({ promptIds, chosenIds }) => ({ promptIds, completionIds: chosenIds })))
+      await model.dispose()
+      return { answers, scores }
+    }
+    const [ours, theirs] = [await asked(embeddedEngine), await asked(engine)]
+    expect(theirs.answers).toEqual(ours.answers)
+    expect(theirs.answers).toHaveLength(16)
+    expect(theirs.scores).toEqual((await trained(engine, small, pairs, config)).scores)
+  })
+
   it('gives in two processes that shard the weights the metrics of one (1e-4), and the whole model', async () => {
     const pairs = pairsOf(7, 200)
     const folder = join(outputs, 'sharded')

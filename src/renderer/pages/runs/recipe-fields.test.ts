@@ -19,12 +19,13 @@ describe('what is typed into a field', () => {
     ['lora_target_modules', ' q_proj,mlp.up_proj ', ['q_proj', 'mlp.up_proj'], 'q_proj, mlp.up_proj'],
     ['loss_weights', '1, 0.5', [1, 0.5], '1, 0.5'],
     ['top_k', '40', 40, '40'],
+    ['canary_prompts', 'One, two?\n\n Why? ', ['One, two?', 'Why?'], 'One, two?\nWhy?'],
     ['lora_r', 'eight', 'eight', 'eight'],
     ['model_name_or_path', 'models/7', 'models/7', 'models/7'],
   ])('%s: %s stands in the recipe and comes back', (key, typed, value, shown) => {
     const text = withField(minimal, field(key).path, typedValue(field(key), typed))
     expect(valueIn(text, key)).toEqual(value)
-    expect(shownValue(valueIn(text, key))).toBe(shown)
+    expect(shownValue(valueIn(text, key), field(key).kind)).toBe(shown)
   })
 
   it('is accepted by the schema, and taken out when it is emptied', () => {

@@ -7,8 +7,8 @@ import { fieldOf, isFieldValue, readRecipe, withField, type FieldPath, type Fiel
 export type Field = {
   path: FieldPath
   label: string
-  /** `several`: any of the options, in the order they were chosen. Lists are written with commas. */
-  kind: 'text' | 'number' | 'choice' | 'switch' | 'several' | 'names' | 'numbers'
+  /** `several`: any of the options, in the order they were chosen. Lists are written with commas, `lines` a line each. */
+  kind: 'text' | 'number' | 'choice' | 'switch' | 'several' | 'names' | 'numbers' | 'lines'
   options?: readonly string[]
   hint: string
   /** Only for these recipes. */
@@ -61,7 +61,7 @@ function kindOf({ def, element }: Schema): Field['kind'] {
   if (def.type === 'enum') return 'choice'
   if (def.type === 'boolean') return 'switch'
   if (def.type === 'union') return 'names'
-  if (def.type === 'array') return element?.def.type === 'enum' ? 'several' : 'numbers'
+  if (def.type === 'array') return element?.def.type === 'enum' ? 'several' : element?.def.type === 'string' ? 'lines' : 'numbers'
   return def.type === 'number' || def.type === 'int' ? 'number' : 'text'
 }
 
@@ -94,7 +94,7 @@ export const FIELD_GROUPS: FieldGroup[] = [
   { title: 'LoRA', fields: fieldsAt(['training'], LORA), more: [] },
   { title: 'Reward model', fields: restAt(['reward_training'], []), more: [] },
   { title: 'Judge', fields: restAt(['judge'], []), more: [] },
-  { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit']), ...restAt(['torch'], [])] },
+  { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit', 'canary_steps', 'canary_prompts']), ...restAt(['torch'], [])] },
 ]
 
 const fieldsOfItem = (list: string, index: number, shape: unknown): Field[] => Object.keys(shape as object).map((key) => fieldFrom([list, String(index)], key, shape as Record<string, Schema>))
@@ -140,9 +140,9 @@ export function applies({ only, where }: Field, valueOf: (path: FieldPath) => Fi
 }
 
 /** The field's value as its input shows it. */
-export function shownValue(value: FieldValue | undefined): string {
+export function shownValue(value: FieldValue | undefined, kind?: Field['kind']): string {
   if (value === undefined || value === null) return ''
-  return Array.isArray(value) ? value.join(', ') : String(value)
+  return Array.isArray(value) ? value.join(kind === 'lines' ? '\n' : ', ') : String(value)
 }
 
 /** What was typed, in the type the recipe wants; undefined takes the field out. What is no number stays text, for the check to say so. */
@@ -150,6 +150,7 @@ export function typedValue({ kind }: Pick<Field, 'kind'>, given: string): FieldV
   const text = given.trim()
   if (text === '') return undefined
   if (kind === 'number') return asNumber(text)
+  if (kind === 'lines') return text.split('\n').map((line) => line.trim()).filter((line) => line !== '')
   if (kind !== 'names' && kind !== 'numbers') return text
   if (text === 'null') return null
   if (kind === 'names' && text === 'all-linear') return text

@@ -111,6 +111,7 @@ export function useLiveRuns(ids: () => readonly string[]): LiveRuns {
       keep(runId, rows)
       for (const listener of sampleListeners) listener(runId, rows)
     }),
+    client.on('run.canaries', ({ runId, rows }) => void (known.has(runId) && put(runId, (detail) => ({ ...detail, canaries: [...detail.canaries, ...rows] })))),
     client.on('run.stage', ({ runId, stage }) => {
       if (!known.has(runId)) return
       put(runId, (detail) => ({ ...detail, stages: withStage(detail.stages, stage) }))
