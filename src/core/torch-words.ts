@@ -1,7 +1,8 @@
 /** The torch engine's state in words, the same in a terminal and on a page. */
 import type { ParityReport, TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
 
-const OPTIONAL = { bitsandbytes: 'QLoRA', flash_attn: 'flash attention' } as const
+/** Found, but nothing computes with them: they must not look like a gain. */
+const UNUSED = { flash_attn: 'attention is by PyTorch, flash kernels included', vllm: 'sampling is by transformers' } as const
 
 export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
 
@@ -10,10 +11,9 @@ export function describeVersions({ versions }: TorchCapabilities): string {
   return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
 }
 
-/** Packages that add something where they are there. vLLM is found, but nothing samples through it: it must not look like a gain. */
+/** What is optional: QLoRA's package, and those that are found and not used. */
 export function describeOptional({ versions }: TorchCapabilities): string {
-  const words = Object.entries(OPTIONAL).map(([name, use]) => `${name} ${versions[name as keyof typeof OPTIONAL] ?? `absent (${use})`}`)
-  return [...words, `vllm ${versions.vllm ?? 'absent'} (not used: sampling is by transformers)`].join(', ')
+  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, ...Object.entries(UNUSED).map(([name, instead]) => `${name} ${versions[name as keyof typeof UNUSED] ?? 'absent'} (not used: ${instead})`)].join(', ')
 }
 
 /** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */
