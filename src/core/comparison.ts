@@ -154,8 +154,8 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
         accuracy: interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))),
       })),
       gradNorm: perRound(trained, (run) => run.gradNorms).map(({ round, of }) => {
-        const eighth = (values: number[]): number => Math.max(1, Math.round(values.length / 4))
-        return { round, mean: mean(of.map(({ values }) => mean(values))), first: mean(of.map(({ values }) => mean(values.slice(0, eighth(values))))), last: mean(of.map(({ values }) => mean(values.slice(-eighth(values))))) }
+        const quarter = (values: number[]): number => Math.max(1, Math.round(values.length / 4))
+        return { round, mean: mean(of.map(({ values }) => mean(values))), first: mean(of.map(({ values }) => mean(values.slice(0, quarter(values))))), last: mean(of.map(({ values }) => mean(values.slice(-quarter(values))))) }
       }),
       trainingPairs: perRound(trained, (run) => run.trainingPairs).map(({ round, of }) => ({ round, chosenScore: meanOrNull(of.map((o) => o.chosenScore)), rejectedScore: meanOrNull(of.map((o) => o.rejectedScore)), pairAccuracy: meanOrNull(of.map((o) => o.pairAccuracy)) })),
       ledger: sumLedgers(trained.map((run) => run.ledger)),
