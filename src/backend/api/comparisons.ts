@@ -2,14 +2,15 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
 import { renderReport, type ReportMap } from '../../core/report.ts'
-import type { Comparison, Exploration } from '../../shared/comparison.ts'
+import type { Comparison } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
+import { explorationsOf } from '../comparisons/explorations.ts'
 import { mapRuns } from '../comparisons/explore-runs.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
-import { comparedRuns, probeOf, recipesOf, runIdsOfGroup } from '../storage/comparisons.ts'
+import { comparedRuns, probeOf, recipesOf, runIdsOfGroup, stateOfRuns } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { findRace, findSweep } from '../storage/races.ts'
 import { writeWhole } from '../write-lines.ts'
@@ -53,46 +54,29 @@ export function writeReport(workspace: { path: string; exports: string; db: Read
   return file
 }
 
-/** What a comparison is made from, in one cheap query: the same answer means the same comparison. */
-function stateOf(db: ReadableDb, ids: readonly string[]): string {
-  const marks = ids.map(() => '?').join(', ')
-  const runs = db.prepare(`SELECT group_concat(id || status || round, ' ') FROM runs WHERE id IN (${marks})`).pluck().get(...ids) as string | null
-  const rows = db.prepare(`SELECT count(*) FROM run_evaluations WHERE run_id IN (${marks})`).pluck().get(...ids) as number
-  return `${runs}/${rows}`
-}
-
 const KEPT_COMPARISONS = 8
 
 export function comparisonsApi(session: Session) {
   const { db } = session.workspace
   // The bootstrap takes a second or so; pages ask again on every visit.
   const kept = new Map<string, Comparison>()
-  /** The newest alone: megabytes. */
-  const explored = new Map<string, Exploration>()
+  const explorations = explorationsOf(session)
   return {
     'comparisons.get': (input) => {
-      const key = JSON.stringify([input.group, input.runs, stateOf(db, select(db, input).ids)])
+      const key = JSON.stringify([input.group, input.runs, stateOfRuns(db, select(db, input).ids)])
       const comparison = kept.get(key) ?? readComparison(db, input).comparison
       kept.delete(key)
       kept.set(key, comparison)
       for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
       return comparison
     },
-    async 'comparisons.explore'(input) {
-      const { ids } = select(db, input)
-      const key = JSON.stringify([ids, stateOf(db, ids)])
-      const exploration = explored.get(key) ?? (await explorationThread(session).perform('explore', { runs: ids }, `Looking through the answers of ${ids.length} runs`))
-      explored.clear()
-      explored.set(key, exploration)
-      return exploration
-    },
+    'comparisons.explore': (input) => explorations.explore(select(db, input).ids),
     'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
     'comparisons.lineage': (input) => explorationThread(session).perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
     async 'comparisons.report'(input) {
-      const map = await explorationThread(session).perform('map', { runs: select(db, input).ids }, 'Laying out the map of the report')
-      const path = writeReport(session.workspace, input, session.version, map)
+      const path = writeReport(session.workspace, input, session.version, await explorations.map(select(db, input).ids))
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
   } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>

@@ -12,6 +12,14 @@ export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
   return db.prepare('SELECT id FROM runs WHERE group_name = ? ORDER BY position').pluck().all(group) as string[]
 }
 
+/** What a comparison is made from, in one cheap query: the same answer means the same comparison. */
+export function stateOfRuns(db: ReadableDb, ids: readonly string[]): string {
+  const marks = ids.map(() => '?').join(', ')
+  const runs = db.prepare(`SELECT group_concat(id || status || round, ' ') FROM runs WHERE id IN (${marks})`).pluck().get(...ids) as string | null
+  const rows = db.prepare(`SELECT count(*) FROM run_evaluations WHERE run_id IN (${marks})`).pluck().get(...ids) as number
+  return `${runs}/${rows}`
+}
+
 /** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
 export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
 
