@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
 import { browseWorkspace } from './browse-workspace.ts'
+import { afterThisFrame } from './drawn.ts'
 import { type Figure, median, quantile } from './figure.ts'
 import { CONVERSATIONS } from './search.ts'
 
@@ -62,11 +63,7 @@ const noteFirstRows = `
   addEventListener('DOMContentLoaded', () => new MutationObserver((_, observer) => {
     if (document.querySelector('[role=grid][aria-label=Conversations] [role=gridcell]:not(.waiting)') === null) return
     observer.disconnect()
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => (globalThis.firstRowsMs = performance.now())
-      port2.postMessage(null)
-    })
+    requestAnimationFrame(() => ${afterThisFrame('(globalThis.firstRowsMs = performance.now())')})
   }).observe(document.body, { subtree: true, childList: true }))`
 
 const FRAMES = 400

@@ -16,6 +16,7 @@ import { openWorkspace, type WritableDb } from '../src/backend/storage/open.ts'
 import { insertRun, releaseRun } from '../src/backend/storage/runs.ts'
 import { makeRng } from '../src/core/rng.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { drawnAfterClick } from './drawn.ts'
 import { type Figure, median, quantile } from './figure.ts'
 
 const RUNS = 200
@@ -127,18 +128,8 @@ function fillRun(db: WritableDb, i: number, steps: number): void {
   releaseRun(db, lease, { status: 'done', error: null }, Date.now())
 }
 
-// From the click on the tab to the end of the frame in which the region of the step curves has a drawn canvas.
-const noteSteps = `
-  globalThis.stepsDrawn = () => new Promise((resolve) => addEventListener('click', ({ timeStamp }) => {
-    const look = () => {
-      const canvas = document.querySelector('section[aria-label="Metrics by step"] canvas')
-      if (canvas === null || canvas.width === 0) return requestAnimationFrame(look)
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => resolve(performance.now() - timeStamp)
-      port2.postMessage(null)
-    }
-    requestAnimationFrame(look)
-  }, { capture: true, once: true }))`
+// A canvas that has a size is drawn by then.
+const noteSteps = drawnAfterClick('stepsDrawn', `(document.querySelector('section[aria-label="Metrics by step"] canvas')?.width ?? 0) > 0`)
 
 /** As few parts as an ECharts page can have that shows, hovers, zooms and pans the same lines. */
 const drawBare = `(lines) => {

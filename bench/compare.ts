@@ -14,6 +14,7 @@ import { crossedInterval } from '../src/core/statistics.ts'
 import type { PromptRow } from '../src/shared/types.ts'
 import { lengthControlledWinRate } from '../src/core/evals/length-controlled.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { drawnAfterClick } from './drawn.ts'
 import { type Figure, median } from './figure.ts'
 
 const PROMPTS = 805
@@ -76,16 +77,7 @@ async function* boardPage(workspace: string, home: string): AsyncGenerator<Figur
   }
 }
 
-const noteBoard = `
-  globalThis.boardDrawn = () => new Promise((resolve) => addEventListener('click', ({ timeStamp }) => {
-    const look = () => {
-      if (document.querySelectorAll('[role=listbox][aria-label=Prompts] [role=option]').length < 10 || document.querySelectorAll('article.answer .text').length === 0) return requestAnimationFrame(look)
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => resolve(performance.now() - timeStamp)
-      port2.postMessage(null)
-    }
-    requestAnimationFrame(look)
-  }, { capture: true, once: true }))`
+const noteBoard = drawnAfterClick('boardDrawn', `document.querySelectorAll('[role=listbox][aria-label=Prompts] [role=option]').length >= 10 && document.querySelectorAll('article.answer .text').length > 0`)
 
 function fill(db: WritableDb, seed: number): string[] {
   const rng = makeRng(seed)

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Locator, Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { afterThisFrame } from './drawn.ts'
 import { type Figure, quantile } from './figure.ts'
 import { residentBytes } from './memory.ts'
 
@@ -90,11 +91,7 @@ async function latencies(page: Page, url: string, run: string): Promise<Record<s
 // Vue's update, style, layout and paint are over when the message posted in the frame's callback arrives.
 const listen = `
   globalThis.keyLatencies = []
-  addEventListener('keydown', ({ timeStamp }) => requestAnimationFrame(() => {
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => globalThis.keyLatencies.push(performance.now() - timeStamp)
-    port2.postMessage(null)
-  }), { capture: true })`
+  addEventListener('keydown', ({ timeStamp }) => requestAnimationFrame(() => ${afterThisFrame('globalThis.keyLatencies.push(performance.now() - timeStamp)')}), { capture: true })`
 
 async function press(page: Page, keys: string[]): Promise<number[]> {
   await page.evaluate(listen)

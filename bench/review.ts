@@ -9,6 +9,7 @@ import Database from 'better-sqlite3'
 import type { Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
 import { fillReviewWorkspace } from '../tests/support/review-workspace.ts'
+import { afterThisFrame } from './drawn.ts'
 import { type Figure, quantile } from './figure.ts'
 
 const TALKS = 50_000
@@ -58,11 +59,7 @@ const listen = `
     shown = now
     const from = pressedAt
     pressedAt = null
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = () => globalThis.keyToItem.push(performance.now() - from)
-      port2.postMessage(null)
-    })
+    requestAnimationFrame(() => ${afterThisFrame('globalThis.keyToItem.push(performance.now() - from)')})
   }).observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true, attributeFilter: ['data-item'] })`
 
 async function labelByKey(page: Page): Promise<number[]> {

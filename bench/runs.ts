@@ -12,6 +12,7 @@ import { listRuns } from '../src/backend/storage/runs.ts'
 import { arrangeRuns, differingSettings, filterRuns, type TableRun } from '../src/core/run-table.ts'
 import { compareMethods } from '../src/renderer/charts/methods.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { afterThisFrame } from './drawn.ts'
 import { type Figure, median } from './figure.ts'
 import { fillRuns } from './runs-workspace.ts'
 
@@ -75,7 +76,7 @@ async function* measurePage(page: Page, url: string): AsyncGenerator<Figure> {
   // One after the other they leave other numbers of runs.
   const typed = ['spin', 'drift', 'rate 5e-7', 'candidate', 'spin 1', 'dpo', 'nowhere', 'unguided', 'drift 4']
   const filters: number[] = []
-  for (const text of typed) filters.push(await answerMs(page, '.line .total', `(() => { const field = document.querySelector('.search input'); field.value = ${JSON.stringify(text)}; field.dispatchEvent(new Event('input', { bubbles: true })) })()`))
+  for (const text of typed) filters.push(await answerMs(page, '.table-line .total', `(() => { const field = document.querySelector('.search input'); field.value = ${JSON.stringify(text)}; field.dispatchEvent(new Event('input', { bubbles: true })) })()`))
   await page.goto(address.href)
   await page.locator('[role=grid][aria-label=Runs] .number').first().waitFor()
   yield { name: 'filter typed to rows drawn', measured: median(filters), atMost: AT_MOST_MS, unit: 'ms', detail: `median of ${typed.length} texts (longest ${Math.max(...filters).toFixed(0)} ms)` }
@@ -91,11 +92,7 @@ function answerMs(page: Page, changes: string, act: string): Promise<number> {
   return page.evaluate<number>(`new Promise((resolve) => {
     const observer = new MutationObserver(() => {
       observer.disconnect()
-      requestAnimationFrame(() => {
-        const { port1, port2 } = new MessageChannel()
-        port1.onmessage = () => resolve(performance.now() - started)
-        port2.postMessage(null)
-      })
+      requestAnimationFrame(() => ${afterThisFrame('resolve(performance.now() - started)')})
     })
     observer.observe(document.querySelector('${changes}'), { subtree: true, childList: true, characterData: true, attributes: true })
     const started = performance.now()
