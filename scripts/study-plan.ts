@@ -1,12 +1,14 @@
 /** What the study runs (study.ts) and reports (study-report.ts). */
+import { bestCell as bestPlace, gridCells } from '../src/core/sweep.ts'
 import { type DemoSize, FULL } from '../src/backend/demo/settings.ts'
 
+/** Widened once, at both ends and for every method, after most had their best at an end of 1e-4 to 8e-4 (docs/log.md). */
+export const GRID = { learning_rate: [3e-5, 1e-4, 3e-4, 8e-4, 2e-3], reference: ['base', 'round-start'] }
 /** What is run. Seeds are fresh: neither those of the shipped recipes' sweep nor those of `drift demo`. */
 export const STUDY = {
   seeds: [11, 12, 13, 14, 15, 16],
   sweepSeed: 101,
-  /** Widened once, at both ends and for every method, after most had their best at an end of 1e-4 to 8e-4 (docs/log.md). */
-  grid: [3e-5, 1e-4, 3e-4, 8e-4, 2e-3].flatMap((learning_rate) => (['base', 'round-start'] as const).map((reference): Cell => ({ learning_rate, reference }))),
+  grid: gridCells(GRID) as Cell[],
   methods: ['drift', 'spin', 'iterative-dpo', 'drift-unguided', 'drift-own-rejected', 'drift-sft', 'drift-frozen'],
   noisy: ['drift', 'spin', 'iterative-dpo'],
   /** Shares of the complaints a method learns from that are false. */
@@ -31,7 +33,8 @@ export const BASES: { name: string; title: string; build: { seed: number; option
 export const noiseGroup = (share: number): string => `false-complaints-${Math.round(100 * share)}`
 
 export function bestCell(rows: readonly SweepRow[], method: string): Cell {
-  return rows.filter((row) => row.method === method).reduce((best, row) => (row.score > best.score ? row : best))
+  const own = rows.filter((row) => row.method === method)
+  return own[bestPlace(own)!]!
 }
 
 /** A sweep of an earlier, smaller grid is begun, not done. */

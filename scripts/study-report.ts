@@ -14,9 +14,10 @@ import { BASE_ROUND, type ComparedRun, type EvaluationSample, labelOf, type Meas
 import { equalPasses } from '../src/core/explore.ts'
 import { gradientFigures } from '../src/core/probe-figures.ts'
 import { makeRng } from '../src/core/rng.ts'
+import { edgesOf } from '../src/core/sweep.ts'
 import { crossedInterval, type Difference, type Grid, holm, mean, pairedDifference } from '../src/core/statistics.ts'
 import type { Interval } from '../src/shared/types.ts'
-import { BASES, bestCell, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
+import { BASES, bestCell, GRID, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 
 const DOCS = join(import.meta.dirname, '..', 'docs')
 const FINAL = STUDY.size.iterations
@@ -171,8 +172,7 @@ function describeBase(study: BaseStudy): string {
 /** Final score of each cell on the sweep's requests; a best cell at the grid's edge may not be the best there is. */
 function describeSweep(sweep: readonly SweepRow[]): string {
   const cells = STUDY.grid.map(({ learning_rate, reference }) => ({ learning_rate, reference, title: `${learning_rate}, ${reference}` }))
-  const rates = cells.map(({ learning_rate }) => learning_rate)
-  const edge = STUDY.methods.filter((method) => [Math.min(...rates), Math.max(...rates)].includes(bestCell(sweep, method).learning_rate))
+  const edge = STUDY.methods.filter((method) => edgesOf(GRID, bestCell(sweep, method)).length > 0)
   const rows = STUDY.methods.map((method) => {
     const best = bestCell(sweep, method)
     return [labelOf(method), ...cells.map((cell) => {

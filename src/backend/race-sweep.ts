@@ -1,7 +1,7 @@
 /** The sweep of a race: its runs with their scores, and the choice that is made of them, once. */
 import { sumLedgers } from '../core/comparison.ts'
 import { mean } from '../core/statistics.ts'
-import { bestCell, cellScore, edgesOf, gridCells } from '../core/sweep.ts'
+import { bestCell, cellScore, edgesOf, gridCells, isTried } from '../core/sweep.ts'
 import { isDivergence } from '../engine/train.ts'
 import { type RaceFile, type Sweep, sweepGroup } from '../shared/race.ts'
 import type { Run } from '../shared/types.ts'
@@ -53,7 +53,7 @@ export function settleSweep(db: WritableDb, file: RaceFile, textOf: RecipeText, 
   return decideSweep(db, file.name, { ...sweep, decidedAt: now.toISOString(), methods })
 }
 
-const hasEnded = ({ methods }: Sweep): boolean => methods.every(({ cells }) => cells.every(({ runs }) => runs.every(({ status, diverged }) => status === 'done' || status === 'cancelled' || diverged)))
+const hasEnded = ({ methods }: Sweep): boolean => methods.every(({ cells }) => cells.every(({ runs }) => runs.every(isTried)))
 const hasDiverged = ({ status, error }: Run): boolean => status === 'failed' && error !== null && isDivergence(error)
 /** Nothing more is to come of it: a cancelled setting was left out on purpose, a diverged one diverges again. */
 export const isLeftOut = (run: Run): boolean => run.status === 'cancelled' || hasDiverged(run)

@@ -60,9 +60,9 @@ function raceSection({ race, declared }: Comparison): string {
 function sweepSection({ race }: Comparison): string {
   const sweep = race?.sweep ?? null
   if (sweep === null) return ''
-  const { methods, metric, temperature, dataset, seeds } = sweep
+  const { methods, dataset, seeds } = sweep
   const rows = (methods[0]?.cells ?? []).map(({ setting }, i) => `<tr><td>${escape(settingWords(setting))}</td>${methods.map(({ cells, chosen }) => `<td>${chosen === i ? '<b>' : ''}${cells[i]!.score === null ? leftOut(cells[i]!) : fixed(cells[i]!.score!)}${chosen === i ? ' ✓</b>' : ''}</td>`).join('')}</tr>`)
-  return `<h2>Settings, chosen on other requests</h2><p>The same ${rows.length} settings for every method, scored by ${metric === 'score' ? 'score' : 'pass rate'} at T = ${temperature} on ${escape(dataset)} after the last round, seed ${seeds.join(', ')}; ✓ is what the race ran with.</p><table><thead><tr><th></th>${methods.map(({ method }) => `<th>${escape(labelOf(method))}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table><h3>What the sweep used, all its runs together (not in the ledger below)</h3><table><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${methods.map(({ ledger }) => `<td>${Math.round(ledger[key]).toLocaleString('en-US')}</td>`).join('')}</tr>`).join('')}</tbody></table>`
+  return `<h2>Settings, chosen on other requests</h2><p>The same ${rows.length} settings for every method, scored by ${declaredWords(sweep)} on ${escape(dataset)} after the last round, seed ${seeds.join(', ')}; ✓ is what the race ran with.</p><table><thead><tr><th></th>${methods.map(({ method }) => `<th>${escape(labelOf(method))}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table><h3>What the sweep used, all its runs together (not in the ledger below)</h3><table><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${methods.map(({ ledger }) => `<td>${Math.round(ledger[key]).toLocaleString('en-US')}</td>`).join('')}</tr>`).join('')}</tbody></table>`
 }
 
 function probeSection({ probe }: Comparison): string {

@@ -37,6 +37,9 @@ export function edgesOf(grid: Readonly<Record<string, readonly unknown[]>>, chos
   })
 }
 
+/** Nothing more is to come of a run that was tried. */
+export const isTried = ({ status, diverged }: SweepCell['runs'][number]): boolean => status === 'done' || status === 'cancelled' || diverged
+
 /** Why a cell has no score. */
 export function leftOut({ runs }: Pick<SweepCell, 'runs'>): string {
   if (runs.some(({ diverged }) => diverged)) return 'diverged'
