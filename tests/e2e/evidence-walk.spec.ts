@@ -7,26 +7,17 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { prepareDemo } from '../../src/backend/demo/prepare.ts'
-import { QUICK } from '../../src/backend/demo/settings.ts'
-import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { fillDemo } from '../support/demo-workspace.ts'
 import { pageSteps } from '../support/page-steps.ts'
 import { openWorkbench, type Workbench } from './harness.ts'
 
-const SMALL = { ...QUICK, users: 250, iterations: 2, pairsPerRound: 64, testPrompts: 24, heldoutPrompts: 30, k: 4 }
 const RACE_MS = 6 * 60_000
 const GROUP = 'group=who+learns+more'
 
 let workbench: Workbench
 let page: Page
 beforeAll(async () => {
-  workbench = await openWorkbench('server', {
-    async prepare(path) {
-      const workspace = openWorkspace(path)
-      await prepareDemo(workspace, { seeds: [1], size: SMALL, methods: ['drift', 'spin', 'iterative-dpo'] })
-      workspace.close()
-    },
-  })
+  workbench = await openWorkbench('server', { prepare: fillDemo({ iterations: 2, pairsPerRound: 64, testPrompts: 24, k: 4 }) })
   page = workbench.page
 }, 120_000)
 afterAll(() => workbench?.close())

@@ -1,25 +1,16 @@
 /** A race of three methods from the form to its declared comparison, on real training: what was declared holds, and a run that stopped goes on. */
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { prepareDemo } from '../../src/backend/demo/prepare.ts'
-import { QUICK } from '../../src/backend/demo/settings.ts'
-import { openWorkspace } from '../../src/backend/storage/open.ts'
+import { fillDemo } from '../support/demo-workspace.ts'
 import { pageSteps } from '../support/page-steps.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
-const SMALL = { ...QUICK, users: 250, iterations: 1, pairsPerRound: 48, testPrompts: 20, heldoutPrompts: 30, k: 2 }
 const RACE_MS = 5 * 60_000
 
 let workbench: Workbench
 let page: Page
 beforeAll(async () => {
-  workbench = await openWorkbench('server', {
-    async prepare(path) {
-      const workspace = openWorkspace(path)
-      await prepareDemo(workspace, { seeds: [1], size: SMALL, methods: ['drift', 'spin', 'iterative-dpo'] })
-      workspace.close()
-    },
-  })
+  workbench = await openWorkbench('server', { prepare: fillDemo({ iterations: 1, pairsPerRound: 48, testPrompts: 20, k: 2 }) })
   page = workbench.page
 }, 120_000)
 afterAll(() => workbench?.close())

@@ -17,9 +17,9 @@ type BetweenInput = ParsedInput<'conversations.between'>
 export type ConversationPage = { total: number; rows: ConversationRow[]; until: number }
 
 const SNIPPET_CHARACTERS = 180
-/** Answers kept, the newest: what a reader pages through, and the facets beside it. */
 /** Rows that are named one by one. */
 const MOST_BETWEEN = 10_000
+/** Answers kept, the newest: what a reader pages through, and the facets beside it. */
 const KEPT_ANSWERS = 12
 
 export type ConversationBrowser = {
