@@ -171,6 +171,10 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   if (!DEVICES_OF[engine].includes(device)) add('device', `expected ${DEVICES_OF[engine].join(' or ')} with engine ${engine}, got ${device}`)
   if (engine === 'embedded' && !isDeepStrictEqual(torch, PLAIN_TORCH)) add('torch', `its settings are read by engine torch alone, got engine ${engine}; set engine: torch, or leave them out`)
   if (torch.load_in_4bit && !recipe.training.use_peft) add('torch.load_in_4bit', 'expected training.use_peft: true (an adapter on the quantized model), got false')
+  if (torch.use_vllm && torch.load_in_4bit) add('torch.use_vllm', 'expected false with load_in_4bit, got true: vLLM would draw from other weights than those that are trained')
+  if (torch.use_vllm && device === 'mps') add('torch.use_vllm', 'expected device cuda or cpu, got mps; vLLM does not compute there')
+  if (!torch.use_vllm && torch.vllm_tensor_parallel_size > 1) add('torch.vllm_tensor_parallel_size', `${torch.vllm_tensor_parallel_size} is read with torch.use_vllm: true alone; set it, or leave this out`)
+  if (torch.num_processes % torch.vllm_tensor_parallel_size > 0) add('torch.vllm_tensor_parallel_size', `expected a divisor of torch.num_processes ${torch.num_processes}, got ${torch.vllm_tensor_parallel_size}`)
   if (recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' && recipe.judge === null) add('judge', 'expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
   recipe.tripwires.forEach(({ above, below }, i) => {

@@ -17,6 +17,7 @@ import { resolveModel } from '../engine/hub.ts'
 import { checkModelTarget, readEosIds, readModelConfig } from '../engine/model-folder.ts'
 import { openEngine } from '../engine/open-engine.ts'
 import { createStopCheck, cutAtStop } from '../engine/stop-strings.ts'
+import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { TorchOptions } from '../engine/torch/options.ts'
 import { loadTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -50,6 +51,8 @@ export type SampleArgs = {
   /** Texts that end a completion; the text that is shown ends before them. */
   stop?: string[]
   int8?: boolean
+  /** The torch engine's: `Model.serve`. */
+  useVllm?: boolean
 }
 export type TrainArgs = {
   model: string; data: string; output: string; adapter?: string; engine: EngineName; device?: Device
@@ -99,7 +102,9 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
   const maxNewTokens = limitNewTokens(args.maxNewTokens, Math.max(...prompts.map(ids => ids.length)), config.max_position_embeddings, io.note)
   const eosIds = readEosIds(resolve(args.model), config)
   const requests = prompts.flatMap((promptIds, promptIndex) => Array.from({ length: args.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: sampleSeed(args.seed, promptIndex, sampleIndex) })))
-  const model = await loadModel(args, options, io)
+  if (args.useVllm && args.engine !== 'torch') throw new UsageError('--use-vllm: expected --engine torch, got embedded; add it, or leave --use-vllm out')
+  if (args.useVllm && args.int8) throw new UsageError('--int8: expected engine embedded, got --use-vllm; leave one of them out')
+  const model = await loadModel(args, options, io, args.useVllm ? { ...PLAIN_TORCH, use_vllm: true } : undefined)
   try {
     const decode = (ids: readonly number[]): string => renderer.tokenizer.decode([...ids], { skipSpecial: true })
     const stops = args.stop ?? []
@@ -109,7 +114,7 @@ export async function runSample(args: SampleArgs, io: VerbIo): Promise<void> {
       ...(stops.length > 0 && { stop: createStopCheck(decode, stops) }), ...(args.int8 && { weights: 'int8' }),
     }
     const onPolicyMismatch = ({ klPerToken, tokens }: PolicyMismatch): void => io.note(tokens === 0 ? 'int8: no token was drawn with 8-bit weights' : `int8: KL(float32 || int8) is ${klPerToken.toPrecision(3)} nats per token over ${tokens} tokens of these completions`)
-    for await (const batch of model.sample(requests, settings, io.signal, { onPolicyMismatch })) {
+    for await (const batch of model.serve?.(requests, settings, io.signal) ?? model.sample(requests, settings, io.signal, { onPolicyMismatch })) {
       for (const { index, completionIds, finishReason } of batch) {
         const shown = eosIds.includes(completionIds.at(-1) ?? -1) ? completionIds.slice(0, -1) : completionIds
         await io.writeRow({
@@ -294,6 +299,7 @@ export function registerEngineVerbs(program: Command): void {
     .option('--seed <number>', 'seed of the whole output', wholeNumber, 42)
     .option('--greedy', 'the most likely token always', false)
     .option('--batch-size <count>', 'sequences decoded together; part of what makes output repeatable', positiveInteger, 64)
+    .option('--use-vllm', 'with --engine torch: by vLLM, which makes its batches itself; output is repeatable but for rounding', false)
     .option('--int8', 'decode with 8-bit weights; how far that is from float32 is measured and told', false)
     .option('--json', 'JSON lines on stdout (always so here)')
     .action(async (options: SampleArgs) => runSample(options, verbIo()))

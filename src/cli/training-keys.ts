@@ -138,7 +138,7 @@ function torchOptions(given: Record<string, unknown>, engine: EngineName, notes:
   const { bf16, fp16, dtype, load_in_4bit, num_processes } = parsed.data
   if (bf16 && fp16) throw new UsageError('expected bf16 or fp16, got both')
   const half = bf16 || dtype === 'bfloat16' ? 'bfloat16' : fp16 || dtype === 'float16' ? 'float16' : 'float32'
-  if (engine === 'torch') return { dtype: half, load_in_4bit, num_processes }
+  if (engine === 'torch') return { ...PLAIN_TORCH, dtype: half, load_in_4bit, num_processes }
   if (load_in_4bit) throw new UsageError('load_in_4bit: the embedded engine supports false alone, got true; leave it out, or choose --engine torch')
   if (num_processes !== 1) throw new UsageError(`num_processes: the embedded engine is one process, got ${num_processes}; leave it out, or choose --engine torch`)
   if (half !== 'float32') notes.push('the embedded engine computes in float32, not in half precision')

@@ -29,7 +29,7 @@ export type EvaluationSample = {
   items: string[]
   solutionSize: number | null
   tokens: number
-  entropy: number
+  entropy: number | null
 }
 
 export type ComparedRun = {
@@ -48,8 +48,8 @@ export type ComparedRun = {
 }
 
 /** Figures of one prompt at one round: means over its samples, or counts among them. */
-export type PromptFigures = { score: number; pass: number; distinct: number; coverage: number; itemEntropy: number; tokenEntropy: number; length: number }
-export type Measure = keyof PromptFigures
+export type PromptFigures = { score: number; pass: number; distinct: number; coverage: number; itemEntropy: number; tokenEntropy: number | null; length: number }
+export type Measure = Exclude<keyof PromptFigures, 'tokenEntropy'>
 
 export const METHOD_LABELS: Record<string, string> = {
   base: 'base',
@@ -81,9 +81,15 @@ export function promptFigures(samples: readonly EvaluationSample[]): PromptFigur
     distinct: answers.size,
     coverage: solutionSize === null ? 0 : reached.size / solutionSize,
     itemEntropy: entropyBits(counts.values()),
-    tokenEntropy: mean(samples.map((sample) => sample.entropy)),
+    tokenEntropy: meanOfTold(samples.map((sample) => sample.entropy)),
     length: mean(samples.map((sample) => sample.tokens)),
   }
+}
+
+/** Null where one is not told: a mean of some is not the mean of all. */
+function meanOfTold(values: readonly (number | null)[]): number | null {
+  const told = values.filter((value) => value !== null)
+  return told.length < values.length ? null : mean(told)
 }
 
 /** Shares end at 0 and 1, which an interval widened for few seeds does not know. */
@@ -145,7 +151,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
           const cell = cells.get(cellKey(key, round, temperature))
           if (!cell) return []
           const figure = (measure: Measure): Interval => within(measure, interval(`${key}/${round}/${temperature}/${measure}`, gridOf(cell, measure)))
-          return [{ round, score: figure('score'), pass: figure('pass'), distinct: figure('distinct'), coverage: figure('coverage'), itemEntropy: figure('itemEntropy'), tokenEntropy: mean(gridOf(cell, 'tokenEntropy').map(mean)), length: mean(gridOf(cell, 'length').map(mean)) }]
+          return [{ round, score: figure('score'), pass: figure('pass'), distinct: figure('distinct'), coverage: figure('coverage'), itemEntropy: figure('itemEntropy'), tokenEntropy: meanOfTold([...cell.keys()].sort((a, b) => a - b).map((seed) => meanOfTold(cell.get(seed)!.map((one) => one.tokenEntropy)))), length: mean(gridOf(cell, 'length').map(mean)) }]
         }),
       })),
       heldout: key === 'base' ? [] : perRound(key === 'warm-start' ? firstPerSeed(runs) : trained, (run) => run.heldout.filter(({ round }) => key !== 'warm-start' || round === WARM_START_ROUND)).map(({ round, of }) => ({

@@ -101,7 +101,7 @@ function scoreSection(comparison: Comparison, temperature: number): string {
   const spread = temperature > 0
   return `<h2>${titleOf(comparison)} at T = ${temperature}, final round</h2><svg viewBox="0 0 740 ${height}" role="img" aria-label="${titleOf(comparison)} per method with 95 % intervals">${ticks}${plot}</svg>
 <table><thead><tr><th>method</th><th>seeds</th><th>${measure}</th><th>pass</th>${spread ? '<th>distinct</th><th>coverage</th><th>item entropy, bits</th><th>token entropy, nats</th>' : ''}<th>tokens</th></tr></thead><tbody>${rows
-    .map(({ method, figures }) => `<tr><td>${escape(method.label)}${method.upperBound ? ' <em>upper bound</em>' : ''}</td><td>${method.seeds.length}</td><td>${withInterval(figures.score)}</td><td>${withInterval(figures.pass)}</td>${spread ? `<td>${withInterval(figures.distinct, 2)}</td><td>${withInterval(figures.coverage, 2)}</td><td>${withInterval(figures.itemEntropy, 2)}</td><td>${fixed(figures.tokenEntropy, 2)}</td>` : ''}<td>${fixed(figures.length, 1)}</td></tr>`)
+    .map(({ method, figures }) => `<tr><td>${escape(method.label)}${method.upperBound ? ' <em>upper bound</em>' : ''}</td><td>${method.seeds.length}</td><td>${withInterval(figures.score)}</td><td>${withInterval(figures.pass)}</td>${spread ? `<td>${withInterval(figures.distinct, 2)}</td><td>${withInterval(figures.coverage, 2)}</td><td>${withInterval(figures.itemEntropy, 2)}</td><td>${figures.tokenEntropy === null ? '–' : fixed(figures.tokenEntropy, 2)}</td>` : ''}<td>${fixed(figures.length, 1)}</td></tr>`)
     .join('')}</tbody></table>`
 }
 

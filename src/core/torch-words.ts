@@ -1,8 +1,6 @@
 /** The torch engine's state in words, the same in a terminal and on a page. */
 import type { ParityReport, TorchCapabilities, TorchDevice, TorchPlan } from '../shared/engines.ts'
 
-/** Found, but nothing computes with them: they must not look like a gain. */
-const UNUSED = { flash_attn: 'attention is by PyTorch, flash kernels included', vllm: 'sampling is by transformers' } as const
 
 export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
 
@@ -11,9 +9,9 @@ export function describeVersions({ versions }: TorchCapabilities): string {
   return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
 }
 
-/** What is optional: QLoRA's package, and those that are found and not used. */
+/** What is optional. Attention is by PyTorch, flash kernels included: a package found for it must not look like a gain. */
 export function describeOptional({ versions }: TorchCapabilities): string {
-  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, ...Object.entries(UNUSED).map(([name, instead]) => `${name} ${versions[name as keyof typeof UNUSED] ?? 'absent'} (not used: ${instead})`)].join(', ')
+  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, `vllm ${versions.vllm ?? 'absent (use_vllm)'}`, `flash_attn ${versions.flash_attn ?? 'absent'} (not used: attention is by PyTorch, flash kernels included)`].join(', ')
 }
 
 /** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */

@@ -154,6 +154,10 @@ export type SampledCompletion = {
   logp: number
 }
 
+export type ServeSettings = Omit<SampleSettings, 'batch_size' | 'weights'>
+/** A server does not tell how its tokens were distributed. */
+export type ServedCompletion = Omit<SampledCompletion, 'entropy'>
+
 export type Model = {
   readonly folder: string
   readonly threads: number
@@ -166,6 +170,11 @@ export type Model = {
    * that ends makes room for the next request, so whoever journals repeats whole calls.
    */
   sample(requests: SampleRequest[], settings: SampleSettings, signal?: AbortSignal, hooks?: SampleHooks): AsyncGenerator<SampledCompletion[]>
+  /**
+   * As `sample`, by a server that fills its own batches (vLLM): every request is a unit of work of its own, so whoever
+   * journals asks for those that are missing. Only where the engine was told to have one.
+   */
+  serve?(requests: SampleRequest[], settings: ServeSettings, signal?: AbortSignal): AsyncGenerator<ServedCompletion[]>
   /** Reference log-probabilities are sums over completion tokens, one per pair and side. */
   trainDpo(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: DpoConfig, hooks?: TrainHooks): Promise<void>
   trainLanguageModel(rows: TokenSequence[], config: TrainConfig, hooks?: TrainHooks): Promise<void>

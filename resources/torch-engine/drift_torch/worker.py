@@ -5,10 +5,12 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import torch
 
+from .capabilities import version_of
 from .model import LoadedModel
 from .packing import pack
 from .processes import Processes
@@ -25,6 +27,11 @@ class Worker:
     """A method per request; what it returns is the reply."""
 
     def __init__(self, processes: Processes) -> None:
+        # The same machine must compute the same numbers again.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        # What is read before it is written would be a fault of PyTorch's own; looking for that costs a fill of every new tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = False
         self.processes = processes
         self.models: dict[int, LoadedModel] = {}
         self.trainings: dict[int, Training] = {}
@@ -34,7 +41,7 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         import transformers
 
-        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "processes": self.processes.size}
+        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "vllm": version_of("vllm"), "processes": self.processes.size}
 
     def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, threads: int) -> dict[str, Any]:
         torch.set_num_threads(threads)
@@ -146,20 +153,16 @@ def describe(error: Exception) -> dict[str, str]:
     return {"kind": "internal", "message": f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"}
 
 
-def main() -> None:
+def serve(make: Callable[[Processes], Any]) -> None:
+    """Answers requests by the methods of what `make` gives, until the pipe ends."""
     # Ctrl-C reaches the whole group; whoever asks decides what it means, and this process ends with its pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, replies = take_over_pipes()
-    # The same machine must compute the same numbers again.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # What is read before it is written would be a fault of PyTorch's own; looking for that costs a fill of every new tensor.
-    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         processes = Processes()
     except Exception:
         end_with_reason(os.environ["RANK"])
-    worker = Worker(processes)
+    worker = make(processes)
     while True:
         request = processes.tell(read(requests) if processes.is_first else None)
         if request is None:
@@ -190,4 +193,4 @@ def read(requests: Any) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker)

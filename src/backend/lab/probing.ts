@@ -13,7 +13,7 @@ import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
 import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
-import { type DrawnReply, drawReplies, fitPrompts } from './sampling.ts'
+import { drawBatch, fitPrompts } from './sampling.ts'
 import { type PairLogps, scorePairs, sum } from './scores.ts'
 import type { ChosenSample } from './stale.ts'
 import { tokenizePairs } from './text.ts'
@@ -94,11 +94,8 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
 async function answer(context: LabContext, key: string, policy: Policy, base: Policy, pairs: readonly Pair[], maxNewTokens: number): Promise<Pick<Probe, 'replies' | 'canaries'>> {
   const prompts = fitPrompts(context, key, pairs.map(({ prompt }) => prompt), { max_prompt_tokens: Infinity, max_new_tokens: maxNewTokens })
   const requests = prompts.map((promptIds, i): SampleRequest => ({ promptIds, seed: hash32(`probe/${i}`) }))
-  const draw = async (of: readonly SampleRequest[], temperature: number): Promise<DrawnReply[]> => {
-    const replies: DrawnReply[] = []
-    for await (const batch of drawReplies(context, policy.folder, of, 0, { top_p: 1, max_new_tokens: maxNewTokens, batch_size: PROBE_PAIRS, temperature })) replies.push(...batch)
-    return replies
-  }
+  // Few, and the engine has just scored with this model: a server is not started for them.
+  const draw = async (of: readonly SampleRequest[], temperature: number) => drawBatch(context.text, await context.models.use(policy.folder), of, { top_p: 1, max_new_tokens: maxNewTokens, batch_size: PROBE_PAIRS, temperature })
   const drawn = await draw(requests, 1)
   const greedy = await draw(requests.slice(0, CANARIES), 0)
   const model = await context.models.use(base.folder)

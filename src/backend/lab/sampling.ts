@@ -1,6 +1,6 @@
 /** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
 import { hash32 } from '../../core/rng.ts'
-import type { Model, SampleRequest, SampleSettings } from '../../engine/engine.ts'
+import type { Model, SampleRequest, SampleSettings, ServedCompletion, ServeSettings } from '../../engine/engine.ts'
 import type { Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
@@ -10,7 +10,7 @@ import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
 import { fitPrompt, replyText, type Text } from './text.ts'
 
-export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; entropy: number; logp: number }
+export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; /** Null where a server drew it, which does not tell. */ entropy: number | null; logp: number }
 export type DrawSettings = Pick<SampleSettings, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty' | 'max_new_tokens' | 'batch_size'>
 
 export async function sampleStage(context: LabContext, key: string, policy: Policy, prompts: readonly SamplePrompt[], sampling: SamplingConfig): Promise<string[][]> {
@@ -47,12 +47,18 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
       return {
         result: { samples: total },
         counts: { samplesDrawn: total, generatedTokens: tokens },
-        summary: { samples: total, tokens, ...Object.fromEntries(stopgaps.map(([name, count]) => [STOPGAP_WORDS[name], count])), 'cut short': cutShort, entropy: stored.reduce((sum, sample) => sum + sample.entropy, 0) / total },
+        summary: { samples: total, tokens, ...Object.fromEntries(stopgaps.map(([name, count]) => [STOPGAP_WORDS[name], count])), 'cut short': cutShort, ...meanEntropy(stored) },
       }
     },
   })
   const texts = readStoredSamples(db, runId, key).map(({ text }) => text)
   return prompts.map((_, i) => texts.slice(i * sampling.n, (i + 1) * sampling.n))
+}
+
+/** Nothing where it was not told. */
+function meanEntropy(samples: readonly StoredSample[]): { entropy?: number } {
+  const told = samples.flatMap(({ entropy }) => entropy ?? [])
+  return told.length === 0 ? {} : { entropy: told.reduce((sum, entropy) => sum + entropy, 0) / told.length }
 }
 
 const STOPGAP_WORDS: Record<Stopgap, string> = { instruction: 'with the instruction alone', unguided: 'unguided', critique: 'with a critique' }
@@ -79,10 +85,15 @@ export function fitPrompts(context: LabContext, key: string, prompts: readonly (
 
 /**
  * Replies from request `done` on, batch by batch. A batch is `batch_size` consecutive requests whatever was
- * interrupted, because sequences decoded together belong to what makes results repeatable.
+ * interrupted, because sequences decoded together belong to what makes results repeatable; a server makes its own.
  */
 export async function* drawReplies(context: LabContext, folder: string, requests: readonly SampleRequest[], done: number, settings: DrawSettings): AsyncGenerator<DrawnReply[]> {
   const { text } = context
+  const served = done < requests.length && (await context.models.use(folder)).serve?.(requests.slice(done), asked(text, settings), context.signal)
+  if (served) {
+    for await (const completions of served) yield completions.map((completion) => toReply(text, { ...completion, entropy: null }))
+    return
+  }
   for (let from = done; from < requests.length; from += settings.batch_size) {
     yield await drawBatch(text, await context.models.use(folder), requests.slice(from, from + settings.batch_size), settings)
     await eventTurn()
@@ -91,14 +102,17 @@ export async function* drawReplies(context: LabContext, folder: string, requests
 }
 
 /** One reply to each request, decoded together. */
-export async function drawBatch(text: Text, model: Model, batch: readonly SampleRequest[], settings: DrawSettings): Promise<DrawnReply[]> {
-  const replies: DrawnReply[] = []
-  for await (const completions of model.sample([...batch], { ...settings, greedy: settings.temperature === 0, temperature: settings.temperature || 1, eosIds: text.eosIds })) {
-    for (const { completionIds, finishReason, entropy, logp } of completions) replies.push({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
-  }
+export async function drawBatch(text: Text, model: Model, batch: readonly SampleRequest[], settings: DrawSettings): Promise<(DrawnReply & { entropy: number })[]> {
+  const replies: (DrawnReply & { entropy: number })[] = []
+  for await (const completions of model.sample([...batch], { ...asked(text, settings), batch_size: settings.batch_size })) replies.push(...completions.map((completion) => toReply(text, completion)))
   if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
   return replies
 }
+
+/** Temperature 0 is greedy. */
+const asked = ({ eosIds }: Text, { batch_size: _, temperature, ...settings }: DrawSettings): ServeSettings => ({ ...settings, greedy: temperature === 0, temperature: temperature || 1, eosIds })
+
+const toReply = <Entropy extends number | null>(text: Text, { completionIds, finishReason, entropy, logp }: ServedCompletion & { entropy: Entropy }): DrawnReply & { entropy: Entropy } => ({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
 
 /** The disliked reply is shown where the prompt shows it to the policy. */
 function toStoredSample({ messages, about }: SamplePrompt, reply: DrawnReply): StoredSample {

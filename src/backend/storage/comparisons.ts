@@ -75,7 +75,7 @@ const evaluationOf = (recipe: Recipe): EvaluationConfig | null => recipe.evaluat
 function samplesOf(db: ReadableDb, runId: string, dataset: string): EvaluationSample[] {
   const rows = db
     .prepare('SELECT round, temperature, prompt_index, score, pass, items, solution_size, tokens, entropy FROM run_evaluations WHERE run_id = ? AND dataset = ? ORDER BY round, temperature, prompt_index, sample_index')
-    .all(runId, dataset) as { round: number; temperature: number; prompt_index: number; score: number; pass: number; items: string; solution_size: number | null; tokens: number; entropy: number }[]
+    .all(runId, dataset) as { round: number; temperature: number; prompt_index: number; score: number; pass: number; items: string; solution_size: number | null; tokens: number; entropy: number | null }[]
   return rows.map((row) => ({
     run: runId,
     round: row.round,

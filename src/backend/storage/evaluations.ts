@@ -18,7 +18,8 @@ export type StoredEvaluation = {
   items: string[]
   solutionSize: number | null
   tokens: number
-  entropy: number
+  /** Null where what drew it does not tell. */
+  entropy: number | null
   finishReason: 'stop' | 'length'
 }
 
@@ -119,7 +120,7 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 
 type EvaluationRow = {
   round: number; dataset: string; temperature: number; prompt_index: number; sample_index: number; seed: number; text: string; score: number; reward: number; pass: number
-  checks: string; items: string; solution_size: number | null; tokens: number; entropy: number; finish_reason: 'stop' | 'length'
+  checks: string; items: string; solution_size: number | null; tokens: number; entropy: number | null; finish_reason: 'stop' | 'length'
 }
 
 function toEvaluation(row: EvaluationRow): StoredEvaluation {

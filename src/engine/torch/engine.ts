@@ -1,12 +1,15 @@
 /** The torch engine: `Engine` on PyTorch, transformers and PEFT in a worker process (CPU, CUDA, ROCm, MPS). */
 import { randomUUID } from 'node:crypto'
-import { delimiter } from 'node:path'
+import { delimiter, resolve } from 'node:path'
 import { DEVICES_OF } from '../device.ts'
-import type { Engine } from '../engine.ts'
+import type { Engine, LoadOptions, Model } from '../engine.ts'
 import { InputError } from '../input-error.ts'
 import { torchPython, TORCH_RESOURCES } from './interpreter.ts'
-import { loadTorchModel } from './model.ts'
+import { loadTorchModel, torchThreads } from './model.ts'
 import type { TorchOptions } from './options.ts'
+import { ServedModel } from './served-model.ts'
+import type { ModelPlace } from './served-model.ts'
+import { VllmCopies, vllmLaunches } from './vllm.ts'
 import { TorchWorker } from './worker.ts'
 import type { WorkerLaunch } from './worker.ts'
 
@@ -33,14 +36,23 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
     name: 'torch',
     async describe() {
       const { hello } = await start()
-      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`])]
+      if (options.use_vllm && !hello.vllm) throw new InputError(`use_vllm: expected vLLM in ${torchPython(process.env)}, found none; \`pip install vllm\` there, or set use_vllm: false`)
+      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`]), ...(options.use_vllm ? [`samples by vLLM ${hello.vllm}`] : [])]
       return [`torch ${hello.torch}, transformers ${hello.transformers}`, ...settings].join(', ')
     },
     async load(folder, loadOptions = {}) {
       const device = loadOptions.device ?? 'cpu'
       if (!DEVICES_OF.torch.includes(device)) throw new InputError(`device ${device}: expected ${DEVICES_OF.torch.join(', ')} with the torch engine; choose one of them, or engine embedded`)
+      if (options.use_vllm && options.load_in_4bit) throw new InputError('load_in_4bit: expected false with use_vllm (vLLM would hold other weights than those that are trained), got true; change one of them')
       if (options.load_in_4bit && !loadOptions.adapter && !loadOptions.newAdapter) throw new InputError('load_in_4bit: expected an adapter to train or run on the quantized model, got none; set use_peft, or leave load_in_4bit out')
-      return loadTorchModel((await start()).worker, folder, { ...loadOptions, device }, options)
+      const loadInWorker = async (from: string, how: LoadOptions): Promise<Model> => loadTorchModel((await start()).worker, from, { ...how, device }, options)
+      // A new adapter is in no folder yet: it is there to be trained.
+      if (!options.use_vllm || loadOptions.newAdapter) return loadInWorker(folder, loadOptions)
+      const launches = vllmLaunches(vllmLaunchOf(process.env), { processes: options.num_processes / Number(process.env[MACHINES] ?? 1), parallel: options.vllm_tensor_parallel_size, device })
+      const placeOf = (from: string, how: LoadOptions): ModelPlace => ({ load: () => loadInWorker(from, how), copies: new VllmCopies({ launches, folder: from, adapter: how.adapter, device, dtype: options.dtype, parallel: options.vllm_tensor_parallel_size }) })
+      const path = resolve(folder)
+      const threads = torchThreads(path, loadOptions)
+      return new ServedModel({ folder: path, threads, device }, placeOf(path, loadOptions), (saved) => placeOf(saved, { threads }))
     },
     async close() {
       const known = await started?.catch(() => undefined)
@@ -58,13 +70,19 @@ export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_p
   return {
     command: torchPython(env),
     args: processes === 1 && machine === 0 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
-    env: {
-      ...env,
-      ...ALLOCATOR,
-      PYTHONPATH: [TORCH_RESOURCES, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
-      // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
-      HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
-    },
+    env: { ...pythonEnv(env), ...ALLOCATOR },
+  }
+}
+
+/** Of one copy that samples; its memory is vLLM's own affair. */
+export const vllmLaunchOf = (env: NodeJS.ProcessEnv): WorkerLaunch => ({ command: torchPython(env), args: ['-m', 'drift_torch.vllm_worker'], env: pythonEnv(env) })
+
+function pythonEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    PYTHONPATH: [TORCH_RESOURCES, ...(env.PYTHONPATH ? [env.PYTHONPATH] : [])].join(delimiter),
+    // Everything is on this machine; progress bars and notes of libraries would only push out the lines that matter.
+    HF_HUB_OFFLINE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error', PYTHONWARNINGS: 'ignore::FutureWarning', PYTHONDONTWRITEBYTECODE: '1', TOKENIZERS_PARALLELISM: 'false',
   }
 }
 

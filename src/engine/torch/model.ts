@@ -50,13 +50,18 @@ export async function loadTorchModel(worker: TorchWorker, folder: string, { adap
       adapterPath = join(scratch, 'adapter')
       writeAdapterFolder(adapterPath, adapter)
     }
-    const count = threads ?? defaultThreads(expectedWeights(decoder).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0))
+    const count = torchThreads(path, { threads })
     const { model } = await worker.request('load', { folder: path, adapter: adapterPath, device, dtype: options.dtype, in4bit: options.load_in_4bit, threads: count }, results.load)
     return new TorchModel({ worker, model, scratch }, path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, adapter, { device, threads: count, options })
   } catch (error) {
     rmSync(scratch, { recursive: true, force: true })
     throw error
   }
+}
+
+/** Of a model's worker: those that were asked for, else by its size. */
+export function torchThreads(folder: string, { threads }: Pick<LoadOptions, 'threads'>): number {
+  return threads ?? defaultThreads(expectedWeights(decoderConfig(readModelConfig(folder))).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0))
 }
 
 class TorchModel implements Model {

@@ -8,6 +8,10 @@ export type TorchOptions = {
   load_in_4bit: boolean
   /** Processes that share each batch and shard the weights (torchrun, FSDP2). */
   num_processes: number
+  /** Bulk sampling by vLLM instead of transformers; `num_processes` / `vllm_tensor_parallel_size` copies of the model on each machine's GPUs. */
+  use_vllm: boolean
+  /** GPUs that share each layer of a copy. */
+  vllm_tensor_parallel_size: number
 }
 
-export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1 }
+export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1, use_vllm: false, vllm_tensor_parallel_size: 1 }

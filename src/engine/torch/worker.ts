@@ -32,6 +32,8 @@ export class TorchWorker {
     this.child = spawn(command, args, { env, detached: process.platform !== 'win32', stdio: ['pipe', 'pipe', 'pipe'] })
     this.child.on('error', error => this.fail(new InputError(`engine torch: expected to start ${command}, got ${error.message}; check DRIFT_PYTHON, or run \`drift engine install torch\``)))
     this.child.on('close', (code, signal) => this.fail(this.death(code, signal)))
+    // What it has started would stay where it was killed.
+    this.child.on('exit', () => this.kill())
     // A pipe that breaks is a worker that dies: `close` tells why.
     this.child.stdin.on('error', () => {})
     createInterface({ input: this.child.stdout }).on('line', line => this.receive(line))
@@ -79,10 +81,29 @@ export class TorchWorker {
     throw error
   }
 
-  /** Ends the process; whoever waits gets the reason. */
+  /** Ends the process and those it has started; whoever waits gets the reason. */
   stop(reason = new Error('engine torch: the worker was stopped')): void {
     this.fail(reason)
-    this.child.kill('SIGKILL')
+    this.kill()
+  }
+
+  /** As `stop`; resolves when it is gone, and with it what it held on a device. */
+  async end(): Promise<void> {
+    const isGone = this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined
+    const gone = isGone ? undefined : new Promise(done => this.child.once('exit', done))
+    this.stop()
+    this.child.ref()
+    await gone
+  }
+
+  /** The whole group, on Windows the process alone. */
+  private kill(): void {
+    try {
+      if (this.child.pid !== undefined && process.platform !== 'win32') process.kill(-this.child.pid, 'SIGKILL')
+      else this.child.kill('SIGKILL')
+    } catch {
+      // Nobody is left in it.
+    }
   }
 
   private receive(line: string): void {
