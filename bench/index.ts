@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|charts|race|torch|torch-memory …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|charts|race|torch|torch-memory|torch-vllm …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import and charts --full write gigabytes: they run only where they are named.
@@ -27,6 +27,7 @@ import { measureSearch } from './search.ts'
 import { peerPython } from './peers/environment.ts'
 import { measureTorchMemory } from './torch-memory.ts'
 import { measureTorchScreen } from './torch-screen.ts'
+import { measureTorchVllm } from './torch-vllm.ts'
 import { measureTrain, TORCH_TRAIN_CASES, TRAIN_CASES } from './train.ts'
 
 const { values, positionals } = parseArgs({
@@ -52,6 +53,7 @@ const benches: Record<string, Bench> = {
   import: { measure: () => measureImport({ cases: casesOf(IMPORT_CASES), full: values.full, rounds }), cases: IMPORT_CASES, onlyByName: true },
   torch: { measure: measureTorch, cases: TORCH_CASES, onlyByName: true },
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
+  'torch-vllm': { measure: () => measureTorchVllm(rounds), onlyByName: true },
   compare: { measure: () => measureCompare({ seed: Number(values.seed) }) },
   detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },

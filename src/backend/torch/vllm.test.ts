@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { collect } from '../../../tests/support/collect.ts'
 import { putBaseModel } from '../../../tests/support/real-models.ts'
 import { DPO } from '../../../tests/reference/train-config.ts'
 import { hasVllm } from '../../../tests/support/torch.ts'
@@ -33,8 +34,8 @@ async function load(folder: string, options = {}): Promise<Model> {
   return model
 }
 
-const served = async (model: Model, settings = SETTINGS) => (await Array.fromAsync(model.serve!(requests, settings))).flat()
-const sampled = async (model: Model, settings = SETTINGS) => (await Array.fromAsync(model.sample(requests, settings))).flat()
+const served = (model: Model, settings = SETTINGS) => collect(model.serve!(requests, settings))
+const sampled = (model: Model, settings = SETTINGS) => collect(model.sample(requests, settings))
 const idsOf = (completions: readonly { completionIds: number[] }[]): number[][] => completions.map(({ completionIds }) => completionIds)
 
 describe.skipIf(!hasVllm)('sampling by vLLM', () => {

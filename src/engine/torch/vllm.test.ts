@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it, onTestFinished } from 'vitest'
+import { collect } from '../../../tests/support/collect.ts'
 import type { SampleRequest, ServedCompletion, ServeSettings } from '../engine.ts'
 import { vllmLaunches, VllmCopies } from './vllm.ts'
 import type { WorkerLaunch } from './worker.ts'
@@ -41,15 +42,9 @@ function copiesOf(...launches: WorkerLaunch[]): VllmCopies {
   onTestFinished(() => copies.close())
   return copies
 }
-async function drawn(stream: AsyncGenerator<ServedCompletion[]>): Promise<ServedCompletion[]> {
-  const all: ServedCompletion[] = []
-  for await (const batch of stream) all.push(...batch)
-  return all
-}
-
 it('deals requests out to all copies and gives completions in the order of the requests', async () => {
   const copies = copiesOf(copy('left'), copy('right'))
-  const all = await drawn(copies.serve(requests(500), SETTINGS))
+  const all = await collect(copies.serve(requests(500), SETTINGS))
   expect(all).toEqual(requests(500).map(({ seed }, index) => ({ index, completionIds: [seed, 3], finishReason: 'stop', logp: -2 })))
   const counts = ['left', 'right'].map(name => asked(name, 'add').reduce((sum, { requests: given }) => sum + (given as unknown[]).length, 0))
   expect(counts[0]! + counts[1]!).toBe(500)
@@ -60,15 +55,15 @@ it('deals requests out to all copies and gives completions in the order of the r
 
 it('keeps its copies between calls, and starts them again for longer sequences', async () => {
   const copies = copiesOf(copy('kept'))
-  await drawn(copies.serve(requests(2), SETTINGS))
-  await drawn(copies.serve(requests(1), SETTINGS))
+  await collect(copies.serve(requests(2), SETTINGS))
+  await collect(copies.serve(requests(1), SETTINGS))
   expect(asked('kept', 'open')).toHaveLength(1)
-  await drawn(copies.serve(requests(1), { ...SETTINGS, max_new_tokens: 20 }))
+  await collect(copies.serve(requests(1), { ...SETTINGS, max_new_tokens: 20 }))
   expect(asked('kept', 'open').map(({ context }) => context)).toEqual([10, 22])
 })
 
 it('cuts a completion where a stop is met, with the log-probability of what is left', async () => {
-  const [first] = await drawn(copiesOf(copy('stopped')).serve(requests(1), { ...SETTINGS, stop: ids => ids.at(-1) === 100 }))
+  const [first] = await collect(copiesOf(copy('stopped')).serve(requests(1), { ...SETTINGS, stop: ids => ids.at(-1) === 100 }))
   expect(first).toEqual({ index: 0, completionIds: [100], finishReason: 'stop', logp: -1 })
 })
 
@@ -89,13 +84,13 @@ it('ends its copies where nobody wants the rest', async () => {
   await expect((async () => {
     for await (const _ of copies.serve(requests(300), SETTINGS, stop.signal)) stop.abort(new Error('cancelled'))
   })()).rejects.toThrow('cancelled')
-  expect(await drawn(copies.serve(requests(1), SETTINGS))).toHaveLength(1)
+  expect(await collect(copies.serve(requests(1), SETTINGS))).toHaveLength(1)
   expect(asked('left-alone', 'open')).toHaveLength(2)
 })
 
 it('is told what does not fit before anything starts', async () => {
   const copies = copiesOf(copy('never'))
-  await expect(drawn(copies.serve([{ promptIds: [1], seed: 1 }], { ...SETTINGS, max_new_tokens: 4096 }))).rejects.toThrow('expected prompt and max_new_tokens within 512 tokens')
+  await expect(collect(copies.serve([{ promptIds: [1], seed: 1 }], { ...SETTINGS, max_new_tokens: 4096 }))).rejects.toThrow('expected prompt and max_new_tokens within 512 tokens')
   expect(existsSync(join(scratch, 'never.log'))).toBe(false)
 })
 
