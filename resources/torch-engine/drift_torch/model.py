@@ -20,7 +20,7 @@ MAX_SHARD_BYTES = 5_000_000_000
 
 
 class Policy(nn.Module):
-    """One module, so that sharding sees a single forward."""
+    """One module, so that sharding sees whole passes."""
 
     def __init__(self, trunk: nn.Module, lm_head: nn.Module | None, score: nn.Module | None) -> None:
         super().__init__()
@@ -33,6 +33,11 @@ class Policy(nn.Module):
         if is_reward:
             return {"rewards": self.score(hidden).float()[:, 0]}
         return predict(self.lm_head, hidden, batch.labels)
+
+    def decode(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Logits [B, V] in float32 behind the last of `ids` [B, T]; keys and values go into the cache."""
+        output = self.trunk(input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=cache, use_cache=True)
+        return self.lm_head(output.last_hidden_state[:, -1]).float()
 
 
 def predict(head: nn.Module, hidden: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -32,12 +32,13 @@ class Processes:
     def shard(self, policy: torch.nn.Module) -> None:
         if self.size == 1:
             return
-        from torch.distributed.fsdp import fully_shard
+        from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
         for layer in policy.trunk.layers:
             fully_shard(layer)
         # Embedding and head are not kept whole after scoring either: an optimizer made then would hold what is thrown away.
         fully_shard(policy, reshard_after_forward=True)
+        register_fsdp_forward_method(policy, "decode")
 
     def share(self, count: int) -> list[int]:
         """Rows of a batch of `count` that this process computes; never none, for all must take part."""
@@ -55,6 +56,14 @@ class Processes:
         dist.all_gather_object(everyone, list(zip(mine, pieces)))
         rows = dict(pair for pieces_there in reversed(everyone) for pair in pieces_there)
         return {name: torch.cat([rows[i][name] for i in range(count)]) for name in output}
+
+    def gather_tokens(self, step: dict[str, torch.Tensor], mine: list[int], rows: list[int]) -> dict[str, torch.Tensor]:
+        """Values [R] of `rows` in their order, of which this process computed `mine` (and perhaps more); in every process."""
+        if self.size == 1:
+            return step
+        everyone: list[Any] = [None] * self.size
+        dist.all_gather_object(everyone, {name: dict(zip(mine, values.tolist())) for name, values in step.items()})
+        return {name: torch.tensor([next(there[name][row] for there in everyone if row in there[name]) for row in rows]) for name in step}
 
     def like(self, whole: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
         """A whole tensor placed as the parameter is: on its device, sharded where it is."""

@@ -1,6 +1,7 @@
 """
 Drawing completions, a token of every sequence at a time. Uniform numbers come from outside, so a sample's draws are its
-seed's alone; processors and their order are transformers' (repetition_penalty, temperature, top_k, top_p, min_p).
+seed's alone; processors and their order are transformers' (repetition_penalty, temperature, top_k, top_p, min_p). Several
+processes share the sequences, each has the keys and values of its own.
 """
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from transformers import DynamicCache
 
 from .model import LoadedModel
+from .processes import Processes
 
 
 class Sampling:
@@ -17,8 +19,14 @@ class Sampling:
     """
 
     @torch.inference_mode()
-    def __init__(self, model: LoadedModel, prompts: list[list[int]], of: list[int], settings: dict[str, Any]) -> None:
-        self.model, self.settings = model, settings
+    def __init__(self, model: LoadedModel, prompts: list[list[int]], of: list[int], settings: dict[str, Any], processes: Processes) -> None:
+        self.model, self.settings, self.processes = model, settings, processes
+        # Sequences that go on, of all processes in their order, and those that this one computes.
+        self.alive, self.mine = list(range(len(of))), processes.share(len(of))
+        # Without one of its own it computes another's for the others' sake, and tells nothing.
+        self.owns = processes.owns(len(of))
+        own = sorted({of[i] for i in self.mine})
+        prompts, of = [prompts[i] for i in own], [own.index(of[i]) for i in self.mine]
         # Between two steps of a training; checkpointed layers keep no keys in training mode.
         model.policy.eval()
         device, longest = model.device, max(map(len, prompts))
@@ -30,9 +38,8 @@ class Sampling:
         causal = torch.ones(longest, longest, dtype=torch.bool, device=device).tril()
         # A filler sees itself: a row without any key has no softmax.
         mask = (causal & self.seen[:, None, :]) | torch.eye(longest, dtype=torch.bool, device=device)
-        hidden = self._forward(ids, self.positions, mask[:, None])
         rows = torch.tensor(of, device=device)
-        self.logits = self._logits(hidden[rows])
+        self.logits = self._decode(ids, self.positions, mask[:, None])[rows]
         self.cache.batch_select_indices(rows)
         self.positions = self.positions[rows, -1:]
         self.seen = self.seen[rows]
@@ -44,9 +51,20 @@ class Sampling:
 
     @torch.inference_mode()
     def step(self, keep: list[int], uniforms: list[float]) -> dict[str, torch.Tensor]:
-        """@param keep places, among the sequences of the step before, of those that go on."""
+        """
+        @param keep places, among the sequences of the step before, of those that go on.
+        @param uniforms a number for each of these. @returns what was drawn, in their order.
+        """
+        self.alive = [self.alive[place] for place in keep]
+        number = dict(zip(self.alive, uniforms))
         if self.drawn is not None:
-            self._advance(torch.tensor(keep, device=self.model.device))
+            going = [place for place, row in enumerate(self.mine) if row in number] or [0]
+            self.mine = [self.mine[place] for place in going]
+            self._advance(torch.tensor(going, device=self.model.device))
+        step = self._step([number.get(row, 0.0) for row in self.mine])
+        return self.processes.gather_tokens(step, self.mine if self.owns else [], self.alive)
+
+    def _step(self, uniforms: list[float]) -> dict[str, torch.Tensor]:
         logps = torch.log_softmax(self.logits, -1)
         if self.settings["greedy"]:
             ids, entropy = self._penalise(self.logits).argmax(-1), spread(self._penalise(self.logits))
@@ -64,17 +82,11 @@ class Sampling:
             self.penalised = None if self.penalised is None else self.penalised[keep]
         self.positions = self.positions + 1
         self.seen = torch.cat([self.seen, torch.ones_like(self.seen[:, :1])], 1)
-        self.logits = self._logits(self._forward(self.drawn[:, None], self.positions, self.seen[:, None, None]))
+        self.logits = self._decode(self.drawn[:, None], self.positions, self.seen[:, None, None])
 
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """@returns hidden states of the last tokens [B, d]."""
+    def _decode(self, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         with self.model.autocast():
-            output = self.model.policy.trunk(input_ids=ids, position_ids=positions, attention_mask=mask, past_key_values=self.cache, use_cache=True)
-        return output.last_hidden_state[:, -1]
-
-    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        with self.model.autocast():
-            return self.model.policy.lm_head(hidden).float()
+            return self.model.policy.decode(ids, positions, mask, self.cache)
 
     def _penalise(self, logits: torch.Tensor) -> torch.Tensor:
         if self.penalised is None:

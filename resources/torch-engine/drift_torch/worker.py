@@ -110,7 +110,7 @@ class Worker:
         return {}
 
     def sampleBegin(self, model: int, prompts: list[list[int]], of: list[int], settings: dict[str, Any]) -> dict[str, Any]:
-        self.samplings[model] = Sampling(self.models[model], prompts, of, settings)
+        self.samplings[model] = Sampling(self.models[model], prompts, of, settings, self.processes)
         return {}
 
     def sampleStep(self, model: int, keep: list[int], uniforms: list[float]) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { writeRandomModel } from '../../../tests/reference/random-model.ts'
 import { DPO, TRAIN } from '../../../tests/reference/train-config.ts'
+import { collect } from '../../../tests/support/collect.ts'
 import { torchForTests } from '../../../tests/support/torch.ts'
 import { embeddedEngine } from '../embedded.ts'
-import type { DpoConfig, Engine, LoadOptions, Model, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
+import type { DpoConfig, Engine, LoadOptions, Model, SampledCompletion, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
 import { createRandom } from '../rng.ts'
 import { createTorchEngine, launchOf } from './engine.ts'
 import { torchPython } from './interpreter.ts'
@@ -116,6 +117,23 @@ describe.skipIf(!torch)('the torch engine', () => {
     one.steps.forEach((step, i) => Object.entries(step).forEach(([name, value]) => expect(Math.abs((steps[i]?.[name] ?? NaN) - value), name).toBeLessThanOrEqual(1e-4 * Math.max(1, Math.abs(value)))))
     const scores = await (await embeddedEngine.load(folder, { threads: 1 })).score(pairs.map(({ promptIds, chosenIds }) => ({ promptIds, completionIds: chosenIds })))
     scores.forEach((logps, i) => logps.forEach((logp, t) => expect(Math.abs(logp - (one.scores[i]?.[t] ?? NaN))).toBeLessThan(1e-3)))
+  }, 120_000)
+
+  it('shares the sequences of a batch among three processes that shard the weights, and draws what one draws', async () => {
+    const requests = Array.from({ length: 5 }, (_, seed) => ({ promptIds: ids(4 + (seed % 3), 200), seed }))
+    const settings = { temperature: 1, top_p: 0.9, repetition_penalty: 1.1, max_new_tokens: 12, greedy: false, batch_size: 4, eosIds: [3] }
+    const drawn: SampledCompletion[][] = []
+    for (const one of [engine, ...torchForTests('sharded sampling', { num_processes: 3 })]) {
+      const model = await one.load(BASE, { threads: 1 })
+      drawn.push(await collect(model.sample(requests, settings)))
+      if (one !== engine) await one.close?.()
+    }
+    const [alone, shared] = drawn
+    expect(shared!.map(({ completionIds }) => completionIds)).toEqual(alone!.map(({ completionIds }) => completionIds))
+    shared!.forEach(({ entropy, logp }, i) => {
+      expect(Math.abs(entropy - alone![i]!.entropy)).toBeLessThan(1e-4)
+      expect(Math.abs(logp - alone![i]!.logp)).toBeLessThan(1e-3)
+    })
   }, 120_000)
 
   it('gives over two machines, one process each, the metrics of one (1e-4)', async () => {
