@@ -18,7 +18,8 @@ class Sampling:
     @param of for each sequence its prompt.
     """
 
-    @torch.inference_mode()
+    # Not inference_mode: buffers that sharding makes meanwhile would be unfit for training.
+    @torch.no_grad()
     def __init__(self, model: LoadedModel, prompts: list[list[int]], of: list[int], settings: dict[str, Any], processes: Processes) -> None:
         self.model, self.settings, self.processes = model, settings, processes
         # Sequences that go on, of all processes in their order, and those that this one computes.
@@ -49,7 +50,7 @@ class Sampling:
             self.penalised = torch.stack(flags)[rows]
         self.drawn: torch.Tensor | None = None
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def step(self, keep: list[int], uniforms: list[float]) -> dict[str, torch.Tensor]:
         """
         @param keep places, among the sequences of the step before, of those that go on.

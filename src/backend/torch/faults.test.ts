@@ -58,6 +58,19 @@ describe.skipIf(!hasTorch || process.platform !== 'linux')('a run on the torch e
     expect(leftBehind(workspace, runId)).toEqual(expected)
   }, 180_000)
 
+  it('works through a whole iteration in two processes as in one', async () => {
+    const rewards: unknown[] = []
+    for (const processes of [1, 2]) {
+      const workspace = aWorkspace()
+      const run = queueRun(workspace, aRecipe('drift', { engine: 'torch', torch: { num_processes: processes }, iterations: 1, sampling: { max_new_tokens: 16, batch_size: 3 }, evaluation: [{ dataset: 'test', k: 2, max_new_tokens: 16, batch_size: 4, heldout_pairs: 'heldout' }] }))
+      await execute(workspace, run, { engine: anEngine(processes, 'whole') })
+      expect(requireRun(workspace.db, run.runId)).toMatchObject({ status: 'done', error: null })
+      const { samples, evaluations, heldout } = leftBehind(workspace, run.runId) as Record<string, { row?: string; text?: string; margin?: number }[]>
+      rewards.push([samples!.map(({ row }) => (JSON.parse(row!) as { text: string }).text), evaluations!.map(({ text }) => text), heldout!.map(({ margin }) => margin!.toFixed(2))])
+    }
+    expect(rewards[1]).toEqual(rewards[0])
+  }, 240_000)
+
   it('whose processes cannot talk to each other says so, with their words', async () => {
     const launch = () => launchOf({ num_processes: 2 }, { ...process.env, GLOO_SOCKET_IFNAME: 'nowhere0' })
     const load = createTorchEngine({ ...PLAIN_TORCH, num_processes: 2 }, launch).load('resources/base-model')

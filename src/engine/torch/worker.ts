@@ -96,8 +96,9 @@ export class TorchWorker {
     await gone
   }
 
-  /** The whole group, on Windows the process alone. */
+  /** The whole group, on Windows the process alone. torchrun's ranks are in groups of their own: they end with their pipe. */
   private kill(): void {
+    this.child.stdin.destroy()
     try {
       if (this.child.pid !== undefined && process.platform !== 'win32') process.kill(-this.child.pid, 'SIGKILL')
       else this.child.kill('SIGKILL')
