@@ -57,6 +57,12 @@ describe('advice for a run on the torch engine', () => {
     expect(adviseTorch(recipe, memoryOf, env)[0]?.message).toContain('a GPU has 10.0 GB')
   })
 
+  it('says that vLLM is asked for and missing', () => {
+    know([gpu(80)])
+    const recipe = sevenB({ training: { use_peft: true, gradient_checkpointing: true }, torch: { dtype: 'bfloat16', use_vllm: true } })
+    expect(adviseTorch(recipe, memoryOf, env)).toEqual([{ path: 'torch.use_vllm', message: 'needs vLLM, which python-of-the-test lacks: python-of-the-test -m pip install vllm, or set it to false' }])
+  })
+
   it('says when the device is not here, when nothing is known, and when there is no Python', () => {
     know([])
     expect(adviseTorch(sevenB(), memoryOf, env)[0]).toMatchObject({ path: 'device', message: expect.stringContaining('not cuda') as string })
