@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { aFolder, anEmptyDatabase } from '../../tests/support/workspace.ts'
+import { aFolder, anEmptyWorkspace } from '../../tests/support/workspace.ts'
 import { importRuns } from './import-runs.ts'
 import { markRuns, readRunColumns, tagRuns } from './storage/run-marks.ts'
 import { readMetrics } from './storage/run-stages.ts'
@@ -18,10 +18,11 @@ function outputFolder(name: string, files: Record<string, string>): string {
 }
 
 describe('importing runs', () => {
-  it('makes a finished run of a folder, with metrics in curves and table', () => {
-    const db = anEmptyDatabase()
+  it('makes a finished run of a folder, with metrics in curves and table', async () => {
+    const workspace = anEmptyWorkspace()
+    const { db } = workspace
     const folder = outputFolder('My DPO run', { 'trainer_log.jsonl': line(1, 0.7) + line(2, 0.5) })
-    const { runs, problems } = importRuns(db, [folder])
+    const { runs, problems } = await importRuns(workspace, [folder])
     expect(runs).toEqual([{ id: 'my-dpo-run', name: 'My DPO run', file: join(folder, 'trainer_log.jsonl'), rows: 2, outcome: 'new' }])
     expect(problems).toEqual([])
     expect(listRuns(db)).toMatchObject([{ id: 'my-dpo-run', status: 'done', method: 'imported', importedFrom: join(folder, 'trainer_log.jsonl') }])
@@ -29,34 +30,35 @@ describe('importing runs', () => {
     expect(readRunColumns(db)).toMatchObject([{ id: 'my-dpo-run', score: null, last: { loss: 0.5 } }])
   })
 
-  it('again changes nothing; a file that went on gets its new rows and keeps tags and marks', () => {
-    const db = anEmptyDatabase()
+  it('again changes nothing; a file that went on gets its new rows and keeps tags and marks', async () => {
+    const workspace = anEmptyWorkspace()
+    const { db } = workspace
     const folder = outputFolder('run', { 'trainer_log.jsonl': line(1, 0.7) })
-    importRuns(db, [folder])
+    await importRuns(workspace, [folder])
     tagRuns(db, ['run'], 'baseline', true)
     markRuns(db, ['run'], 'pinned', true)
-    expect(importRuns(db, [folder]).runs).toMatchObject([{ id: 'run', outcome: 'unchanged' }])
+    expect((await importRuns(workspace, [folder])).runs).toMatchObject([{ id: 'run', outcome: 'unchanged' }])
     writeFileSync(join(folder, 'trainer_log.jsonl'), line(1, 0.7) + line(2, 0.6))
-    expect(importRuns(db, [folder]).runs).toMatchObject([{ id: 'run', outcome: 'updated', rows: 2 }])
+    expect((await importRuns(workspace, [folder])).runs).toMatchObject([{ id: 'run', outcome: 'updated', rows: 2 }])
     expect(listRuns(db)).toMatchObject([{ id: 'run', tags: ['baseline'], pinned: true }])
     expect(readMetrics(db, 'run', 0)).toHaveLength(2)
   })
 
-  it('takes the last checkpoint of a folder that has no state of its own', () => {
+  it('takes the last checkpoint of a folder that has no state of its own', async () => {
     const state = (step: number): string => JSON.stringify({ log_history: [{ step, loss: 1 }] })
     const folder = outputFolder('out', { 'checkpoint-9/trainer_state.json': state(9), 'checkpoint-10/trainer_state.json': state(10), 'trainer_log.jsonl': line(3, 1) })
-    expect(importRuns(anEmptyDatabase(), [folder]).runs).toMatchObject([{ id: 'out', name: 'out', file: join(folder, 'checkpoint-10', 'trainer_state.json') }])
+    expect((await importRuns(anEmptyWorkspace(), [folder])).runs).toMatchObject([{ id: 'out', name: 'out', file: join(folder, 'checkpoint-10', 'trainer_state.json') }])
   })
 
-  it('names what cannot be read beside what can', () => {
-    const db = anEmptyDatabase()
+  it('names what cannot be read beside what can', async () => {
+    const workspace = anEmptyWorkspace()
     const good = outputFolder('good', { 'trainer_log.jsonl': `${line(1, 1)}nonsense\n` })
-    const { runs, problems } = importRuns(db, [good, join(good, 'gone.json')])
+    const { runs, problems } = await importRuns(workspace, [good, join(good, 'gone.json')])
     expect(runs.map(({ id }) => id)).toEqual(['good'])
     expect(problems).toEqual([
       { file: join(good, 'trainer_log.jsonl'), where: 'line 2', reason: 'expected JSON, got a line that is cut or damaged' },
       { file: join(good, 'gone.json'), where: 'whole file', reason: expect.stringContaining('got nothing there') as string },
     ])
-    expect(() => importRuns(db, [join(good, 'gone.json')])).toThrow('got nothing there')
+    await expect(importRuns(workspace, [join(good, 'gone.json')])).rejects.toThrow('got nothing there')
   })
 })

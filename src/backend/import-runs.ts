@@ -1,4 +1,4 @@
-/** Metric files of other trainers, read from disk as runs that can only be looked at. */
+/** Runs from disk: metric files of other trainers, that can only be looked at, and runs of other workspaces, whole. */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -8,13 +8,21 @@ import { UsageError } from '../shared/errors.ts'
 import type { RunImport } from '../shared/run-table.ts'
 import { slugOf } from './jobs/supervisor.ts'
 import { putImportedRun } from './storage/imported-runs.ts'
-import type { WritableDb } from './storage/open.ts'
+import type { Workspace } from './storage/open.ts'
+import { isWorkspace, takeRuns } from './take-runs.ts'
 
 /** Reads each path; one that cannot be read is a problem beside the others. @throws UsageError where none can be read */
-export function importRuns(db: WritableDb, paths: readonly string[]): RunImport {
+export async function importRuns(workspace: Workspace, paths: readonly string[]): Promise<RunImport> {
+  const { db } = workspace
   const result: RunImport = { runs: [], problems: [] }
   for (const given of paths) {
     try {
+      if (isWorkspace(resolve(given))) {
+        const taken = await takeRuns(workspace, resolve(given))
+        result.runs.push(...taken.runs)
+        result.problems.push(...taken.problems)
+        continue
+      }
       const file = metricFileOf(resolve(given))
       const text = readFileSync(file, 'utf8')
       const log = readTrainerLog(text, file)
@@ -38,11 +46,11 @@ export function importRuns(db: WritableDb, paths: readonly string[]): RunImport 
 /** Of an output folder the trainer's own file, else that of its last checkpoint, else LLaMA-Factory's log. */
 function metricFileOf(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined) throw new UsageError(`${path}: expected a metric file, or a trainer's output folder, got nothing there`)
+  if (found === undefined) throw new UsageError(`${path}: expected a metric file, a trainer's output folder or a workspace, got nothing there`)
   if (!found.isDirectory()) return path
   const checkpoints = readdirSync(path).filter((name) => /^checkpoint-\d+$/.test(name)).sort((a, b) => Number(b.slice(11)) - Number(a.slice(11)))
   const file = ['trainer_state.json', ...checkpoints.map((name) => join(name, 'trainer_state.json')), 'trainer_log.jsonl'].map((name) => join(path, name)).find((candidate) => statSync(candidate, { throwIfNoEntry: false })?.isFile())
-  if (file === undefined) throw new UsageError(`${path}: expected trainer_state.json, checkpoint-N/trainer_state.json or trainer_log.jsonl in the folder, found none`)
+  if (file === undefined) throw new UsageError(`${path}: expected trainer_state.json, checkpoint-N/trainer_state.json or trainer_log.jsonl in the folder, or workspace.db, found none`)
   return file
 }
 

@@ -13,8 +13,8 @@ export function exportRunVerb(id: string, { workspace, format, output, json }: E
 }
 
 export function importRunsVerb(paths: readonly string[], { workspace, json }: WorkspaceOptions): Promise<void> {
-  return withWorkspace(workspace, false, ({ db }) => {
-    const { runs, problems } = importRuns(db, paths)
+  return withWorkspace(workspace, false, async (opened) => {
+    const { runs, problems } = await importRuns(opened, paths)
     for (const { file, where, reason } of problems) process.stderr.write(`drift: ${file}, ${where}: ${reason}\n`)
     if (json) console.log(JSON.stringify({ runs, problems }))
     else for (const run of runs) console.log(`${run.id.padEnd(32)} ${run.outcome.padEnd(10)} ${run.rows} metric rows from ${run.file}`)

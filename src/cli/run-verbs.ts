@@ -74,8 +74,8 @@ export function registerRunVerbs(program: Command): void {
     .action(async (run: string, options: ExportRunOptions) => (await import('./run-files.ts')).exportRunVerb(run, options))
   runs
     .command('import')
-    .description('read metrics of other trainers as runs that can only be looked at: trainer_state.json, trainer_log.jsonl, or a folder that holds one')
-    .argument('<path...>', 'files, or output folders of trainers')
+    .description('take over the runs of another workspace, which then go on here, or read metrics of other trainers to look at: trainer_state.json, trainer_log.jsonl, or a folder that holds one')
+    .argument('<path...>', 'folders of workspaces, files, or output folders of trainers')
     .requiredOption('--workspace <dir>', 'folder of the workspace')
     .option('--json', 'one JSON object {runs, problems} on stdout')
     .action(async (paths: string[], options: WorkspaceOptions) => (await import('./run-files.ts')).importRunsVerb(paths, options))

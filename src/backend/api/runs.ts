@@ -79,7 +79,7 @@ export function runsApi(session: Session) {
     'runs.tag': ({ ids, tag, on }) => told({ changed: tagRuns(db, ids, tag, on) }),
     'runs.mark': ({ ids, mark, on }) => told({ changed: markRuns(db, ids, mark, on) }),
     'runs.export': (input) => exportRun(workspace, input),
-    'runs.import': ({ paths }) => told(importRuns(db, paths)),
+    'runs.import': async ({ paths }) => told(await importRuns(workspace, paths)),
     'runs.recipes': () => {
       const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
       return [

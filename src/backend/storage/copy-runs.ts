@@ -95,7 +95,7 @@ function inOrder(tables: readonly Table[]): Table[] {
 }
 
 /** Every text of the recipes that is a dataset's name. */
-function datasetsNamedBy(db: ReadableDb, ids: readonly string[]): string[] {
+export function datasetsNamedBy(db: ReadableDb, ids: readonly string[]): string[] {
   const names = new Set(db.prepare('SELECT name FROM datasets').pluck().all() as string[])
   const found = new Set<string>()
   const walk = (value: unknown): void => {
