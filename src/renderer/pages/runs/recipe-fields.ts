@@ -40,6 +40,7 @@ const CONDITIONS: Record<string, Pick<Field, 'only' | 'where'>> = {
   reward_training: { only: ranked, where: { path: ['reward'], is: 'learned' } },
   judge: { only: ranked, where: { path: ['reward'], is: 'judge' } },
   torch: { where: { path: ['engine'], is: 'torch' } },
+  'torch.vllm_tensor_parallel_size': { where: { path: ['torch', 'use_vllm'], is: true } },
   'training.label_smoothing': { where: { path: ['training', 'loss_type'], is: 'robust' } },
   'training.lora_r': WITH_ADAPTER,
   'training.lora_alpha': WITH_ADAPTER,
