@@ -7,8 +7,8 @@ import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { conversationIds, findConversation } from './conversations.ts'
-import type { ReadableDb } from './open.ts'
-import { matchExpression, matchingTurns } from './search.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
 import { tagReader } from './tags.ts'
 
@@ -31,6 +31,8 @@ export type ConversationBrowser = {
   passing(filter: ConversationFilter): { columns: Columns; positions: Uint32Array }
   /** Positions, as imported. */
   select(selection: ConversationSelection): Uint32Array
+  /** As `ConversationColumns.keep`. */
+  keep(db: WritableDb): void
 }
 
 export function conversationBrowser(db: ReadableDb): ConversationBrowser {
@@ -83,6 +85,7 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
         return position
       }).sort()
     },
+    keep: source.keep,
   }
 }
 
@@ -119,31 +122,6 @@ function hitsOf(db: ReadableDb, { query }: ConversationFilter): Uint32Array | nu
   if (query === undefined || query.trim() === '') return null
   const match = matchExpression(query)
   return match === null ? new Uint32Array(0) : matchingTurns(db, match)
-}
-
-/** Positions of the conversations that messages are of, both ascending. */
-function conversationsOf(hits: Uint32Array, firsts: Uint32Array, end: number): Uint32Array {
-  const positions = new Uint32Array(Math.min(hits.length, end))
-  let count = 0
-  let position = 0
-  for (const id of hits) {
-    // The last conversation that begins at or before the message.
-    if (hits.length > end / 8) while (position + 1 < end && firsts[position + 1]! <= id) position += 1
-    else position = lastAtMost(firsts, id, position, end)
-    if (count === 0 || positions[count - 1] !== position) positions[count++] = position
-  }
-  return positions.subarray(0, count)
-}
-
-/** Binary search for the last position from `low` on whose first message is at most `id`. */
-function lastAtMost(firsts: Uint32Array, id: number, low: number, end: number): number {
-  let high = end
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1
-    if (firsts[middle]! <= id) low = middle
-    else high = middle
-  }
-  return low
 }
 
 type StoredRow = Omit<ConversationRow, 'snippet' | 'signals' | 'tags'>
