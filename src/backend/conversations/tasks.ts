@@ -1,7 +1,8 @@
 /** What needs every conversation at hand: lists, facets, and what is done to many at once. In a thread (`thread.ts`), since a million take seconds to read. */
-import type { ConversationFilter, ConversationSelection, Facet } from '../../shared/browse.ts'
+import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
 import type { ConversationMap, MapColouring, MapPoints } from '../../shared/conversation-map.ts'
+import type { Facet } from '../../shared/facets.ts'
 import { BackendError } from '../errors.ts'
 import { conversationBrowser, type ConversationBrowser, type ConversationPage } from '../storage/browse.ts'
 import { describeMap } from '../storage/conversation-map.ts'

@@ -1,8 +1,9 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
 import type { Columns } from '../../core/conversation-columns.ts'
 import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
-import type { ConversationFilter, ConversationSelection, ConversationSort, Facet } from '../../shared/browse.ts'
+import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
+import type { ConversationSort, Facet } from '../../shared/facets.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'

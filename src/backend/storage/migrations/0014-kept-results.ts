@@ -1,7 +1,7 @@
 import type { WritableDb } from '../open.ts'
 
-/** What facets and lists work on, as it was when it was last read from a large workspace: opened again, it is there at once. */
-export function keptColumns(db: WritableDb): void {
+/** What takes long to compute and is wanted again: what facets and lists of a large workspace work on, vectors of texts. */
+export function keptResults(db: WritableDb): void {
   db.exec(`
     CREATE TABLE kept_columns (
       id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -9,6 +9,13 @@ export function keptColumns(db: WritableDb): void {
       header TEXT NOT NULL, -- JSON: what stands where in bytes
       bytes BLOB NOT NULL
     ) STRICT;
+    -- Vectors of texts that were held against others, by the SHA-256 of the text: computed once for each model.
+    CREATE TABLE text_vectors (
+      embedding INTEGER NOT NULL REFERENCES embeddings(id) ON DELETE CASCADE,
+      text BLOB NOT NULL,
+      vector BLOB NOT NULL, -- float32, little-endian, length 1
+      PRIMARY KEY (embedding, text)
+    ) STRICT, WITHOUT ROWID;
     -- Nothing stays of a conversation that is deleted.
     CREATE TRIGGER kept_columns_forgotten AFTER DELETE ON conversations WHEN EXISTS (SELECT 1 FROM kept_columns)
       BEGIN DELETE FROM kept_columns; END;
