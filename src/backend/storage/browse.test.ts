@@ -80,7 +80,13 @@ test('facets count conversations under the other filters', async () => {
 
 test('the first rows need no columns and are the same', async () => {
   const db = await aLog()
-  expect(firstConversations(db, { offset: 1, limit: 2 })).toEqual(list(db, { offset: 1, limit: 2 }))
+  const first = firstConversations(db)
+  expect(first({ offset: 1, limit: 2 })).toEqual(list(db, { offset: 1, limit: 2 }))
+  expect(first({ offset: 0, limit: 2, until: 2 })).toEqual(list(db, { offset: 0, limit: 2, until: 2 }))
+  await importFiles(db, [aJsonlFile([{ messages: turns('one more', 'yes') }])])
+  expect(first({ offset: 0, limit: 9 })).toEqual(list(db, { offset: 0, limit: 9 }))
+  db.exec('DELETE FROM conversations WHERE position > 2')
+  expect(first({ offset: 0, limit: 9, until: 3 })).toEqual(list(db, { offset: 0, limit: 9, until: 3 }))
 })
 
 test('the command line reads fields as the columns do', async () => {

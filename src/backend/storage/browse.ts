@@ -8,6 +8,7 @@ import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { conversationIds, findConversation } from './conversations.ts'
+import { keptUntilWritten } from './kept-until-written.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
@@ -98,11 +99,19 @@ export function glanceAt(db: ReadableDb, id: string): ConversationRow {
   return row
 }
 
-/** The first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
-export function firstConversations(db: ReadableDb, { offset, limit, until = Number.MAX_SAFE_INTEGER }: { offset: number; limit: number; until?: number | undefined }): ConversationPage {
-  const positions = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck().all(until, limit, offset) as number[]
-  const { newest, total } = db.prepare('SELECT coalesce(max(position), 0) AS newest, count(*) AS total FROM conversations WHERE position <= ?').get(until) as { newest: number; total: number }
-  return { until: Math.min(until, newest), total, rows: readRows(db, positions, {}, null) }
+/** Reads the first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
+export function firstConversations(db: ReadableDb): (page: { offset: number; limit: number; until?: number | undefined }) => ConversationPage {
+  const positionsAt = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck()
+  const newest = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck()
+  const countUntil = db.prepare('SELECT count(*) FROM conversations WHERE position <= ?').pluck()
+  // Without a condition the count is of an index, several times narrower than the rows.
+  const countAll = keptUntilWritten(db, () => db.prepare('SELECT count(*) FROM conversations').pluck().get() as number)
+  return ({ offset, limit, until: asked = Number.MAX_SAFE_INTEGER }) => {
+    const last = newest.get() as number
+    const until = Math.min(asked, last)
+    const total = until === last ? countAll() : (countUntil.get(until) as number)
+    return { until, total, rows: readRows(db, positionsAt.all(until, limit, offset) as number[], {}, null) }
+  }
 }
 
 /** Makes what is not among the newest answers. */
