@@ -114,12 +114,13 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     expect(await accessibilityProblems(page)).toEqual([])
     await press('Enter')
     const stamp = page.getByRole('region', { name: 'Nearest in meaning' })
-    await stamp.getByText('32 dimensions').waitFor()
+    await stamp.getByText('32 dimensions').waitFor({ timeout: 90_000 })
+    await stamp.scrollIntoViewIfNeeded()
     const cosines = await stamp.getByRole('cell').filter({ hasText: /^-?[01]\.\d{3}$/ }).allInnerTexts()
     expect(cosines.length).toBeGreaterThan(10)
     expect(cosines.map(Number)).toEqual(cosines.map(Number).sort((one, other) => other - one))
     expect(await accessibilityProblems(page)).toEqual([])
-  })
+  }, 120_000)
 
   it('exports what is left, and a row leads back to the turn it stems from', async () => {
     await press('e')
