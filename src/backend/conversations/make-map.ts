@@ -59,8 +59,12 @@ function lexicalEncoder(db: WritableDb): Encoder {
 }
 
 function fitLexical(db: WritableDb, conversations: number): StoredEmbedding {
-  const texts = firstOfSample(db, RARITY_TEXTS).map(textReader(db, TEXT_CHARACTERS))
-  const rarity = Buffer.from(rarityIn(texts).buffer)
-  const words = `wording: words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, hashed, by rarity in ${texts.length.toLocaleString('en-US')} conversations, ${DIMENSIONS} dimensions`
+  const sample = firstOfSample(db, RARITY_TEXTS)
+  const read = textReader(db, TEXT_CHARACTERS)
+  function* texts(): Generator<string> {
+    for (const position of sample) yield read(position)
+  }
+  const rarity = Buffer.from(rarityIn(texts()).buffer)
+  const words = `wording: words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, hashed, by rarity in ${sample.length.toLocaleString('en-US')} conversations, ${DIMENSIONS} dimensions`
   return recordEmbedding(db, { version: versionOf('lexical 1', rarity.toString('base64')), kind: 'lexical', words, folder: null, dimensions: DIMENSIONS, fitted: conversations, rarity })
 }
