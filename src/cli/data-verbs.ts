@@ -250,7 +250,7 @@ const terminalMarks = (text: string): string => {
 }
 
 /** One line on stderr that rewrites itself; nothing where stderr is no terminal. */
-function progressLine(): { show(text: string): void; end(): void } {
+export function progressLine(): { show(text: string): void; end(): void } {
   let drawn = -Infinity
   return {
     show(text) {

@@ -6,7 +6,7 @@ import { listDatasets } from '../backend/storage/datasets.ts'
 import { promptsOf } from '../core/contamination.ts'
 import type { BuildOptions, ExportFormat, MeaningMatch } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
-import { print, withWorkspace } from './data-verbs.ts'
+import { print, progressLine, withWorkspace } from './data-verbs.ts'
 import type { Output } from './dataset-verbs.ts'
 import { interruption } from './interruption.ts'
 
@@ -64,8 +64,13 @@ export async function runDatasetFix({ workspace, json, dataset, fix, name, ...op
 
 export async function runDatasetCheck({ workspace, json, dataset, against, sentenceModel, cosine }: Output & { dataset: string; against: string[]; sentenceModel?: string; cosine: number }): Promise<void> {
   const signal = interruption()
+  const line = progressLine()
   await withWorkspace(workspace, false, async ({ db }) => {
-    const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against, folder: sentenceModel ?? null, threshold: cosine }, () => signal.throwIfAborted())
+    const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against, folder: sentenceModel ?? null, threshold: cosine }, (done, total, stage) => {
+      signal.throwIfAborted()
+      line.show(total > 0 ? `${stage}: ${done}/${total}` : stage)
+    })
+    line.end()
     if (json) return print(contamination)
     if (contamination === null) throw new Error(`dataset ${dataset}: checked, but without a stamp`)
     const { counts, ngram, similarity, meaning } = contamination
