@@ -1,3 +1,16 @@
+import type { Job } from '../shared/types.ts'
+
+/** Tells a job's progress by stages, each with a rate of its own. */
+export function stageProgress(change: (part: Partial<Job>) => void): (stage: string, done: number, total: number) => void {
+  let present = ''
+  let rate = progressRate()
+  return (stage, done, total) => {
+    if (stage !== present) rate = progressRate()
+    present = stage
+    change({ stage, done, total, ...rate(done, total) })
+  }
+}
+
 /**
  * How many a second since the first telling, and how long the rest takes at that; null where it cannot be known yet.
  * The first telling counts for nothing: what a resumed import finds done was not done now.

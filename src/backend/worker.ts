@@ -1,5 +1,5 @@
 /**
- * The process of one run (or of the built-in experiment's preparation, the token view, the map of conversations): under Node a child with an IPC channel, under Electron a utility process. A native crash
+ * The process of one run (or of the built-in experiment's preparation, the token view, the map of conversations, the contamination guard): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -25,6 +25,9 @@ if ('prepare' in args) {
 } else if ('map' in args) {
   const { mapWorker } = await import('./conversations/map-worker.ts')
   await mapWorker(args, channel)
+} else if ('check' in args) {
+  const { checkWorker } = await import('./datasets/check-worker.ts')
+  await checkWorker(args, channel)
 } else {
   const { openEngine } = await import('../engine/open-engine.ts')
   await runWorker(args, channel, ({ engine, torch }) => openEngine(engine, torch))

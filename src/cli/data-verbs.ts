@@ -13,10 +13,12 @@ import { writeDetectorFile } from '../backend/signals/detector-file.ts'
 import { detectorNamed, type Detector } from '../backend/signals/detectors.ts'
 import { labelledTurnsOf } from '../backend/signals/labelled-turns.ts'
 import { runDetector, type SignalsReport } from '../backend/signals/run-detector.ts'
+import { conversationColumns } from '../backend/storage/browse-columns.ts'
 import { conversationId } from '../backend/storage/conversations.ts'
 import { pageOfQuarantinedRows } from '../backend/storage/imports.ts'
 import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from '../backend/storage/open.ts'
-import { MARK_END, MARK_START, searchTurns } from '../backend/storage/search.ts'
+import { MARK_END, MARK_START } from '../backend/storage/search.ts'
+import { searchTurns } from '../backend/storage/search-turns.ts'
 import { writeLines } from '../backend/write-lines.ts'
 import { filterOf, parseSearch } from '../core/search-fields.ts'
 import { scoreDetector } from '../core/detector-score.ts'
@@ -62,11 +64,15 @@ export async function runSearch(query: string, options: Output & { workspace: st
   await withWorkspace(options.workspace, false, ({ db }) => {
     const started = performance.now()
     const { words, fields } = parseSearch(query)
-    const { total, hits } = searchTurns(db, filterOf(fields, words), options.limit)
+    const columns = conversationColumns(db)
+    const { total, hits } = searchTurns(db, filterOf(fields, words), options.limit, columns)
     const milliseconds = performance.now() - started
-    if (options.json) return print({ total, hits: hits.map((hit) => ({ ...hit, snippet: withoutMarks(hit.snippet) })), milliseconds })
-    for (const { conversation_id, turn_index, snippet } of hits) console.log(`${conversation_id} ${String(turn_index).padStart(3)}  ${terminalMarks(snippet)}`)
-    console.log(`${total} ${total === 1 ? 'turn' : 'turns'} in ${milliseconds.toFixed(1)} ms${total > hits.length ? `, ${hits.length} shown` : ''}`)
+    if (options.json) print({ total, hits: hits.map((hit) => ({ ...hit, snippet: withoutMarks(hit.snippet) })), milliseconds })
+    else {
+      for (const { conversation_id, turn_index, snippet } of hits) console.log(`${conversation_id} ${String(turn_index).padStart(3)}  ${terminalMarks(snippet)}`)
+      console.log(`${total} ${total === 1 ? 'turn' : 'turns'} in ${milliseconds.toFixed(1)} ms${total > hits.length ? `, ${hits.length} shown` : ''}`)
+    }
+    columns.keep(db)
   })
 }
 
@@ -244,7 +250,7 @@ const terminalMarks = (text: string): string => {
 }
 
 /** One line on stderr that rewrites itself; nothing where stderr is no terminal. */
-function progressLine(): { show(text: string): void; end(): void } {
+export function progressLine(): { show(text: string): void; end(): void } {
   let drawn = -Infinity
   return {
     show(text) {

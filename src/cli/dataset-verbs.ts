@@ -1,6 +1,6 @@
 /** The verbs of datasets: build, list, diff, lint, fix, check, export. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind } from '../shared/datasets.ts'
+import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind, MEANING_THRESHOLD } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
 import { integer, numberWithin, positiveInteger } from './option-values.ts'
 
@@ -51,7 +51,9 @@ export function registerDatasetVerbs(program: Command): void {
   verb('check', 'looks for evaluation prompts in the rows and stamps the dataset with the result')
     .requiredOption('--dataset <name>', 'name of the dataset')
     .requiredOption('--against <files...>', 'prompt files: AlpacaEval, WildBench, or rows with a prompt')
-    .action(async (options: Output & { dataset: string; against: string[] }) => (await import('./datasets.ts')).runDatasetCheck(options))
+    .option('--sentence-model <folder>', 'also by meaning: a folder of an ONNX sentence-embedding model (tokenizer.json, model.onnx)')
+    .option('--cosine <number>', 'similarity of sentence vectors from which a row counts; look at the nearest pairs, no value holds for every model', numberWithin(0, 1), MEANING_THRESHOLD)
+    .action(async (options: Output & { dataset: string; against: string[]; sentenceModel?: string; cosine: number }) => (await import('./datasets.ts')).runDatasetCheck(options))
 
   verb('export', 'writes a dataset for other tools')
     .requiredOption('--dataset <name>', 'name of the dataset')

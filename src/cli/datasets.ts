@@ -4,10 +4,11 @@ import type { Fix } from '../backend/datasets/lint.ts'
 import { performTask } from '../backend/datasets/tasks.ts'
 import { listDatasets } from '../backend/storage/datasets.ts'
 import { promptsOf } from '../core/contamination.ts'
-import type { BuildOptions, ExportFormat } from '../shared/datasets.ts'
+import type { BuildOptions, ExportFormat, MeaningMatch } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
-import { print, withWorkspace } from './data-verbs.ts'
+import { print, progressLine, withWorkspace } from './data-verbs.ts'
 import type { Output } from './dataset-verbs.ts'
+import { interruption } from './interruption.ts'
 
 export async function runDatasetBuild({ workspace, json, ...options }: Output & BuildOptions & { name: string; kind: DatasetKind }): Promise<void> {
   await withWorkspace(workspace, false, async ({ db }) => {
@@ -61,15 +62,32 @@ export async function runDatasetFix({ workspace, json, dataset, fix, name, ...op
   })
 }
 
-export async function runDatasetCheck({ workspace, json, dataset, against }: Output & { dataset: string; against: string[] }): Promise<void> {
+export async function runDatasetCheck({ workspace, json, dataset, against, sentenceModel, cosine }: Output & { dataset: string; against: string[]; sentenceModel?: string; cosine: number }): Promise<void> {
+  const signal = interruption()
+  const line = progressLine()
   await withWorkspace(workspace, false, async ({ db }) => {
-    const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against })
+    const { contamination, rows } = await performTask(db, 'check', { name: dataset, files: against, folder: sentenceModel ?? null, threshold: cosine }, (done, total, stage) => {
+      signal.throwIfAborted()
+      line.show(total > 0 ? `${stage}: ${done}/${total}` : stage)
+    })
+    line.end()
     if (json) return print(contamination)
     if (contamination === null) throw new Error(`dataset ${dataset}: checked, but without a stamp`)
-    const { counts, ngram, similarity } = contamination
-    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${promptsOf(contamination)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}`)
+    const { counts, ngram, similarity, meaning } = contamination
+    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${promptsOf(contamination)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}${meaning === null ? '' : `, meaning ${counts.meaning}`}`)
+    sayMeaning(meaning)
     if (contamination.rows.length > 0) console.log(`drift dataset fix --dataset ${dataset} --fix contamination drops them`)
   })
+}
+
+const SHOWN_PAIRS = 10
+
+/** The nearest pairs side by side, whether or not they count: a threshold is judged by them. */
+function sayMeaning(meaning: MeaningMatch | null): void {
+  if (meaning === null) return console.log('meaning was not compared: likeness of wording stands in for it, a paraphrase passes. --sentence-model compares it')
+  console.log(`by meaning, cosine of ${meaning.threshold} or more: ${meaning.encoder} (SHA-256 ${meaning.version.slice(0, 12)}). The nearest:`)
+  const short = (text: string): string => text.replaceAll(/\s+/g, ' ').slice(0, 60)
+  for (const { row, cosine, asked, prompt } of meaning.nearest.slice(0, SHOWN_PAIRS)) console.log(`  ${cosine.toFixed(3)} ${cosine >= meaning.threshold ? '*' : ' '} row ${String(row + 1).padEnd(6)} ${short(asked).padEnd(60)} | ${short(prompt)}`)
 }
 
 export async function runDatasetExport({ workspace, json, dataset, output, ...options }: Output & { dataset: string; format: ExportFormat; output: string; mask: boolean }): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * Whether a dataset's prompts are those of an evaluation: by the conversation they were taken from, word for word, by a
- * shared run of words, by likeness. WildBench and WildFeedback both stem from WildChat, so the id comes first. Pure.
+ * shared run of words, by likeness, by meaning. WildBench and WildFeedback both stem from WildChat, so the id comes first. Pure.
  */
 import type { ContaminationStamp, Match } from '../shared/datasets.ts'
 import { RowProblem, type Row } from './import/format.ts'
@@ -34,8 +34,11 @@ export function readGuardPrompt(row: Row): GuardPrompt {
 /** How many prompts the files of a stamp hold together. */
 export const promptsOf = ({ files }: Pick<ContaminationStamp, 'files'>): number => files.reduce((sum, { prompts }) => sum + prompts, 0)
 
-/** The rows that meet a prompt, each with its strongest match, in order. @param onRow told before each row */
-export function findContamination(rows: readonly GuardedRow[], prompts: readonly GuardPrompt[], onRow?: (index: number) => void): Contamination[] {
+/**
+ * The rows that meet a prompt, each with its strongest match, in order.
+ * @param onRow told before each row @param byMeaning the prompt a row meets in meaning, by its index
+ */
+export function findContamination(rows: readonly GuardedRow[], prompts: readonly GuardPrompt[], onRow?: (index: number) => void, byMeaning: ReadonlyMap<number, number> = new Map()): Contamination[] {
   const byId = new Map<string, number>()
   const byText = new Map<string, number>()
   const byRun = new Map<string, number>()
@@ -51,16 +54,17 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
     for (const key of keys) if (known.has(key)) return known.get(key)
     return undefined
   }
-  const looks: readonly [Match, (row: GuardedRow) => number | undefined][] = [
+  const looks: readonly [Match, (row: GuardedRow, at: number) => number | undefined][] = [
     ['source-id', ({ ids }) => firstIn(byId, ids)],
     ['exact', ({ requests }) => firstIn(byText, exactKeys(requests))],
     ['ngram', ({ requests }) => firstIn(byRun, runsOf(requests))],
     ['similar', ({ requests }) => (isBlank(requests) ? undefined : byLikeness.match(requests.join('\n'), { add: false })[0])],
+    ['meaning', (_, at) => byMeaning.get(at)],
   ]
   return rows.flatMap((row, at): Contamination[] => {
     onRow?.(at)
     for (const [by, look] of looks) {
-      const prompt = look(row)
+      const prompt = look(row, at)
       if (prompt !== undefined) return [{ row: at, by, prompt }]
     }
     return []
@@ -68,7 +72,7 @@ export function findContamination(rows: readonly GuardedRow[], prompts: readonly
 }
 
 /** Nothing is asked: no user speaks, or says nothing. Two of these have nothing in common. */
-const isBlank = (requests: readonly string[]): boolean => requests.every((request) => request.trim() === '')
+export const isBlank = (requests: readonly string[]): boolean => requests.every((request) => request.trim() === '')
 
 /** The prompt as a whole, and each message that is long enough to be one's own. */
 function exactKeys(requests: readonly string[]): string[] {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CONVERSATION_SORTS, FACETS, type ConversationFilter } from '../shared/browse.ts'
+import type { ConversationFilter } from '../shared/browse.ts'
+import { CONVERSATION_SORTS, FACETS } from '../shared/facets.ts'
 import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from './conversation-columns.ts'
 import { countFacets, judge, passingInOrder } from './conversation-filter.ts'
 

@@ -1,5 +1,6 @@
 /** Filters, facet counts and orders over the columns of conversations. */
-import { FACETS, type ConversationFilter, type ConversationSort, type Facet, type FacetName } from '../shared/browse.ts'
+import type { ConversationFilter } from '../shared/browse.ts'
+import { FACETS, type ConversationSort, type Facet, type FacetName } from '../shared/facets.ts'
 import { isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
 
 /**

@@ -32,10 +32,14 @@ function countTerms(text: string): Map<number, number> {
 }
 
 /** The weight of each bucket, `ln((1 + n) / (1 + texts that have it) + 1)`: rare terms say more. */
-const rarityOf = (counts: readonly ReadonlyMap<number, number>[]): Float32Array => {
+const rarityOf = (counts: Iterable<ReadonlyMap<number, number>>): Float32Array => {
   const frequency = new Float64Array(BUCKETS)
-  for (const own of counts) for (const bucket of own.keys()) frequency[bucket]! += 1
-  return Float32Array.from(frequency, (texts) => Math.log((1 + counts.length) / (1 + texts) + 1))
+  let all = 0
+  for (const own of counts) {
+    all += 1
+    for (const bucket of own.keys()) frequency[bucket]! += 1
+  }
+  return Float32Array.from(frequency, (texts) => Math.log((1 + all) / (1 + texts) + 1))
 }
 
 function project(counts: ReadonlyMap<number, number>, rarity: Float32Array): Float32Array {
@@ -56,8 +60,13 @@ export function embed(texts: readonly string[]): Float32Array[] {
   return counts.map((own) => project(own, rarity))
 }
 
-/** What `embedOne` needs to know of a corpus: how rare each term is in these texts. */
-export const rarityIn = (texts: readonly string[]): Float32Array => rarityOf(texts.map(countTerms))
+/** What `embedOne` needs to know of a corpus: how rare each term is in these texts, of which one at a time is held. */
+export function rarityIn(texts: Iterable<string>): Float32Array {
+  function* counted(): Generator<Map<number, number>> {
+    for (const text of texts) yield countTerms(text)
+  }
+  return rarityOf(counted())
+}
 /** A text's row as `embed` makes it, under the rarity of other texts. */
 export const embedOne = (text: string, rarity: Float32Array): Float32Array => project(countTerms(text), rarity)
 

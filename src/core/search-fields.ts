@@ -3,7 +3,8 @@
  * and the page read it here, and print filters as it takes them.
  */
 import { UsageError } from '../shared/errors.ts'
-import { FACETS, type ConversationFilter, type FacetName } from '../shared/browse.ts'
+import type { ConversationFilter } from '../shared/browse.ts'
+import { FACETS, type FacetName } from '../shared/facets.ts'
 import { nearestKey } from '../shared/key-names.ts'
 
 /** Fields as they were typed, ranges in their one way of writing. */

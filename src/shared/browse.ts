@@ -30,14 +30,6 @@ export const conversationFilter = {
 const filterSchema = z.object(conversationFilter)
 export type ConversationFilter = z.output<typeof filterSchema>
 
-export const FACETS = ['signal', 'category', 'tag', 'source', 'model', 'language', 'turns', 'length', 'date', 'near', 'personal'] as const
-export type FacetName = (typeof FACETS)[number]
-/** A value is written as the search field takes it: ranges as `3..4` and `17..`. */
-export type Facet = { name: FacetName; values: { value: string; count: number }[] }
-
-export const CONVERSATION_SORTS = ['imported', 'turns', 'length', 'dissatisfied', 'date', 'source', 'model', 'language'] as const
-export type ConversationSort = (typeof CONVERSATION_SORTS)[number]
-
 /** Conversations to do something with: those named, or all that pass a filter. */
 export const conversationSelection = z.union([z.object({ ids: z.array(z.string()).min(1).max(10_000) }), z.object({ filter: filterSchema })])
 export type ConversationSelection = z.output<typeof conversationSelection>

@@ -4,16 +4,17 @@
  */
 import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
-import { CONVERSATION_SORTS, conversationFilter, conversationSelection, tagName, type Facet, type SavedView } from './browse.ts'
+import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
-import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
+import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, MEANING_THRESHOLD, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
 import type { ModelEntry, PairInspection } from './inspection.ts'
 import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
+import { CONVERSATION_SORTS, type Facet } from './facets.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe, StepCanaries } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
@@ -172,7 +173,7 @@ export const calls = {
   /** A new snapshot as the fix of one finding leaves the rows; without `as` under the next free name. */
   'datasets.fix': call<Dataset>()({ name: z.string(), fix: z.enum([...LINT_KINDS, 'contamination']), as: z.string().min(1).nullable().default(null), ...underModel }),
   /** Looks for the prompts of evaluation files (AlpacaEval, WildBench) in the rows and stamps the snapshot with the result. */
-  'datasets.check': call<Dataset>()({ name: z.string(), files: z.array(z.string().min(1)).min(1) }),
+  'datasets.check': call<Dataset>()({ name: z.string(), files: z.array(z.string().min(1)).min(1), folder: z.string().min(1).nullable().default(null), threshold: z.number().min(0).max(1).default(MEANING_THRESHOLD) }),
   /** What another snapshot has, lacks and says otherwise; statistics side by side. */
   'datasets.diff': call<DatasetDiff>()({ before: z.string(), after: z.string(), ...page }),
   /** A pair token by token under a model of the workspace (and its reference): ids, log-probabilities, what is cut. */

@@ -58,9 +58,27 @@ export type LintFinding = {
 }
 export type LintReport = { rows: number; findings: LintFinding[]; /** Tokens were counted with this model's tokenizer and template. */ model: string | null; maxLength: number | null }
 
-export const MATCHES = ['source-id', 'exact', 'ngram', 'similar'] as const
+export const MATCHES = ['source-id', 'exact', 'ngram', 'similar', 'meaning'] as const
 /** How a row meets an evaluation prompt, strongest first. */
 export type Match = (typeof MATCHES)[number]
+/**
+ * Cosine similarity of sentence vectors from which a row counts as `meaning` where nobody says otherwise. No value holds
+ * for every model: the histogram and the nearest pairs are there to judge it by.
+ */
+export const MEANING_THRESHOLD = 0.85
+
+/** What the guard found by a sentence-embedding model: of each row, the evaluation prompt nearest to it. */
+export type MeaningMatch = {
+  /** What it is, in words; SHA-256 over its files and how it is used; where it lay. */
+  encoder: string
+  version: string
+  folder: string
+  threshold: number
+  /** Rows by the cosine to their nearest prompt, in twenty steps from 0 to 1. */
+  histogram: number[]
+  /** The nearest, whether or not they reach the threshold; of rows that ask the same, the first. */
+  nearest: { row: number; cosine: number; asked: string; prompt: string }[]
+}
 /** The result of the contamination guard, kept with the snapshot. */
 export type ContaminationStamp = {
   checkedAt: string
@@ -73,6 +91,8 @@ export type ContaminationStamp = {
   counts: Record<Match, number>
   /** The first of them, with the prompt they meet. */
   examples: { row: number; by: Match; prompt: string }[]
+  /** Null where no sentence model was chosen: likeness of wording stands in for it. */
+  meaning: MeaningMatch | null
 }
 
 export type DatasetDiff = {

@@ -8,6 +8,7 @@ import { importLog } from '../support/import-log.ts'
 import { turns } from '../support/workspace.ts'
 import { accessibilityProblems, hosts, openWorkbench, type Workbench } from './harness.ts'
 
+const sentenceModel = join(import.meta.dirname, '..', 'reference', 'sentence-encoder')
 const GOOD = 'Bring the water to a boil, add the pasta and a spoon of salt, stir once and taste after'
 const chats = Array.from({ length: 24 }, (_, i) => ({
   source: i < 16 ? 'shop' : 'forum',
@@ -100,6 +101,26 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     await stamp.getByText('No row').waitFor()
     expect(await page.getByRole('region', { name: 'Lineage' }).innerText()).toMatch(/24\s*conversations\s*48\s*signals\s*24\s*pairs made\s*22\s*pairs\s*made from pairs \(24\) → pairs-2 \(23\) → pairs-3 \(23\)/)
   })
+
+  it('the guard compares meaning by a sentence model that somebody chose, and shows the nearest pairs', async () => {
+    await press('c')
+    const dialog = page.getByRole('dialog')
+    await dialog.getByText('wording and a sentence model').click()
+    await dialog.getByRole('textbox', { name: 'Model folder' }).fill('/no/such/model')
+    await press('Enter')
+    await dialog.getByText('found nothing at /no/such/model').waitFor()
+    await dialog.getByRole('textbox', { name: 'Model folder' }).fill(sentenceModel)
+    await dialog.getByRole('textbox', { name: 'Cosine' }).fill('0.4')
+    expect(await accessibilityProblems(page)).toEqual([])
+    await press('Enter')
+    const stamp = page.getByRole('region', { name: 'Nearest in meaning' })
+    await stamp.getByText('32 dimensions').waitFor({ timeout: 90_000 })
+    await stamp.scrollIntoViewIfNeeded()
+    const cosines = await stamp.getByRole('cell').filter({ hasText: /^-?[01]\.\d{3}$/ }).allInnerTexts()
+    expect(cosines.length).toBeGreaterThan(10)
+    expect(cosines.map(Number)).toEqual(cosines.map(Number).sort((one, other) => other - one))
+    expect(await accessibilityProblems(page)).toEqual([])
+  }, 120_000)
 
   it('exports what is left, and a row leads back to the turn it stems from', async () => {
     await press('e')

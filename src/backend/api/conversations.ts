@@ -23,6 +23,7 @@ export function conversationsApi(session: Session) {
   const { workspace, push } = session
   const { db, path } = workspace
   const thread = () => conversationThread(session)
+  const first = firstConversations(db)
   const changed = <Made>(made: Made): Made => {
     push({ type: 'workspace.changed', nouns: ['conversations'] })
     return made
@@ -34,7 +35,7 @@ export function conversationsApi(session: Session) {
   // Nobody waits for it: a failing disk is told by the next call.
   void purgeConversations(db, { before: new Date(Date.now() - KEPT_DAYS * DAY_MS) }).catch(() => {})
   return {
-    'conversations.list': (input) => (isStart(input) ? firstConversations(db, input) : thread().perform('list', input)),
+    'conversations.list': (input) => (isStart(input) ? first(input) : thread().perform('list', input)),
     'conversations.between': (input) => thread().perform('between', input),
     'conversations.facets': (input) => thread().perform('facets', input),
     'conversations.tag': async (input) => changed(await thread().perform('tag', input)),

@@ -3,6 +3,7 @@ import type { Handlers, WorkspaceInfo } from '../../shared/contract.ts'
 import { recentWorkspaces } from '../recent-workspaces.ts'
 import type { Session } from '../session.ts'
 import { demoOf } from './demo.ts'
+import { keptUntilWritten } from '../storage/kept-until-written.ts'
 import type { ReadableDb } from '../storage/open.ts'
 
 export function workspaceApi(session: Session, open: (path: string) => Promise<WorkspaceInfo>) {
@@ -19,18 +20,8 @@ export function workspaceApi(session: Session, open: (path: string) => Promise<W
   } satisfies Pick<Handlers, 'workspace.info' | 'workspace.recent' | 'workspace.open' | 'doctor.run'>
 }
 
-/** Signals are counted anew only after something was written: of a million conversations that takes 80 ms, in which no other call is answered. */
 function counter(db: ReadableDb): () => WorkspaceInfo['counts'] {
-  const rows = db.prepare('SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM datasets) AS datasets, (SELECT count(*) FROM runs) AS runs')
-  const labelled = db.prepare('SELECT coalesce(sum(dissatisfied_turns + satisfied_turns + neutral_turns), 0) FROM conversations').pluck()
-  // Rises with each row that this connection writes; data_version tells of the other ones'.
-  const written = db.prepare('SELECT total_changes()').pluck()
-  let signals = 0
-  let countedAt = ''
-  return () => {
-    const now = `${String(db.pragma('data_version', { simple: true }))} ${String(written.get())}`
-    if (now !== countedAt) signals = labelled.get() as number
-    countedAt = now
-    return { ...(rows.get() as Omit<WorkspaceInfo['counts'], 'signals'>), signals }
-  }
+  const counts = db.prepare(`SELECT (SELECT count(*) FROM conversations) AS conversations, (SELECT count(*) FROM datasets) AS datasets, (SELECT count(*) FROM runs) AS runs,
+    (SELECT coalesce(sum(dissatisfied_turns + satisfied_turns + neutral_turns), 0) FROM conversations) AS signals`)
+  return keptUntilWritten(db, () => counts.get() as WorkspaceInfo['counts'])
 }

@@ -2,12 +2,10 @@
  * Makes the map of conversations: a vector for each (kept, so that the next map computes those of new conversations
  * alone), then a place on the plane. Stopped at any instant, what was embedded stays.
  */
-import { createHash } from 'node:crypto'
-import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { DIMENSIONS, embedOne, planeOf, rarityIn } from '../../core/embedding.ts'
 import { UsageError } from '../../shared/errors.ts'
-import { hashFile } from '../hash-file.ts'
+import { openSentenceModel, type SentenceModel, TEXT_CHARACTERS, versionOf } from '../sentence-model.ts'
 import { countConversations, firstOfSample, lexicalEmbedding, readVectors, recordEmbedding, textReader, withoutVector, writeMap, writeVectors, type StoredEmbedding } from '../storage/conversation-map.ts'
 import type { WritableDb } from '../storage/open.ts'
 
@@ -18,21 +16,19 @@ export type MapOptions = {
   onProgress?: (stage: string, done: number, total: number) => void
 }
 
-/** What is read of each conversation: sentence models see about a quarter as many tokens. */
-const TEXT_CHARACTERS = 2000
 const BATCH = 128
 /** Rarity is counted on so many conversations, and anew once there are twice as many in the workspace. */
 const RARITY_TEXTS = 20_000
 /** How vectors become places. */
 const PROJECTION = 'two main directions (PCA)'
 
-type Encoder = { embedding: StoredEmbedding; encode(texts: readonly string[]): Promise<Float32Array[]> | Float32Array[]; release?(): Promise<void> }
+type Encoder = Pick<SentenceModel, 'embedding'> & { encode(texts: readonly string[]): Promise<Float32Array[]> | Float32Array[]; release?(): Promise<void> }
 
 /** @throws UsageError, or InputError where the folder holds no model that can be read. */
 export async function makeMap(db: WritableDb, { folder, signal, onProgress = () => {} }: MapOptions): Promise<{ points: number; embedded: number }> {
   if (countConversations(db) === 0) throw new UsageError('map: expected conversations in the workspace, got none. Import some first')
   onProgress('opening the embedding', 0, 0)
-  const { embedding, encode, release } = folder === null ? lexicalEncoder(db) : await sentenceEncoder(db, folder)
+  const { embedding, encode, release } = folder === null ? lexicalEncoder(db) : await openSentenceModel(db, folder)
   const waiting = withoutVector(db, embedding.id)
   const read = textReader(db, TEXT_CHARACTERS)
   for (let from = 0; from < waiting.length; from += BATCH) {
@@ -63,23 +59,12 @@ function lexicalEncoder(db: WritableDb): Encoder {
 }
 
 function fitLexical(db: WritableDb, conversations: number): StoredEmbedding {
-  const texts = firstOfSample(db, RARITY_TEXTS).map(textReader(db, TEXT_CHARACTERS))
-  const rarity = Buffer.from(rarityIn(texts).buffer)
-  const words = `wording: words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, hashed, by rarity in ${texts.length.toLocaleString('en-US')} conversations, ${DIMENSIONS} dimensions`
+  const sample = firstOfSample(db, RARITY_TEXTS)
+  const read = textReader(db, TEXT_CHARACTERS)
+  function* texts(): Generator<string> {
+    for (const position of sample) yield read(position)
+  }
+  const rarity = Buffer.from(rarityIn(texts()).buffer)
+  const words = `wording: words and word pairs of the first ${TEXT_CHARACTERS.toLocaleString('en-US')} characters, hashed, by rarity in ${sample.length.toLocaleString('en-US')} conversations, ${DIMENSIONS} dimensions`
   return recordEmbedding(db, { version: versionOf('lexical 1', rarity.toString('base64')), kind: 'lexical', words, folder: null, dimensions: DIMENSIONS, fitted: conversations, rarity })
 }
-
-async function sentenceEncoder(db: WritableDb, folder: string): Promise<Encoder> {
-  const { openSentenceEncoder } = await import('../../engine/sentence-encoder.ts')
-  const { readSentenceFolder } = await import('../../engine/sentence-folder.ts')
-  const { defaultThreads } = await import('../../engine/threads.ts')
-  const { files, maxTokens } = readSentenceFolder(folder)
-  const encoder = await openSentenceEncoder(folder, defaultThreads(Infinity))
-  const hashes = await Promise.all(files.map(hashFile))
-  const version = versionOf('onnx 1, mean, l2', `${maxTokens}`, ...hashes)
-  const words = `${basename(folder)}: ONNX sentence embedding of the first ${maxTokens} tokens, mean pooling, ${encoder.dimensions} dimensions`
-  const embedding = recordEmbedding(db, { version, kind: 'onnx', words, folder, dimensions: encoder.dimensions, fitted: null, rarity: null })
-  return { embedding, encode: encoder.encode, release: encoder.release }
-}
-
-const versionOf = (...parts: string[]): string => createHash('sha256').update([...parts, String(TEXT_CHARACTERS)].join('\n')).digest('hex')

@@ -4,7 +4,7 @@ import type { Job } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { runInProcess } from '../jobs/run-in-process.ts'
 import { singleJob } from '../jobs/single-job.ts'
-import { progressRate } from '../progress-rate.ts'
+import { stageProgress } from '../progress-rate.ts'
 import { perSession, type Session } from '../session.ts'
 
 /** The map job of a session. */
@@ -23,20 +23,7 @@ function makeMapJob(session: Session): { start(folder: string | null): Job } {
       made = folder
       return single.start(
         { id: `map-${randomUUID().slice(0, 8)}`, kind: 'map', title: 'map of conversations', stage: 'starting' },
-        (signal, change) => {
-          let present = ''
-          let rate = progressRate()
-          return runInProcess(session, { workspace: session.workspace.path, map: { folder } }, {
-            work: 'making the map',
-            log: 'map.log',
-            signal,
-            onProgress(stage, done, total) {
-              if (stage !== present) rate = progressRate()
-              present = stage
-              change({ stage, done, total, ...rate(done, total) })
-            },
-          })
-        },
+        (signal, change) => runInProcess(session, { workspace: session.workspace.path, map: { folder } }, { work: 'making the map', log: 'map.log', signal, onProgress: stageProgress(change) }),
         () => session.push({ type: 'workspace.changed', nouns: ['conversations'] }),
       )
     },

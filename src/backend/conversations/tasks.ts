@@ -1,9 +1,10 @@
 /** What needs every conversation at hand: lists, facets, and what is done to many at once. In a thread (`thread.ts`), since a million take seconds to read. */
-import type { ConversationFilter, ConversationSelection, Facet } from '../../shared/browse.ts'
+import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
 import type { ConversationMap, MapColouring, MapPoints } from '../../shared/conversation-map.ts'
+import type { Facet } from '../../shared/facets.ts'
 import { BackendError } from '../errors.ts'
-import { conversationBrowser, type ConversationPage } from '../storage/browse.ts'
+import { conversationBrowser, type ConversationBrowser, type ConversationPage } from '../storage/browse.ts'
 import { describeMap } from '../storage/conversation-map.ts'
 import { conversationIds } from '../storage/conversations.ts'
 import type { WritableDb } from '../storage/open.ts'
@@ -30,8 +31,7 @@ const MOST_IDS = 10_000
 /** Changes of tags that can be taken back, the newest. */
 const KEPT_CHANGES = 20
 
-export function conversationTasks(db: WritableDb): { [Name in keyof Tasks]: (input: Tasks[Name]['input'], tell?: Tell) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
-  const browser = conversationBrowser(db)
+export function conversationTasks(db: WritableDb, browser: ConversationBrowser = conversationBrowser(db)): { [Name in keyof Tasks]: (input: Tasks[Name]['input'], tell?: Tell) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
   const changes = new Map<number, { tag: string; on: boolean; positions: Uint32Array }>()
   let lastChange = 0
   const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()

@@ -14,6 +14,7 @@ import { fixDataset, lintDataset } from './lint.ts'
 
 const pair = (prompt: string, chosen: string, rejected: string, conversationId: string | null = null): Pair => ({ prompt: [{ role: 'user', content: prompt }], chosen, rejected, task: null, provenance: { ...noProvenance, conversationId } })
 const none = { model: null, maxLength: null }
+const byWording = { folder: null, threshold: 0.85 }
 
 function aDatabase(): WritableDb {
   const db = anEmptyDatabase()
@@ -47,7 +48,7 @@ test("under a model rows are counted with its tokenizer, and its template's end 
 test('the guard stamps the snapshot, its fix drops what meets a prompt, and the new snapshot is clean', async () => {
   const db = aDatabase()
   const alpaca = aJsonlFile([{ instruction: 'Name two fruits!' }, { instruction: 'something else' }], 'alpaca.jsonl')
-  const checked = await checkContamination(db, { name: 'pairs', files: [alpaca] })
+  const checked = await checkContamination(db, { name: 'pairs', files: [alpaca], ...byWording })
   expect(checked.contamination).toMatchObject({ rows: [0], ngram: 13, counts: { 'source-id': 0, exact: 1, ngram: 0, similar: 0 }, examples: [{ row: 0, by: 'exact', prompt: 'Name two fruits!' }], files: [{ path: alpaca, prompts: 2, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }] })
   const clean = await fixDataset(db, { name: 'pairs', fix: 'contamination', as: null, ...none })
   expect(clean).toMatchObject({ rows: 2, contamination: { rows: [] } })
@@ -55,14 +56,14 @@ test('the guard stamps the snapshot, its fix drops what meets a prompt, and the 
   rmSync(alpaca)
   await expect(fixDataset(db, { name: 'pairs', fix: 'personal-data', as: 'unstamped', ...none })).rejects.toThrow(`found none at ${alpaca}`)
   expect(hasDataset(db, 'unstamped')).toBe(false)
-  await expect(checkContamination(db, { name: 'pairs', files: ['/no/file.json'] })).rejects.toThrow('found none at /no/file.json')
-  await expect(checkContamination(db, { name: 'pairs', files: [aJsonlFile([{ text: 1 }])] })).rejects.toThrow(/row 1: expected instruction/)
+  await expect(checkContamination(db, { name: 'pairs', files: ['/no/file.json'], ...byWording })).rejects.toThrow('found none at /no/file.json')
+  await expect(checkContamination(db, { name: 'pairs', files: [aJsonlFile([{ text: 1 }])], ...byWording })).rejects.toThrow(/row 1: expected instruction/)
 })
 
 test('a conversation of the evaluation is known by the id it was imported with', async () => {
   const db = anEmptyDatabase()
   await importFiles(db, [aJsonlFile([{ conversation_hash: 'abc', conversation: [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a' }] }])])
   buildDataset(db, { ...DEFAULT_BUILD, name: 'd', kind: 'prompts' })
-  const { contamination } = await checkContamination(db, { name: 'd', files: [aJsonlFile([{ id: 'abc', conversation_input: [{ role: 'user', content: 'reworded' }] }])] })
+  const { contamination } = await checkContamination(db, { name: 'd', files: [aJsonlFile([{ id: 'abc', conversation_input: [{ role: 'user', content: 'reworded' }] }])], ...byWording })
   expect(contamination?.counts['source-id']).toBe(1)
 })

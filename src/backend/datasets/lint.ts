@@ -8,7 +8,7 @@ import { loadText, type Text } from '../lab/text.ts'
 import { createDataset, hasDataset, readDatasetRows, requireDataset } from '../storage/datasets.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
 import type { Tell } from '../task-thread.ts'
-import { readPromptFiles, stampAgainst } from './check.ts'
+import { meaningAsBefore, readPromptFiles, stampAgainst } from './check.ts'
 
 /** A recipe's default. */
 const MAX_LENGTH = 2048
@@ -42,7 +42,7 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   const { lineage } = parent.recipe
   const recipe = { from: 'fix', parent: name, parentHash: parent.hash, fix, action: finding.fix, rows: finding.rows.length, ...(limits === null ? {} : { model, maxLength: limits.maxLength }), ...(lineage === undefined ? {} : { lineage }) }
   const made = createDataset(db, { name: child, kind: parent.kind, rows: fixed as never, recipe })
-  return guard === null ? made : stampAgainst(db, child, guard, tell)
+  return guard === null ? made : stampAgainst(db, child, guard, meaningAsBefore(db, parent.contamination!), tell)
 }
 
 function contaminated({ contamination }: Dataset): Fixable | null {

@@ -5,7 +5,7 @@ import { buildDataset } from '../storage/build-datasets.ts'
 import { diffDatasets } from '../storage/dataset-diff.ts'
 import type { WritableDb } from '../storage/open.ts'
 import type { Tell } from '../task-thread.ts'
-import { checkContamination } from './check.ts'
+import { checkContamination, type CheckInput } from './check.ts'
 import { exportDataset, type Exported, type ExportInput } from './export.ts'
 import { fixDataset, type FixInput, lintDataset, type LintInput } from './lint.ts'
 
@@ -15,7 +15,7 @@ export type Tasks = {
   lint: { input: LintInput; output: LintReport }
   fix: { input: FixInput; output: Dataset }
   export: { input: ExportInput; output: Exported }
-  check: { input: { name: string; files: readonly string[] }; output: Dataset }
+  check: { input: CheckInput; output: Dataset }
 }
 export type TaskName = keyof Tasks
 export type TaskInput<Name extends TaskName> = Tasks[Name]['input']

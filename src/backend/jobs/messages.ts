@@ -1,4 +1,5 @@
 /** What a run's process and the supervisor tell each other. */
+import type { CheckInput } from '../datasets/check.ts'
 import type { CallError } from '../../shared/contract.ts'
 import type { InspectedPair } from '../../shared/inspection.ts'
 import type { PairSource } from '../inspect/pair-source.ts'
@@ -12,7 +13,9 @@ export type PrepareArgs = { workspace: string; prepare: { quick: boolean; seed: 
 export type InspectArgs = { workspace: string; inspect: true }
 /** And it embeds conversations and lays them out. */
 export type MapArgs = { workspace: string; map: { folder: string | null } }
-export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs
+/** And it holds a dataset against evaluation prompts by meaning. */
+export type CheckArgs = { workspace: string; check: CheckInput }
+export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs | CheckArgs
 /** Models by absolute folder. */
 export type InspectRequest = { source: PairSource; policy: string; reference: string | null; beta: number; maxLength: number | null }
 export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' } | { type: 'inspect'; id: number; request: InspectRequest }

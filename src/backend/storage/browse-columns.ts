@@ -1,7 +1,8 @@
 /** Fills the columns that facets and lists work on from the database, and keeps them as new as it is. */
 import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
 import { IN_A_GROUP } from './analysis.ts'
-import type { ReadableDb } from './open.ts'
+import { readKeptColumns, writeKeptColumns } from './kept-columns.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
 import { tagsOf } from './tags.ts'
 
 export type ConversationColumns = {
@@ -9,7 +10,14 @@ export type ConversationColumns = {
   current(): { columns: Columns; version: number }
   /** Id of the first message of each conversation by its position: as positions rise, ids do. */
   firstMessages(): Uint32Array
+  /** Leaves them in a large workspace for the next reader, where that would have much to read. @param db the reader's own */
+  keep(db: WritableDb): void
 }
+
+/** Smaller workspaces are read faster than a person notices. */
+const KEPT_FROM = 50_000
+/** Of the conversations: so many are read again before the columns are kept anew. */
+const KEPT_ANEW_AFTER = 0.1
 
 /** Columns of a row; the day as 20240309. */
 const ROW = `position, source, model, language, turns, characters,
@@ -18,12 +26,15 @@ type RawRow = [position: number, source: string, model: string | null, language:
 
 const toRow = ([position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral]: RawRow): ColumnRow => ({ position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral })
 
-export function conversationColumns(db: ReadableDb): ConversationColumns {
+/** @param keptFrom conversations from which on columns are kept */
+export function conversationColumns(db: ReadableDb, keptFrom = KEPT_FROM): ConversationColumns {
   let columns: Columns | null = null
-  let firsts = new Uint32Array(0)
+  let firsts: Uint32Array = new Uint32Array(0)
   let firstsUntil = 0
   let version = 0
   let lastChange = 0
+  /** Conversations read since columns were kept. */
+  let unkept = 0
   let dataVersion: unknown
 
   const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
@@ -47,7 +58,15 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
       for (const category of JSON.parse(categories) as string[]) addMember(made.category, category, position)
     }
     loadMarks(made)
+    unkept = made.end
     return made
+  }
+  const begin = (): Columns | null => {
+    const kept = readKeptColumns(db)
+    if (kept === null) return null
+    ;({ firsts, lastChange } = kept)
+    firstsUntil = kept.columns.end
+    return kept.columns
   }
   /** What changes on any number of conversations at once. */
   const loadMarks = (into: Columns): void => {
@@ -69,6 +88,7 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
     if (changes.some(({ conversation }) => conversation === null)) loadMarks(known)
     lastChange = changes.at(-1)?.id ?? lastChange
     if (changes.length + added.length > 0) version += 1
+    unkept += changes.length + added.length
     return true
   }
   const readAgain = (known: Columns, position: number): void => {
@@ -83,11 +103,32 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
     for (const tag of tagsOf(db, position)) addMember(known.tag, tag, position)
   }
   const refresh = db.transaction((): void => {
-    if (columns !== null && catchUp(columns)) return
+    const known = columns ?? begin()
+    if (known !== null && catchUp(known)) {
+      if (columns === null) version += 1
+      columns = known
+      return
+    }
     columns = load()
     firstsUntil = 0
     version += 1
   })
+
+  const firstMessages = (): Uint32Array => {
+    const { end } = columns ?? { end: 0 }
+    if (firstsUntil >= end) return firsts
+    if (firsts.length < end) {
+      const wide = new Uint32Array(Math.ceil(end * 1.2))
+      wide.set(firsts)
+      firsts = wide
+    }
+    firsts.fill(0, firstsUntil, end)
+    for (const [position, id] of db.prepare('SELECT conversation, id FROM messages WHERE conversation >= ? AND turn_index = 0').raw().iterate(firstsUntil) as Iterable<[number, number]>) firsts[position] = id
+    // Where no conversation stands, the next one's: ids never fall from one position to the next.
+    for (let position = end - 1; position >= firstsUntil; position--) if (firsts[position] === 0) firsts[position] = position + 1 < end ? firsts[position + 1]! : 0xffff_ffff
+    firstsUntil = end
+    return firsts
+  }
 
   return {
     current() {
@@ -97,21 +138,16 @@ export function conversationColumns(db: ReadableDb): ConversationColumns {
       dataVersion = now
       return { columns: columns!, version }
     },
-    firstMessages() {
-      const { end } = columns ?? { end: 0 }
-      if (firstsUntil < end) {
-        if (firsts.length < end) {
-          const wide = new Uint32Array(Math.ceil(end * 1.2))
-          wide.set(firsts)
-          firsts = wide
-        }
-        firsts.fill(0, firstsUntil, end)
-        for (const [position, id] of db.prepare('SELECT conversation, id FROM messages WHERE conversation >= ? AND turn_index = 0').raw().iterate(firstsUntil) as Iterable<[number, number]>) firsts[position] = id
-        // Where no conversation stands, the next one's: ids never fall from one position to the next.
-        for (let position = end - 1; position >= firstsUntil; position--) if (firsts[position] === 0) firsts[position] = position + 1 < end ? firsts[position + 1]! : 0xffff_ffff
-        firstsUntil = end
-      }
-      return firsts
+    firstMessages,
+    keep(writable) {
+      if (columns === null || columns.end < keptFrom || unkept < KEPT_ANEW_AFTER * columns.end || writable.pragma('query_only', { simple: true }) === 1) return
+      const write = writable.transaction(() => {
+        // Under the write lock as the database stands: nothing is kept of a conversation that was deleted meanwhile.
+        refresh()
+        writeKeptColumns(writable, { columns: columns!, firsts: firstMessages(), lastChange })
+        unkept = 0
+      })
+      write.immediate()
     },
   }
 }

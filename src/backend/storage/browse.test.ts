@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { countFacets, judge } from '../../core/conversation-filter.ts'
 import type { ConversationFilter } from '../../shared/browse.ts'
 import { calls } from '../../shared/contract.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { conversationBrowser, firstConversations, type ConversationBrowser } from './browse.ts'
+import { conversationColumns } from './browse-columns.ts'
 import { openDatabase, type WritableDb } from './open.ts'
-import { MARK_END, MARK_START, matchExpression, searchTurns } from './search.ts'
+import { MARK_END, MARK_START, matchExpression } from './search.ts'
+import { searchTurns } from './search-turns.ts'
 import { writeSignals } from './signals.ts'
 import { setTag } from './tags.ts'
 
@@ -77,7 +80,13 @@ test('facets count conversations under the other filters', async () => {
 
 test('the first rows need no columns and are the same', async () => {
   const db = await aLog()
-  expect(firstConversations(db, { offset: 1, limit: 2 })).toEqual(list(db, { offset: 1, limit: 2 }))
+  const first = firstConversations(db)
+  expect(first({ offset: 1, limit: 2 })).toEqual(list(db, { offset: 1, limit: 2 }))
+  expect(first({ offset: 0, limit: 2, until: 2 })).toEqual(list(db, { offset: 0, limit: 2, until: 2 }))
+  await importFiles(db, [aJsonlFile([{ messages: turns('one more', 'yes') }])])
+  expect(first({ offset: 0, limit: 9 })).toEqual(list(db, { offset: 0, limit: 9 }))
+  db.exec('DELETE FROM conversations WHERE position > 2')
+  expect(first({ offset: 0, limit: 9, until: 3 })).toEqual(list(db, { offset: 0, limit: 9, until: 3 }))
 })
 
 test('the command line reads fields as the columns do', async () => {
@@ -87,6 +96,38 @@ test('the command line reads fields as the columns do', async () => {
     const byTurn = ['red', 'blue', 'cafe'].flatMap((query) => searchTurns(db, { query, ...filter }, 50).hits.map((hit) => hit.conversation_id))
     expect([...new Set(byTurn)].sort(), JSON.stringify(filter)).toEqual(list(db, filter).rows.map(({ id }) => id).sort())
   }
+})
+
+test('a reader begins with the columns that were kept and sees what changed since; a deletion leaves none', async () => {
+  const file = join(aFolder(), 'workspace.db')
+  const db = openDatabase(file)
+  onTestFinished(() => void db.close())
+  const add = (...texts: string[]) => importFiles(db, [aJsonlFile(texts.map((text) => ({ source: text.slice(0, 3), model: 'm', messages: turns(text, 'reply', 'again') })))])
+  const keptRows = (): unknown => db.prepare('SELECT count(*) FROM kept_columns').pluck().get()
+  await add('one', 'two', 'three')
+  setTag(db, 'hard', [2], true)
+  const first = conversationColumns(db, 1)
+  const smaller = conversationColumns(db, 5)
+  for (const reader of [first, smaller]) reader.current()
+  smaller.keep(db)
+  expect(keptRows()).toBe(0)
+  first.keep(db)
+  expect(keptRows()).toBe(1)
+
+  // The rows are not read again: what nobody told of stays as it was kept.
+  db.exec("UPDATE conversations SET turns = 99 WHERE position = 1")
+  writeSignals(db, [{ conversation: 3, turnIndex: 2, decider: 'rules', deciderVersion: '1', label: 'satisfied', probability: 0, categories: ['praise'], evidence: null }])
+  setTag(db, 'hard', [3], true)
+  await add('four')
+  const next = conversationColumns(db, 1)
+  const { columns } = next.current()
+  expect([...columns.turns.subarray(1, columns.end)]).toEqual([3, 3, 3, 3])
+  expect([...columns.labels.satisfied.subarray(1, columns.end)]).toEqual([0, 0, 1, 0])
+  expect(countFacets(columns, judge(columns, { tag: 'hard' }, null)).find(({ name }) => name === 'source')?.values).toEqual([{ value: 'thr', count: 1 }, { value: 'two', count: 1 }])
+  expect([...next.firstMessages().subarray(1, columns.end)]).toEqual([1, 4, 7, 10])
+  db.exec('DELETE FROM conversations WHERE position = 2')
+  expect(keptRows()).toBe(0)
+  expect(next.current().columns.alive[2]).toBe(0)
 })
 
 test('what another connection writes is seen: rows, labels, tags, deletions', async () => {

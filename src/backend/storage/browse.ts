@@ -1,14 +1,16 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
 import type { Columns } from '../../core/conversation-columns.ts'
 import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
-import type { ConversationFilter, ConversationSelection, ConversationSort, Facet } from '../../shared/browse.ts'
+import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
+import type { ConversationSort, Facet } from '../../shared/facets.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { conversationIds, findConversation } from './conversations.ts'
-import type { ReadableDb } from './open.ts'
-import { matchExpression, matchingTurns } from './search.ts'
+import { keptUntilWritten } from './kept-until-written.ts'
+import type { ReadableDb, WritableDb } from './open.ts'
+import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
 import { tagReader } from './tags.ts'
 
@@ -31,6 +33,8 @@ export type ConversationBrowser = {
   passing(filter: ConversationFilter): { columns: Columns; positions: Uint32Array }
   /** Positions, as imported. */
   select(selection: ConversationSelection): Uint32Array
+  /** As `ConversationColumns.keep`. */
+  keep(db: WritableDb): void
 }
 
 export function conversationBrowser(db: ReadableDb): ConversationBrowser {
@@ -83,6 +87,7 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
         return position
       }).sort()
     },
+    keep: source.keep,
   }
 }
 
@@ -94,11 +99,19 @@ export function glanceAt(db: ReadableDb, id: string): ConversationRow {
   return row
 }
 
-/** The first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
-export function firstConversations(db: ReadableDb, { offset, limit, until = Number.MAX_SAFE_INTEGER }: { offset: number; limit: number; until?: number | undefined }): ConversationPage {
-  const positions = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck().all(until, limit, offset) as number[]
-  const { newest, total } = db.prepare('SELECT coalesce(max(position), 0) AS newest, count(*) AS total FROM conversations WHERE position <= ?').get(until) as { newest: number; total: number }
-  return { until: Math.min(until, newest), total, rows: readRows(db, positions, {}, null) }
+/** Reads the first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
+export function firstConversations(db: ReadableDb): (page: { offset: number; limit: number; until?: number | undefined }) => ConversationPage {
+  const positionsAt = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck()
+  const newest = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck()
+  const countUntil = db.prepare('SELECT count(*) FROM conversations WHERE position <= ?').pluck()
+  // Without a condition the count is of an index, several times narrower than the rows.
+  const countAll = keptUntilWritten(db, () => db.prepare('SELECT count(*) FROM conversations').pluck().get() as number)
+  return ({ offset, limit, until: asked = Number.MAX_SAFE_INTEGER }) => {
+    const last = newest.get() as number
+    const until = Math.min(asked, last)
+    const total = until === last ? countAll() : (countUntil.get(until) as number)
+    return { until, total, rows: readRows(db, positionsAt.all(until, limit, offset) as number[], {}, null) }
+  }
 }
 
 /** Makes what is not among the newest answers. */
@@ -119,31 +132,6 @@ function hitsOf(db: ReadableDb, { query }: ConversationFilter): Uint32Array | nu
   if (query === undefined || query.trim() === '') return null
   const match = matchExpression(query)
   return match === null ? new Uint32Array(0) : matchingTurns(db, match)
-}
-
-/** Positions of the conversations that messages are of, both ascending. */
-function conversationsOf(hits: Uint32Array, firsts: Uint32Array, end: number): Uint32Array {
-  const positions = new Uint32Array(Math.min(hits.length, end))
-  let count = 0
-  let position = 0
-  for (const id of hits) {
-    // The last conversation that begins at or before the message.
-    if (hits.length > end / 8) while (position + 1 < end && firsts[position + 1]! <= id) position += 1
-    else position = lastAtMost(firsts, id, position, end)
-    if (count === 0 || positions[count - 1] !== position) positions[count++] = position
-  }
-  return positions.subarray(0, count)
-}
-
-/** Binary search for the last position from `low` on whose first message is at most `id`. */
-function lastAtMost(firsts: Uint32Array, id: number, low: number, end: number): number {
-  let high = end
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1
-    if (firsts[middle]! <= id) low = middle
-    else high = middle
-  }
-  return low
 }
 
 type StoredRow = Omit<ConversationRow, 'snippet' | 'signals' | 'tags'>

@@ -36,7 +36,7 @@ export function textReader(db: ReadableDb, characters: number): (position: numbe
   }
 }
 
-function findEmbedding(db: ReadableDb, version: string): StoredEmbedding | null {
+export function findEmbedding(db: ReadableDb, version: string): StoredEmbedding | null {
   return (db.prepare('SELECT * FROM embeddings WHERE version = ?').get(version) as StoredEmbedding | undefined) ?? null
 }
 

@@ -10,7 +10,7 @@ import { readRunFiles } from './runs.ts'
 export type CopiedRuns = { schema: number; datasets: { name: string; kind: string; rows: number; hash: string }[]; conversations: number; /** Engines, versions and machines of the runs' stages. */ computedBy: string[] }
 
 /** Of no use to a reader: work that was left half done, caches of files and weights, raw rows that were refused, one's own views. */
-const LEFT_OUT = ['saved_views', 'conversation_changes', 'quarantined_rows', 'import_files', 'review_queues', 'review_queue_items', 'file_hashes', 'scored_chunks']
+const LEFT_OUT = ['saved_views', 'conversation_changes', 'quarantined_rows', 'import_files', 'review_queues', 'review_queue_items', 'file_hashes', 'scored_chunks', 'kept_columns', 'text_vectors']
 
 const OF_RUNS = 'SELECT value FROM json_each(@runs)'
 const OF_DATASETS = 'SELECT id FROM source.datasets WHERE name IN (SELECT value FROM json_each(@datasets))'

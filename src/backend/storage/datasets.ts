@@ -146,9 +146,15 @@ function toDataset({ created_at, recipe, statistics, stamp, gone, ...row }: Stor
     createdAt: created_at,
     recipe: JSON.parse(recipe) as Record<string, unknown>,
     statistics: JSON.parse(statistics) as Dataset['statistics'],
-    contamination: stamp === null ? null : (JSON.parse(stamp) as ContaminationStamp),
+    contamination: stamp === null ? null : readStamp(stamp),
     gone: gone === null ? null : (JSON.parse(gone) as GoneConversations),
   }
+}
+
+/** Stamps from before the guard compared meaning say nothing of it. */
+function readStamp(json: string): ContaminationStamp {
+  const stamp = JSON.parse(json) as ContaminationStamp
+  return { ...stamp, counts: { ...stamp.counts, meaning: stamp.counts.meaning ?? 0 }, meaning: stamp.meaning ?? null }
 }
 
 /** Keeps what the contamination guard found with the snapshot, in place of an earlier result. */

@@ -14,7 +14,7 @@ import { listImports } from './imports.ts'
 import type { WritableDb } from './open.ts'
 import { nextItems, openQueue, readQueue } from './review-queue.ts'
 import { appendEntry, labelledTurns, pageOfLog, presentLabels, undoLast } from './review.ts'
-import { searchTurns } from './search.ts'
+import { searchTurns } from './search-turns.ts'
 import { pageOfSignals, summarizeSignals } from './signals.ts'
 import { DEFAULT_BUILD } from '../../shared/datasets.ts'
 

@@ -12,7 +12,8 @@ import { tripwires } from './0010-tripwires.ts'
 import { runMarks } from './0011-run-marks.ts'
 import { conversationMap } from './0012-conversation-map.ts'
 import { raceSweeps } from './0013-race-sweeps.ts'
-import { untoldEntropy } from './0014-untold-entropy.ts'
+import { keptResults } from './0014-kept-results.ts'
+import { untoldEntropy } from './0015-untold-entropy.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -31,5 +32,6 @@ export const migrations: readonly Migration[] = [
   { number: 11, name: 'run-marks', up: runMarks },
   { number: 12, name: 'conversation-map', up: conversationMap },
   { number: 13, name: 'race-sweeps', up: raceSweeps },
-  { number: 14, name: 'untold-entropy', up: untoldEntropy },
+  { number: 14, name: 'kept-results', up: keptResults },
+  { number: 15, name: 'untold-entropy', up: untoldEntropy },
 ]

@@ -1,8 +1,9 @@
 /** The page's state in its URL, as filter for the calls and as chips for the reader of the URL. */
 import { computed, type ComputedRef } from 'vue'
 import { filterOf, parseSearch, tidyValue, type SearchFields } from '../../../core/search-fields.ts'
-import { CONVERSATION_SORTS, FACETS, type ConversationFilter, type FacetName } from '../../../shared/browse.ts'
+import type { ConversationFilter } from '../../../shared/browse.ts'
 import { MAP_COLOURS } from '../../../shared/conversation-map.ts'
+import { CONVERSATION_SORTS, FACETS, type FacetName } from '../../../shared/facets.ts'
 import { choice, flag, integer, optional, optionalChoice, text, useParams } from '../../composables/use-params.ts'
 
 const PERSONAL_DATA_NAMES: Readonly<Record<string, string>> = { email: 'e-mail address', phone: 'phone number', card: 'card number', ip: 'IP address', key: 'key or token', address: 'street address' }
