@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { aJsonlFile, anEmptyDatabase } from '../../../tests/support/workspace.ts'
+import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { importFiles } from '../imports/import-files.ts'
+import { deleteConversations } from '../storage/deletion.ts'
 import { noProvenance } from '../../core/datasets.ts'
 import type { Pair } from '../../shared/types.ts'
 import { createDataset, requireDataset } from '../storage/datasets.ts'
@@ -74,4 +76,13 @@ test('cancelled, vectors that were computed stay and the dataset is as it was', 
   await checkContamination(db, check)
   expect(keptVectors(db)).toBe(sentences.prompts.length + 300)
   await expect(checkContamination(db, { ...check, folder: '/no/model' })).rejects.toThrow('found nothing at /no/model')
+})
+
+test('no vector outlives the conversation whose words it may be of', async () => {
+  const db = aDataset(sentences.rows.map((i) => texts[i]!))
+  await checkContamination(db, { name: 'pairs', files: [promptFile()], folder, threshold: 0.85 })
+  expect(keptVectors(db)).toBeGreaterThan(0)
+  await importFiles(db, [aJsonlFile([{ messages: turns('name two fruits', 'kiwi', 'one is missing') }])])
+  await deleteConversations(db, db.prepare('SELECT id FROM conversations').pluck().all() as string[], new Date(0))
+  expect(keptVectors(db)).toBe(0)
 })

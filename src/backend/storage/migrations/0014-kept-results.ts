@@ -19,5 +19,8 @@ export function keptResults(db: WritableDb): void {
     -- Nothing stays of a conversation that is deleted.
     CREATE TRIGGER kept_columns_forgotten AFTER DELETE ON conversations WHEN EXISTS (SELECT 1 FROM kept_columns)
       BEGIN DELETE FROM kept_columns; END;
+    -- Whose text a vector is, is not written anywhere: all go, and are computed again when they are asked for.
+    CREATE TRIGGER text_vectors_forgotten AFTER DELETE ON conversations WHEN EXISTS (SELECT 1 FROM text_vectors)
+      BEGIN DELETE FROM text_vectors; END;
   `)
 }
