@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type ComparedRun, compareRuns, type EvaluationSample, promptFigures } from './comparison.ts'
 import { makeRng } from './rng.ts'
 
-const ledger = { signals: 0, uniquePrompts: 0, samplesDrawn: 100, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+const ledger = { signals: 0, uniquePrompts: 0, samplesDrawn: 100, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
 const sample = (over: Partial<EvaluationSample>): EvaluationSample => ({ run: 'r', round: 0, temperature: 1, promptIndex: 0, score: 0, pass: false, items: [], solutionSize: 4, tokens: 10, entropy: 0.5, ...over })
 
 /** A run whose score per round is given, with prompt and sample noise. */

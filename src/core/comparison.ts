@@ -327,7 +327,7 @@ function perRound<T extends { round: number }>(runs: readonly ComparedRun[], of:
 }
 
 export function sumLedgers(ledgers: readonly FairnessLedger[]): FairnessLedger {
-  const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+  const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const ledger of ledgers) for (const key of Object.keys(total) as (keyof FairnessLedger)[]) total[key] += ledger[key]
   return total
 }

@@ -173,7 +173,7 @@ function ledgerOf(method: DemoMethod, rounds: number, size: DemoSize, stages: Fa
   const samples = method === 'warm-start' ? 0 : method.startsWith('iterative-dpo') ? Math.round(pairs * 3.2) : pairs
   return {
     signals: { 'warm-start': 78, drift: 458, spin: 168, 'iterative-dpo': 548, 'iterative-dpo-oracle': 78 }[method], uniquePrompts: { 'warm-start': 70, drift: 380, spin: 90, 'iterative-dpo': 700, 'iterative-dpo-oracle': 700 }[method],
-    samplesDrawn: samples, rewardQueries: method.startsWith('iterative-dpo') ? samples : 0, generatedTokens: samples * 12, trainedTokens: (pairs + 156) * 84, optimizerSteps: pairs / 16 + 10,
+    samplesDrawn: samples, rewardQueries: method.startsWith('iterative-dpo') ? samples : 0, generatedTokens: samples * 12, scoredTokens: 0, trainedTokens: (pairs + 156) * 84, optimizerSteps: pairs / 16 + 10,
     seconds: stages.reduce((sum, { stage }) => sum + (stage.seconds ?? 0), 0),
   }
 }

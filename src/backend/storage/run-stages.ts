@@ -11,7 +11,7 @@ import type { ReadableDb, WritableDb } from './open.ts'
  * Work of a stage, for the fairness ledger. `signals` and `uniquePrompts` are those of the run up to and with
  * the stage, the others the stage's own.
  */
-export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; trainedTokens: number; optimizerSteps: number }
+export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; scoredTokens: number; trainedTokens: number; optimizerSteps: number }
 
 export type StoredStage = RunStage & { runId: string; inputHash: string; computedBy: string; result: unknown; counts: Partial<StageCounts> }
 
@@ -166,12 +166,12 @@ export function copyStageRows(db: WritableDb, from: { runId: string; key: string
 /** Work of all stages but evaluations, which every method does alike; reused stages count as if done here. */
 export function readLedger(db: ReadableDb, runId: string): FairnessLedger {
   const stages = db.prepare("SELECT kind, counts, seconds FROM run_stages WHERE run_id = ? AND kind <> 'evaluate'").all(runId) as { kind: string; counts: string; seconds: number }[]
-  const ledger: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+  const ledger: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const stage of stages) {
     const counts = JSON.parse(stage.counts) as Partial<StageCounts>
     ledger.signals = Math.max(ledger.signals, counts.signals ?? 0)
     ledger.uniquePrompts = Math.max(ledger.uniquePrompts, counts.uniquePrompts ?? 0)
-    for (const key of ['samplesDrawn', 'rewardQueries', 'generatedTokens', 'trainedTokens', 'optimizerSteps'] as const) ledger[key] += counts[key] ?? 0
+    for (const key of ['samplesDrawn', 'rewardQueries', 'generatedTokens', 'scoredTokens', 'trainedTokens', 'optimizerSteps'] as const) ledger[key] += counts[key] ?? 0
     ledger.seconds += stage.seconds
   }
   return ledger

@@ -19,6 +19,11 @@ describe('the diagram of a run', () => {
     expect(diagramOf(recipe({ reference: 'base' }), STAGES).map(({ reference }) => reference)).toEqual(['base', 'base', 'base'])
   })
 
+  it('says how many chosen replies were drawn and how many kept, where that was asked for', () => {
+    const stages = STAGES.map((one) => (one.key === 'round-2/sample' ? { ...one, summary: { samples: 100, kept: 156 } } : one))
+    expect(diagramOf(recipe({}), stages).at(-1)?.chosen).toBe('round 1, guided by feedback: 100 drawn, 156 kept from earlier rounds')
+  })
+
   it.each([
     ['drift-unguided', STAGES, 'round 1, unguided', 'the reply the user disliked'],
     ['drift-own-rejected', [...STAGES, stage('round-2/sample-own', 'round-1')], 'round 1, guided by feedback', 'round 1, unguided'],

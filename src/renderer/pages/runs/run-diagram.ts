@@ -12,8 +12,11 @@ export const nameOf = (policy: string): string => policy.replace('-', ' ')
 
 const ROWS: Record<PairSource['rows'], string> = { dissatisfied: 'dissatisfied replies of', satisfied: 'satisfied replies of', requests: 'requests of', pairs: 'pairs of' }
 
+/** Where stale replies alone were sampled anew. */
+const keptWords = (summary: RunStage['summary'] | undefined): string => (summary?.['kept'] == null ? '' : `: ${summary['samples']} drawn, ${summary['kept']} kept from earlier rounds`)
+
 /** The trainings of the policy that have begun, in their order; a reward model's is none. */
-export function diagramOf(recipe: DiagramRecipe, stages: readonly Pick<RunStage, 'key' | 'startsFrom' | 'status'>[]): DiagramStep[] {
+export function diagramOf(recipe: DiagramRecipe, stages: readonly (Pick<RunStage, 'key' | 'startsFrom' | 'status'> & Partial<Pick<RunStage, 'summary'>>)[]): DiagramStep[] {
   const { rows, chosen, rejected } = PAIR_SOURCES[recipe.recipe]
   const trained = stages.filter(({ key }) => /^(warm-start|round-\d+)\/train$/.test(key))
   return trained.map(({ key, startsFrom, status }) => {
@@ -28,7 +31,7 @@ export function diagramOf(recipe: DiagramRecipe, stages: readonly Pick<RunStage,
       const writer = nameOf(policyName)
       const written: Record<Side, string> = {
         logged: rows === 'satisfied' ? 'the reply the user liked' : 'the reply the user disliked',
-        guided: `${writer}, guided by feedback`,
+        guided: `${writer}, guided by feedback${keptWords(stages.find((stage) => stage.key === `${policy}/sample`)?.summary)}`,
         own: `${writer}, unguided`,
         frozen: `${nameOf(frozen)}, guided, once`,
         better: `better of two by ${writer}`,
