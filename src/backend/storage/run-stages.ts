@@ -101,6 +101,22 @@ export function lastMetric(db: ReadableDb, runId: string, stage: string): Metric
   return row === undefined ? null : { stage: row.stage, step: row.step, ...(JSON.parse(row.row) as Record<string, number>) }
 }
 
+/** Each stage's last step and that row's place, which is never used twice: rows that were made again change it. By index alone, however many rows there are. */
+export function markOfRows(db: ReadableDb): (id: string) => string {
+  const last = db.prepare(`
+    WITH RECURSIVE stages(stage) AS (
+      SELECT min(stage) FROM run_metrics WHERE run_id = @id
+      UNION ALL SELECT (SELECT min(stage) FROM run_metrics WHERE run_id = @id AND stage > stages.stage) FROM stages WHERE stages.stage IS NOT NULL
+    )
+    SELECT stage || ':' || (SELECT step || ':' || position FROM run_metrics m WHERE m.run_id = @id AND m.stage = stages.stage ORDER BY step DESC LIMIT 1) FROM stages WHERE stage IS NOT NULL`).pluck()
+  return (id) => (last.all({ id }) as string[]).join(' ')
+}
+
+/** From so many steps on what is derived from a run's steps is kept in a file: reading them all takes longer than a reader waits. */
+export const LONG = 5000
+
+export const isLong = (db: ReadableDb, runId: string): boolean => db.prepare('SELECT 1 FROM run_metrics WHERE run_id = ? LIMIT 1 OFFSET ?').get(runId, LONG - 1) !== undefined
+
 /** Of all training stages, in their order. */
 export function readCanaries(db: ReadableDb, runId: string): StepCanaries[] {
   const rows = db.prepare("SELECT stage, step, details -> '$.canaries' AS canaries FROM run_metrics WHERE run_id = ? AND canaries IS NOT NULL ORDER BY position").all(runId) as { stage: string; step: number; canaries: string }[]
