@@ -39,6 +39,8 @@ export function comparisonsApi(session: Session) {
   const explorations = explorationsOf(session)
   return {
     async 'comparisons.get'(input) {
+      // What the page asks for next is read there.
+      thread.warm()
       const mark = markOfComparison(db, input)
       const comparison = kept.get(mark) ?? keptComparison(session.workspace, input, mark) ?? (await thread.perform('comparison', input, 'Comparing runs'))
       kept.delete(mark)
