@@ -7,8 +7,10 @@ import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import { guided } from '../../recipes/prompts.ts'
 import { verify } from '../../core/verifiers.ts'
+import { estimateRun } from '../estimate.ts'
+import { parseRecipe, requireRecipe } from '../recipe-file.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
-import { countSamples, findStage, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
+import { countSamples, findStage, finishStage, insertStage, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
 import type { Workspace } from '../storage/open.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
@@ -114,6 +116,25 @@ describe('a run that samples anew for stale rows alone', () => {
     expect(modelHash(workspace, none.runId)).toBe(modelHash(workspace, plain.runId))
     // A reply that stays is still looked at by the probe of the round that trained on it.
     expect(readProbes(workspace.db, all.runId).map(({ moved }) => moved.length)).toEqual([0, 0, 3, 3, 3])
+  })
+
+  it('is estimated by what such rounds took before, and as if all were sampled anew where none did', () => {
+    const workspace = aLabWorkspace()
+    const seconds = (threshold: number | null): number | null => estimateRun(requireRecipe(parseRecipe(staleOnly(threshold, { warm_start: null, evaluation: [] }))), workspace).seconds
+    const done = queueRun(workspace, staleOnly(0.8))
+    const stage = (key: string, kind: 'sample' | 'train', summary: Record<string, number>, took: number): void => {
+      insertStage(workspace.db, { runId: done.runId, key, kind, round: 1, startsFrom: null, inputHash: key, computedBy: 'test', startedAt: '' })
+      finishStage(workspace.db, done.runId, key, { result: null, counts: {}, summary, seconds: took, endedAt: '', reusedFrom: null })
+    }
+    stage('round-1/sample', 'sample', { samples: 10 }, 20)
+    stage('round-1/train', 'train', { steps: 5 }, 10)
+    // 9 pairs of 3 rounds: 2 s a sample, 1 s a pair.
+    expect(seconds(null)).toBeCloseTo(9 * 2 + 9)
+    expect(seconds(0.8)).toBeCloseTo(9 * 2 + 9)
+    stage('round-2/sample', 'sample', { samples: 4, kept: 6 }, 5)
+    expect(seconds(null)).toBeCloseTo(9 * 2 + 9)
+    expect(seconds(0.8)).toBeCloseTo(3 * 2 + 6 * 0.5 + 9)
+    expect(seconds(0.4)).toBeCloseTo(9 * 2 + 9)
   })
 
   it('looks at every sample of a row: one that moved too far has all of them drawn anew', async () => {
