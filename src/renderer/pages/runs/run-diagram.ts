@@ -4,16 +4,13 @@ import type { Recipe } from '../../../shared/recipe.ts'
 import type { RunStage } from '../../../shared/types.ts'
 
 /** One training of the policy. `from` and `reference` are policies' names, as stages name them. */
-export type DiagramStep = { policy: string; from: string; reference: string; data: string; chosen: string; rejected: string; status: RunStage['status'] }
+export type DiagramStep = { policy: string; from: string; reference: string; data: string; chosen: string; rejected: string; /** How many chosen replies were drawn and how many kept, where stale ones alone were sampled anew. */ resampled: string | null; status: RunStage['status'] }
 export type DiagramRecipe = Pick<Recipe, 'recipe' | 'reference' | 'dataset'> & { warmStart: string | null }
 
 /** A policy's name in words: base, warm start, round 1. */
 export const nameOf = (policy: string): string => policy.replace('-', ' ')
 
 const ROWS: Record<PairSource['rows'], string> = { dissatisfied: 'dissatisfied replies of', satisfied: 'satisfied replies of', requests: 'requests of', pairs: 'pairs of' }
-
-/** Where stale replies alone were sampled anew. */
-const keptWords = (summary: RunStage['summary'] | undefined): string => (summary?.['kept'] == null ? '' : `: ${summary['samples']} drawn, ${summary['kept']} kept from earlier rounds`)
 
 /** The trainings of the policy that have begun, in their order; a reward model's is none. */
 export function diagramOf(recipe: DiagramRecipe, stages: readonly (Pick<RunStage, 'key' | 'startsFrom' | 'status'> & Partial<Pick<RunStage, 'summary'>>)[]): DiagramStep[] {
@@ -23,7 +20,7 @@ export function diagramOf(recipe: DiagramRecipe, stages: readonly (Pick<RunStage
     const policy = key.replace('/train', '')
     const from = startsFrom ?? 'base'
     const isSeed = policy === 'warm-start'
-    if (isSeed) return { policy, from, reference: from, data: recipe.recipe === 'dpo' ? recipe.dataset : (recipe.warmStart ?? recipe.dataset), chosen: 'as in the data', rejected: 'as in the data', status }
+    if (isSeed) return { policy, from, reference: from, data: recipe.recipe === 'dpo' ? recipe.dataset : (recipe.warmStart ?? recipe.dataset), chosen: 'as in the data', rejected: 'as in the data', resampled: null, status }
     const sampler = (kind: 'sample' | 'sample-own'): string => stages.find((stage) => stage.key === `${policy}/${kind}`)?.startsFrom ?? from
     const frozen = stages.find((stage) => stage.key === 'round-0/sample')?.startsFrom ?? 'warm-start'
     const words = (side: Side | null, policyName: string): string => {
@@ -31,7 +28,7 @@ export function diagramOf(recipe: DiagramRecipe, stages: readonly (Pick<RunStage
       const writer = nameOf(policyName)
       const written: Record<Side, string> = {
         logged: rows === 'satisfied' ? 'the reply the user liked' : 'the reply the user disliked',
-        guided: `${writer}, guided by feedback${keptWords(stages.find((stage) => stage.key === `${policy}/sample`)?.summary)}`,
+        guided: `${writer}, guided by feedback`,
         own: `${writer}, unguided`,
         frozen: `${nameOf(frozen)}, guided, once`,
         better: `better of two by ${writer}`,
@@ -39,9 +36,11 @@ export function diagramOf(recipe: DiagramRecipe, stages: readonly (Pick<RunStage
       }
       return written[side]
     }
+    const summary = stages.find((stage) => stage.key === `${policy}/sample`)?.summary
     return {
       policy, from, reference: recipe.reference === 'base' ? 'base' : from, data: `${ROWS[rows]} ${recipe.dataset}`,
-      chosen: words(chosen, sampler('sample')), rejected: words(rejected, sampler(chosen === 'guided' && rejected === 'own' ? 'sample-own' : 'sample')), status,
+      chosen: words(chosen, sampler('sample')), rejected: words(rejected, sampler(chosen === 'guided' && rejected === 'own' ? 'sample-own' : 'sample')),
+      resampled: summary?.['kept'] == null ? null : `${summary['samples']} drawn, ${summary['kept']} kept`, status,
     }
   })
 }
