@@ -33,19 +33,21 @@ const KEPT_COMPARISONS = 8
 
 export function comparisonsApi(session: Session) {
   const { db } = session.workspace
-  // Of an opened capsule, where no file is kept.
-  const kept = new Map<string, Comparison>()
+  // Pages ask again with every push: who asks for the same waits for the same.
+  const known = new Map<string, Promise<Comparison>>()
   const thread = explorationThread(session)
   const explorations = explorationsOf(session)
+  const comparisonOf = async (input: Selection, mark: string): Promise<Comparison> => keptComparison(session.workspace, input, mark) ?? thread.perform('comparison', input, 'Comparing runs')
   return {
-    async 'comparisons.get'(input) {
+    'comparisons.get': (input) => {
       // What the page asks for next is read there.
       thread.warm()
       const mark = markOfComparison(db, input)
-      const comparison = kept.get(mark) ?? keptComparison(session.workspace, input, mark) ?? (await thread.perform('comparison', input, 'Comparing runs'))
-      kept.delete(mark)
-      kept.set(mark, comparison)
-      for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
+      const comparison = known.get(mark) ?? comparisonOf(input, mark)
+      known.delete(mark)
+      known.set(mark, comparison)
+      for (const old of [...known.keys()].slice(0, -KEPT_COMPARISONS)) known.delete(old)
+      comparison.catch(() => known.delete(mark))
       return comparison
     },
     'comparisons.explore': (input) => explorations.explore(select(db, input).ids),

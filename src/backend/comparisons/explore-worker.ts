@@ -1,12 +1,13 @@
 import { serveTasks } from '../serve-tasks.ts'
 import { type LineageInput, lineageOf } from './answer-lineage.ts'
 import { exploreRuns, mapRuns } from './explore-runs.ts'
-import { makeComparison, type Selection } from './read-comparison.ts'
+import { keptComparison, makeComparison, markOfComparison, type Selection } from './read-comparison.ts'
 import { keepCurves, stepCurves, type StepCurvesInput } from './step-curves.ts'
 
 serveTasks((db, workspace) => (name, input, tell) => {
   const { runs: folder, capsule } = workspace
-  if (name === 'comparison') return makeComparison(workspace, input as Selection)
+  // The last run to end may have made it while this waited.
+  if (name === 'comparison') return keptComparison(workspace, input as Selection, markOfComparison(db, input as Selection)) ?? makeComparison(workspace, input as Selection)
   if (name === 'lineage') return lineageOf(db, input as LineageInput)
   if (name === 'curves') return stepCurves(db, input as StepCurvesInput, { folder: capsule === null ? folder : null, tell })
   const { runs } = input as { runs: string[] }
