@@ -6,6 +6,7 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 it('what was left behind is given back once nothing has happened for a while, and not before', async () => {
   const quiet = collectWhenQuiet({ quietMs: 400, worthBytes: 40e6 })
+  await sleep(800)
   const before = heap()
   let held: unknown[] | null = Array.from({ length: 2e6 }, (_, i) => ({ i }))
   const full = heap()

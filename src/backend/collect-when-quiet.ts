@@ -14,7 +14,8 @@ export function collectWhenQuiet({ quietMs = QUIET_MS, worthBytes = WORTH_BYTES 
   // The one way to V8's collector that does not want the process started with a flag.
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  let left = process.memoryUsage().heapTotal
+  // The start leaves its own share behind.
+  let left = 0
   const timer = setTimeout(() => {
     if (process.memoryUsage().heapTotal - left < worthBytes) return
     collect()
