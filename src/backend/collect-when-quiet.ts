@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 
 const QUIET_MS = 4_000
 /** Heap gained since the last time; collecting it takes some 50 ms. */
-const WORTH_BYTES = 24e6
+const WORTH_BYTES = 12e6
 
 /** @returns what is to be called whenever something happens, and what ends it */
 export function collectWhenQuiet({ quietMs = QUIET_MS, worthBytes = WORTH_BYTES } = {}): { touch(): void; end(): void } {
