@@ -1,6 +1,6 @@
 /**
- * V8 collects when it needs room: what a busy minute left behind stays with a host that then has nothing to do. So a
- * host collects once nobody has asked it or been told anything for a while, where that is worth a pause.
+ * V8 collects when it needs room: what a busy minute left behind stays with a host, or one of its threads, that then has
+ * nothing to do. So they collect once nobody has asked them or been told anything for a while, where that is worth a pause.
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
