@@ -1,22 +1,25 @@
 /**
- * Compare's step curves of 200 runs in a real Chromium on the headless host: how soon they stand there, and the frames
- * of moving over, along and into them beside those of a bare ECharts page that draws the same thinned series.
+ * Compare's page of 200 runs in a real Chromium on the headless host: what is kept when runs end, how soon the page and
+ * its step curves stand there, and the frames of moving over, along and into them beside those of a bare ECharts page
+ * that draws the same thinned series.
  * 10,000 steps a run; 100,000 with --full (20 million rows, written once into .runtime/bench).
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
-import { stepCurves } from '../src/backend/comparisons/step-curves.ts'
+import { makeComparison } from '../src/backend/comparisons/read-comparison.ts'
+import { keepCurves, stepCurves } from '../src/backend/comparisons/step-curves.ts'
 import { thisOwner } from '../src/backend/jobs/owner.ts'
 import { parseRecipe } from '../src/backend/recipe-file.ts'
 import { createDataset } from '../src/backend/storage/datasets.ts'
 import { insertEvaluations } from '../src/backend/storage/evaluations.ts'
 import { openWorkspace, type WritableDb } from '../src/backend/storage/open.ts'
+import { finishStage, insertStage } from '../src/backend/storage/run-stages.ts'
 import { insertRun, releaseRun } from '../src/backend/storage/runs.ts'
 import { makeRng } from '../src/core/rng.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
-import { drawnAfterClick } from './drawn.ts'
+import { afterThisFrame, drawnAfterClick } from './drawn.ts'
 import { type Figure, median, quantile } from './figure.ts'
 
 const RUNS = 200
@@ -28,36 +31,54 @@ const LOADS = 5
 const TURNS = 3
 const VIEWPORT = { width: 1440, height: 900 }
 /** Part of the folder's name: raise it when what is written changes. */
-const EDITION = 1
+const EDITION = 2
 
 export async function* measureCharts({ steps }: { steps: number }): AsyncGenerator<Figure> {
   const folder = chartsWorkspace(steps)
   const workspace = openWorkspace(folder)
   const ids = workspace.db.prepare('SELECT id FROM runs ORDER BY position').pluck().all() as string[]
   const read = () => stepCurves(workspace.db, { runs: ids, metric: METRIC, smoothing: 0 }, { folder: workspace.runs })
-  for (const id of ids) rmSync(join(workspace.runs, id, 'curves'), { recursive: true, force: true })
-  const first = timed(read)
+  // A run's process does this when the run ends; of the last of a group with the comparison.
+  for (const name of readdirSync(workspace.runs)) rmSync(join(workspace.runs, name), { recursive: true, force: true })
+  const size = `${RUNS} runs x ${steps.toLocaleString('en-US')} steps`
+  const one = timed(() => keepCurves(workspace.db, workspace.runs, ids[0]!))
+  yield { name: 'at the end of a run: its thinned curves', measured: one.ms / 1000, atMost: null, unit: 's', detail: `every metric of one run of ${steps.toLocaleString('en-US')} steps` }
+  read()
+  const compared = timed(() => makeComparison(workspace, { group: GROUP }))
+  yield { name: 'at the end of the last run: the comparison', measured: compared.ms / 1000, atMost: null, unit: 's', detail: `gradient norms of every step and the bootstrap, ${size}` }
   const again = timed(read)
+  const anew = timed(() => makeComparison(workspace, { group: GROUP }))
   workspace.close()
   const { curves } = again.result
   const points = curves.reduce((sum, { stages }) => sum + stages.reduce((all, stage) => all + stage.points.length, 0), 0)
-  const size = `${RUNS} runs x ${steps.toLocaleString('en-US')} steps`
-  yield { name: 'curves read from every row, once', measured: first.ms / 1000, atMost: null, unit: 's', detail: `${size}; then kept beside each run` }
   yield { name: 'curves read from their thinned copies', measured: again.ms, atMost: null, unit: 'ms', detail: `${points.toLocaleString('en-US')} points are sent` }
+  yield { name: 'the comparison once more, gradient norms kept', measured: anew.ms / 1000, atMost: null, unit: 's', detail: 'as when a run of the group changes: the bootstrap' }
 
   const home = mkdtempSync(join(tmpdir(), 'drift-bench-'))
   const host = await startHost({ workspace: folder, home })
   const browser = await startBrowser()
   try {
-    const page = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
-    await page.addInitScript(noteSteps)
     const address = new URL(host.url)
     address.pathname = '/compare'
     address.searchParams.set('group', GROUP)
-    const opened = performance.now()
+    const whole = new URL(address)
+    whole.searchParams.set('tab', 'curves')
+    const opens: number[] = []
+    for (let i = 0; i < LOADS; i++) {
+      const context = await browser.newContext({ viewport: VIEWPORT })
+      const page = await context.newPage()
+      await page.addInitScript(noteWhole)
+      const opened = performance.now()
+      await page.goto(whole.href, { waitUntil: 'commit' })
+      await page.evaluate('globalThis.wholeDrawn')
+      opens.push(performance.now() - opened)
+      await context.close()
+    }
+    yield { name: 'whole page: asked for to head, tabs and step curves drawn', measured: opens[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time in a host just started, without a browser cache; again ${(median(opens.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
+    const page = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
+    await page.addInitScript(noteSteps)
     await page.goto(address.href)
     await page.getByRole('tab', { name: 'Curves' }).waitFor({ timeout: 600_000 })
-    yield { name: 'comparison itself', measured: (performance.now() - opened) / 1000, atMost: null, unit: 's', detail: 'page asked for to its tabs, the bootstrap in it' }
     const loads: number[] = []
     for (let i = 0; i < LOADS; i++) {
       await page.getByRole('tab', { name: 'Scores' }).click()
@@ -65,7 +86,7 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
       await page.getByRole('tab', { name: 'Curves' }).click()
       loads.push(await drawn)
     }
-    yield { name: 'tab asked for to step curves drawn', measured: loads[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time, thinned copies kept; again ${(median(loads.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
+    yield { name: 'tab asked for to step curves drawn', measured: loads[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time; again ${(median(loads.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
 
     const bare = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
     await bare.setContent('<style>body { margin: 0 } #chart { width: 1150px; height: 320px }</style><div id="chart"></div>')
@@ -124,9 +145,24 @@ function fillRun(db: WritableDb, i: number, steps: number): void {
     WITH RECURSIVE at(step) AS (SELECT 1 UNION ALL SELECT step + 1 FROM at WHERE step < @steps)
     INSERT INTO run_metrics (run_id, stage, step, row, details)
     SELECT @id, @stage, step, printf('{"loss":%.5f,"rewards/margins":%.5f,"rewards/accuracies":%.3f,"grad_norm":%.4f,"learning_rate":1e-6}', 0.7 - 0.3 * step / @steps, 2.0 * step / @steps + sin(step / 900.0 + @i) / 3 + ((step * 7919 + @i * 104729) % 1000) / 2000.0, 0.5 + 0.4 * step / @steps, 1 + sin(step / 50.0)), '{"pairIndices":[],"margins":[]}' FROM at`)
-  for (const stage of STAGES) insert.run({ id: lease.runId, stage, steps, i })
+  STAGES.forEach((stage, at) => {
+    insertStage(db, { runId: lease.runId, key: stage, kind: 'train', round: at + 1, startsFrom: at === 0 ? 'base' : `round-${at}`, inputHash: `${i} ${stage}`, computedBy: 'bench', startedAt: new Date().toISOString() })
+    insert.run({ id: lease.runId, stage, steps, i })
+    finishStage(db, lease.runId, stage, { result: null, counts: { trainedTokens: steps * 100, optimizerSteps: steps }, summary: { pairs: steps, steps }, seconds: steps / 100, endedAt: new Date().toISOString(), reusedFrom: null })
+  })
   releaseRun(db, lease, { status: 'done', error: null }, Date.now())
 }
+
+/** Head, tabs and a canvas with a size, and the frame that shows them over. */
+const noteWhole = `
+  globalThis.wholeDrawn = new Promise((resolve) => {
+    const look = () => {
+      const isThere = document.querySelector('h1:not(.visually-hidden)') && document.querySelector('[role=tab]') && (document.querySelector('section[aria-label="Metrics by step"] canvas')?.width ?? 0) > 0
+      if (!isThere) return requestAnimationFrame(look)
+      ${afterThisFrame('resolve()')}
+    }
+    requestAnimationFrame(look)
+  })`
 
 // A canvas that has a size is drawn by then.
 const noteSteps = drawnAfterClick('stepsDrawn', `(document.querySelector('section[aria-label="Metrics by step"] canvas')?.width ?? 0) > 0`)

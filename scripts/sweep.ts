@@ -4,7 +4,7 @@
  *     node scripts/sweep.ts FOLDER
  */
 import { parse } from 'yaml'
-import { readComparison } from '../src/backend/api/comparisons.ts'
+import { readComparison } from '../src/backend/comparisons/read-comparison.ts'
 import { prepareDemo } from '../src/backend/demo/prepare.ts'
 import { type DemoMethod, demoRecipe, FULL, QUICK, SWEEP_DATASET } from '../src/backend/demo/settings.ts'
 import { executeRun } from '../src/backend/jobs/execute-run.ts'

@@ -125,7 +125,10 @@ function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
       )
       .pluck()
       .get(kind, recipe.model_name_or_path) as number | null
-  const perSample = rate('sample', "json_extract(s.summary, '$.samples')")
+  // Rounds that kept replies are reckoned by their own rate: what is kept costs a scoring, and how many are is known from earlier runs alone.
+  const perSample = rate('sample', "CASE WHEN json_extract(s.summary, '$.kept') IS NULL THEN json_extract(s.summary, '$.samples') END")
+  const threshold = recipe.recipe === 'drift' ? recipe.resample_stale_only : null
+  const perResample = threshold === null ? null : rate('sample', `CASE WHEN json_extract(r.settings, '$.resample_stale_only') = ${threshold} THEN json_extract(s.summary, '$.samples') + json_extract(s.summary, '$.kept') END`)
   const perPair = rate('train', "json_extract(s.summary, '$.steps') * json_extract(r.settings, '$.training.per_device_train_batch_size')")
   const perVerified = rate('evaluate', "json_extract(s.summary, '$.samples')")
   const rowsOf = (name: string): number => getDataset(db, name)?.rows ?? 0
@@ -137,5 +140,6 @@ function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
   const trained = warmPairs + inRounds * recipe.training.num_train_epochs
   const verified = (roundsOf(recipe) + 2) * recipe.evaluation.reduce((sum, { dataset, k, temperatures }) => sum + rowsOf(dataset) * temperatures.reduce((count, temperature) => count + (temperature === 0 ? 1 : k), 0), 0)
   if (perPair === null || (samples > 0 && perSample === null) || (verified > 0 && perVerified === null)) return null
-  return trained * perPair + samples * (perSample ?? 0) + verified * (perVerified ?? 0)
+  const resampled = threshold === null ? 0 : (samples * (roundsOf(recipe) - 1)) / roundsOf(recipe)
+  return trained * perPair + (samples - resampled) * (perSample ?? 0) + resampled * (perResample ?? perSample ?? 0) + verified * (perVerified ?? 0)
 }

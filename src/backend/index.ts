@@ -22,6 +22,7 @@ import { runsApi } from './api/runs.ts'
 import { signalsApi } from './api/signals.ts'
 import { workspaceApi } from './api/workspace.ts'
 import { BackendError, toBackendError } from './errors.ts'
+import { collectWhenQuiet } from './collect-when-quiet.ts'
 import type { ForkWorker } from './jobs/messages.ts'
 import { rememberWorkspace } from './recent-workspaces.ts'
 import type { Session } from './session.ts'
@@ -56,7 +57,10 @@ type OpenSession = { workspace: Workspace; handlers: Handlers; close: () => Prom
 /** Opens the workspace and starts answering. Throws where the workspace cannot be opened. */
 export async function openBackend(options: BackendOptions): Promise<Backend> {
   const listeners = new Set<(push: Push) => void>()
+  // A command is over before it is worth it.
+  const quiet = options.host === 'cli' ? null : collectWhenQuiet()
   const push = (message: Push): void => {
+    quiet?.touch()
     for (const listener of [...listeners]) listener(message)
   }
 
@@ -118,6 +122,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       return current.workspace
     },
     async call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<CallOutput<Name>> {
+      quiet?.touch()
       if (!Object.hasOwn(calls, name)) throw new BackendError('bad-input', `call: expected a name of the contract, got ${JSON.stringify(name)}`)
       const parsed = calls[name].input.safeParse(input)
       if (!parsed.success) {
@@ -138,6 +143,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       return () => void listeners.delete(listener)
     },
     async close() {
+      quiet?.end()
       listeners.clear()
       await current.close()
     },

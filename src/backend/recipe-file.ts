@@ -90,6 +90,7 @@ function findForeignKeys(top: Yaml, recipe: Recipe['recipe'], reward: Recipe['re
   const warn = (path: string, message: string) => (Object.hasOwn(top, path) ? [{ path, message: `has no effect ${message}` }] : [])
   return [
     ...(isGuided(recipe) ? [] : warn('without_feedback', 'with unguided samples')),
+    ...(recipe === 'drift' ? [] : warn('resample_stale_only', 'without recipe: drift')),
     ...(recipe === 'spin' ? [] : warn('mix_previous', 'without recipe: spin')),
     ...(recipe === 'iterative-dpo' ? [] : warn('reward', 'without recipe: iterative-dpo')),
     ...(recipe === 'iterative-dpo' && reward === 'judge' ? [] : warn('judge', 'without reward: judge')),

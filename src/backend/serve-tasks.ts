@@ -1,5 +1,6 @@
 /** The other side of `task-thread.ts`: a thread with its own connection to the workspace. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { collectWhenQuiet } from './collect-when-quiet.ts'
 import { BackendError, toBackendError } from './errors.ts'
 import { explainStorageError, openWorkspace, type Workspace, type WritableDb } from './storage/open.ts'
 import type { TaskReply, TaskRequest, Tell } from './task-thread.ts'
@@ -30,5 +31,9 @@ export function serveTasks(makePerform: (db: WritableDb, workspace: Workspace) =
       return { id, error: toBackendError(explainStorageError(error, workspace.path)).toCallError() }
     }
   }
-  port.on('message', (request: TaskRequest) => void answer(request).then((reply) => port.postMessage(reply)))
+  const quiet = collectWhenQuiet()
+  port.on('message', (request: TaskRequest) => void answer(request).then((reply) => {
+    quiet.touch()
+    port.postMessage(reply)
+  }))
 }

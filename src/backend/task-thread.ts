@@ -24,17 +24,23 @@ type ToldJob = { job: Job; /** Whether it has taken long enough to be told of. *
 export type TaskThread<Tasks extends TaskTypes> = {
   /** @param title with it the task is a job of that name as soon as it has taken longer than a moment */
   perform<Name extends keyof Tasks & string>(name: Name, input: Tasks[Name]['input'], title?: string): Promise<Tasks[Name]['output']>
+  /** Starts it for a task that is about to come: a start takes a quarter of a second. */
+  warm(): void
 }
 
 /** Shorter tasks are over before a line about them is read. */
 const TOLD_AFTER_MS = 500
 
-/** @param entry the thread's file @param work what it does, as errors call it @param kind of its jobs */
-export function taskThread<Tasks extends TaskTypes>(entry: URL, work: string, kind: Job['kind']): (session: Session) => TaskThread<Tasks> {
-  return perSession((session) => startWhenAsked(session, entry, work, kind))
+/** A thread that holds nothing for its next task gives its memory back when it has had none for so long. */
+export const IDLE_MS = 20_000
+
+/** @param entry the thread's file @param work what it does, as errors call it @param kind of its jobs @param idleMs after which it ends; left out for a thread that holds what its next task wants */
+export function taskThread<Tasks extends TaskTypes>(entry: URL, work: string, kind: Job['kind'], idleMs = Infinity): (session: Session) => TaskThread<Tasks> {
+  return perSession((session) => startWhenAsked(session, entry, work, kind, idleMs))
 }
 
-function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, work: string, kind: Job['kind']): TaskThread<Tasks> {
+function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, work: string, kind: Job['kind'], idleMs: number): TaskThread<Tasks> {
+  let idle: NodeJS.Timeout | undefined
   let current: Started | null = null
   let asked = 0
   const jobs = new Map<string, ToldJob>()
@@ -70,9 +76,17 @@ function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, w
       }
       const own = waiting.get(reply.id)
       waiting.delete(reply.id)
+      if (waiting.size === 0) restLater()
       if ('ok' in reply) own?.resolve(reply.ok)
       else own?.reject(new BackendError(reply.error.code, reply.error.message, reply.error.detail))
     })
+    const rest = (): void => {
+      // Whoever asks from now on starts another.
+      if (current === started) current = null
+      void worker.terminate()
+    }
+    const restLater = (): void => void (idleMs < Infinity && (idle = setTimeout(rest, idleMs).unref()))
+    restLater()
     worker.on('error', (error) => end(`the work on ${work} broke off: ${error.message}`))
     worker.on('exit', () => end(`the work on ${work} was ended`))
     return started
@@ -97,8 +111,10 @@ function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, w
   }
   session.onClose(async () => void (await current?.worker.terminate()))
   return {
+    warm: () => void (current ??= start()),
     perform(name, input, title) {
       current ??= start()
+      clearTimeout(idle)
       const { worker, waiting } = current
       const request: TaskRequest = { id: ++asked, name, input, cancelled: new SharedArrayBuffer(4) }
       const job: Job = { id: `${kind}-${work}-${request.id}`, kind, title: title ?? '', status: 'running', stage: '', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }

@@ -1,7 +1,8 @@
 /** `drift race`: declares a race and looks after its runs until all are done. */
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readComparison, writeReport } from '../backend/api/comparisons.ts'
+import { writeReport } from '../backend/api/comparisons.ts'
+import { readComparison } from '../backend/comparisons/read-comparison.ts'
 import { readRaceFile, type RecipeText } from '../backend/race-plan.ts'
 import { isLeftOut } from '../backend/race-sweep.ts'
 import { checkRace, continueRace, startRace } from '../backend/races.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type ComparedRun, compareRuns, type EvaluationSample, promptFigures } from './comparison.ts'
+import { type ComparedRun, compareRuns, type EvaluationSample, promptFigures, normsOver } from './comparison.ts'
 import { makeRng } from './rng.ts'
 
-const ledger = { signals: 0, uniquePrompts: 0, samplesDrawn: 100, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+const ledger = { signals: 0, uniquePrompts: 0, samplesDrawn: 100, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
 const sample = (over: Partial<EvaluationSample>): EvaluationSample => ({ run: 'r', round: 0, temperature: 1, promptIndex: 0, score: 0, pass: false, items: [], solutionSize: 4, tokens: 10, entropy: 0.5, ...over })
 
 /** A run whose score per round is given, with prompt and sample noise. */
@@ -14,7 +14,7 @@ function aRun(method: string, seed: number, scores: Record<number, number>, roun
       for (let i = 0; i < 4; i++) samples.push(sample({ round: Number(round), promptIndex, score: score + 0.1 * rng.normal(), pass: rng.next() < score, items: ['a', rng.pick(['b', 'c'])] }))
     }
   }
-  return { id: `${method}-${seed}`, method, seed, status, rounds, dataset: 'test', k: 4, samples, heldout: [{ round: rounds, margins: [0.2, 0.4, -0.1] }], gradNorms: [{ round: 1, values: [1, 2, 3, 4] }], trainingPairs: [], ledger }
+  return { id: `${method}-${seed}`, method, seed, status, rounds, dataset: 'test', k: 4, samples, heldout: [{ round: rounds, margins: [0.2, 0.4, -0.1] }], gradNorms: [{ round: 1, ...normsOver([1, 2, 3, 4]) }], trainingPairs: [], ledger }
 }
 
 const compare = (runs: ComparedRun[]) => compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 800 })

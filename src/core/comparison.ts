@@ -32,6 +32,9 @@ export type EvaluationSample = {
   entropy: number | null
 }
 
+/** Of the gradient norms of a round's steps: their mean, and that of the first and the last quarter. */
+export type Norms = { mean: number; first: number; last: number }
+
 export type ComparedRun = {
   id: string
   method: MethodKey
@@ -42,7 +45,7 @@ export type ComparedRun = {
   k: number
   samples: EvaluationSample[]
   heldout: { round: number; margins: number[] }[]
-  gradNorms: { round: number; values: number[] }[]
+  gradNorms: ({ round: number } & Norms)[]
   trainingPairs: { round: number; /** Made in the round, held-out ones too. */ pairs: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
   ledger: FairnessLedger
 }
@@ -159,10 +162,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
         margin: interval(`${key}/${round}/margin`, of.map(({ margins }) => margins)),
         accuracy: interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))),
       })),
-      gradNorm: perRound(trained, (run) => run.gradNorms).map(({ round, of }) => {
-        const quarter = (values: number[]): number => Math.max(1, Math.round(values.length / 4))
-        return { round, mean: mean(of.map(({ values }) => mean(values))), first: mean(of.map(({ values }) => mean(values.slice(0, quarter(values))))), last: mean(of.map(({ values }) => mean(values.slice(-quarter(values))))) }
-      }),
+      gradNorm: perRound(trained, (run) => run.gradNorms).map(({ round, of }) => ({ round, mean: mean(of.map((norms) => norms.mean)), first: mean(of.map(({ first }) => first)), last: mean(of.map(({ last }) => last)) })),
       trainingPairs: perRound(trained, (run) => run.trainingPairs).map(({ round, of }) => ({ round, chosenScore: meanOrNull(of.map((o) => o.chosenScore)), rejectedScore: meanOrNull(of.map((o) => o.rejectedScore)), pairAccuracy: meanOrNull(of.map((o) => o.pairAccuracy)) })),
       ledger: sumLedgers(trained.map((run) => run.ledger)),
     }
@@ -322,6 +322,12 @@ function firstPerSeed(runs: readonly ComparedRun[]): ComparedRun[] {
   return [...new Map([...runs].reverse().map((run) => [run.seed, run])).values()].sort((a, b) => a.seed - b.seed)
 }
 
+/** @param values of the steps, in their order. */
+export function normsOver(values: readonly number[]): Norms {
+  const quarter = Math.max(1, Math.round(values.length / 4))
+  return { mean: mean(values), first: mean(values.slice(0, quarter)), last: mean(values.slice(-quarter)) }
+}
+
 function meanOrNull(values: (number | null)[]): number | null {
   const known = values.filter((value) => value !== null)
   return known.length === 0 ? null : mean(known)
@@ -333,7 +339,7 @@ function perRound<T extends { round: number }>(runs: readonly ComparedRun[], of:
 }
 
 export function sumLedgers(ledgers: readonly FairnessLedger[]): FairnessLedger {
-  const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+  const total: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const ledger of ledgers) for (const key of Object.keys(total) as (keyof FairnessLedger)[]) total[key] += ledger[key]
   return total
 }

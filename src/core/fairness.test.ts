@@ -5,7 +5,7 @@ const spent = (label: string, figures: { signals?: number; pairs?: number; gener
   key: label,
   label,
   pairs: figures.pairs ?? 100,
-  ledger: { signals: figures.signals ?? 50, uniquePrompts: 1, samplesDrawn: 1, rewardQueries: 0, generatedTokens: figures.generated ?? 1000, trainedTokens: figures.trained ?? 1000, optimizerSteps: 1, seconds: 1 },
+  ledger: { signals: figures.signals ?? 50, uniquePrompts: 1, samplesDrawn: 1, rewardQueries: 0, generatedTokens: figures.generated ?? 1000, scoredTokens: 0, trainedTokens: figures.trained ?? 1000, optimizerSteps: 1, seconds: 1 },
 })
 
 describe('the budget of a race', () => {

@@ -9,7 +9,7 @@ export type Spent = { key: string; label: string; /** Means over the method's ru
 const HELD: Record<Regime, { what: string; of: (spent: Spent) => number; within: number }[]> = {
   'equal-logs': [{ what: 'signals consumed', of: ({ ledger }) => ledger.signals, within: 0.01 }],
   'equal-pairs': [{ what: 'pairs trained on', of: ({ pairs }) => pairs, within: 0.01 }],
-  'equal-compute': [{ what: 'tokens generated and trained', of: ({ ledger }) => ledger.generatedTokens + ledger.trainedTokens, within: 0.1 }],
+  'equal-compute': [{ what: 'tokens generated, scored and trained', of: ({ ledger }) => ledger.generatedTokens + ledger.scoredTokens + ledger.trainedTokens, within: 0.1 }],
 }
 
 /** A line for each quantity that the regime holds equal. `methods` are the competitors: no base, warm start or upper bound. */

@@ -4,7 +4,7 @@ import type { Comparison } from '../shared/comparison.ts'
 
 const interval = (estimate: number) => ({ estimate, low: estimate - 0.1, high: estimate + 0.1 })
 const figures = (round: number, score: number) => ({ round, score: interval(score), pass: interval(0.2), distinct: interval(2), coverage: interval(0.4), itemEntropy: interval(3), tokenEntropy: 0.7, length: 12 })
-const ledger = { signals: 1, uniquePrompts: 2, samplesDrawn: 3, rewardQueries: 0, generatedTokens: 1200, trainedTokens: 5, optimizerSteps: 6, seconds: 7 }
+const ledger = { signals: 1, uniquePrompts: 2, samplesDrawn: 3, rewardQueries: 0, generatedTokens: 1200, scoredTokens: 0, trainedTokens: 5, optimizerSteps: 6, seconds: 7 }
 const comparison: Comparison = {
   group: 'g', title: 'A <b>title</b>', headline: 'DRIFT is ahead of base by +0.24 [+0.19, +0.29].', claim: 'checkpoints',
   methods: [

@@ -184,13 +184,13 @@ function mechanismSection(methods: MethodComparison[]): string {
     .join('')}</tbody></table>`
 }
 
-const LEDGER: [keyof FairnessLedger, string][] = [['signals', 'signals consumed'], ['uniquePrompts', 'unique prompts'], ['samplesDrawn', 'samples drawn'], ['rewardQueries', 'reward queries'], ['generatedTokens', 'generated tokens'], ['trainedTokens', 'trained tokens'], ['optimizerSteps', 'optimizer steps'], ['seconds', 'seconds']]
+const LEDGER: [keyof FairnessLedger, string][] = [['signals', 'signals consumed'], ['uniquePrompts', 'unique prompts'], ['samplesDrawn', 'samples drawn'], ['rewardQueries', 'reward queries'], ['generatedTokens', 'generated tokens'], ['scoredTokens', 'scored tokens'], ['trainedTokens', 'trained tokens'], ['optimizerSteps', 'optimizer steps'], ['seconds', 'seconds']]
 
 function ledgerSection(methods: MethodComparison[]): string {
   const trained = methods.filter((method) => method.runs.length > 0)
   if (trained.length === 0) return ''
   const perRun = (method: MethodComparison, key: keyof FairnessLedger): string => Math.round(method.ledger[key] / method.runs.length).toLocaleString('en-US')
-  return `<h2>Fairness ledger, per run</h2><table><thead><tr><th></th>${trained.map((method) => `<th>${escape(method.label)}</th>`).join('')}</tr></thead><tbody>${LEDGER.map(([key, label]) => `<tr><td>${label}</td>${trained.map((method) => `<td>${perRun(method, key)}</td>`).join('')}</tr>`).join('')}</tbody></table>`
+  return `<h2>Fairness ledger, per run</h2><table><thead><tr><th></th>${trained.map((method) => `<th>${escape(method.label)}</th>`).join('')}</tr></thead><tbody>${LEDGER.filter(([key]) => key !== 'scoredTokens' || trained.some(({ ledger }) => ledger.scoredTokens > 0)).map(([key, label]) => `<tr><td>${label}</td>${trained.map((method) => `<td>${perRun(method, key)}</td>`).join('')}</tr>`).join('')}</tbody></table>`
 }
 
 /** Of each method its last round. */

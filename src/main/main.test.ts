@@ -50,7 +50,7 @@ describe('app:// pages', () => {
   it('come from the interface folder alone', async () => {
     servePages(() => null)
     // Tests run from the sources: beside src/main lies src/renderer, whose index.html stands for the built one.
-    expect((await get('app://drift/runs/r1')).headers.get('Content-Type')).toContain('text/html')
+    for (const run of ['r1', 'lr-0.5']) expect((await get(`app://drift/runs/${run}`)).headers.get('Content-Type')).toContain('text/html')
     for (const path of ['../main/index.ts', '..%2fmain%2findex.ts', '%2e%2e/main/index.ts', '..%5cmain%5cindex.ts']) expect((await get(`app://drift/${path}`)).status).toBe(404)
   })
 

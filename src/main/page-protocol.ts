@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
 import { protocol } from 'electron'
-import { pagePolicy } from '../shared/page-policy.ts'
+import { isPageAddress, pagePolicy } from '../shared/page-policy.ts'
 
 export const pageOrigin = 'app://drift'
 const folder = join(import.meta.dirname, '..', 'renderer')
@@ -20,7 +20,7 @@ export function servePages(backendFailure: () => string | null): void {
     const { host, pathname } = new URL(request.url)
     if (host !== 'drift') return answer(404, 'text/plain', 'nothing here')
     if (pathname === failurePath) return answer(200, 'text/html', failurePage(backendFailure() ?? 'The backend is running.'))
-    const path = join(folder, extname(pathname) === '' ? 'index.html' : decodeURIComponent(pathname))
+    const path = join(folder, isPageAddress(pathname) ? 'index.html' : decodeURIComponent(pathname))
     if (!path.startsWith(folder + sep)) return answer(404, 'text/plain', 'nothing here')
     try {
       return answer(200, types[extname(path)] ?? 'application/octet-stream', await readFile(path))

@@ -2,6 +2,7 @@
  * DRIFT: Dissatisfaction-Refined Iterative preference Training.
  *   rejected = the logged reply the user disliked
  *   chosen   = a fresh sample from the CURRENT policy, shown the disliked reply and the user's words
+ *              (with resample_stale_only: an earlier round's, where the policy has hardly moved from it)
  *   each round starts from the previous round's policy
  */
 import type { Method } from './lab.ts'
@@ -20,6 +21,7 @@ export const drift: Method = {
     'a model trains on its own pairs (there the 7B\'s first iteration reads the folder of the 14B\'s pairs)',
     'weights are float32 (there bfloat16)',
     'pairs_per_round may draw fewer rows than all of them, anew each round',
+    'resample_stale_only, where it is set, samples anew only for rows whose last reply the policy has moved from (there every round samples all rows anew)',
     'rows without feedback are not described there: without_feedback says what they are sampled with',
   ],
   async run(lab, logs, recipe) {
@@ -28,8 +30,8 @@ export const drift: Method = {
 
     for (let round = 1; round <= recipe.iterations; round++) {
       const rows = lab.draw(`round-${round}`, logs.dissatisfied, recipe.pairs_per_round)
-      const samples = await lab.sample(`round-${round}/sample`, policy, rows.map((row) => guided(row, recipe)), recipe.sampling)
-      const pairs = rows.flatMap((row, i) => samples[i]!.map((chosen) => pairOf(row, asReply(chosen, recipe), row.reply, { round, policy, seed: recipe.seed })))
+      const drawn = await lab.resample(`round-${round}/sample`, policy, rows.map((row) => guided(row, recipe)), recipe.sampling, recipe.resample_stale_only)
+      const pairs = rows.flatMap((row, i) => drawn[i]!.replies.map((chosen) => pairOf(row, asReply(chosen, recipe), row.reply, { round, policy: drawn[i]!.by, seed: recipe.seed })))
       policy = await trainRound(lab, round, policy, pairs, recipe)
     }
     return policy

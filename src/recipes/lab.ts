@@ -28,6 +28,12 @@ export type Lab = {
   train(stage: string, start: Policy, reference: Policy, pairs: Pair[], training: TrainingConfig): Promise<Policy>
   /** One list of `sampling.n` replies per prompt. */
   sample(stage: string, policy: Policy, prompts: SamplePrompt[], sampling: SamplingConfig): Promise<string[][]>
+  /**
+   * As `sample`, but replies that the run drew for the same row in an earlier round stay while `policy` has hardly moved
+   * from them: |log π(reply | prompt) − log π_by(reply | prompt)| / tokens <= `staleBeyond` nats for each reply to the
+   * prompt, π_by being who drew it, both at temperature 1. Null, or nothing drawn before: sampled anew.
+   */
+  resample(stage: string, policy: Policy, prompts: SamplePrompt[], sampling: SamplingConfig, staleBeyond: number | null): Promise<Drawn[]>
   /** Scalar head on `start`, BCE on satisfied (1) against dissatisfied (0) replies; or the task's own verifier; or a judge. */
   trainReward(stage: string, start: Policy, satisfied: FeedbackRow[], dissatisfied: FeedbackRow[]): Promise<RewardModel>
   /** Reward of each reply; higher is better. Null where a judge gave none. */
@@ -44,6 +50,9 @@ export type Stopgap = Recipe['without_feedback']
  * which gets no chat template. `stopgap` is set on guided prompts of rows without feedback, for the run's log.
  */
 export type SamplePrompt = { messages: Message[] | string; about: FeedbackRow; stopgap?: Stopgap }
+
+/** Replies to a prompt, with who drew them. */
+export type Drawn = { replies: string[]; by: Policy }
 
 export type Method = {
   /** Where it is described in public. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { type Recipe, recipeSchema } from '../shared/recipe.ts'
 import type { FeedbackRow, Pair } from '../shared/types.ts'
 import { recipes } from './index.ts'
-import type { Lab, Logs, Policy } from './lab.ts'
+import type { Drawn, Lab, Logs, Policy } from './lab.ts'
 import { guided, promptWithFeedback } from './prompts.ts'
 
 const row = (name: string, label: FeedbackRow['label']): FeedbackRow => ({
@@ -18,6 +18,7 @@ type Call = { verb: string; stage: string; policy?: string; reference?: string; 
 /** Notes what is asked; the replies of policy p to a prompt are "p says 1", "p says 2" … unless told otherwise. */
 async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, i: number): string => `${policy} says ${i}`, rewardOf = (reply: string): number | null => reply.length): Promise<{ calls: Call[]; final: string }> {
   const calls: Call[] = []
+  const keptOf = new Map<FeedbackRow, Drawn>()
   const policy = (name: string): Policy => ({ name, folder: name, hash: name })
   const lab: Lab = {
     base: policy('base'),
@@ -32,6 +33,13 @@ async function play(recipe: Recipe, replyOf = (policy: string, _prompt: string, 
     sample(stage, from, prompts, sampling) {
       calls.push({ verb: 'sample', stage, policy: from.name, n: sampling.n, prompts: prompts.map(({ messages }) => (typeof messages === 'string' ? messages : messages.map(({ role, content }) => `${role}: ${content}`).join(' / '))) })
       return Promise.resolve(prompts.map(({ messages }) => Array.from({ length: sampling.n }, (_, i) => replyOf(from.name, typeof messages === 'string' ? messages : (messages[0]?.content ?? ''), i))))
+    },
+    async resample(stage, from, prompts, sampling, staleBeyond) {
+      const kept = staleBeyond === null ? undefined : keptOf
+      const stale = prompts.filter(({ about }) => !kept?.has(about))
+      const replies = await this.sample(stage, from, stale, sampling)
+      stale.forEach(({ about }, i) => keptOf.set(about, { replies: replies[i]!, by: from }))
+      return prompts.map(({ about }) => keptOf.get(about)!)
     },
     trainReward(stage, start, satisfied, dissatisfied) {
       calls.push({ verb: 'trainReward', stage, policy: start.name, n: satisfied.length + dissatisfied.length })
@@ -100,6 +108,13 @@ describe('drift', () => {
     const { calls } = await play(recipeOf({ recipe: 'drift', sampling: { n: 2 }, pairs_per_round: 1, seed: 9 }))
     expect(sides(train(calls)[1]?.pairs)).toEqual(['ask d1 | warm-start says 0 > logged d1', 'ask d1 | warm-start says 1 > logged d1'])
     expect(train(calls)[1]?.pairs?.[0]?.provenance).toEqual({ conversationId: 'd1', turnIndex: 2, userFeedback: 'words d1', round: 1, policy: 'warm-start', seed: 9 })
+  })
+
+  it('keeps the replies of an earlier round that are not stale where the recipe says so, with who drew them', async () => {
+    const { calls } = await play(recipeOf({ recipe: 'drift', resample_stale_only: 0.1 }))
+    expect(calls.filter(({ verb }) => verb === 'sample').map(({ stage, prompts }) => [stage, prompts?.length])).toEqual([['round-1/sample', 2], ['round-2/sample', 0]])
+    expect(sides(train(calls)[2]?.pairs)).toEqual(['ask d1 | warm-start says 0 > logged d1', 'ask d2 | warm-start says 0 > logged d2'])
+    expect(train(calls)[2]?.pairs?.[0]?.provenance).toMatchObject({ round: 2, policy: 'warm-start' })
   })
 
   it('asks in the paper\'s raw text where the recipe says so: the system message first, the instruction last, no template', () => {

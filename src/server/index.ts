@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Answering } from '../backend/connection.ts'
 import { UsageError } from '../shared/errors.ts'
-import { pagePolicy } from '../shared/page-policy.ts'
+import { isPageAddress, pagePolicy } from '../shared/page-policy.ts'
 import { sendExport } from './exports.ts'
 import { type Guard, guardFor, isLoopback, requestUrl } from './guard.ts'
 import { type InterfaceFile, readInterface } from './interface-files.ts'
@@ -103,8 +103,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { guar
   if (guard.hasTokenInUrl(request)) response.setHeader('Set-Cookie', guard.setCookie)
 
   if (url.pathname.startsWith('/exports/')) return await sendExport(request, response, url, backend)
-  // Pages have addresses of their own, without an extension: they are all the one page.
-  const file = files.get(url.pathname) ?? (/\.[a-z0-9]+$/i.test(url.pathname) ? undefined : files.get('/index.html'))
+  const file = files.get(url.pathname) ?? (isPageAddress(url.pathname) ? files.get('/index.html') : undefined)
   if (!file) return refuse(response, 404, 'nothing here')
   sendFile(request, response, file)
 }

@@ -85,7 +85,7 @@ describe('every answer', () => {
   })
 
   it('is the page for addresses of pages, and nothing for files that are not there', async () => {
-    expect((await get('/runs/r1?tab=samples')).body).toContain('<title>interface</title>')
+    for (const path of ['/runs/r1?tab=samples', '/runs/lr-0.5']) expect((await get(path)).body).toContain('<title>interface</title>')
     expect((await get('/assets/other.js')).status).toBe(404)
   })
 

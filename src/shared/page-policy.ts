@@ -14,3 +14,6 @@ export const pagePolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ')
+
+/** Whether an address is one of a page, which are all the one document. A run's name may look like that of a file: lr-0.5. */
+export const isPageAddress = (pathname: string): boolean => /^\/runs\/[^/]+$/.test(pathname) || !/\.[^./]*$/.test(pathname)

@@ -112,6 +112,7 @@ export const recipeSchema = z.strictObject({
   without_feedback: z.enum(['instruction', 'unguided', 'critique']).default('instruction').describe('Disliked replies without the user’s words: shown with the instruction alone, sampled unguided, or shown with the data’s critique (unguided where it has none).'),
   pairs_per_round: z.int().positive().nullable().default(null).describe('Pairs of each round; empty takes every row.'),
   holdout_pairs: z.int().min(0).default(0).describe('The first n pairs of a round are held out of training (the public script: 100).'),
+  resample_stale_only: z.number().min(0).nullable().default(null).describe('DRIFT keeps a chosen reply of an earlier round until log π of it has moved by more than so many nats per token, and samples anew for those rows alone; empty samples all anew, as the paper does.'),
   mix_previous: z.boolean().default(false).describe('A round trains on the previous round’s pairs too, as SPIN’s authors do.'),
   sampling: samplingSchema.prefault({}),
   training: trainingSchema.prefault({}),

@@ -141,6 +141,8 @@ export type FairnessLedger = {
   samplesDrawn: number
   rewardQueries: number
   generatedTokens: number
+  /** Of earlier replies that were scored to find which are stale (resample_stale_only). */
+  scoredTokens: number
   trainedTokens: number
   optimizerSteps: number
   seconds: number

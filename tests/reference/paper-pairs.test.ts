@@ -31,11 +31,12 @@ async function play(preset: 'paper-7b' | 'paper-14b'): Promise<{ shown: SamplePr
       trained.push(...pairs)
       return Promise.resolve(policy(stage))
     },
-    sample(_stage, _policy, prompts) {
+    sample: () => Promise.reject(new Error('DRIFT resamples')),
+    resample(_stage, by, prompts) {
       shown.push(...prompts.map(({ messages }) => messages))
       return Promise.resolve(prompts.map(({ messages }, i) => {
         const reply = ` Better ${crc32(String(messages))}.\n`
-        return [i % 31 === 7 ? `Dialogue:\n${MARKER}hello\n${reply}` : reply]
+        return { replies: [i % 31 === 7 ? `Dialogue:\n${MARKER}hello\n${reply}` : reply], by }
       }))
     },
     trainReward: () => Promise.reject(new Error('DRIFT has no reward model')),

@@ -4,7 +4,7 @@
  * its training metrics are drawn, not computed.
  */
 import { demoRecipe, QUICK, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
-import type { ComparedRun, EvaluationSample } from '../../src/core/comparison.ts'
+import { type ComparedRun, type EvaluationSample, normsOver } from '../../src/core/comparison.ts'
 import { makeRng, type Rng } from '../../src/core/rng.ts'
 import { verifyReply } from '../../src/core/world/reply.ts'
 import { drawRenderedRequest, drawRequests, type RenderedRequest, type Request } from '../../src/core/world/request.ts'
@@ -59,7 +59,8 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
     createdAt: '2026-03-02T09:14:00Z', startedAt: '2026-03-02T09:14:05Z', endedAt: '2026-03-02T09:14:58Z', error: null, notes: '', tags: [], pinned: false, archived: false, importedFrom: null,
   }
   const trainingPairs = PAIRS[method].slice(0, rounds).map(([chosenScore, rejectedScore, pairAccuracy], i) => ({ round: i + 1, pairs: size.pairsPerRound, chosenScore, rejectedScore, pairAccuracy }))
-  const gradNorms = trainingPairs.map(({ round }) => ({ round, values: metricOf(stages, `round-${round}/train`, 'grad_norm') }))
+  const normsOf = (round: number): number[] => metricOf(stages, `round-${round}/train`, 'grad_norm')
+  const gradNorms = trainingPairs.map(({ round }) => ({ round, ...normsOver(normsOf(round)) }))
   const heldout = MARGIN[method].slice(0, rounds + 1).map((mean, round) => ({ round, margins: Array.from({ length: 150 }, () => mean + rng.normal() * (0.25 + mean * 0.5)) }))
   const ledger = ledgerOf(method, rounds, size, stages)
   return {
@@ -70,7 +71,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
       gradientHealth: trainingPairs.map(({ round, ...pairs }) => {
         const mean = (MARGIN[method][round] ?? 0) * 0.9
         const margins = Array.from({ length: size.pairsPerRound }, () => mean + rng.normal() * (0.3 + mean * 0.45))
-        const norms = gradNorms[round - 1]!.values
+        const norms = normsOf(round)
         return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: norms[0] ?? 0, gradNormLast: norms.at(-1) ?? 0, ...pairs }
       }),
       heldout,
@@ -173,7 +174,7 @@ function ledgerOf(method: DemoMethod, rounds: number, size: DemoSize, stages: Fa
   const samples = method === 'warm-start' ? 0 : method.startsWith('iterative-dpo') ? Math.round(pairs * 3.2) : pairs
   return {
     signals: { 'warm-start': 78, drift: 458, spin: 168, 'iterative-dpo': 548, 'iterative-dpo-oracle': 78 }[method], uniquePrompts: { 'warm-start': 70, drift: 380, spin: 90, 'iterative-dpo': 700, 'iterative-dpo-oracle': 700 }[method],
-    samplesDrawn: samples, rewardQueries: method.startsWith('iterative-dpo') ? samples : 0, generatedTokens: samples * 12, trainedTokens: (pairs + 156) * 84, optimizerSteps: pairs / 16 + 10,
+    samplesDrawn: samples, rewardQueries: method.startsWith('iterative-dpo') ? samples : 0, generatedTokens: samples * 12, scoredTokens: 0, trainedTokens: (pairs + 156) * 84, optimizerSteps: pairs / 16 + 10,
     seconds: stages.reduce((sum, { stage }) => sum + (stage.seconds ?? 0), 0),
   }
 }

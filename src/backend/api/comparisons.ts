@@ -1,47 +1,22 @@
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
 import { renderReport, type ReportMap } from '../../core/report.ts'
 import type { Comparison } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { explorationsOf } from '../comparisons/explorations.ts'
 import { mapRuns } from '../comparisons/explore-runs.ts'
+import { keptComparison, type KeepingWorkspace, markOfComparison, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
 import { explorationThread } from '../comparisons/thread.ts'
-import { BackendError } from '../errors.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
-import { comparedRuns, probeOf, recipesOf, runIdsOfGroup, stateOfRuns } from '../storage/comparisons.ts'
-import type { ReadableDb } from '../storage/open.ts'
-import { findRace, findSweep } from '../storage/races.ts'
+import { recipesOf } from '../storage/comparisons.ts'
 import { writeWhole } from '../write-lines.ts'
-
-type Selection = { runs?: string[] | undefined; group?: string | undefined }
-
-/** Runs by name, or all of a group; they must share one evaluation. */
-function select(db: ReadableDb, { runs, group }: Selection): { ids: string[]; group: string | null } {
-  const ids = runs ?? (group === undefined ? [] : runIdsOfGroup(db, group))
-  if (ids.length === 0) throw new BackendError('not-found', `comparison: expected run ids or the name of a group that has runs, got ${group === undefined ? 'neither' : `group "${group}"`}. \`drift runs\` lists what there is.`)
-  return { ids, group: group ?? null }
-}
-
-export function readComparison(db: ReadableDb, selection: Selection): { comparison: Comparison; runs: ComparedRun[] } {
-  const { ids, group } = select(db, selection)
-  const { runs, evaluation } = comparedRuns(db, ids)
-  if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
-  const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: raceOf(db, group) })
-  return { comparison, runs }
-}
-
-function raceOf(db: ReadableDb, group: string | null) {
-  const race = group === null ? null : findRace(db, group)
-  return race && { declared: race.declared, regime: race.regime, sweep: findSweep(db, race.name) }
-}
 
 const PROMPTS_IN_REPORT = 8
 
 /** Writes the offline report; returns its absolute path. @param map where it is made already: laying it out takes seconds */
-export function writeReport(workspace: { path: string; exports: string; db: ReadableDb }, selection: Selection, version: string, map?: ReportMap | null): string {
-  const { comparison, runs } = readComparison(workspace.db, selection)
+export function writeReport(workspace: KeepingWorkspace & { path: string; exports: string }, selection: Selection, version: string, map?: ReportMap | null): string {
+  const { comparison, runs } = readComparison(workspace.db, selection, workspace.capsule === null ? workspace.runs : null)
   const { ids } = select(workspace.db, selection)
   const prompts = Math.min(comparison.evaluation.prompts, PROMPTS_IN_REPORT)
   const answers = Array.from({ length: prompts }, (_, index) => readAnswers(workspace.db, ids, { index }))
@@ -58,21 +33,26 @@ const KEPT_COMPARISONS = 8
 
 export function comparisonsApi(session: Session) {
   const { db } = session.workspace
-  // The bootstrap takes a second or so; pages ask again on every visit.
-  const kept = new Map<string, Comparison>()
+  // Pages ask again with every push: who asks for the same waits for the same.
+  const known = new Map<string, Promise<Comparison>>()
+  const thread = explorationThread(session)
   const explorations = explorationsOf(session)
+  const comparisonOf = async (input: Selection, mark: string): Promise<Comparison> => keptComparison(session.workspace, input, mark) ?? thread.perform('comparison', input, 'Comparing runs')
   return {
     'comparisons.get': (input) => {
-      const key = JSON.stringify([input.group, input.runs, stateOfRuns(db, select(db, input).ids)])
-      const comparison = kept.get(key) ?? readComparison(db, input).comparison
-      kept.delete(key)
-      kept.set(key, comparison)
-      for (const old of [...kept.keys()].slice(0, -KEPT_COMPARISONS)) kept.delete(old)
+      // What the page asks for next is read there.
+      thread.warm()
+      const mark = markOfComparison(db, input)
+      const comparison = known.get(mark) ?? comparisonOf(input, mark)
+      known.delete(mark)
+      known.set(mark, comparison)
+      for (const old of [...known.keys()].slice(0, -KEPT_COMPARISONS)) known.delete(old)
+      comparison.catch(() => known.delete(mark))
       return comparison
     },
     'comparisons.explore': (input) => explorations.explore(select(db, input).ids),
-    'comparisons.curves': ({ metric, smoothing, ...input }) => explorationThread(session).perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
-    'comparisons.lineage': (input) => explorationThread(session).perform('lineage', input),
+    'comparisons.curves': ({ metric, smoothing, ...input }) => thread.perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
+    'comparisons.lineage': (input) => thread.perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
     async 'comparisons.report'(input) {

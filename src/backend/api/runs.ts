@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileName, runScript } from '../../core/run-script.ts'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
+import { explorationThread } from '../comparisons/thread.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { exportRun } from '../export-run.ts'
 import { importRuns } from '../import-runs.ts'
@@ -79,7 +80,12 @@ export function runsApi(session: Session) {
     'runs.tag': ({ ids, tag, on }) => told({ changed: tagRuns(db, ids, tag, on) }),
     'runs.mark': ({ ids, mark, on }) => told({ changed: markRuns(db, ids, mark, on) }),
     'runs.export': (input) => exportRun(workspace, input),
-    'runs.import': async ({ paths }) => told(await importRuns(workspace, paths)),
+    'runs.import': async ({ paths }) => {
+      const imported = await importRuns(workspace, paths)
+      const ids = imported.runs.map(({ id }) => id)
+      void explorationThread(session).perform('keep', { runs: ids }, `Thinning the curves of ${ids.length} ${ids.length === 1 ? 'run' : 'runs'}`).catch((error: Error) => console.error(`thinning curves of ${ids.join(', ')}: ${error.message}`))
+      return told(imported)
+    },
     'runs.recipes': () => {
       const own = readdirSync(workspace.recipes).filter((name) => /\.ya?ml$/i.test(name)).sort()
       return [

@@ -1,11 +1,19 @@
 import { serveTasks } from '../serve-tasks.ts'
 import { type LineageInput, lineageOf } from './answer-lineage.ts'
 import { exploreRuns, mapRuns } from './explore-runs.ts'
-import { stepCurves, type StepCurvesInput } from './step-curves.ts'
+import { keptComparison, makeComparison, markOfComparison, type Selection } from './read-comparison.ts'
+import { keepCurves, stepCurves, type StepCurvesInput } from './step-curves.ts'
 
-serveTasks((db, { runs, capsule }) => (name, input, tell) => {
+serveTasks((db, workspace) => (name, input, tell) => {
+  const { runs: folder, capsule } = workspace
+  // The last run to end may have made it while this waited.
+  if (name === 'comparison') return keptComparison(workspace, input as Selection, markOfComparison(db, input as Selection)) ?? makeComparison(workspace, input as Selection)
   if (name === 'lineage') return lineageOf(db, input as LineageInput)
-  if (name === 'curves') return stepCurves(db, input as StepCurvesInput, { folder: capsule === null ? runs : null, tell })
-  if (name === 'map') return mapRuns(db, (input as { runs: string[] }).runs, tell)
-  return exploreRuns(db, (input as { runs: string[] }).runs, tell)
+  if (name === 'curves') return stepCurves(db, input as StepCurvesInput, { folder: capsule === null ? folder : null, tell })
+  const { runs } = input as { runs: string[] }
+  if (name === 'keep') {
+    for (const run of runs) keepCurves(db, folder, run, tell)
+    return null
+  }
+  return name === 'map' ? mapRuns(db, runs, tell) : exploreRuns(db, runs, tell)
 })

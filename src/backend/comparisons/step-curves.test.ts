@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
 import { deleteMetricsAfter, insertMetric } from '../storage/run-stages.ts'
+import { keepDerived } from './keep-derived.ts'
 import { stepCurves } from './step-curves.ts'
 
 it('reads a metric stage by stage, thins long ones and keeps their peaks, and counts what is no number', async () => {
@@ -73,6 +74,25 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   // Broken off while it was written by someone else's hand: read anew.
   for (const name of readdirSync(copies)) writeFileSync(join(copies, name), '{"mark"')
   expect(read().curves[0]!.stages[0]).toEqual(stage)
+})
+
+it('makes the copies of every metric where a long run ends, so that no reader makes one', () => {
+  const workspace = aLabWorkspace()
+  const lease = queueRun(workspace, aRecipe('drift', {}))
+  const insert = (from: number, to: number): void => workspace.db.transaction(() => {
+    for (let step = from; step <= to; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: Math.sin(step), grad_norm: step } as never, {} as never)
+  })()
+  insert(1, 4999)
+  keepDerived(workspace, lease.runId)
+  expect(existsSync(join(workspace.runs, lease.runId, 'curves'))).toBe(false)
+  insert(5000, 5000)
+  keepDerived(workspace, lease.runId)
+  const told: string[] = []
+  for (const metric of ['loss', 'grad_norm']) {
+    const read = { runs: [lease.runId], metric, smoothing: 0 }
+    expect(stepCurves(workspace.db, read, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })).toEqual(stepCurves(workspace.db, read))
+  }
+  expect(told).toEqual([])
 })
 
 it('sends fewer points of each where there are many runs, and keeps the peak', () => {

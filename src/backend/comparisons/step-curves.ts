@@ -1,44 +1,43 @@
 /** A training metric of runs, step by step, thinned here: a hundred thousand points a run are more than a page can hold. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decimate, type Point, smooth } from '../../core/decimate.ts'
 import type { StepCurves } from '../../shared/comparison.ts'
+import { keep, readKept } from '../kept.ts'
 import type { ReadableDb } from '../storage/open.ts'
+import { isLong, LONG, markOfRows } from '../storage/run-stages.ts'
 import { requireRun } from '../storage/runs.ts'
 import type { Tell } from '../task-thread.ts'
-import { writeWhole } from '../write-lines.ts'
 
 /** Points of a run that are kept; a stage gets its share of them. */
 const LIMIT = 800
 /** Points of all runs together that are sent: more than a screen has columns for each of two hundred lines. */
 const SENT = 48_000
-/** From so many rows on a thinned copy is kept in the run's folder: reading them all takes longer than a reader waits. */
-const COPIED_FROM = 5000
 /** Part of a copy's mark: raise it when thinning or smoothing changes. */
-const EDITION = 1
+const EDITION = 2
 
 export type StepCurvesInput = { runs: readonly string[]; metric: string; smoothing: number }
 type Stage = StepCurves['curves'][number]['stages'][number]
-/** `mark` is what the run's rows were when they were read. */
-type Thinned = { mark: string; metrics: string[]; stages: Stage[] }
+type Thinned = { metrics: string[]; stages: Stage[] }
+/** What the page shows before anything else is chosen. */
+const FIRST_SHOWN = 'rewards/margins'
 
 /** @param folder of the runs, where thinned copies are kept; null keeps none @param tell of each run that is read anew */
 export function stepCurves(db: ReadableDb, { runs: ids, metric, smoothing }: StepCurvesInput, { folder = null, tell = () => {} }: { folder?: string | null; tell?: Tell } = {}): StepCurves {
   const read = readerOf(db, metric, smoothing)
-  const markOf = markerOf(db)
+  const markOf = markOfRows(db)
   const metrics = new Set<string>()
   const share = Math.max(3, Math.floor(SENT / Math.max(1, ids.length)))
   const curves = ids.map((id, i): StepCurves['curves'][number] => {
     const { method, seed } = requireRun(db, id)
     const mark = `${EDITION} ${metric} ${smoothing} ${markOf(id)}`
     const file = folder === null ? null : join(folder, id, 'curves', `${createHash('sha256').update(`${metric} ${smoothing}`).digest('hex').slice(0, 16)}.json`)
-    let thinned = file === null ? null : readCopy(file, mark)
+    let thinned = file === null ? null : readKept<Thinned>(file, mark)
     if (thinned === null) {
       tell(i, ids.length, `curves of ${id}`)
       const { rows, ...whole } = read(id)
-      thinned = { mark, ...whole }
-      if (file !== null && rows >= COPIED_FROM) writeWhole(file, JSON.stringify(thinned))
+      thinned = whole
+      if (file !== null && rows >= LONG) keep(file, mark, thinned)
     }
     for (const name of thinned.metrics) metrics.add(name)
     return { run: id, method, seed, stages: share >= LIMIT ? thinned.stages : thinned.stages.map((stage) => ({ ...stage, points: thinnedTo(share, stage.points), smoothed: thinnedTo(share, stage.smoothed) })) }
@@ -46,28 +45,17 @@ export function stepCurves(db: ReadableDb, { runs: ids, metric, smoothing }: Ste
   return { metric, smoothing, metrics: [...metrics].sort(), curves }
 }
 
+/** Makes the thinned copies of a long run, of every metric as it was measured. */
+export function keepCurves(db: ReadableDb, folder: string, run: string, tell: Tell = () => {}): void {
+  if (!isLong(db, run)) return
+  const { metrics } = stepCurves(db, { runs: [run], metric: FIRST_SHOWN, smoothing: 0 }, { folder })
+  metrics.forEach((metric, i) => {
+    tell(i, metrics.length, `${metric} of ${run}`)
+    stepCurves(db, { runs: [run], metric, smoothing: 0 }, { folder })
+  })
+}
+
 const thinnedTo = (share: number, points: readonly Point[]): Point[] => decimate(points, Math.max(3, Math.round((points.length * share) / LIMIT)))
-
-function readCopy(file: string, mark: string): Thinned | null {
-  try {
-    const copy = JSON.parse(readFileSync(file, 'utf8')) as Thinned
-    return copy.mark === mark ? copy : null
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw error
-  }
-}
-
-/** Each stage's last step and that row's place, which is never used twice: rows that were made again change it. By index alone, however many rows there are. */
-function markerOf(db: ReadableDb): (id: string) => string {
-  const last = db.prepare(`
-    WITH RECURSIVE stages(stage) AS (
-      SELECT min(stage) FROM run_metrics WHERE run_id = @id
-      UNION ALL SELECT (SELECT min(stage) FROM run_metrics WHERE run_id = @id AND stage > stages.stage) FROM stages WHERE stages.stage IS NOT NULL
-    )
-    SELECT stage || ':' || (SELECT step || ':' || position FROM run_metrics m WHERE m.run_id = @id AND m.stage = stages.stage ORDER BY step DESC LIMIT 1) FROM stages WHERE stage IS NOT NULL`).pluck()
-  return (id) => (last.all({ id }) as string[]).join(' ')
-}
 
 function readerOf(db: ReadableDb, metric: string, smoothing: number): (id: string) => { rows: number; metrics: string[]; stages: Stage[] } {
   // Our stages measure the same at every step; another trainer's log may have anything anywhere.

@@ -76,14 +76,14 @@ function seedResult(run: ComparedRun, final: number, baseSeed: number, baseRun: 
     item_entropy: mean(own.map((figures) => figures.itemEntropy)),
     rounds: final === BASE_ROUND ? [] : roundNumbers.map((round) => {
       const margins = run.heldout.find((heldout) => heldout.round === round)?.margins
-      const norms = run.gradNorms.find((gradNorm) => gradNorm.round === round)?.values
+      const norms = run.gradNorms.find((gradNorm) => gradNorm.round === round)
       const pairs = run.trainingPairs.find((training) => training.round === round)
       const atRound = rowOf(run, round, 1)
       return {
         round,
         margin_heldout: margins ? mean(margins) : null,
         accuracy_heldout: margins ? margins.filter((margin) => margin > 0).length / margins.length : null,
-        grad_norm: norms ? mean(norms) : null,
+        grad_norm: norms?.mean ?? null,
         chosen_score: pairs?.chosenScore ?? null,
         rejected_score: pairs?.rejectedScore ?? null,
         task_score: atRound.length === 0 ? null : mean(atRound.map((figures) => figures.score)),

@@ -42,8 +42,8 @@ async function roundPair(workspace: Pick<Workspace, 'path' | 'runs' | 'db'>, { r
   const perPair = recipe.recipe === 'iterative-dpo' ? 2 : 1
   const before = pairs.slice(0, place - (place % perPair)).filter((one) => typeof one === 'object').length / perPair
   const last = recipe.recipe === 'iterative-dpo' ? (recipe.pairs_per_round ?? Infinity) : Infinity
-  // Frozen samples are of all rounds together: which are held out differs from round to round.
-  if (recipe.recipe === 'drift-frozen') return { pair, note: null }
+  // Frozen samples, and those that later rounds keep, are of several rounds: which are held out differs from round to round.
+  if (recipe.recipe === 'drift-frozen' || recipe.resample_stale_only !== null) return { pair, note: null }
   const note = before < recipe.holdout_pairs ? `held out of training (holdout_pairs ${recipe.holdout_pairs})` : before >= last ? `not trained on: the round takes its first ${last} pairs (pairs_per_round)` : null
   return { pair, note }
 }

@@ -16,6 +16,7 @@ import { explainStorageError, type WritableDb } from '../storage/open.ts'
 import { lastComputedBy, listStages } from '../storage/run-stages.ts'
 import { addLog, type Lease, LeaseLost, readRunFiles, releaseRun, renewLease, type Requested, requireRun, startRunAs, writeAsOwner } from '../storage/runs.ts'
 import { parityOf } from '../torch/parity.ts'
+import { keepDerived } from '../comparisons/keep-derived.ts'
 import { thisOwner } from './owner.ts'
 
 export type ExecuteOptions = {
@@ -39,7 +40,16 @@ export const RENEW_MS = 1_000
  * Resolves with how the run ended; a failure is a status of the run, not of this function.
  * @throws LeaseLost where another process has taken the run over.
  */
-export async function executeRun(options: ExecuteOptions): Promise<'done' | 'paused' | 'cancelled' | 'failed'> {
+export async function executeRun(options: ExecuteOptions): Promise<Ended> {
+  const ended = await runToItsEnd(options)
+  // Whoever looks next need not wait for it; where the process is killed here, they do.
+  if (ended !== 'paused') keepDerived({ ...options.workspace, capsule: null }, options.lease.runId)
+  return ended
+}
+
+type Ended = 'done' | 'paused' | 'cancelled' | 'failed'
+
+async function runToItsEnd(options: ExecuteOptions): Promise<Ended> {
   const { workspace, lease, now = Date.now } = options
   const { db } = workspace
   const stop = options.stop ?? new AbortController()

@@ -7,8 +7,11 @@ import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import { guided } from '../../recipes/prompts.ts'
 import { verify } from '../../core/verifiers.ts'
+import { estimateRun } from '../estimate.ts'
+import { parseRecipe, requireRecipe } from '../recipe-file.ts'
 import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
-import { countSamples, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples } from '../storage/run-stages.ts'
+import { countSamples, findStage, finishStage, insertStage, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
+import type { Workspace } from '../storage/open.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
 
@@ -17,6 +20,7 @@ const BASE = resolve('resources/base-model')
 /** `every`: so many boundaries lie between two kills that are tried. All of them would be thousands of runs. */
 const arms = [
   { name: 'drift', yaml: aRecipe('drift'), every: 13 },
+  { name: 'drift that samples anew for stale rows alone', yaml: aRecipe('drift', { iterations: 3, resample_stale_only: 0.8 }), every: 17 },
   { name: 'drift-frozen', yaml: aRecipe('drift-frozen'), every: 31 },
   { name: 'drift-own-rejected', yaml: aRecipe('drift-own-rejected'), every: 37 },
   { name: 'spin', yaml: aRecipe('spin', { mix_previous: true }), every: 29 },
@@ -64,6 +68,82 @@ describe.each(arms)('a run of $name', ({ yaml, every }) => {
     expect(leftBehind(workspace, lease.runId)).toEqual(expected)
     expect(requireRun(workspace.db, lease.runId).status).toBe('done')
     expect(listStages(workspace.db, lease.runId).every(({ status }) => status === 'done')).toBe(true)
+  })
+})
+
+describe('a run that samples anew for stale rows alone', () => {
+  const staleOnly = (resample_stale_only: number | null, changes = {}): string => aRecipe('drift', { iterations: 3, pairs_per_round: 3, resample_stale_only, ...changes })
+  const samplesOf = (workspace: Workspace, run: string) => [1, 2, 3].map((round) => readStoredSamples(workspace.db, run, `round-${round}/sample`))
+  const summaries = (workspace: Workspace, run: string) => listStages(workspace.db, run).filter(({ kind }) => kind === 'sample').map(({ summary }) => [summary['samples'], summary['kept']])
+
+  it('keeps those replies whose log π has moved by no more than the threshold per token, and counts what it drew and scored', async () => {
+    const workspace = aLabWorkspace()
+    const [lease, whole] = [queueRun(workspace, staleOnly(0.8)), queueRun(workspace, staleOnly(null, { seed: 6 }))]
+    await execute(workspace, lease)
+    await execute(workspace, whole)
+    const [first, second, third] = samplesOf(workspace, lease.runId)
+    // The fake engine's score of token t is -1 - |sin(id x weight[t mod 8] + prompt length)|.
+    const movedUnder = (policy: string, { completionIds, logp, conversationId }: StoredSample): number => {
+      const weights = readSafetensors(join(workspace.runs, lease.runId, 'models', policy, 'model.safetensors')).get('w')!.data
+      const { messages } = guided(feedback.find((one) => one.conversationId === conversationId)!, { prompt_style: 'chat', improve_instruction: 'Please give an improved response that addresses my feedback.', without_feedback: 'instruction' })
+      const { length } = fakeText.renderer.renderPrompt(messages as never).ids
+      return Math.abs(completionIds.reduce((total, id, t) => total - 1 - Math.abs(Math.sin(id * weights[t % 8]! + length)), 0) - logp) / completionIds.length
+    }
+    const staleOf = (policy: string, samples: StoredSample[]) => samples.filter((sample) => movedUnder(policy, sample) > 0.8).map(({ conversationId }) => conversationId)
+    const ids = (samples: StoredSample[] | undefined) => samples!.map(({ conversationId }) => conversationId)
+    expect(first).toHaveLength(3)
+    expect(ids(second)).toEqual(staleOf('round-1', first!))
+    const latest = first!.map((sample) => second!.find(({ conversationId }) => conversationId === sample.conversationId) ?? sample)
+    expect(ids(third)).toEqual(staleOf('round-2', latest))
+    // Both kinds occur, or nothing was shown.
+    expect([1, 2]).toContain(second!.length)
+    expect(summaries(workspace, lease.runId)).toEqual([[3, undefined], [second!.length, 3 - second!.length], [third!.length, 3 - third!.length]])
+    const tokens = (samples: StoredSample[]): number => samples.reduce((total, sample) => total + sample.tokens, 0)
+    expect(readLedger(workspace.db, lease.runId)).toMatchObject({ samplesDrawn: 3 + second!.length + third!.length, generatedTokens: tokens([...first!, ...second!, ...third!]), scoredTokens: tokens(first!) + tokens(latest), signals: readLedger(workspace.db, whole.runId).signals })
+    expect(readLedger(workspace.db, whole.runId)).toMatchObject({ samplesDrawn: 9, scoredTokens: 0 })
+    expect(readLog(workspace.db, lease.runId).map(({ text }) => text)).toContain(`round-2/sample: ${3 - second!.length} of 3 rows keep the replies of an earlier round, because log π of them has moved by at most resample_stale_only 0.8 nats per token; ${second!.length} are sampled (in the paper: all)`)
+    // Every round trains on all its pairs, the kept ones with them.
+    expect(listStages(workspace.db, lease.runId).filter(({ key }) => /round-\d\/train/.test(key)).map(({ summary }) => summary['pairs'])).toEqual([3, 3, 3])
+  })
+
+  it('keeps all where any move is allowed, and none where no move is: then it ends as one that samples all anew', async () => {
+    const workspace = aLabWorkspace()
+    const [all, none, plain] = [queueRun(workspace, staleOnly(1000)), queueRun(workspace, staleOnly(0)), queueRun(workspace, staleOnly(null))]
+    for (const lease of [all, none, plain]) expect((await execute(workspace, lease)).status).toBe('done')
+    expect(summaries(workspace, all.runId)).toEqual([[3, undefined], [0, 3], [0, 3]])
+    expect(summaries(workspace, none.runId)).toEqual([[3, undefined], [3, 0], [3, 0]])
+    expect(samplesOf(workspace, none.runId)).toEqual(samplesOf(workspace, plain.runId))
+    expect(modelHash(workspace, none.runId)).toBe(modelHash(workspace, plain.runId))
+    // A reply that stays is still looked at by the probe of the round that trained on it.
+    expect(readProbes(workspace.db, all.runId).map(({ moved }) => moved.length)).toEqual([0, 0, 3, 3, 3])
+  })
+
+  it('is estimated by what such rounds took before, and as if all were sampled anew where none did', () => {
+    const workspace = aLabWorkspace()
+    const seconds = (threshold: number | null): number | null => estimateRun(requireRecipe(parseRecipe(staleOnly(threshold, { warm_start: null, evaluation: [] }))), workspace).seconds
+    const done = queueRun(workspace, staleOnly(0.8))
+    const stage = (key: string, kind: 'sample' | 'train', summary: Record<string, number>, took: number): void => {
+      insertStage(workspace.db, { runId: done.runId, key, kind, round: 1, startsFrom: null, inputHash: key, computedBy: 'test', startedAt: '' })
+      finishStage(workspace.db, done.runId, key, { result: null, counts: {}, summary, seconds: took, endedAt: '', reusedFrom: null })
+    }
+    stage('round-1/sample', 'sample', { samples: 10 }, 20)
+    stage('round-1/train', 'train', { steps: 5 }, 10)
+    // 9 pairs of 3 rounds: 2 s a sample, 1 s a pair.
+    expect(seconds(null)).toBeCloseTo(9 * 2 + 9)
+    expect(seconds(0.8)).toBeCloseTo(9 * 2 + 9)
+    stage('round-2/sample', 'sample', { samples: 4, kept: 6 }, 5)
+    expect(seconds(null)).toBeCloseTo(9 * 2 + 9)
+    expect(seconds(0.8)).toBeCloseTo(3 * 2 + 6 * 0.5 + 9)
+    expect(seconds(0.4)).toBeCloseTo(9 * 2 + 9)
+  })
+
+  it('looks at every sample of a row: one that moved too far has all of them drawn anew', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, staleOnly(0.8, { sampling: { temperature: 1, top_p: 1, n: 2, max_new_tokens: 120, batch_size: 3 } }))
+    await execute(workspace, lease)
+    const [first, second] = samplesOf(workspace, lease.runId)
+    const { moved } = findStage(workspace.db, lease.runId, 'round-2/sample')?.result as { moved: number[] }
+    expect([first!.length, moved.length, second!.length]).toEqual([6, 3, 2 * moved.filter((nats) => nats > 0.8).length])
   })
 })
 

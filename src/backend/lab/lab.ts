@@ -12,7 +12,7 @@ import { judgeIdentity, judgeRewards } from './judging.ts'
 import { probeStage } from './probing.ts'
 import { sampleStage } from './sampling.ts'
 import { scoreRewards } from './scores.ts'
-import { chosenSamples, type Drawn } from './stale.ts'
+import { DrawnReplies } from './stale.ts'
 import { replyIds } from './text.ts'
 import { rewardTrainingOf, trainRewardStage, trainStage } from './training.ts'
 
@@ -20,8 +20,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
   const { recipe, usage } = context
   const canaries = canaryPrompts(recipe, evaluations)
   const rewardHashes = new Map<string, string>()
-  /** Of the latest round that sampled. */
-  let drawn: Drawn[] = []
+  const drawn = new DrawnReplies()
   let rated: RatedEvaluation[] | null = null
   return {
     base,
@@ -40,10 +39,16 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
     },
 
     async sample(stage, policy, prompts, sampling) {
-      const replies = await sampleStage(context, stage, policy, prompts, sampling)
-      usage.addSamples(prompts, replies)
-      drawn = [...drawn.filter((one) => roundOf(one.stage) === roundOf(stage)), { stage, prompts, n: sampling.n }]
-      return replies
+      return (await this.resample(stage, policy, prompts, sampling, null)).map(({ replies }) => replies)
+    },
+
+    async resample(stage, policy, prompts, sampling, staleBeyond) {
+      const before = staleBeyond === null ? [] : drawn.earlier(context, prompts)
+      const earlier = staleBeyond === null || before.every((one) => one === null) ? null : { staleBeyond, drawn: before }
+      const sampled = await sampleStage(context, stage, policy, prompts, sampling, earlier)
+      usage.addSamples(prompts, sampled.drawn.map(({ replies }) => replies))
+      drawn.add(stage, policy, sampled.fresh.map((i) => prompts[i]!), sampling.n)
+      return sampled.drawn
     },
 
     async trainReward(stage, start, satisfied, dissatisfied): Promise<RewardModel> {
@@ -85,7 +90,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, rated)
       await evaluateStage(context, round, policy, base, rated)
       if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations, [])
-      await probeStage(context, round, policy, base, evaluations, chosenSamples(context, drawn, pairs))
+      await probeStage(context, round, policy, base, evaluations, drawn.chosen(context, pairs))
     },
   }
 }

@@ -15,7 +15,7 @@ import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { drawBatch, fitPrompts } from './sampling.ts'
 import { type PairLogps, scorePairs, sum } from './scores.ts'
-import type { ChosenSample } from './stale.ts'
+import { type ChosenSample, natsMoved } from './stale.ts'
 import { tokenizePairs } from './text.ts'
 import { watchProbes } from './wires.ts'
 
@@ -70,7 +70,7 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
       const gradients = training.use_peft ? null : await (await context.models.use(policy.folder)).pairGradients(tokens, reference, { ...wholeTraining(training), loss_type: ['sigmoid'], loss_weights: null, seed }, context.signal)
       tell(pairs.length * 2, total)
       const now = await (await context.models.use(policy.folder)).score([...chosen], context.signal)
-      const moved = chosen.map(({ completionIds, logp }, i) => (sum(now[i]!) - logp) / completionIds.length)
+      const moved = chosen.map((sample, i) => natsMoved(sum(now[i]!), sample))
       const { replies, canaries } = await answer(context, key, policy, base, pairs, maxNewTokens)
       const { beta } = training
       const margin = (i: number): number => beta * (own.chosen[i]! - own.rejected[i]! - reference.chosen[i]! + reference.rejected[i]!)

@@ -1,59 +1,85 @@
 /** The lab's `sample`: replies of a policy, drawn in a fixed plan of batches, each journaled when it is done. */
 import { hash32 } from '../../core/rng.ts'
 import type { Model, SampleRequest, SampleSettings, ServedCompletion, ServeSettings } from '../../engine/engine.ts'
-import type { Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
+import type { Drawn, Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
 import type { Message } from '../../shared/types.ts'
 import { countSamples, insertSamples, readStoredSamples, type StoredSample, toSampleRow } from '../storage/run-stages.ts'
 import { eventTurn, type LabContext, log, roundOf } from './context.ts'
 import { runStage } from './journal.ts'
+import { type Earlier, largestMoves } from './stale.ts'
 import { fitPrompt, replyText, type Text } from './text.ts'
 
 export type DrawnReply = { text: string; completionIds: number[]; finishReason: 'stop' | 'length'; tokens: number; /** Null where a server drew it, which does not tell. */ entropy: number | null; logp: number }
 export type DrawSettings = Pick<SampleSettings, 'temperature' | 'top_p' | 'top_k' | 'min_p' | 'repetition_penalty' | 'max_new_tokens' | 'batch_size'>
 
-export async function sampleStage(context: LabContext, key: string, policy: Policy, prompts: readonly SamplePrompt[], sampling: SamplingConfig): Promise<string[][]> {
+/** `fresh` are places of the prompts that were sampled now; the others keep earlier replies. */
+export type Sampled = { drawn: Drawn[]; fresh: number[] }
+type SampleResult = { samples: number; /** As `largestMoves` gives them, where earlier replies were looked at. */ moved?: (number | null)[] }
+
+/**
+ * Replies to all prompts. With `earlier`, prompts whose earlier replies have moved by no more than `staleBeyond` keep
+ * them and are not sampled. Seeds go by a prompt's place in the round, so those that are sampled get the random numbers
+ * that they would get without.
+ */
+export async function sampleStage(context: LabContext, key: string, policy: Policy, prompts: readonly SamplePrompt[], sampling: SamplingConfig, earlier: Earlier | null = null): Promise<Sampled> {
   const { workspace: { db }, lease: { runId }, recipe: { seed } } = context
-  const total = prompts.length * sampling.n
-  await runStage<{ samples: number }>(context, {
+  const { n } = sampling
+  const freshOf = ({ moved }: Pick<SampleResult, 'moved'>): number[] => prompts.flatMap((_, i) => (isKept(moved?.[i], earlier) ? [] : [i]))
+  const result = await runStage<SampleResult>(context, {
     key,
     kind: 'sample',
     round: roundOf(key),
     startsFrom: policy.name,
-    inputs: { policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling: decidingSampling(sampling), seed, stage: key },
+    inputs: {
+      policy: policy.hash, prompts: prompts.map(({ messages, about }) => [messages, about.conversationId, about.turnIndex]), sampling: decidingSampling(sampling), seed, stage: key,
+      ...(earlier && { staleBeyond: earlier.staleBeyond, earlier: earlier.drawn.map((one) => one?.samples.map(({ completionIds, logp }) => [completionIds, logp]) ?? null) }),
+    },
     async work(stage) {
-      const stopgaps = countStopgaps(prompts)
       if (prompts.length === 0) throw new UsageError(`${key}: expected logged rows to sample for, got none. The dataset holds no row of the kind this recipe learns from: look at its labels`)
-      const requests = fitPrompts(context, key, prompts.map(({ messages }) => messages), sampling).flatMap((promptIds, promptIndex) =>
-        Array.from({ length: sampling.n }, (_, sampleIndex): SampleRequest => ({ promptIds, seed: hash32(`${seed}/${key}/${promptIndex}/${sampleIndex}`) })),
-      )
+      const ids = fitPrompts(context, key, prompts.map(({ messages }) => messages), sampling)
+      const toScore = earlier?.drawn.reduce((sum, one) => sum + (one?.samples.length ?? 0), 0) ?? 0
+      const total = toScore + prompts.length * n
+      const moved = earlier === null ? undefined : await largestMoves(context, policy, earlier, ids, (scored) => stage.tell(scored, total))
+      const fresh = freshOf({ moved })
+      const stopgaps = countStopgaps(fresh.map((i) => prompts[i]!))
+      const requests = fresh.flatMap((i) => Array.from({ length: n }, (_, sampleIndex): SampleRequest => ({ promptIds: ids[i]!, seed: hash32(`${seed}/${key}/${i}/${sampleIndex}`) })))
+      const before = total - requests.length
       let done = countSamples(db, runId, key)
-      stage.tell(done, total)
-      if (done === 0 && stopgaps.length > 0) log(context, 'info', `${key}: of ${prompts.length} rows, those without the user's words are sampled otherwise (without_feedback): ${stopgaps.map(([name, count]) => `${count} ${STOPGAP_WORDS[name]}`).join(', ')}`)
+      stage.tell(before + done, total)
+      const kept = prompts.length - fresh.length
+      if (done === 0 && earlier !== null) log(context, 'info', `${key}: ${kept} of ${prompts.length} rows keep the replies of an earlier round, because log π of them has moved by at most resample_stale_only ${earlier.staleBeyond} nats per token; ${fresh.length} are sampled (in the paper: all)`)
+      if (done === 0 && stopgaps.length > 0) log(context, 'info', `${key}: of ${fresh.length} rows, those without the user's words are sampled otherwise (without_feedback): ${stopgaps.map(([name, count]) => `${count} ${STOPGAP_WORDS[name]}`).join(', ')}`)
       for await (const replies of drawReplies(context, policy.folder, requests, done, sampling)) {
-        const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[Math.floor((done + i) / sampling.n)] as SamplePrompt, reply) }))
+        const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[fresh[Math.floor((done + i) / n)]!]!, reply) }))
         stage.commit(() => insertSamples(db, runId, key, samples))
         done += samples.length
         context.tell({ type: 'samples', rows: samples.map(({ index, sample }) => toSampleRow(key, index, sample, null)) })
-        stage.tell(done, total)
+        stage.tell(before + done, total)
       }
       const stored = readStoredSamples(db, runId, key)
       const tokens = stored.reduce((sum, sample) => sum + sample.tokens, 0)
       const cutShort = stored.filter(({ finishReason }) => finishReason === 'length').length
       const empty = stored.filter(({ text }) => text.trim() === '').length
-      if (cutShort > 0) log(context, 'warning', `${key}: ${cutShort} of ${total} replies were cut at max_new_tokens ${sampling.max_new_tokens}`)
-      if (empty > 0) log(context, 'warning', `${key}: ${empty} of ${total} replies are empty`)
+      if (cutShort > 0) log(context, 'warning', `${key}: ${cutShort} of ${done} replies were cut at max_new_tokens ${sampling.max_new_tokens}`)
+      if (empty > 0) log(context, 'warning', `${key}: ${empty} of ${done} replies are empty`)
       return {
-        result: { samples: total },
-        counts: { samplesDrawn: total, generatedTokens: tokens },
-        summary: { samples: total, tokens, ...Object.fromEntries(stopgaps.map(([name, count]) => [STOPGAP_WORDS[name], count])), 'cut short': cutShort, ...meanEntropy(stored) },
+        result: { samples: done, ...(moved && { moved }) },
+        counts: { samplesDrawn: done, generatedTokens: tokens, ...(earlier && { scoredTokens: tokensOf(earlier) }) },
+        summary: { samples: done, ...(earlier && { kept: kept * n }), tokens, ...Object.fromEntries(stopgaps.map(([name, count]) => [STOPGAP_WORDS[name], count])), 'cut short': cutShort, ...meanEntropy(stored) },
       }
     },
   })
+  const fresh = freshOf(result)
   const texts = readStoredSamples(db, runId, key).map(({ text }) => text)
-  return prompts.map((_, i) => texts.slice(i * sampling.n, (i + 1) * sampling.n))
+  const drawn = earlier?.drawn.map((one): Drawn => ({ replies: one?.samples.map(({ text }) => text) ?? [], by: one?.by ?? policy })) ?? prompts.map((): Drawn => ({ replies: [], by: policy }))
+  fresh.forEach((prompt, i) => (drawn[prompt] = { replies: texts.slice(i * n, (i + 1) * n), by: policy }))
+  return { drawn, fresh }
 }
+
+const isKept = (moved: number | null | undefined, earlier: Earlier | null): boolean => earlier !== null && typeof moved === 'number' && moved <= earlier.staleBeyond
+const tokensOf = ({ drawn }: Earlier): number => drawn.reduce((sum, one) => sum + (one?.samples ?? []).reduce((tokens, sample) => tokens + sample.tokens, 0), 0)
 
 /** Nothing where it was not told. */
 function meanEntropy(samples: readonly StoredSample[]): { entropy?: number } {

@@ -2,7 +2,7 @@
  * Log-probabilities and rewards in fixed pieces, each journaled as it is done. A piece is known by weights, tokens
  * and what computed it, so nothing is scored twice in a workspace: not after a kill, not by the next method.
  */
-import type { Model, TokenPair } from '../../engine/engine.ts'
+import type { Model, TokenPair, TokenRow } from '../../engine/engine.ts'
 import { insertScoredChunk, readScoredChunk } from '../storage/run-stages.ts'
 import { writeAsOwner } from '../storage/runs.ts'
 import { eventTurn, hashOf, type LabContext } from './context.ts'
@@ -21,6 +21,12 @@ export async function scorePairs(context: LabContext, policy: { folder: string; 
     return Float64Array.from(await model.score(rows), sum)
   })
   return { chosen: figures.filter((_, i) => i % 2 === 0), rejected: figures.filter((_, i) => i % 2 === 1) }
+}
+
+/** Summed log-probabilities of replies under the model in `folder`. */
+export async function scoreReplies(context: LabContext, policy: { folder: string; hash: string }, replies: readonly TokenRow[], onChunk: (done: number) => void): Promise<Float64Array> {
+  const key = hashOf({ scores: 'replies', model: policy.hash, by: context.computedBy, replies })
+  return inChunks(context, key, replies.length, SEQUENCES_PER_CHUNK, onChunk, async (start, end) => Float64Array.from(await (await context.models.use(policy.folder)).score(replies.slice(start, end)), sum))
 }
 
 /** Rewards of token sequences under a reward model. */

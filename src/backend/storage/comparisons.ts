@@ -1,23 +1,30 @@
 /** What a comparison needs to know of runs, as plain facts. */
-import { type ComparedRun, type EvaluationSample, WARM_START_ROUND } from '../../core/comparison.ts'
+import { join } from 'node:path'
+import { type ComparedRun, type EvaluationSample, normsOver, WARM_START_ROUND } from '../../core/comparison.ts'
 import type { Comparison, Measured } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import type { Run } from '../../shared/types.ts'
+import { keep, readKept } from '../kept.ts'
 import { requireDataset } from './datasets.ts'
 import type { ReadableDb } from './open.ts'
-import { readLedger } from './run-stages.ts'
+import { isLong, markOfRows, readLedger } from './run-stages.ts'
 import { readRunFiles, requireRun } from './runs.ts'
 
 export function runIdsOfGroup(db: ReadableDb, group: string): string[] {
   return db.prepare('SELECT id FROM runs WHERE group_name = ? ORDER BY position').pluck().all(group) as string[]
 }
 
-/** What a comparison is made from, in one cheap query: the same answer means the same comparison. */
+/** What a comparison is made from, without reading it: every unit of work that is committed adds to its stage's seconds. The same answer means the same comparison. */
 export function stateOfRuns(db: ReadableDb, ids: readonly string[]): string {
-  const marks = ids.map(() => '?').join(', ')
-  const runs = db.prepare(`SELECT group_concat(id || status || round, ' ') FROM runs WHERE id IN (${marks})`).pluck().get(...ids) as string | null
-  const rows = db.prepare(`SELECT count(*) FROM run_evaluations WHERE run_id IN (${marks})`).pluck().get(...ids) as number
-  return `${runs}/${rows}`
+  const of = db.prepare(`
+    SELECT r.id || ' ' || r.status || ' ' || r.round || ' ' || count(s.key) || ' ' || total(s.status = 'done') || ' ' || total(s.seconds)
+    FROM runs r LEFT JOIN run_stages s ON s.run_id = r.id WHERE r.id = ?`).pluck()
+  return ids.map((id) => of.get(id) as string).join('/')
+}
+
+/** How many runs of a group may still gain rows. */
+export function stateOfGroup(db: ReadableDb, group: string): { going: number } {
+  return { going: db.prepare("SELECT count(*) FROM runs WHERE group_name = ? AND status NOT IN ('done', 'failed', 'cancelled')").pluck().get(group) as number }
 }
 
 /** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
@@ -30,7 +37,8 @@ export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: {
   return { config, runs: runs.filter(({ recipe }) => config !== null && isSame(evaluationOf(recipe), config)) }
 }
 
-export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
+/** @param folder of the runs, where what a long run's steps come to is kept; null keeps nothing */
+export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: string | null = null): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
   const { runs, config } = evaluatedRuns(db, ids)
   if (config === null) return { runs: [], evaluation: null }
   return {
@@ -44,7 +52,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[]): { runs: Co
       k: config.k,
       samples: samplesOf(db, run.id, config.dataset),
       heldout: heldoutOf(db, run.id),
-      gradNorms: gradNormsOf(db, run.id),
+      gradNorms: gradNormsOf(db, run.id, folder),
       trainingPairs: db.prepare('SELECT round, pairs, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
       ledger: readLedger(db, run.id),
     })),
@@ -95,12 +103,21 @@ function heldoutOf(db: ReadableDb, runId: string): ComparedRun['heldout'] {
   return rows.map(({ round, margins }) => ({ round, margins: JSON.parse(margins) as number[] }))
 }
 
+/** Part of the mark of kept norms: raise it when they mean something else. */
+const NORMS_EDITION = 1
+
 /** Of the policy's own steps: a learned reward's training is none of them. */
-function gradNormsOf(db: ReadableDb, runId: string): ComparedRun['gradNorms'] {
+function gradNormsOf(db: ReadableDb, runId: string, folder: string | null): ComparedRun['gradNorms'] {
+  const file = folder === null || !isLong(db, runId) ? null : join(folder, runId, 'curves', 'gradient-norms.json')
+  const mark = file === null ? '' : `${NORMS_EDITION} ${markOfRows(db)(runId)}`
+  const kept = file === null ? null : readKept<ComparedRun['gradNorms']>(file, mark)
+  if (kept !== null) return kept
   const rows = db
     .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' AND m.stage NOT LIKE 'reward/%' GROUP BY s.round ORDER BY s.round")
     .all(runId) as { round: number; norms: string }[]
-  return rows.map(({ round, norms }) => ({ round, values: JSON.parse(norms) as number[] }))
+  const norms = rows.map(({ round, norms: values }) => ({ round, ...normsOver(JSON.parse(values) as number[]) }))
+  if (file !== null) keep(file, mark, norms)
+  return norms
 }
 
 /** The probe measured when the evaluation's prompts were made, where one was. */

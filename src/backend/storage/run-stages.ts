@@ -11,7 +11,7 @@ import type { ReadableDb, WritableDb } from './open.ts'
  * Work of a stage, for the fairness ledger. `signals` and `uniquePrompts` are those of the run up to and with
  * the stage, the others the stage's own.
  */
-export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; trainedTokens: number; optimizerSteps: number }
+export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; scoredTokens: number; trainedTokens: number; optimizerSteps: number }
 
 export type StoredStage = RunStage & { runId: string; inputHash: string; computedBy: string; result: unknown; counts: Partial<StageCounts> }
 
@@ -101,6 +101,22 @@ export function lastMetric(db: ReadableDb, runId: string, stage: string): Metric
   return row === undefined ? null : { stage: row.stage, step: row.step, ...(JSON.parse(row.row) as Record<string, number>) }
 }
 
+/** Each stage's last step and that row's place, which is never used twice: rows that were made again change it. By index alone, however many rows there are. */
+export function markOfRows(db: ReadableDb): (id: string) => string {
+  const last = db.prepare(`
+    WITH RECURSIVE stages(stage) AS (
+      SELECT min(stage) FROM run_metrics WHERE run_id = @id
+      UNION ALL SELECT (SELECT min(stage) FROM run_metrics WHERE run_id = @id AND stage > stages.stage) FROM stages WHERE stages.stage IS NOT NULL
+    )
+    SELECT stage || ':' || (SELECT step || ':' || position FROM run_metrics m WHERE m.run_id = @id AND m.stage = stages.stage ORDER BY step DESC LIMIT 1) FROM stages WHERE stage IS NOT NULL`).pluck()
+  return (id) => (last.all({ id }) as string[]).join(' ')
+}
+
+/** From so many steps on what is derived from a run's steps is kept in a file: reading them all takes longer than a reader waits. */
+export const LONG = 5000
+
+export const isLong = (db: ReadableDb, runId: string): boolean => db.prepare('SELECT 1 FROM run_metrics WHERE run_id = ? LIMIT 1 OFFSET ?').get(runId, LONG - 1) !== undefined
+
 /** Of all training stages, in their order. */
 export function readCanaries(db: ReadableDb, runId: string): StepCanaries[] {
   const rows = db.prepare("SELECT stage, step, details -> '$.canaries' AS canaries FROM run_metrics WHERE run_id = ? AND canaries IS NOT NULL ORDER BY position").all(runId) as { stage: string; step: number; canaries: string }[]
@@ -166,12 +182,12 @@ export function copyStageRows(db: WritableDb, from: { runId: string; key: string
 /** Work of all stages but evaluations, which every method does alike; reused stages count as if done here. */
 export function readLedger(db: ReadableDb, runId: string): FairnessLedger {
   const stages = db.prepare("SELECT kind, counts, seconds FROM run_stages WHERE run_id = ? AND kind <> 'evaluate'").all(runId) as { kind: string; counts: string; seconds: number }[]
-  const ledger: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
+  const ledger: FairnessLedger = { signals: 0, uniquePrompts: 0, samplesDrawn: 0, rewardQueries: 0, generatedTokens: 0, scoredTokens: 0, trainedTokens: 0, optimizerSteps: 0, seconds: 0 }
   for (const stage of stages) {
     const counts = JSON.parse(stage.counts) as Partial<StageCounts>
     ledger.signals = Math.max(ledger.signals, counts.signals ?? 0)
     ledger.uniquePrompts = Math.max(ledger.uniquePrompts, counts.uniquePrompts ?? 0)
-    for (const key of ['samplesDrawn', 'rewardQueries', 'generatedTokens', 'trainedTokens', 'optimizerSteps'] as const) ledger[key] += counts[key] ?? 0
+    for (const key of ['samplesDrawn', 'rewardQueries', 'generatedTokens', 'scoredTokens', 'trainedTokens', 'optimizerSteps'] as const) ledger[key] += counts[key] ?? 0
     ledger.seconds += stage.seconds
   }
   return ledger

@@ -60,16 +60,20 @@ export function moreWords({ needed, seeds }: Pick<PairedDifference, 'needed' | '
   return kind === 'seeds' && seeds < 2 ? 'unknown from one seed' : 'none is enough alone'
 }
 
-export const LEDGER_ROWS: { key: keyof FairnessLedger; label: string; definition: string }[] = [
+const LEDGER_ROWS: { key: keyof FairnessLedger; label: string; definition: string }[] = [
   { key: 'signals', label: 'signals consumed', definition: 'Logged reactions of users that the method learned from.' },
   { key: 'uniquePrompts', label: 'unique prompts', definition: 'Different requests among its training pairs.' },
   { key: 'samplesDrawn', label: 'samples drawn', definition: 'Replies sampled from the policy to build pairs.' },
   { key: 'rewardQueries', label: 'reward queries', definition: 'Replies scored by a reward model or verifier.' },
   { key: 'generatedTokens', label: 'generated tokens', definition: 'Tokens of all sampled replies.' },
+  { key: 'scoredTokens', label: 'scored tokens', definition: 'Tokens of earlier replies that were scored to find which are stale (resample_stale_only).' },
   { key: 'trainedTokens', label: 'trained tokens', definition: 'Tokens of all pairs as they went through the loss.' },
   { key: 'optimizerSteps', label: 'optimizer steps', definition: 'Updates of the weights, warm start included.' },
   { key: 'seconds', label: 'seconds', definition: 'Wall time of all stages on this machine; reused stages count as the run they come from.' },
 ]
+
+/** Scored tokens are a row where something was scored. */
+export const ledgerRows = (ledgers: readonly FairnessLedger[]): typeof LEDGER_ROWS => LEDGER_ROWS.filter(({ key }) => key !== 'scoredTokens' || ledgers.some(({ scoredTokens }) => scoredTokens > 0))
 
 export type LedgerLine = { label: string; definition: string; perRun: (number | null)[]; /** Largest over smallest; null where it cannot be said. */ ratio: number | null; unequal: boolean }
 /** Amounts that differ by more than this are named unequal. */
@@ -77,7 +81,7 @@ export const UNEQUAL_FROM = 1.1
 
 /** The ledger per run of each competitor. */
 export function ledgerLines(methods: readonly MethodComparison[]): LedgerLine[] {
-  return LEDGER_ROWS.map(({ key, label, definition }) => {
+  return ledgerRows(methods.map(({ ledger }) => ledger)).map(({ key, label, definition }) => {
     const perRun = methods.map((method) => (method.runs.length > 0 ? method.ledger[key] / method.runs.length : null))
     const known = perRun.filter((value) => value !== null)
     const [least, most] = [Math.min(...known), Math.max(...known)]

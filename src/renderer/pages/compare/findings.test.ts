@@ -7,7 +7,7 @@ const value = (estimate: number) => ({ estimate, low: estimate, high: estimate }
 const series = (key: string, label: string, ...values: number[]) => ({ key, label, points: values.map((y, round) => ({ round, value: value(y) })) })
 const method = (key: string, over: Partial<MethodComparison> = {}): MethodComparison => ({
   key, label: key, seeds: [1], runs: ['r'], upperBound: false, byTemperature: [], heldout: [], gradNorm: [], trainingPairs: [],
-  ledger: { signals: 100, uniquePrompts: 90, samplesDrawn: 512, rewardQueries: 0, generatedTokens: 6000, trainedTokens: 40000, optimizerSteps: 32, seconds: 9 }, ...over,
+  ledger: { signals: 100, uniquePrompts: 90, samplesDrawn: 512, rewardQueries: 0, generatedTokens: 6000, scoredTokens: 0, trainedTokens: 40000, optimizerSteps: 32, seconds: 9 }, ...over,
 })
 
 describe('trajectory', () => {

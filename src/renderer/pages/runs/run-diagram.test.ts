@@ -9,14 +9,19 @@ const STAGES = [stage('warm-start/train', 'base'), stage('base/evaluate', 'base'
 describe('the diagram of a run', () => {
   it('says what every round started from, as its stages record it', () => {
     expect(diagramOf(recipe({}), STAGES)).toEqual([
-      { policy: 'warm-start', from: 'base', reference: 'base', data: 'seed-pairs', chosen: 'as in the data', rejected: 'as in the data', status: 'done' },
-      { policy: 'round-1', from: 'warm-start', reference: 'warm-start', data: 'dissatisfied replies of feedback', chosen: 'warm start, guided by feedback', rejected: 'the reply the user disliked', status: 'done' },
-      { policy: 'round-2', from: 'round-1', reference: 'round-1', data: 'dissatisfied replies of feedback', chosen: 'round 1, guided by feedback', rejected: 'the reply the user disliked', status: 'running' },
+      { policy: 'warm-start', from: 'base', reference: 'base', data: 'seed-pairs', chosen: 'as in the data', rejected: 'as in the data', resampled: null, status: 'done' },
+      { policy: 'round-1', from: 'warm-start', reference: 'warm-start', data: 'dissatisfied replies of feedback', chosen: 'warm start, guided by feedback', rejected: 'the reply the user disliked', resampled: null, status: 'done' },
+      { policy: 'round-2', from: 'round-1', reference: 'round-1', data: 'dissatisfied replies of feedback', chosen: 'round 1, guided by feedback', rejected: 'the reply the user disliked', resampled: null, status: 'running' },
     ])
   })
 
   it('measures rounds against the base where the recipe says so', () => {
     expect(diagramOf(recipe({ reference: 'base' }), STAGES).map(({ reference }) => reference)).toEqual(['base', 'base', 'base'])
+  })
+
+  it('says how many chosen replies were drawn and how many kept, where that was asked for', () => {
+    const stages = STAGES.map((one) => (one.key === 'round-2/sample' ? { ...one, summary: { samples: 100, kept: 156 } } : one))
+    expect(diagramOf(recipe({}), stages).map(({ resampled }) => resampled)).toEqual([null, null, '100 drawn, 156 kept'])
   })
 
   it.each([
