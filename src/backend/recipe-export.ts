@@ -86,5 +86,5 @@ const precision = ({ dtype }: Recipe['torch']): Yaml => ({ bf16: dtype === 'bflo
 
 function common({ seed, save_total_limit, torch }: Recipe, left: LeftKey[]): Yaml {
   if (torch.num_processes > 1) left.push({ key: 'torch.num_processes', note: `${torch.num_processes}: told to accelerate or torchrun` })
-  return { seed, save_total_limit }
+  return { seed, save_total_limit, ...(torch.deepspeed === null ? {} : { deepspeed: torch.deepspeed }) }
 }

@@ -7,13 +7,13 @@ const UNUSED = { flash_attn: 'attention is by PyTorch, flash kernels included', 
 export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
 
 export function describeVersions({ versions }: TorchCapabilities): string {
-  const { python, vllm: _v, bitsandbytes: _b, flash_attn: _f, ...needed } = versions
+  const { python, vllm: _v, bitsandbytes: _b, flash_attn: _f, deepspeed: _d, ...needed } = versions
   return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
 }
 
-/** What is optional: QLoRA's package, and those that are found and not used. */
+/** What is optional: QLoRA's package, DeepSpeed, and those that are found and not used. */
 export function describeOptional({ versions }: TorchCapabilities): string {
-  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, ...Object.entries(UNUSED).map(([name, instead]) => `${name} ${versions[name as keyof typeof UNUSED] ?? 'absent'} (not used: ${instead})`)].join(', ')
+  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, `deepspeed ${versions.deepspeed ?? 'absent (ZeRO configurations)'}`, ...Object.entries(UNUSED).map(([name, instead]) => `${name} ${versions[name as keyof typeof UNUSED] ?? 'absent'} (not used: ${instead})`)].join(', ')
 }
 
 /** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */

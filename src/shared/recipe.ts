@@ -92,6 +92,7 @@ export const torchSchema = z.strictObject({
   dtype: z.enum(['float32', 'bfloat16', 'float16']).default('float32').describe('Of products; what is trained is held in float32'),
   load_in_4bit: z.boolean().default(false).describe('QLoRA: with use_peft, the model under the adapter in 4 bits; needs bitsandbytes'),
   num_processes: z.int().positive().default(1).describe('Processes that share each batch and shard the weights (torchrun, FSDP2)'),
+  deepspeed: z.string().min(1).nullable().default(null).describe('A DeepSpeed configuration (JSON file, relative to the workspace): its ZeRO stage and offloading instead of FSDP2; values it leaves to "auto" are the recipe’s; needs deepspeed'),
 })
 
 export const recipeSchema = z.strictObject({

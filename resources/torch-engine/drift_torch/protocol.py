@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import torch
 
-VERSION = 1
+VERSION = 2
 
 
 class InputError(Exception):

@@ -4,6 +4,7 @@ import { delimiter } from 'node:path'
 import { DEVICES_OF } from '../device.ts'
 import type { Engine } from '../engine.ts'
 import { InputError } from '../input-error.ts'
+import { describeDeepspeed, readDeepspeed } from './deepspeed.ts'
 import { torchPython, TORCH_RESOURCES } from './interpreter.ts'
 import { loadTorchModel } from './model.ts'
 import type { TorchOptions } from './options.ts'
@@ -33,13 +34,15 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
     name: 'torch',
     async describe() {
       const { hello } = await start()
-      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`])]
+      const zero = options.deepspeed === null ? [] : [`DeepSpeed ${hello.deepspeed ?? 'missing'} ${describeDeepspeed(readDeepspeed(options.deepspeed))}`]
+      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`]), ...zero]
       return [`torch ${hello.torch}, transformers ${hello.transformers}`, ...settings].join(', ')
     },
     async load(folder, loadOptions = {}) {
       const device = loadOptions.device ?? 'cpu'
       if (!DEVICES_OF.torch.includes(device)) throw new InputError(`device ${device}: expected ${DEVICES_OF.torch.join(', ')} with the torch engine; choose one of them, or engine embedded`)
       if (options.load_in_4bit && !loadOptions.adapter && !loadOptions.newAdapter) throw new InputError('load_in_4bit: expected an adapter to train or run on the quantized model, got none; set use_peft, or leave load_in_4bit out')
+      if (options.deepspeed !== null && device === 'mps') throw new InputError('device mps: expected cpu or cuda with deepspeed; choose one of them, or leave deepspeed out')
       return loadTorchModel((await start()).worker, folder, { ...loadOptions, device }, options)
     },
     async close() {
@@ -53,11 +56,11 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
  * @param machine 0 is the one that holds the run; the others' processes hear of each request from the first of it.
  * @throws InputError where there is no Python for it, or the machines cannot find each other.
  */
-export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_processes'>, env: NodeJS.ProcessEnv, machine = 0): WorkerLaunch {
+export function launchOf({ num_processes: processes, deepspeed = null }: Pick<TorchOptions, 'num_processes'> & Partial<TorchOptions>, env: NodeJS.ProcessEnv, machine = 0): WorkerLaunch {
   const worker = ['-m', 'drift_torch.worker']
   return {
     command: torchPython(env),
-    args: processes === 1 && machine === 0 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
+    args: processes === 1 && machine === 0 && deepspeed === null ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
     env: {
       ...env,
       ...ALLOCATOR,

@@ -8,6 +8,8 @@ export type TorchOptions = {
   load_in_4bit: boolean
   /** Processes that share each batch and shard the weights (torchrun, FSDP2). */
   num_processes: number
+  /** A DeepSpeed configuration instead of FSDP2: its file, or what stands in it. */
+  deepspeed: string | Record<string, unknown> | null
 }
 
-export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1 }
+export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1, deepspeed: null }

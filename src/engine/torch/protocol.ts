@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import type { PackedRow } from '../packing.ts'
 
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** float32 numbers as base64 of their little-endian bytes. */
 export const floats = z.base64().transform(text => {
@@ -24,7 +24,7 @@ export type WorkerError = z.infer<typeof error>
 
 /** What each request is answered with. */
 export const results = {
-  hello: z.object({ protocol: z.int(), torch: z.string(), transformers: z.string(), processes: z.int() }),
+  hello: z.object({ protocol: z.int(), torch: z.string(), transformers: z.string(), deepspeed: z.string().nullable(), processes: z.int() }),
   load: z.object({ model: z.int() }),
   /** Bytes that the device still has; null where it is the machine's own memory. */
   free: z.object({ bytes: z.number().nullable() }),
