@@ -151,6 +151,8 @@ it.each<[Record<string, unknown>, string, Partial<TorchOptions>?]>([
   [{ zero_optimization: { stage: 0 } }, 'zero_optimization.stage 0: expected 1, 2 or 3 with dtype bfloat16', { dtype: 'bfloat16' }],
   [{ zero_optimization: { stage: 4 } }, 'zero_optimization.stage 4: expected 0, 1, 2 or 3'],
   [{ zero_optimization: { stage: 3, offload_optimizer: { device: 'nvme' } } }, 'zero_optimization.offload_optimizer.device "nvme": expected cpu or none'],
+  [{ zero_optimization: { stage: 2, offload_param: { device: 'cpu' } } }, 'zero_optimization.offload_param.device "cpu": expected stage 3 with it, got 2'],
+  [{ zero_optimization: { stage: 0, ...OFFLOAD } }, 'zero_optimization.offload_optimizer.device "cpu": expected stage 1, 2 or 3 with it, got 0'],
   [{ pipeline: {} }, 'pipeline: the torch engine does not hand it on'],
 ])('refuses %j', (config, message, options = {}) => {
   const issues = deepspeedIssues(config, training, { ...launch, ...options })

@@ -105,6 +105,9 @@ function zeroIssues(config: DeepspeedConfig, dtype: TorchOptions['dtype'], issue
   if (stage === 0 && dtype === 'bfloat16') issues.push('zero_optimization.stage 0: expected 1, 2 or 3 with dtype bfloat16 (without ZeRO DeepSpeed lets nobody read the float32 weights that a checkpoint needs)')
   for (const key of ['offload_optimizer', 'offload_param']) {
     const device = at(zero, key)['device']
+    // DeepSpeed would take no notice.
+    const least = key === 'offload_param' ? 3 : 1
+    if (device === 'cpu' && Number(stage) < least) issues.push(`zero_optimization.${key}.device "cpu": expected stage ${least === 3 ? '3' : '1, 2 or 3'} with it, got ${show(stage)}; change one of them`)
     if (device !== undefined && !['cpu', 'none'].includes(String(device))) issues.push(`zero_optimization.${key}.device ${show(device)}: expected cpu or none; checkpoints cannot be read from elsewhere`)
   }
   if (at(config, 'data_types')['grad_accum_dtype'] !== undefined && stage !== 1 && stage !== 2 && stage !== 3) issues.push('data_types: expected a ZeRO stage from 1 with it; leave it out')
