@@ -75,10 +75,13 @@ function aWorkspace(): Workspace {
   return workspace
 }
 
+/** Another copy of these tests on this machine has processes of its own. */
+const ownMark = (mark: string): string => `${mark}-${process.pid}`
+
 /** @param mark in the environment of its processes, by which they are found. */
 function anEngine(changes: Partial<TorchOptions>, mark: string): Engine {
   const options = { ...PLAIN_TORCH, ...changes }
-  const engine = createTorchEngine(options, () => launchOf(options, { ...process.env, DRIFT_TEST_MARK: mark }))
+  const engine = createTorchEngine(options, () => launchOf(options, { ...process.env, DRIFT_TEST_MARK: ownMark(mark) }))
   onTestFinished(() => engine.close?.())
   return engine
 }
@@ -95,7 +98,7 @@ function pidOf(mark: string, rank: number): number {
   const found = readdirSync('/proc').filter(name => /^\d+$/.test(name)).find(pid => {
     const [environment, command] = [read(pid, 'environ'), read(pid, 'cmdline')]
     const isRank = environment.includes(`RANK=${rank}`) || (!environment.some(entry => entry.startsWith('RANK=')) && !command.includes('torch.distributed.run'))
-    return environment.includes(`DRIFT_TEST_MARK=${mark}`) && command.includes('drift_torch.worker') && isRank
+    return environment.includes(`DRIFT_TEST_MARK=${ownMark(mark)}`) && command.includes('drift_torch.worker') && isRank
   })
   if (found === undefined) throw new Error(`expected a process of rank ${rank}, found none`)
   return Number(found)
