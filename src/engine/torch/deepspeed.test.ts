@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { writeRandomModel } from '../../../tests/reference/random-model.ts'
-import { DPO } from '../../../tests/reference/train-config.ts'
+import { DPO, TRAIN } from '../../../tests/reference/train-config.ts'
 import { hasPackage, torchForTests } from '../../../tests/support/torch.ts'
 import type { DpoConfig, Engine, LoadOptions, StepMetrics, TokenPair, TrainerState, TrainHooks } from '../engine.ts'
 import type { Device } from '../device.ts'
@@ -118,6 +118,21 @@ describe.skipIf(!hasDeepspeed)('DeepSpeed', () => {
     ours!.pairs.norms.forEach((norm, i) => expect(Math.abs((theirs!.pairs.norms[i] ?? NaN) / norm - 1)).toBeLessThan(1e-4))
     expect(Math.abs(theirs!.pairs.meanNorm / ours!.pairs.meanNorm - 1)).toBeLessThan(1e-4)
     for (const [key, values] of ours!.all.gradients) expect(Math.hypot(...values.map((value, i) => value - (theirs!.all.gradients.get(key)?.[i] ?? NaN))), key).toBeLessThan(1e-4 * Math.max(1e-3, Math.hypot(...values)))
+  }, 180_000)
+
+  it.each([['ZeRO 2', zero(2)], ['ZeRO 3', zero(3, ALL_CUT)]])('%s trains the reward model of one process (1e-4), which is saved whole', async (name, config) => {
+    const rows = Array.from({ length: 8 }, (_, i) => ({ ids: PAIRS[i]!.promptIds, label: (i % 2) as 0 | 1 }))
+    const rewards: Float64Array[] = []
+    for (const engine of [plain!, under(config, { num_processes: 2 })]) {
+      const model = await engine.load(small, { threads: 1 })
+      await model.trainReward(rows, { ...TRAIN, per_device_train_batch_size: 4, num_train_epochs: 2 })
+      const folder = join(outputs, `${name} reward ${rewards.length}`)
+      await model.save(folder)
+      rewards.push(await model.reward(rows.map(row => row.ids)))
+      await model.dispose()
+      rewards.push(await (await plain!.load(folder, { threads: 1 })).reward(rows.map(row => row.ids)))
+    }
+    for (const other of rewards) other.forEach((value, i) => expect(Math.abs(value - (rewards[0]?.[i] ?? NaN))).toBeLessThan(1e-4))
   }, 180_000)
 
   it('says what DeepSpeed has against a configuration, and takes the next request', async () => {
