@@ -65,7 +65,7 @@ class LoadedModel:
         self.dtype = DTYPES[dtype]
         self.deepspeed = deepspeed
         self.zero: Any = None
-        """DeepSpeed's engine, once it holds the weights."""
+        """DeepSpeed's engine, once a training has begun."""
         is_whole = adapter is None and deepspeed is None
         network, trunk, lm_head, score = read_network(self.folder, device, torch.float32 if is_whole else self.dtype, in_4bit)
         self.has_adapter = adapter is not None
@@ -78,10 +78,10 @@ class LoadedModel:
                 module.p = 0.0
         self.network = network
         self.policy = Policy(trunk, lm_head, score)
-        if not in_4bit and deepspeed is None:
+        if not in_4bit:
             self.policy.to(device)
         if deepspeed is not None:
-            # As DeepSpeed holds what computes; it steps float32 weights of its own, and moves these to the device.
+            # As DeepSpeed holds what computes; it steps float32 weights of its own.
             for parameter in self.policy.parameters():
                 parameter.data = parameter.data.to(self.dtype)
 

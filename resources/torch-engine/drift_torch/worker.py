@@ -16,7 +16,7 @@ from .processes import Processes
 from .protocol import VERSION, InputError, decode, encode, send, take_over_pipes
 from .sample import Sampling
 from .train import Training
-from .zero import ZeroTraining, check, shape_of, shard
+from .zero import ZeroTraining, check
 
 
 LAUNCHER_S = 2
@@ -49,8 +49,6 @@ class Worker:
         model = LoadedModel(folder, adapter, where, dtype, in4bit, deepspeed)
         if deepspeed is None:
             self.processes.shard(model.policy)
-        else:
-            shard(model)
         self.loaded += 1
         self.models[self.loaded] = model
         return {"model": self.loaded}
@@ -86,7 +84,7 @@ class Worker:
         training = self.trainings[model] = (Training if loaded.deepspeed is None else ZeroTraining)(loaded, settings, self.processes)
         if state is not None:
             training.read_state(state, step)
-        return {"trained": sum(shape_of(parameter).numel() for parameter in training.parameters.values())}
+        return {"trained": sum(parameter.numel() for parameter in training.parameters.values())}
 
     def trainBatch(self, model: int, rows: list[Any], loss: dict[str, Any], first: bool, last: bool) -> dict[str, Any]:
         return {name: encode(values) for name, values in self.trainings[model].batch(rows, loss, first, last).items()}

@@ -27,9 +27,7 @@ class ZeroTraining(Training):
 
     def __init__(self, model: LoadedModel, settings: dict[str, Any], processes: Processes) -> None:
         super().__init__(model, settings, processes)
-        if getattr(model.zero, "basic_optimizer", None) is None:
-            if model.zero is not None:
-                model.zero.destroy()
+        if model.zero is None:
             model.zero = start(model, self.optimizer)
         self.engine = model.zero
         self.stage = int(self.engine.zero_optimization_stage())
@@ -165,26 +163,10 @@ def shape_of(parameter: torch.nn.Parameter) -> torch.Size:
     return getattr(parameter, "ds_shape", parameter.shape)
 
 
-def start(model: LoadedModel, optimizer: torch.optim.Optimizer | None = None) -> Any:
+def start(model: LoadedModel, optimizer: torch.optim.Optimizer) -> Any:
     import deepspeed
 
     return deepspeed.initialize(model=model.policy, optimizer=optimizer, config=dict(model.deepspeed))[0]
-
-
-def shard(model: LoadedModel) -> None:
-    """ZeRO 3 from the start, so that scoring and sampling before a training hold no whole model either; other stages keep it whole."""
-    if model.deepspeed["zero_optimization"].get("stage") != 3:
-        model.policy.to(model.device)
-        return
-    import deepspeed
-
-    # Weight by weight to the device, where a whole model may not fit.
-    deepspeed.zero.Init(module=model.policy, config_dict_or_path=dict(model.deepspeed))
-    for module in model.policy.modules():
-        for name, buffer in module._buffers.items():
-            if buffer is not None:
-                module._buffers[name] = buffer.to(model.device)
-    model.zero = start(model)
 
 
 def check(config: dict[str, Any]) -> None:
