@@ -86,10 +86,9 @@ describe.skipIf(!hasDeepspeed)('DeepSpeed', () => {
     expectAlike(await trained(under(config, { num_processes: 2 }), name, CONFIG), one)
   }, 180_000)
 
-  it('does so in one process, for an adapter, with RMSprop and checkpointed layers', async () => {
+  it.each([[1, { newAdapter: NEW_ADAPTER }], [2, {}]])('does so in %i processes with %o, RMSprop and checkpointed layers', async (num_processes, load) => {
     const config: DpoConfig = { ...CONFIG, optim: 'rmsprop', gradient_checkpointing: true }
-    const load = { newAdapter: NEW_ADAPTER }
-    expectAlike(await trained(under(zero(3, ALL_CUT)), 'adapter zero', config, { load }), await trained(plain!, 'adapter', config, { load }))
+    expectAlike(await trained(under(zero(3, ALL_CUT), { num_processes }), `checkpointed ${num_processes} zero`, config, { load }), await trained(plain!, `checkpointed ${num_processes}`, config, { load }))
   }, 180_000)
 
   it.each<[string, Record<string, unknown>, LoadOptions, Partial<TorchOptions>]>([
