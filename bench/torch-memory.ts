@@ -12,6 +12,7 @@ import { modelFolder, type ShapeName } from './models.ts'
 type Case = { model: ShapeName; tokens: number; batch: number; checkpointed: boolean; optim: DpoConfig['optim']; adapter: boolean; dtype: TorchOptions['dtype'] }
 const CASES: Case[] = [
   { model: 'smollm2-135m', tokens: 256, batch: 4, checkpointed: false, optim: 'adamw_torch', adapter: false, dtype: 'float32' },
+  { model: 'smollm2-135m', tokens: 256, batch: 4, checkpointed: false, optim: 'adamw_torch', adapter: false, dtype: 'bfloat16' },
   { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: true, optim: 'rmsprop', adapter: false, dtype: 'float32' },
   { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: false, optim: 'rmsprop', adapter: true, dtype: 'float32' },
   { model: 'smollm2-135m', tokens: 512, batch: 4, checkpointed: false, optim: 'rmsprop', adapter: true, dtype: 'bfloat16' },

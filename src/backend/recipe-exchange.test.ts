@@ -120,9 +120,10 @@ describe('an exported recipe', () => {
   const plain = { recipe: 'dpo', model_name_or_path: 'm', dataset: 'pairs', seed: 7, save_total_limit: 2 }
   const whole = recipeOf(stringify({ ...plain, engine: 'torch', device: 'cuda', torch: { dtype: 'bfloat16', load_in_4bit: true }, training }))
   const full = recipeOf(stringify({ ...plain, training: { loss_type: ['sigmoid'], optim: 'rmsprop', gradient_checkpointing: true } }))
+  const sharded = recipeOf(stringify({ ...plain, engine: 'torch', device: 'cuda', torch: { dtype: 'bfloat16', deepspeed: 'zero3.json' }, training }))
 
   it.each(FOREIGN_FORMATS)('as %s comes back the same', (format) => {
-    for (const recipe of [whole, full]) {
+    for (const recipe of [whole, full, sharded]) {
       const { text } = exportRecipe(recipe, format)
       const back = importRecipe(text)
       expect(back.format).toBe(format)

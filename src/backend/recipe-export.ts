@@ -87,5 +87,5 @@ const precision = ({ dtype }: Recipe['torch']): Yaml => ({ bf16: dtype === 'bflo
 function common({ seed, save_total_limit, torch }: Recipe, left: LeftKey[]): Yaml {
   if (torch.num_processes > 1) left.push({ key: 'torch.num_processes', note: `${torch.num_processes}: told to accelerate or torchrun` })
   if (torch.use_vllm) left.push({ key: 'torch.use_vllm', note: 'true: a DPO trainer draws no replies' })
-  return { seed, save_total_limit }
+  return { seed, save_total_limit, ...(torch.deepspeed === null ? {} : { deepspeed: torch.deepspeed }) }
 }

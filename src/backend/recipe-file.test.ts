@@ -1,11 +1,11 @@
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe } from '../../tests/support/lab-workspace.ts'
 import { readModelConfig } from '../engine/model-folder.ts'
 import { decidingSampling, decidingTraining, recipeSchema } from '../shared/recipe.ts'
 import { countParameters, estimateRun } from './estimate.ts'
-import { parseRecipe, readRecipe, requireRecipe } from './recipe-file.ts'
+import { parseRecipe, readRecipe, requireRecipe, withWholePaths } from './recipe-file.ts'
 
 const minimal = 'recipe: drift\nmodel_name_or_path: models/base\ndataset: feedback\n'
 const issuesOf = (yaml: string): string[] => parseRecipe(yaml).issues.map(({ path, message }) => `${path}: ${message}`)
@@ -116,6 +116,15 @@ describe('what a stage is known by', () => {
   })
 })
 
+it('a script gets the whole path of a DeepSpeed configuration, and is the same otherwise', () => {
+  const yaml = `# mine\n${minimal}engine: torch\ntorch: { num_processes: 2, deepspeed: zero.json } # ZeRO\n`
+  const recipe = requireRecipe(parseRecipe(yaml))
+  expect(withWholePaths(yaml, recipe, '/scratch/w')).toBe(yaml.replace('zero.json', '/scratch/w/zero.json'))
+  const whole = yaml.replace('zero.json', '/etc/zero.json')
+  expect(withWholePaths(whole, requireRecipe(parseRecipe(whole)), '/scratch/w')).toBe(whole)
+  expect(withWholePaths(minimal, requireRecipe(parseRecipe(minimal)), '/scratch/w')).toBe(minimal)
+})
+
 describe('what a recipe names', () => {
   const base = join(import.meta.dirname, '../../resources/base-model')
   const aWorkspace = () => {
@@ -133,6 +142,20 @@ describe('what a recipe names', () => {
     expect(issues[1]?.message).toBe('expected a dataset of the workspace or a file, got "feedbak", which is neither. Nearest dataset: "feedback"')
     expect(issues[2]?.message).toBe('expected a dataset of kind preference, got test of kind prompts')
     expect(() => requireRecipe({ recipe, issues, translated: [], warnings: [] })).toThrow(/^recipe: model_name_or_path: .*models\/bass/)
+  })
+
+  it.runIf(existsSync(base))('DeepSpeed\'s configuration is read, and held against the recipe', () => {
+    const workspace = aWorkspace()
+    const issuesIn = (file: string): string[] => readRecipe(aRecipe('drift', { engine: 'torch', torch: { deepspeed: file } }), workspace).issues.map(({ path, message }) => `${path}: ${message}`)
+    const write = (name: string, text: string): void => writeFileSync(join(workspace.path, name), text)
+    expect(issuesIn('zero.json')).toEqual([`torch.deepspeed: expected a DeepSpeed configuration (JSON) at ${join(workspace.path, 'zero.json')}, found nothing; correct the path`])
+    write('zero.json', 'stage: 2')
+    expect(issuesIn('zero.json')[0]).toMatch(/^torch\.deepspeed: expected JSON in .*zero\.json, got something else/)
+    write('zero.json', JSON.stringify({ scheduler: {}, gradient_clipping: 0.3 }))
+    expect(issuesIn('zero.json')).toEqual(['torch.deepspeed: scheduler: the rate of each step is the recipe\'s (lr_scheduler_type, warmup_steps); leave it out', 'torch.deepspeed: gradient_clipping 0.3: expected max_grad_norm 1 or "auto"; change one of them'])
+    write('zero.json', JSON.stringify({ zero_optimization: { stage: 2 } }))
+    expect(issuesIn('zero.json')).toEqual([])
+    expect(issuesIn(join(workspace.path, 'zero.json'))).toEqual([])
   })
 
   it('a model of the Hub that is not here yet is fetched by the run, so only offline it is an issue', () => {

@@ -13,6 +13,7 @@ import { findModel, isOffline } from '../engine/hub-cache.ts'
 import { InputError } from '../engine/input-error.ts'
 import { type ModelConfig, readModelConfig } from '../engine/model-folder.ts'
 import { decoderConfig } from '../engine/models/index.ts'
+import { deepspeedIssues, placeDeepspeed, readDeepspeed } from '../engine/torch/deepspeed.ts'
 import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { RecipeCheck } from '../shared/contract.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -210,6 +211,7 @@ function checkAgainstWorkspace(recipe: Recipe, { path, db }: { path: string; db:
     add('model_name_or_path', (error as Error).message)
   }
 
+  if (recipe.torch.deepspeed !== null) checkDeepspeed(recipe, path, (message) => add('torch.deepspeed', message))
   const dataset = (where: string, name: string, kind: DatasetKind): Dataset | null => {
     const found = getDataset(db, name)
     if (found !== null && found.kind !== kind) add(where, `expected a dataset of kind ${kind}, got ${name} of kind ${found.kind}`)
@@ -243,6 +245,26 @@ function checkTargets({ training }: Recipe, config: ModelConfig, model: string, 
     if (!(error instanceof InputError)) throw error
     add('training.lora_target_modules', error.message.replace(/^lora_target_modules: /, ''))
   }
+}
+
+/** The file is there, and says nothing that the recipe contradicts. */
+function checkDeepspeed({ torch, training }: Recipe, workspace: string, add: (message: string) => void): void {
+  try {
+    const { deepspeed } = placeDeepspeed(torch, workspace)
+    if (deepspeed !== null) for (const issue of deepspeedIssues(readDeepspeed(deepspeed), training, torch)) add(issue)
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    add(error.message.replace(/^deepspeed: /, ''))
+  }
+}
+
+/** The recipe with the place of its DeepSpeed configuration in full, for a script that is started elsewhere. */
+export function withWholePaths(yaml: string, recipe: Recipe, workspace: string): string {
+  const { deepspeed } = placeDeepspeed(recipe.torch, workspace)
+  if (deepspeed === recipe.torch.deepspeed) return yaml
+  const document = parseDocument(yaml)
+  document.setIn(['torch', 'deepspeed'], deepspeed)
+  return document.toString({ lineWidth: 0 })
 }
 
 /** Labels a recipe cannot do without. */

@@ -159,7 +159,8 @@ class Import {
     const dtype = this.take('dtype')
     if (dtype === 'bfloat16' || dtype === 'float16') this.torch['dtype'] ??= dtype
     if (dtype !== undefined) this.tell('dtype', 'torch.dtype', dtype === 'bfloat16' || dtype === 'float16' ? `dtype ${dtype} is torch.dtype, with engine torch on cuda` : `dtype ${show(dtype)}: float32, unless another key says otherwise`)
-    for (const key of ['load_in_4bit', 'num_processes']) {
+    for (const key of ['load_in_4bit', 'num_processes', 'deepspeed']) {
+      if (key === 'deepspeed' && isMap(this.rest[key])) continue
       const value = this.take(key)
       if (value === undefined) continue
       if (!isNothing(value) && value !== 1) this.torch[key] = value

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { BackendError } from '../backend/errors.ts'
 import { estimateRun } from '../backend/estimate.ts'
 import { type EngineChoice, type Supervisor, supervisorOf } from '../backend/jobs/supervisor.ts'
-import { parseRecipe, readRecipe, requireRecipe } from '../backend/recipe-file.ts'
+import { parseRecipe, readRecipe, requireRecipe, withWholePaths } from '../backend/recipe-file.ts'
 import type { Session } from '../backend/session.ts'
 import { openWorkspace, type Workspace } from '../backend/storage/open.ts'
 import { listRuns, requireRun } from '../backend/storage/runs.ts'
@@ -41,7 +41,7 @@ export function writeRunScript(file: string, { workspace, name, machines, slurm,
   const yaml = readRecipeFile(file)
   const recipe = requireRecipe(parseRecipe(yaml))
   if (machines > 1 && (recipe.engine !== 'torch' || recipe.torch.num_processes % machines > 0)) throw new UsageError(`--machines ${machines}: expected engine torch and torch.num_processes that ${machines} divides, got engine ${recipe.engine} and ${recipe.torch.num_processes}; change the recipe`)
-  const script = runScript({ recipe, yaml, workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false, machines })
+  const script = runScript({ recipe, yaml: withWholePaths(yaml, recipe, resolve(workspace)), workspace: resolve(workspace), name: name ?? parse(file).name, slurm: slurm ?? false, machines })
   if (json) console.log(JSON.stringify({ script }))
   else process.stdout.write(script)
 }

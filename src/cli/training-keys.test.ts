@@ -40,9 +40,13 @@ describe('keys that TRL removed are translated and reported', () => {
   })
 })
 
-test('a DeepSpeed configuration is refused by the torch engine, which would not heed it', () => {
-  expect(() => readTrainingKeys({ deepspeed: 'zero3.json' }, {}, 'torch')).toThrow(/^deepspeed: the torch engine shards .* by FSDP2 and reads no DeepSpeed configuration, got zero3\.json; leave it out and set num_processes/)
-  expect(readTrainingKeys({ deepspeed: null }, {}, 'torch').notes).toEqual(['deepspeed has no effect on the torch engine'])
+test('a DeepSpeed configuration, a file or what stands in one, goes to the torch engine unless it contradicts the other keys', () => {
+  const config = { zero_optimization: { stage: 2 }, gradient_clipping: 0.5 }
+  expect(readTrainingKeys({ deepspeed: config, max_grad_norm: 0.5 }, {}, 'torch').torch.deepspeed).toEqual(config)
+  expect(() => readTrainingKeys({ deepspeed: config }, {}, 'torch')).toThrow(new UsageError('deepspeed: gradient_clipping 0.5: expected max_grad_norm 1 or "auto"; change one of them'))
+  expect(() => readTrainingKeys({}, { deepspeed: 'nowhere.json' }, 'torch')).toThrow(/^deepspeed: expected a DeepSpeed configuration \(JSON\) at nowhere\.json, found nothing/)
+  expect(readTrainingKeys({ deepspeed: null }, {}, 'torch')).toMatchObject({ torch: { deepspeed: null }, notes: [] })
+  expect(readTrainingKeys({ deepspeed: 'nowhere.json' }, {}).notes).toEqual(['deepspeed has no effect on the embedded engine'])
 })
 
 test('use_peft asks for an adapter with TRL 1.16\'s defaults; without it the lora keys have no effect, and say so', () => {

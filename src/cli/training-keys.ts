@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { EngineName } from '../engine/device.ts'
 import type { DpoConfig, LoraSettings } from '../engine/engine.ts'
+import { deepspeedIssues, readDeepspeed } from '../engine/torch/deepspeed.ts'
 import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { TorchOptions } from '../engine/torch/options.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -67,7 +68,7 @@ const WITHOUT_EFFECT = [
   'enable_jit_checkpoint', 'hub_token', 'hub_private_repo', 'hub_model_id', 'hub_strategy', 'hub_always_push', 'hub_revision', 'push_to_hub', 'metric_for_best_model', 'greater_is_better',
   'ignore_data_skip', 'restore_callback_states_from_checkpoint', 'full_determinism', 'data_seed', 'use_cpu', 'accelerator_config', 'parallelism_config', 'dataloader_num_workers', 'dataloader_pin_memory',
   'dataloader_persistent_workers', 'dataloader_prefetch_factor', 'dataloader_multiprocessing_context', 'dataloader_in_order', 'remove_unused_columns', 'label_names', 'length_column_name',
-  'ddp_find_unused_parameters', 'ddp_bucket_cap_mb', 'ddp_broadcast_buffers', 'ddp_static_graph', 'ddp_backend', 'ddp_timeout', 'fsdp', 'fsdp_config', 'deepspeed', 'debug', 'skip_memory_metrics',
+  'ddp_find_unused_parameters', 'ddp_bucket_cap_mb', 'ddp_broadcast_buffers', 'ddp_static_graph', 'ddp_backend', 'ddp_timeout', 'fsdp', 'fsdp_config', 'debug', 'skip_memory_metrics',
   'do_train', 'do_eval', 'do_predict', 'local_rank', 'dataset_num_proc', 'padding_free', 'pad_to_multiple_of', 'precompute_ref_log_probs', 'precompute_ref_batch_size', 'f_alpha_divergence_coef',
   'discopop_tau', 'activation_offloading', 'ref_model_mixup_alpha', 'ref_model_sync_steps', 'pad_token', 'lora_task_type',
 ]
@@ -82,13 +83,14 @@ const ONLY_NEUTRAL: Record<string, unknown> = {
 const ONLY_NEUTRAL_IN_LORA: Record<string, unknown> = { lora_dropout: 0, lora_target_parameters: null, lora_modules_to_save: null, use_dora: false }
 const LORA_KEYS = ['lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora', ...Object.keys(ONLY_NEUTRAL_IN_LORA)]
 
-/** Read by the torch engine: TRL's keys of precision, accelerate's number of processes. */
+/** Read by the torch engine: TRL's keys of precision, accelerate's number of processes, transformers' deepspeed. */
 const torchKeys = z.strictObject({
   bf16: z.boolean().default(false),
   fp16: z.boolean().default(false),
   dtype: z.enum(['float32', 'bfloat16', 'float16', 'auto']).nullable().default(null),
   load_in_4bit: z.boolean().default(false),
   num_processes: positive.default(1),
+  deepspeed: z.union([z.string(), z.record(z.string(), z.unknown())], { error: 'Invalid input: expected a JSON file or a mapping' }).nullable().default(null),
 })
 
 /** Every name that is understood, for `nearestKey`. */
@@ -110,7 +112,6 @@ export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fr
     else if (Object.hasOwn(ONLY_NEUTRAL, key)) refuseUnlessNeutral(key, value)
     else if (Object.hasOwn(ONLY_NEUTRAL_IN_LORA, key)) lora[key] = value
     else if (Object.hasOwn(torchKeys.shape, key)) forTorch[key] = typeof value === 'string' ? parseText(key, value) : value
-    else if (key === 'deepspeed' && engine === 'torch' && (typeof value === 'string' ? parseText(key, value) : value) !== null) throw new UsageError(`deepspeed: the torch engine shards weights, gradients and optimizer by FSDP2 and reads no DeepSpeed configuration, got ${String(value)}; leave it out and set num_processes, or train with TRL itself`)
     else if (WITHOUT_EFFECT.includes(key)) notes.push(`${key} has no effect on the ${engine} engine`)
     else throw new UsageError(`unknown key "${key}"; did you mean "${nearestKey(key, knownKeys)}"?`)
   }
@@ -129,20 +130,30 @@ export function readTrainingKeys(fromFile: Readonly<Record<string, unknown>>, fr
   if (keys.label_smoothing > 0 && !keys.loss_type.includes('robust')) notes.push('label_smoothing has no effect without loss_type robust, as in TRL')
   if (keys.max_prompt_length !== null) notes.push(`max_prompt_length was removed from TRL; prompts keep their last ${keys.max_prompt_length} tokens`)
   if (keys.max_completion_length !== null) notes.push(`max_completion_length was removed from TRL; completions keep their first ${keys.max_completion_length} tokens`)
-  return { keys, torch: torchOptions(forTorch, engine, notes), notes }
+  const torch = torchOptions(forTorch, engine, notes)
+  checkDeepspeed(torch, toDpoConfig(keys))
+  return { keys, torch, notes }
 }
 
 function torchOptions(given: Record<string, unknown>, engine: EngineName, notes: string[]): TorchOptions {
   const parsed = torchKeys.safeParse(given)
   if (!parsed.success) throw new UsageError(parsed.error.issues.map(issue => describeIssue(issue, given)).join('; '))
-  const { bf16, fp16, dtype, load_in_4bit, num_processes } = parsed.data
+  const { bf16, fp16, dtype, load_in_4bit, num_processes, deepspeed } = parsed.data
   if (bf16 && fp16) throw new UsageError('expected bf16 or fp16, got both')
   const half = bf16 || dtype === 'bfloat16' ? 'bfloat16' : fp16 || dtype === 'float16' ? 'float16' : 'float32'
-  if (engine === 'torch') return { ...PLAIN_TORCH, dtype: half, load_in_4bit, num_processes }
+  if (engine === 'torch') return { ...PLAIN_TORCH, dtype: half, load_in_4bit, num_processes, deepspeed }
   if (load_in_4bit) throw new UsageError('load_in_4bit: the embedded engine supports false alone, got true; leave it out, or choose --engine torch')
   if (num_processes !== 1) throw new UsageError(`num_processes: the embedded engine is one process, got ${num_processes}; leave it out, or choose --engine torch`)
+  if (deepspeed !== null) notes.push('deepspeed has no effect on the embedded engine')
   if (half !== 'float32') notes.push('the embedded engine computes in float32, not in half precision')
   return PLAIN_TORCH
+}
+
+/** @throws InputError where the file is missing or none, UsageError where it contradicts the other keys. */
+function checkDeepspeed(torch: TorchOptions, config: DpoConfig): void {
+  if (torch.deepspeed === null) return
+  const [issue] = deepspeedIssues(readDeepspeed(torch.deepspeed), config, torch)
+  if (issue !== undefined) throw new UsageError(`deepspeed: ${issue}`)
 }
 
 /** The engine's names for the same thing. */

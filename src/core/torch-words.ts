@@ -5,13 +5,13 @@ import type { ParityReport, TorchCapabilities, TorchDevice, TorchPlan } from '..
 export const bytesInWords = (bytes: number | null): string => (bytes === null ? 'unknown' : bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.round(bytes / 1e6)} MB`)
 
 export function describeVersions({ versions }: TorchCapabilities): string {
-  const { python, vllm: _v, bitsandbytes: _b, flash_attn: _f, ...needed } = versions
+  const { python, vllm: _v, bitsandbytes: _b, flash_attn: _f, deepspeed: _d, ...needed } = versions
   return [...Object.entries(needed).map(([name, version]) => `${name} ${version ?? 'missing'}`), `Python ${python}`].join(', ')
 }
 
 /** What is optional. Attention is by PyTorch, flash kernels included: a package found for it must not look like a gain. */
 export function describeOptional({ versions }: TorchCapabilities): string {
-  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, `vllm ${versions.vllm ?? 'absent (use_vllm)'}`, `flash_attn ${versions.flash_attn ?? 'absent'} (not used: attention is by PyTorch, flash kernels included)`].join(', ')
+  return [`bitsandbytes ${versions.bitsandbytes ?? 'absent (QLoRA)'}`, `deepspeed ${versions.deepspeed ?? 'absent (ZeRO configurations)'}`, `vllm ${versions.vllm ?? 'absent (use_vllm)'}`, `flash_attn ${versions.flash_attn ?? 'absent'} (not used: attention is by PyTorch, flash kernels included)`].join(', ')
 }
 
 /** `cuda:0 NVIDIA L4, 21.2 of 23.7 GB free, float32 bfloat16 float16; in use by python (pid 4711, 2.1 GB)` */

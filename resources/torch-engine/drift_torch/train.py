@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from .loss import batch_loss
 from .model import LoadedModel, whole
-from .packing import Row, pack
+from .packing import Packed, Row, pack
 from .processes import Processes
 
 # Weights that transformers exempts from decay (Trainer.get_decay_parameter_names).
@@ -24,7 +24,7 @@ class Training:
         self.parameters = model.trained()
         self.is_reward = settings["objective"] == "reward"
         self.loss_scale = FIRST_LOSS_SCALE if model.dtype == torch.float16 else 1.0
-        self.batches: list[tuple[list[Row], dict[str, Any]]] = []
+        self.batches: list[tuple[list[Row], dict[str, Any], bool]] = []
         self.optimizer = make_optimizer(self.parameters, settings)
         trunk = model.policy.trunk
         if settings["gradient_checkpointing"]:
@@ -33,26 +33,36 @@ class Training:
             trunk.gradient_checkpointing_disable()
 
     def end(self) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
+        self.clear()
         self.model.policy.eval()
 
-    def batch(self, rows: list[Row], loss: dict[str, Any], is_first: bool) -> dict[str, torch.Tensor]:
-        """Forward and backward; adds to the step's gradients."""
+    def batch(self, rows: list[Row], loss: dict[str, Any], is_first: bool, is_last: bool) -> dict[str, torch.Tensor]:
+        """Forward and backward; adds to the step's gradients, which are whole after its last batch."""
         if is_first:
-            self.optimizer.zero_grad(set_to_none=True)
+            self.clear()
             self.batches = []
-        self.batches.append((rows, loss))
+        self.batches.append((rows, loss, is_last))
         # Layers are computed again in training mode alone; dropout is off everywhere.
         self.model.policy.train()
         mine = self.processes.share(len(rows))
         packed = pack([rows[i] for i in mine], self.model.device)
-        with self.model.autocast():
-            output = self.model.policy(packed, self.is_reward)
+        output = self.forward(packed, is_last)
         loss_here = batch_loss(output, mine, rows, loss)
         # A process without a row of its own computes one for the others' sake, and adds nothing.
         weight = self.loss_scale * self.processes.size if self.processes.owns(len(rows)) else 0.0
-        (weight * loss_here).backward()
+        self.backward(weight * loss_here)
         return self.processes.gather_rows(output, packed.starts, mine, len(rows))
+
+    def forward(self, packed: Packed, is_last: bool) -> dict[str, torch.Tensor]:
+        with self.model.autocast():
+            return self.model.policy(packed, self.is_reward)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        loss.backward()
+
+    def clear(self) -> None:
+        """Drops the gradients that are held."""
+        self.optimizer.zero_grad(set_to_none=True)
 
     def norm(self) -> float:
         """Euclidean norm over all gradients. In float16 a step that overflows is computed again with half the loss scale."""
@@ -61,8 +71,8 @@ class Training:
             if self.model.dtype != torch.float16 or torch.isfinite(norm):
                 break
             self.loss_scale /= 2
-            for i, (rows, loss) in enumerate(list(self.batches)):
-                self.batch(rows, loss, i == 0)
+            for i, (rows, loss, is_last) in enumerate(list(self.batches)):
+                self.batch(rows, loss, i == 0, is_last)
         return float(norm) / self.loss_scale
 
     def _norm(self) -> torch.Tensor:
@@ -91,8 +101,10 @@ class Training:
     def write_state(self, folder: str) -> None:
         """Weights, and the optimizer's arrays as `<kind>.<weight>`."""
         self.save(self.parameters, Path(folder, "weights.safetensors"))
-        arrays = {f"{kind}.{name}": value for name, p in self.parameters.items() for kind, value in self.optimizer.state[p].items() if kind != "step"}
-        self.save({**arrays, "loss_scale": torch.tensor([self.loss_scale])}, Path(folder, "optimizer.safetensors"))
+        self.save({**self.arrays(), "loss_scale": torch.tensor([self.loss_scale])}, Path(folder, "optimizer.safetensors"))
+
+    def arrays(self) -> dict[str, torch.Tensor]:
+        return {f"{kind}.{name}": value for name, p in self.parameters.items() for kind, value in self.optimizer.state[p].items() if kind != "step"}
 
     def read_state(self, folder: str, step: int) -> None:
         weights, arrays = load_file(Path(folder, "weights.safetensors")), load_file(Path(folder, "optimizer.safetensors"))
@@ -111,13 +123,17 @@ class Training:
         return bool(self.optimizer.defaults.get("fused"))
 
 
-def make_optimizer(parameters: dict[str, torch.nn.Parameter], settings: dict[str, Any]) -> torch.optim.Optimizer:
-    """As transformers' Trainer makes it: two groups, PyTorch's own AdamW or RMSprop with its defaults."""
+def parameter_groups(parameters: dict[str, torch.nn.Parameter], settings: dict[str, Any]) -> list[dict[str, Any]]:
     groups = [
         {"params": [p for name, p in parameters.items() if not UNDECAYED.search(name)], "weight_decay": settings["weight_decay"]},
         {"params": [p for name, p in parameters.items() if UNDECAYED.search(name)], "weight_decay": 0.0},
     ]
-    groups = [group for group in groups if group["params"]]
+    return [group for group in groups if group["params"]]
+
+
+def make_optimizer(parameters: dict[str, torch.nn.Parameter], settings: dict[str, Any]) -> torch.optim.Optimizer:
+    """As transformers' Trainer makes it: two groups, PyTorch's own AdamW or RMSprop with its defaults."""
+    groups = parameter_groups(parameters, settings)
     if settings["optim"] == "rmsprop":
         return torch.optim.RMSprop(groups, lr=settings["learning_rate"])
     return torch.optim.AdamW(groups, lr=settings["learning_rate"], betas=(settings["adam_beta1"], settings["adam_beta2"]), eps=settings["adam_epsilon"], fused=True)

@@ -17,6 +17,7 @@ from .processes import Processes
 from .protocol import VERSION, InputError, decode, encode, send, take_over_pipes
 from .sample import Sampling
 from .train import Training
+from .zero import ZeroTraining, check
 
 
 LAUNCHER_S = 2
@@ -41,21 +42,27 @@ class Worker:
     def hello(self) -> dict[str, Any]:
         import transformers
 
-        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "vllm": version_of("vllm"), "processes": self.processes.size}
+        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "vllm": version_of("vllm"), "deepspeed": version_of("deepspeed"), "processes": self.processes.size}
 
-    def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, threads: int) -> dict[str, Any]:
+    def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, deepspeed: dict[str, Any] | None, threads: int) -> dict[str, Any]:
         torch.set_num_threads(threads)
         where = find_device(device, self.processes.local)
+        if deepspeed is not None:
+            os.environ["DS_ACCELERATOR"] = where.type
+            check(deepspeed)
         if self.processes.size > 1 and in4bit:
             raise InputError("load_in_4bit: expected one process, got several; quantized weights are not sharded")
-        model = LoadedModel(folder, adapter, where, dtype, in4bit)
-        self.processes.shard(model.policy)
+        model = LoadedModel(folder, adapter, where, dtype, in4bit, deepspeed)
+        if deepspeed is None:
+            self.processes.shard(model.policy)
         self.loaded += 1
         self.models[self.loaded] = model
         return {"model": self.loaded}
 
     def unload(self, model: int) -> dict[str, Any]:
-        del self.models[model]
+        zero = self.models.pop(model).zero
+        if zero is not None:
+            zero.destroy()
         self.trainings.pop(model, None)
         self.samplings.pop(model, None)
         if torch.cuda.is_available():
@@ -80,13 +87,13 @@ class Worker:
         loaded = self.models[model]
         if head is not None:
             loaded.begin_reward(decode(head))
-        training = self.trainings[model] = Training(loaded, settings, self.processes)
+        training = self.trainings[model] = (Training if loaded.deepspeed is None else ZeroTraining)(loaded, settings, self.processes)
         if state is not None:
             training.read_state(state, step)
         return {"trained": sum(parameter.numel() for parameter in training.parameters.values())}
 
-    def trainBatch(self, model: int, rows: list[Any], loss: dict[str, Any], first: bool) -> dict[str, Any]:
-        return {name: encode(values) for name, values in self.trainings[model].batch(rows, loss, first).items()}
+    def trainBatch(self, model: int, rows: list[Any], loss: dict[str, Any], first: bool, last: bool) -> dict[str, Any]:
+        return {name: encode(values) for name, values in self.trainings[model].batch(rows, loss, first, last).items()}
 
     def trainNorm(self, model: int) -> dict[str, Any]:
         return {"norm": finite(self.trainings[model].norm())}

@@ -8,7 +8,7 @@ import { exportRun } from '../export-run.ts'
 import { importRuns } from '../import-runs.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
-import { readRecipe } from '../recipe-file.ts'
+import { readRecipe, withWholePaths } from '../recipe-file.ts'
 import { importRecipe } from '../recipe-import.ts'
 import { NAMED_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
@@ -66,7 +66,8 @@ export function runsApi(session: Session) {
     'runs.cancel': ({ id }) => runs.cancel(id),
     'runs.script': ({ id, slurm, place, save }) => {
       const { name } = requireRun(db, id)
-      const script = runScript({ ...readRunFiles(db, id), workspace: place ?? workspace.path, name, slurm, machines: 1 })
+      const { recipe, yaml } = readRunFiles(db, id)
+      const script = runScript({ recipe, yaml: withWholePaths(yaml, recipe, place ?? workspace.path), workspace: place ?? workspace.path, name, slurm, machines: 1 })
       const path = save ? join(workspace.exports, `${fileName(name)}${slurm ? '.slurm' : ''}.sh`) : null
       if (path !== null) writeWhole(path, script)
       return { script, path }

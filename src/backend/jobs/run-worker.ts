@@ -1,5 +1,6 @@
 /** What a run's process does: works on its run, tells how far it is, and ends when told, or when nobody listens. */
 import type { Engine } from '../../engine/engine.ts'
+import { placeDeepspeed } from '../../engine/torch/deepspeed.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import type { JobProgress, MetricRow, SampleRow } from '../../shared/types.ts'
 import { type LabReport, Stopped } from '../lab/context.ts'
@@ -33,9 +34,10 @@ export async function runWorker(args: RunArgs, channel: Channel, open: (recipe: 
   process.on('SIGTERM', () => stop.abort(new Stopped('pause')))
 
   const workspace = openWorkspace(args.workspace, { create: false })
+  const { recipe } = readRunFiles(workspace.db, args.runId)
   const reporter = makeReporter((message) => channel.send(message))
   try {
-    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine: await open(readRunFiles(workspace.db, args.runId).recipe), version: args.version, ...(args.engineChange && { engineChange: true }), stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
+    await executeRun({ workspace, lease: { runId: args.runId, attempt: args.attempt }, engine: await open({ ...recipe, torch: placeDeepspeed(recipe.torch, args.workspace) }), version: args.version, ...(args.engineChange && { engineChange: true }), stop, tell: reporter.tell, ...(loadText ? { loadText } : {}) })
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error
   } finally {

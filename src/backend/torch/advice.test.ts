@@ -20,7 +20,7 @@ describe('advice for a run on the torch engine', () => {
   const env = { DRIFT_HOME: home, DRIFT_PYTHON: 'python-of-the-test' }
   let memoryOf: (recipe: Recipe) => TrainingMemory
   const know = (devices: TorchDevice[]): void => {
-    const capabilities = { versions: { python: '3.12.1', torch: '2.13.0', transformers: '5.24.0', peft: '0.21.2', accelerate: '1.15.0', safetensors: '0.8.0', vllm: null, bitsandbytes: null, flash_attn: null }, devices, error: null }
+    const capabilities = { versions: { python: '3.12.1', torch: '2.13.0', transformers: '5.24.0', peft: '0.21.2', accelerate: '1.15.0', safetensors: '0.8.0', vllm: null, bitsandbytes: null, flash_attn: null, deepspeed: null }, devices, error: null }
     mkdirSync(join(home, 'torch'), { recursive: true })
     writeFileSync(join(home, 'torch', 'capabilities.json'), JSON.stringify({ key: JSON.stringify(['python-of-the-test', null]), at: 0, capabilities }))
   }

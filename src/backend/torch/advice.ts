@@ -23,12 +23,13 @@ export function adviseTorch(recipe: Recipe, memoryOf: ((recipe: Recipe) => Train
   const capabilities = lastCapabilities(python, env)
   if (capabilities === null) return [{ path: 'engine', message: `what ${python} can compute on is not known yet: \`drift engine list\` asks it` }]
   const devices = capabilities.devices.filter(({ name }) => name === recipe.device || name.startsWith(`${recipe.device}:`))
-  const { num_processes: processes, load_in_4bit, use_vllm } = recipe.torch
+  const { num_processes: processes, load_in_4bit, use_vllm, deepspeed } = recipe.torch
   const warnings: RecipeCheck['warnings'] = []
   if (devices.length === 0) return [{ path: 'device', message: `this machine has ${capabilities.devices.map(({ name }) => name).join(', ') || 'no device that torch computes on'}, not ${recipe.device}; the run would be refused here` }]
   if (recipe.device === 'cuda' && processes > devices.length) warnings.push({ path: 'torch.num_processes', message: `${processes} processes need as many GPUs, this machine has ${devices.length}` })
   if (load_in_4bit && capabilities.versions.bitsandbytes === null) warnings.push({ path: 'torch.load_in_4bit', message: `needs bitsandbytes, which ${python} lacks: ${python} -m pip install bitsandbytes` })
   if (use_vllm && capabilities.versions.vllm === null) warnings.push({ path: 'torch.use_vllm', message: `needs vLLM, which ${python} lacks: ${python} -m pip install vllm, or set it to false` })
+  if (deepspeed !== null && capabilities.versions.deepspeed === null) warnings.push({ path: 'torch.deepspeed', message: `needs deepspeed, which ${python} lacks: ${python} -m pip install deepspeed` })
   const fit = memoryOf === null ? null : adviseMemory(recipe, memoryOf, devices)
   return fit === null ? warnings : [...warnings, fit]
 }

@@ -5,7 +5,7 @@ import type { TorchCapabilities, TorchVersions } from '../../shared/engines.ts'
 import { explainFailure, runCommand } from './run-command.ts'
 
 const version = z.string().nullable()
-const versionsSchema = z.object({ python: z.string(), torch: version, transformers: version, peft: version, accelerate: version, safetensors: version, vllm: version, bitsandbytes: version, flash_attn: version })
+const versionsSchema = z.object({ python: z.string(), torch: version, transformers: version, peft: version, accelerate: version, safetensors: version, vllm: version, bitsandbytes: version, flash_attn: version, deepspeed: version })
 const bytes = z.number().nullable()
 const capabilitiesSchema = z.object({
   versions: versionsSchema,

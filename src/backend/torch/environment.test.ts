@@ -18,7 +18,7 @@ const store = path.join(path.dirname(self), 'packages.json')
 const read = () => fs.existsSync(store) ? JSON.parse(fs.readFileSync(store, 'utf8')) : {}
 const fault = process.env.FAKE_FAULT ?? ''
 const fail = (text) => { process.stderr.write(text + '\\n'); process.exit(1) }
-const versions = () => ({ python: '3.12.1', ...Object.fromEntries(['torch', 'transformers', 'peft', 'accelerate', 'safetensors', 'vllm', 'bitsandbytes', 'flash_attn'].map((name) => [name, read()[name]?.version ?? null])) })
+const versions = () => ({ python: '3.12.1', ...Object.fromEntries(['torch', 'transformers', 'peft', 'accelerate', 'safetensors', 'vllm', 'bitsandbytes', 'flash_attn', 'deepspeed'].map((name) => [name, read()[name]?.version ?? null])) })
 if (args[0] === '-c') console.log(process.env.FAKE_VERSION ?? '3.12')
 else if (args[1] === 'venv') {
   if (fault === 'venv') fail('/usr/bin/python3: No module named venv')

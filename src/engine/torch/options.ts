@@ -12,6 +12,8 @@ export type TorchOptions = {
   use_vllm: boolean
   /** GPUs that share each layer of a copy. */
   vllm_tensor_parallel_size: number
+  /** A DeepSpeed configuration instead of FSDP2: its file, or what stands in it. */
+  deepspeed: string | Record<string, unknown> | null
 }
 
-export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1, use_vllm: false, vllm_tensor_parallel_size: 1 }
+export const PLAIN_TORCH: TorchOptions = { dtype: 'float32', load_in_4bit: false, num_processes: 1, use_vllm: false, vllm_tensor_parallel_size: 1, deepspeed: null }

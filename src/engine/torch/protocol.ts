@@ -24,7 +24,7 @@ export type WorkerError = z.infer<typeof error>
 
 /** What each request is answered with. */
 export const results = {
-  hello: z.object({ protocol: z.int(), torch: z.string(), transformers: z.string(), /** Version, where it is there. */ vllm: z.string().nullish(), processes: z.int() }),
+  hello: z.object({ protocol: z.int(), torch: z.string(), transformers: z.string(), /** Versions, where they are there. */ vllm: z.string().nullable(), deepspeed: z.string().nullable(), processes: z.int() }),
   load: z.object({ model: z.int() }),
   /** Bytes that the device still has; null where it is the machine's own memory. */
   free: z.object({ bytes: z.number().nullable() }),

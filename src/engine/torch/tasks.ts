@@ -40,19 +40,19 @@ export function dpoTask(trainee: Trainee, pairs: TokenPair[], reference: Referen
     noun: 'pairs',
     batches: epoch => shuffledBatches(pairs.length, config.per_device_train_batch_size, config.seed, epoch),
     tokens: indices => indices.reduce((sum, i) => sum + pairTokens(pairs[i] as TokenPair), 0),
-    run: async (batches, i) => held.checked(await runDpoBatch(trainee, { pairs, rows, reference }, batches[i] ?? [], config, { share: 1 / batches.length, isFirst: i === 0 })),
+    run: async (batches, i) => held.checked(await runDpoBatch(trainee, { pairs, rows, reference }, batches[i] ?? [], config, { share: 1 / batches.length, ...placeOf(batches, i) })),
   }
 }
 
 /** Forward and backward of one DPO batch; gradients are left in the worker. */
-export async function runDpoBatch(trainee: Trainee, all: { pairs: TokenPair[]; rows: readonly PackedRow[]; reference: ReferenceLogps }, indices: readonly number[], config: DpoConfig, { share, isFirst }: { share: number; isFirst: boolean }): Promise<BatchOutcome> {
+export async function runDpoBatch(trainee: Trainee, all: { pairs: TokenPair[]; rows: readonly PackedRow[]; reference: ReferenceLogps }, indices: readonly number[], config: DpoConfig, { share, ...place }: { share: number } & Place): Promise<BatchOutcome> {
   const pick = (values: Float64Array): Float64Array => Float64Array.from(indices, i => values[i] ?? NaN)
   const batch = { pairs: indices.map(i => all.pairs[i] as TokenPair), rows: indices.map(i => all.rows[i] as PackedRow), reference: { chosen: pick(all.reference.chosen), rejected: pick(all.reference.rejected) } }
   const loss = {
     kind: 'dpo', share, beta: config.beta, label_smoothing: flippedShare(config), weights: lossWeights(config),
     reference: { chosen: [...batch.reference.chosen], rejected: [...batch.reference.rejected] },
   }
-  const predictions = await runBatch(trainee, batch.rows, loss, isFirst, results.predictions)
+  const predictions = await runBatch(trainee, batch.rows, loss, place, results.predictions)
   return dpoBatchOutcome(dpoOutcome(batch, { starts: startsOf(batch.rows) }, config, predictions), indices, share)
 }
 
@@ -64,7 +64,7 @@ export function languageModelTask(trainee: Trainee, sequences: TokenSequence[], 
     ...sequenceTask(held, 'language-model', config, rows),
     async run(batches, i) {
       const total = countOf(batches.flat())
-      const predictions = await runBatch(trainee, (batches[i] ?? []).map(index => rows[index] as PackedRow), { kind: 'language-model', total }, i === 0, results.predictions)
+      const predictions = await runBatch(trainee, (batches[i] ?? []).map(index => rows[index] as PackedRow), { kind: 'language-model', total }, placeOf(batches, i), results.predictions)
       return held.checked(languageModelOutcome(predictions, total))
     },
   }
@@ -79,7 +79,7 @@ export function rewardTask(trainee: Trainee, examples: RewardRow[], config: Trai
       const total = batches.flat().length
       const batch = (batches[i] ?? []).map(index => examples[index] as RewardRow)
       const labels = batch.map(({ label }) => label)
-      const { rewards } = await runBatch(trainee, batch.map(({ ids }) => rewardRow(ids)), { kind: 'reward', labels, total }, i === 0, results.rewards)
+      const { rewards } = await runBatch(trainee, batch.map(({ ids }) => rewardRow(ids)), { kind: 'reward', labels, total }, placeOf(batches, i), results.rewards)
       return held.checked(rewardOutcome(rewards, labels, total))
     },
   }
@@ -161,8 +161,12 @@ class HeldWeights {
 const WEIGHTS = 'weights.safetensors'
 const OPTIMIZER = 'optimizer.safetensors'
 
-function runBatch<Schema extends z.ZodType>({ worker, model }: Trainee, rows: readonly PackedRow[], loss: Record<string, unknown>, first: boolean, schema: Schema): Promise<z.output<Schema>> {
-  return worker.request('trainBatch', { model, rows: rows.map(wireRow), loss, first }, schema)
+/** Of a batch among those of its step: gradients are cleared before the first, and summed over the processes after the last. */
+type Place = { isFirst: boolean; isLast: boolean }
+const placeOf = (batches: readonly unknown[], i: number): Place => ({ isFirst: i === 0, isLast: i === batches.length - 1 })
+
+function runBatch<Schema extends z.ZodType>({ worker, model }: Trainee, rows: readonly PackedRow[], loss: Record<string, unknown>, { isFirst: first, isLast: last }: Place, schema: Schema): Promise<z.output<Schema>> {
+  return worker.request('trainBatch', { model, rows: rows.map(wireRow), loss, first, last }, schema)
 }
 
 /** A folder for the time of one message. */

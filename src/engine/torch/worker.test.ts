@@ -15,10 +15,10 @@ const fake = (answer: string): { command: string; args: string[]; env: NodeJS.Pr
   args: ['-e', `let n = 0; require('readline').createInterface({ input: process.stdin }).on('line', line => { n++; const { id } = JSON.parse(line); const say = result => console.log(JSON.stringify({ id, result })); ${answer} })`],
   env: process.env,
 })
-const HELLO = "say({ protocol: 2, torch: 'x', transformers: 'y', processes: 1 })"
+const HELLO = "say({ protocol: 2, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"
 
 it('refuses a worker of another version', async () => {
-  await expect(TorchWorker.start(fake("say({ protocol: 99, torch: 'x', transformers: 'y', processes: 1 })"))).rejects.toThrow('expected a worker of protocol 2, got 99')
+  await expect(TorchWorker.start(fake("say({ protocol: 99, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"))).rejects.toThrow('expected a worker of protocol 2, got 99')
 })
 
 it('says what stands on stdout where a reply should', async () => {
