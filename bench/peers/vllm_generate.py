@@ -8,7 +8,8 @@ os.environ |= {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1", "HF_HU
 
 
 def main() -> None:
-    options = json.loads(sys.argv[1])
+    with open(sys.argv[1]) as file:
+        options = json.load(file)
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = "4"
     from vllm import LLM, SamplingParams
 

@@ -9,15 +9,14 @@ import math
 import os
 import re
 import time
-from importlib.metadata import version
 from typing import Any
 
 import torch
 
 from .capabilities import cpu_memory, version_of
 from .processes import Processes
-from .protocol import VERSION, InputError, encode
-from .worker import find_device, serve
+from .protocol import InputError, encode
+from .worker import find_device, greeting, serve
 
 OLDEST = (0, 11)
 """Since then a drawn token's log-probability is that of the model itself, before temperature and truncation (raw_logprobs)."""
@@ -33,12 +32,13 @@ LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 class VllmWorker:
     """A method per request; what it returns is the reply."""
 
-    def __init__(self, _processes: Processes) -> None:
+    def __init__(self, processes: Processes) -> None:
+        self.processes = processes
         self.engine: Any = None
         self.lora: Any = None
 
     def hello(self) -> dict[str, Any]:
-        return {"protocol": VERSION, "torch": torch.__version__, "transformers": version("transformers"), "vllm": version_of("vllm"), "processes": 1}
+        return greeting(self.processes)
 
     def open(self, folder: str, adapter: str | None, rank: int, device: str, dtype: str, parallel: int, context: int) -> dict[str, Any]:
         """@param rank of the adapter. @param parallel GPUs that share each layer. @param context longest sequence, prompt included."""

@@ -40,9 +40,7 @@ class Worker:
         self.loaded = 0
 
     def hello(self) -> dict[str, Any]:
-        import transformers
-
-        return {"protocol": VERSION, "torch": torch.__version__, "transformers": transformers.__version__, "vllm": version_of("vllm"), "deepspeed": version_of("deepspeed"), "processes": self.processes.size}
+        return greeting(self.processes)
 
     def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, deepspeed: dict[str, Any] | None, threads: int) -> dict[str, Any]:
         torch.set_num_threads(threads)
@@ -131,6 +129,10 @@ class Worker:
     def save(self, model: int, folder: str, merged: bool) -> dict[str, Any]:
         self.models[model].write(folder, merged, self.processes.is_first)
         return {}
+
+
+def greeting(processes: Processes) -> dict[str, Any]:
+    return {"protocol": VERSION, "torch": torch.__version__, **{name: version_of(name) for name in ("transformers", "vllm", "deepspeed")}, "processes": processes.size}
 
 
 def finite(value: float) -> float | None:
