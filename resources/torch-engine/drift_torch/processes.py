@@ -22,6 +22,11 @@ class Processes:
     def is_first(self) -> bool:
         return self.rank == 0
 
+    def wait(self) -> None:
+        """For all the others: what the first answers, whoever asks may take for done everywhere."""
+        if self.size > 1:
+            dist.barrier()
+
     def tell(self, message: Any) -> Any:
         """The first's message, in every process."""
         if self.size == 1:

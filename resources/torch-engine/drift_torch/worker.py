@@ -88,6 +88,8 @@ class Worker:
         training = self.trainings[model] = (Training if loaded.deepspeed is None else ZeroTraining)(loaded, settings, self.processes)
         if state is not None:
             training.read_state(state, step)
+            # The files go with the answer.
+            self.processes.wait()
         return {"trained": sum(parameter.numel() for parameter in training.parameters.values())}
 
     def trainBatch(self, model: int, rows: list[Any], loss: dict[str, Any], first: bool, last: bool) -> dict[str, Any]:
