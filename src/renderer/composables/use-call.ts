@@ -21,7 +21,9 @@ export type Answer<Output> = {
 const patienceMs = 150
 /** Changes come in bursts (an import tells of every batch): ask again at most this often. */
 const calmMs = 700
-const remembered = new Map<string, unknown>()
+/** `turn` is that of the asking: an earlier one may be answered later. */
+const remembered = new Map<string, { turn: number; answer: unknown }>()
+let turns = 0
 const rememberedEntries = 60
 
 export function useCall<Name extends CallName>(name: Name, input: () => CallInput<Name> | null, options: { reloadOn?: Noun[] } = {}): Answer<CallOutput<Name>> {
@@ -47,12 +49,13 @@ export function useCall<Name extends CallName>(name: Name, input: () => CallInpu
       return
     }
     const key = `${name} ${JSON.stringify(given)}`
+    const turn = ++turns
     pending.value = true
     lastAsked = Date.now()
     patience = setTimeout(() => (waitedLong.value = true), patienceMs)
     try {
       const answer = await client.call(name, given)
-      remember(key, answer)
+      remember(key, turn, answer)
       if (own !== asked) return
       data.value = answer
       failure.value = null
@@ -71,7 +74,7 @@ export function useCall<Name extends CallName>(name: Name, input: () => CallInpu
     () => JSON.stringify(input()),
     (key) => {
       // What was stored under this name and input is this call's output.
-      const known = remembered.get(`${name} ${key}`) as CallOutput<Name> | undefined
+      const known = remembered.get(`${name} ${key}`)?.answer as CallOutput<Name> | undefined
       if (known !== undefined) data.value = known
       else if (key === 'null') data.value = null
       failure.value = null
@@ -97,9 +100,10 @@ export function useCall<Name extends CallName>(name: Name, input: () => CallInpu
   return { data, failure, pending, slow: computed(() => waitedLong.value && data.value === null), reload: () => void ask() }
 }
 
-function remember(key: string, answer: unknown): void {
+function remember(key: string, turn: number, answer: unknown): void {
+  if ((remembered.get(key)?.turn ?? 0) > turn) return
   remembered.delete(key)
-  remembered.set(key, answer)
+  remembered.set(key, { turn, answer })
   const oldest = remembered.keys().next().value
   if (remembered.size > rememberedEntries && oldest !== undefined) remembered.delete(oldest)
 }

@@ -61,7 +61,8 @@ export function useExperiment(demo: () => NonNullable<WorkspaceInfo['demo']>): E
   return {
     lanes, now, job, live,
     status,
-    comparison: computed(() => comparison.data.value),
+    // At the end what was known before is no result: it lacks the runs that ended last.
+    comparison: computed(() => (status.value !== 'running' && comparison.pending.value ? null : comparison.data.value)),
     // Before the first evaluation there is nothing to compare: that is no failure.
     failure: computed(() => listed.failure.value),
   }
