@@ -12,7 +12,7 @@ import { datasetsNamedBy } from './storage/copy-runs.ts'
 import { getDataset } from './storage/datasets.ts'
 import { openWorkspace, type Workspace } from './storage/open.ts'
 import { listRuns } from './storage/runs.ts'
-import { takeRunRows, type TakenRun } from './storage/take-runs.ts'
+import { takeRunRows } from './storage/take-runs.ts'
 
 export const isWorkspace = (folder: string): boolean => existsSync(join(folder, 'workspace.db'))
 
@@ -34,7 +34,7 @@ export async function takeRuns(workspace: Workspace, folder: string): Promise<Ru
       if (!isAbsolute(baseModel) && existsSync(folderOf(source, baseModel))) await takeFolder(folderOf(source, baseModel), folderOf(workspace, baseModel))
     }
     const taken = takeRunRows(workspace.db, source.db.name, fitting.map(({ id }) => id))
-    return { runs: taken.map(({ id, outcome, rows }) => ({ id, name: fitting.find((run) => run.id === id)!.name, file: folder, rows, outcome: outcome as Exclude<TakenRun['outcome'], 'other'> })), problems }
+    return { runs: taken.map(({ id, outcome, rows }) => ({ id, name: fitting.find((run) => run.id === id)!.name, file: folder, rows, outcome })), problems }
   } finally {
     source.close()
   }

@@ -27,7 +27,7 @@ const ROOTS: Partial<Record<string, string>> = {
   imports: `id IN (SELECT import_id FROM source.conversations WHERE ${CONVERSATIONS})`,
 }
 
-type Table = { name: string; columns: string[]; keys: { table: string; from: string; to: string }[] }
+export type Table = { name: string; columns: string[]; keys: { table: string; from: string; to: string }[] }
 
 /** Writes `file`, which must not be there yet. @param db its workspace's. */
 export function copyRuns(db: ReadableDb, ids: readonly string[], file: string): CopiedRuns {
@@ -70,7 +70,8 @@ function copyTables(target: WritableDb, named: { runs: string; datasets: string 
   for (const { sql } of triggers) target.exec(sql)
 }
 
-function tablesOf(db: ReadableDb): Table[] {
+/** Tables that hold more than caches and one's own views. */
+export function tablesOf(db: ReadableDb): Table[] {
   const names = (db.pragma('main.table_list') as { schema: string; name: string; type: string }[]).filter(({ schema, name, type }) => schema === 'main' && type === 'table' && !name.startsWith('sqlite_') && !LEFT_OUT.includes(name)).map(({ name }) => name)
   return names.map((name) => ({
     name,
@@ -108,4 +109,4 @@ export function datasetsNamedBy(db: ReadableDb, ids: readonly string[]): string[
 
 /** better-sqlite3 takes only parameters that the statement names. */
 const usedBy = (sql: string, named: { runs: string; datasets: string }): Record<string, string> => Object.fromEntries(Object.entries(named).filter(([name]) => sql.includes(`@${name}`)))
-const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`
+export const quote = (name: string): string => `"${name.replaceAll('"', '""')}"`

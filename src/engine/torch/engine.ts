@@ -16,6 +16,7 @@ import type { WorkerLaunch } from './worker.ts'
 
 /** How many machines share a run's processes; set by the run's script. */
 const MACHINES = 'DRIFT_MACHINES'
+const machinesOf = (env: NodeJS.ProcessEnv): number => Number(env[MACHINES] ?? 1)
 
 /**
  * glibc gives pieces of 1 MiB and more back at once, whatever this process was told to do with its own. What it keeps
@@ -51,7 +52,7 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
       const loadInWorker = async (from: string, how: LoadOptions): Promise<Model> => loadTorchModel((await start()).worker, from, { ...how, device }, options)
       // A new adapter is in no folder yet: it is there to be trained.
       if (!options.use_vllm || loadOptions.newAdapter) return loadInWorker(folder, loadOptions)
-      const launches = vllmLaunches(vllmLaunchOf(process.env), { processes: options.num_processes / Number(process.env[MACHINES] ?? 1), parallel: options.vllm_tensor_parallel_size, device })
+      const launches = vllmLaunches(vllmLaunchOf(process.env), { processes: options.num_processes / machinesOf(process.env), parallel: options.vllm_tensor_parallel_size, device })
       const placeOf = (from: string, how: LoadOptions): ModelPlace => ({ load: () => loadInWorker(from, how), copies: new VllmCopies({ launches, folder: from, adapter: how.adapter, device, dtype: options.dtype, parallel: options.vllm_tensor_parallel_size }) })
       const path = resolve(folder)
       const threads = torchThreads(path, loadOptions)
@@ -91,7 +92,7 @@ function pythonEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
 
 /** torchrun's arguments: of one machine by a port of its own choice, of several by MASTER_ADDR and MASTER_PORT as the run's script sets them. */
 function rendezvous(processes: number, env: NodeJS.ProcessEnv, machine: number): string[] {
-  const machines = Number(env[MACHINES] ?? 1)
+  const machines = machinesOf(env)
   if (machine >= machines) throw new InputError(`${MACHINES}: expected the number of machines of the run, more than ${machine}, got ${env[MACHINES] ?? 'none'}; set it as on the first machine`)
   if (machines === 1) return ['--nnodes', '1', '--nproc-per-node', String(processes), '--rdzv-backend', 'c10d', '--rdzv-endpoint', 'localhost:0', '--rdzv-id', randomUUID()]
   if (!Number.isInteger(processes / machines)) throw new InputError(`${MACHINES}: expected a number of machines that divides num_processes ${processes}, got ${env[MACHINES]}; change one of them`)
