@@ -1,7 +1,8 @@
-// A lock between processes: a folder, because making one is atomic everywhere. Its owner keeps it fresh;
-// one whose owner is dead is taken over, so a kill -9 in the middle of a set-up costs nothing.
+// A lock between processes: a folder that names its owner. It comes and goes whole, by renaming, which is atomic
+// everywhere. Its owner keeps it fresh; one whose owner is dead is taken over, so a kill -9 in the middle of a set-up
+// costs nothing.
 // Plain JavaScript without dependencies: it runs before anything is installed, on Node 20.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 
@@ -23,17 +24,14 @@ export async function withLock(folder, options, work) {
   let told = false
   while (!tryAcquire(folder)) {
     const owner = readOwner(folder)
-    if (isStale(folder, owner)) {
-      takeAway(folder, owner)
-      continue
-    }
+    if (isStale(folder, owner) && takeAway(folder)) continue
     if (!told && Date.now() - waitingSince > 300) {
       told = true
       options.onWait?.(owner?.pids[0] ?? 0)
     }
     await new Promise((resolve) => setTimeout(resolve, 150))
   }
-  const release = () => rmSync(folder, { recursive: true, force: true })
+  const release = () => remove(folder)
   const beat = setInterval(() => touch(folder), beatMs)
   process.on('exit', release)
   try {
@@ -46,21 +44,25 @@ export async function withLock(folder, options, work) {
 }
 
 function tryAcquire(folder) {
+  const mine = `${folder}.${process.pid}.new`
+  mkdirSync(mine, { recursive: true })
+  writeOwner(mine, [process.pid])
   try {
-    mkdirSync(folder)
+    renameSync(mine, folder)
+    return true
   } catch (error) {
-    if (error.code === 'EEXIST') return false
+    rmSync(mine, { recursive: true, force: true })
+    // Windows says EPERM of a target that exists; the permission to write here has just been used.
+    if (['EEXIST', 'ENOTEMPTY', 'EPERM'].includes(error.code)) return false
     throw error
   }
-  writeOwner(folder, [process.pid])
-  return true
 }
 
 function writeOwner(folder, pids) {
   writeFileSync(join(folder, 'owner.json'), JSON.stringify({ host: hostname(), pids }))
 }
 
-/** null: just made (its owner is about to write) or just released. */
+/** null: just released, or not written by this file. */
 function readOwner(folder) {
   try {
     return JSON.parse(readFileSync(join(folder, 'owner.json'), 'utf8'))
@@ -72,6 +74,10 @@ function readOwner(folder) {
 /** On this machine the owner's pulse decides; on another (a shared folder) or without a name, the age does. */
 function isStale(folder, owner) {
   if (owner && owner.host === hostname()) return !owner.pids.some(isAlive)
+  return isOld(folder)
+}
+
+function isOld(folder) {
   try {
     return Date.now() - statSync(folder).mtimeMs > staleMs
   } catch {
@@ -88,21 +94,33 @@ function isAlive(pid) {
   }
 }
 
-/** Renaming is atomic, so of several that saw the same dead owner one wins; a fresh owner met by mistake is put back. */
-function takeAway(folder, seen) {
-  const aside = `${folder}.${process.pid}.${Date.now()}`
+/**
+ * Takes a dead owner's lock away. Of several that saw it one does, and looks again first: meanwhile another may have
+ * done so and be the owner. Says whether it was this one.
+ */
+function takeAway(folder) {
+  const taking = `${folder}.taking`
+  try {
+    mkdirSync(taking)
+  } catch {
+    if (isOld(taking)) rmSync(taking, { recursive: true, force: true })
+    return false
+  }
+  try {
+    if (!isStale(folder, readOwner(folder))) return false
+    remove(folder)
+    return true
+  } finally {
+    rmdirSync(taking)
+  }
+}
+
+function remove(folder) {
+  const aside = `${folder}.${process.pid}.old`
   try {
     renameSync(folder, aside)
   } catch {
-    return
-  }
-  if (JSON.stringify(readOwner(aside)) !== JSON.stringify(seen)) {
-    try {
-      renameSync(aside, folder)
-      return
-    } catch {
-      // someone else holds it by now: the one put aside will notice nothing, as its work is idempotent
-    }
+    // there is none any more
   }
   rmSync(aside, { recursive: true, force: true })
 }

@@ -177,7 +177,7 @@ def serve(make: Callable[[Processes], Any]) -> None:
     while True:
         request = processes.tell(read(requests) if processes.is_first else None)
         if request is None:
-            return
+            return processes.end()
         try:
             reply = {"id": request["id"], "result": getattr(worker, request["method"])(**request["params"])}
         except Exception as error:

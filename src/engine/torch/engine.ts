@@ -60,7 +60,7 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
     },
     async close() {
       const known = await started?.catch(() => undefined)
-      known?.worker.stop()
+      await known?.worker.end()
     },
   }
 }
