@@ -64,7 +64,7 @@ export async function runSearch(query: string, options: Output & { workspace: st
   await withWorkspace(options.workspace, false, ({ db }) => {
     const started = performance.now()
     const { words, fields } = parseSearch(query)
-    const columns = conversationColumns(db)
+    const columns = conversationColumns(db, { forOneQuery: true })
     const { total, hits } = searchTurns(db, filterOf(fields, words), options.limit, columns)
     const milliseconds = performance.now() - started
     if (options.json) print({ total, hits: hits.map((hit) => ({ ...hit, snippet: withoutMarks(hit.snippet) })), milliseconds })

@@ -1,7 +1,7 @@
 /** Fills the columns that facets and lists work on from the database, and keeps them as new as it is. */
 import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
 import { IN_A_GROUP } from './analysis.ts'
-import { readKeptColumns, writeKeptColumns } from './kept-columns.ts'
+import { readAll, readKeptColumns, writeKeptColumns } from './kept-columns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { tagsOf } from './tags.ts'
 
@@ -26,8 +26,11 @@ type RawRow = [position: number, source: string, model: string | null, language:
 
 const toRow = ([position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral]: RawRow): ColumnRow => ({ position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral })
 
-/** @param keptFrom conversations from which on columns are kept */
-export function conversationColumns(db: ReadableDb, keptFrom = KEPT_FROM): ConversationColumns {
+/**
+ * @param options keptFrom: conversations from which on columns are kept.
+ * forOneQuery: nothing of it is used outside the transaction of its first use; it reads no more columns than are asked for.
+ */
+export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forOneQuery = false } = {}): ConversationColumns {
   let columns: Columns | null = null
   let firsts: Uint32Array = new Uint32Array(0)
   let firstsUntil = 0
@@ -102,10 +105,12 @@ export function conversationColumns(db: ReadableDb, keptFrom = KEPT_FROM): Conve
     for (const category of categoriesOf.all(position) as string[]) addMember(known.category, category, position)
     for (const tag of tagsOf(db, position)) addMember(known.tag, tag, position)
   }
+  const areOld = ({ end }: Columns): boolean => unkept >= KEPT_ANEW_AFTER * end
   const refresh = db.transaction((): void => {
     const known = columns ?? begin()
     if (known !== null && catchUp(known)) {
       if (columns === null) version += 1
+      if (!forOneQuery || areOld(known)) readAll(known)
       columns = known
       return
     }
@@ -140,7 +145,7 @@ export function conversationColumns(db: ReadableDb, keptFrom = KEPT_FROM): Conve
     },
     firstMessages,
     keep(writable) {
-      if (columns === null || columns.end < keptFrom || unkept < KEPT_ANEW_AFTER * columns.end || writable.pragma('query_only', { simple: true }) === 1) return
+      if (columns === null || columns.end < keptFrom || !areOld(columns) || writable.pragma('query_only', { simple: true }) === 1) return
       const write = writable.transaction(() => {
         // Under the write lock as the database stands: nothing is kept of a conversation that was deleted meanwhile.
         refresh()

@@ -12,10 +12,10 @@ export type SearchHit = { conversation_id: string; turn_index: number; snippet: 
 export const RANKED_MATCHES = 20_000
 
 /** Turns that hold every word, in conversations that pass the rest of the filter. @param source asked only where there is such a rest */
-export function searchTurns(db: ReadableDb, { query, ...filter }: ConversationFilter, limit: number, source: ConversationColumns = conversationColumns(db)): { total: number; hits: SearchHit[] } {
+export function searchTurns(db: ReadableDb, { query, ...filter }: ConversationFilter, limit: number, source: ConversationColumns = conversationColumns(db, { forOneQuery: true })): { total: number; hits: SearchHit[] } {
   const match = matchExpression(query ?? '')
   if (match === null) return { total: 0, hits: [] }
-  if (Object.values(filter).some((value) => value !== undefined)) return searchAmong(db, match, filter, limit, source)
+  if (Object.values(filter).some((value) => value !== undefined)) return db.transaction(() => searchAmong(db, match, filter, limit, source))()
   const total = db.prepare('SELECT count(*) FROM messages_fts WHERE messages_fts MATCH ?').pluck().get(match) as number
   const hits = db
     .prepare(

@@ -14,6 +14,7 @@ import { conversationMap } from './0012-conversation-map.ts'
 import { raceSweeps } from './0013-race-sweeps.ts'
 import { keptResults } from './0014-kept-results.ts'
 import { untoldEntropy } from './0015-untold-entropy.ts'
+import { keptColumnsApart } from './0016-kept-columns-apart.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   { number: 13, name: 'race-sweeps', up: raceSweeps },
   { number: 14, name: 'kept-results', up: keptResults },
   { number: 15, name: 'untold-entropy', up: untoldEntropy },
+  { number: 16, name: 'kept-columns-apart', up: keptColumnsApart },
 ]
