@@ -10,8 +10,9 @@ export function putBaseModel(folder: string): void {
   cpSync(SHIPPED_BASE, folder, { recursive: true })
 }
 
-export function putRandomModel(folder: string, seed: number): void {
-  const made = writeRandomModel(JSON.parse(readFileSync(join(SHIPPED_BASE, 'config.json'), 'utf8')) as Record<string, unknown>, seed, 0.1)
+/** @param changes of the shipped base's configuration */
+export function putRandomModel(folder: string, seed: number, changes: Record<string, unknown> = {}): void {
+  const made = writeRandomModel({ ...(JSON.parse(readFileSync(join(SHIPPED_BASE, 'config.json'), 'utf8')) as Record<string, unknown>), ...changes }, seed, 0.1)
   for (const file of ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja']) copyFileSync(join(SHIPPED_BASE, file), join(made, file))
   rmSync(folder, { recursive: true, force: true })
   cpSync(made, folder, { recursive: true })
