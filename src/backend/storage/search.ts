@@ -25,7 +25,7 @@ export function matchExpression(query: string): string | null {
 
 /** Ids of the messages that hold every word, ascending. */
 export function matchingTurns(db: ReadableDb, match: string): Uint32Array {
-  return Uint32Array.from(db.prepare('SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?').pluck().all(match) as number[])
+  return new Uint32Array(db.prepare('SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?').pluck().all(match) as number[])
 }
 
 /** Positions of the conversations that messages are of, both ascending. @param firsts id of the first message by position */
@@ -34,17 +34,20 @@ export function conversationsOf(hits: Uint32Array, firsts: Uint32Array, end: num
   let count = 0
   let position = 0
   for (const id of hits) {
-    // The last conversation that begins at or before the message.
-    if (hits.length > end / 8) while (position + 1 < end && firsts[position + 1]! <= id) position += 1
-    else position = lastAtMost(firsts, id, position, end)
+    position = lastAtMost(firsts, id, position, end)
     if (count === 0 || positions[count - 1] !== position) positions[count++] = position
   }
   return positions.subarray(0, count)
 }
 
-/** Binary search for the last position from `low` on whose first message is at most `id`. */
+/** The last position from `low` on whose first message is at most `id`: as a rule a near one, so strides grow until they pass it. */
 function lastAtMost(firsts: Uint32Array, id: number, low: number, end: number): number {
-  let high = end
+  let stride = 1
+  while (low + stride < end && firsts[low + stride]! <= id) {
+    low += stride
+    stride *= 2
+  }
+  let high = Math.min(end, low + stride)
   while (high - low > 1) {
     const middle = (low + high) >>> 1
     if (firsts[middle]! <= id) low = middle
