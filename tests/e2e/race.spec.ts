@@ -48,10 +48,10 @@ it('shows budget and declaration beside the lanes, and goes on after a pause', a
   await page.getByText('every method trains on as many pairs').waitFor()
   await page.getByText(/score at T = 1, final round: .*DRIFT minus .*SPIN/).waitFor()
   // The last of three on two lanes.
-  await go('/runs/iterative-dpo-seed1')
-  const pause = page.getByRole('button', { name: 'Pause' })
-  await pause.click()
-  await page.getByRole('button', { name: 'Resume' }).click({ timeout: RACE_MS })
+  await go('/runs/spin-seed1')
+  // Not the buttons of the running jobs, which say whose they are.
+  await page.getByRole('button', { name: 'Pause', exact: true }).click({ timeout: RACE_MS })
+  await page.getByRole('button', { name: 'Resume', exact: true }).click({ timeout: RACE_MS })
   await go('/runs?view=race&group=three+methods')
   await eventually(() => page.getByRole('main').locator('.lanes').getByRole('img', { name: 'done', exact: true }).count()).toBe(3)
 }, RACE_MS)
