@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { isMainThread } from 'node:worker_threads'
 
 const QUIET_MS = 4_000
 /** Heap gained since the last time; collecting it takes some 50 ms. */
@@ -11,13 +12,14 @@ const WORTH_BYTES = 12e6
 
 /** @returns what is to be called whenever something happens, and what ends it */
 export function collectWhenQuiet({ quietMs = QUIET_MS, worthBytes = WORTH_BYTES } = {}): { touch(): void; end(): void } {
-  // The one way to V8's collector that does not want the process started with a flag.
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
+  // The one way to V8's collector that does not want the process started with a flag. Flags are the process's: a thread
+  // leaves them alone, as setting one beside running threads may crash all, and collects where its host did so before it.
+  if (isMainThread) setFlagsFromString('--expose-gc')
+  const collect = runInNewContext("typeof gc === 'function' ? gc : null") as (() => void) | null
   // The start leaves its own share behind.
   let left = 0
   const timer = setTimeout(() => {
-    if (process.memoryUsage().heapTotal - left < worthBytes) return
+    if (collect === null || process.memoryUsage().heapTotal - left < worthBytes) return
     collect()
     left = process.memoryUsage().heapTotal
   }, quietMs).unref()
