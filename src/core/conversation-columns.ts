@@ -27,6 +27,9 @@ export type Columns = {
   personal: Sets
 }
 
+export const CODED_COLUMNS = ['source', 'model', 'language'] as const
+export const NUMBER_COLUMNS = ['turns', 'characters', 'day'] as const
+export const LABEL_COLUMNS = ['dissatisfied', 'satisfied', 'neutral'] as const satisfies readonly SignalLabel[]
 export const SET_COLUMNS = ['category', 'tag', 'near', 'personal'] as const
 
 export type ColumnRow = { position: number; source: string; model: string | null; language: string | null; turns: number; characters: number; day: number; dissatisfied: number; satisfied: number; neutral: number }
@@ -86,9 +89,9 @@ function grow(columns: Columns, needed: number): void {
     return wide
   }
   columns.alive = wider(columns.alive)
-  for (const name of ['source', 'model', 'language'] as const) columns[name].codes = wider(columns[name].codes)
-  for (const name of ['turns', 'characters', 'day'] as const) columns[name] = wider(columns[name])
-  for (const label of ['dissatisfied', 'satisfied', 'neutral'] as const) columns.labels[label] = wider(columns.labels[label])
+  for (const name of CODED_COLUMNS) columns[name].codes = wider(columns[name].codes)
+  for (const name of NUMBER_COLUMNS) columns[name] = wider(columns[name])
+  for (const label of LABEL_COLUMNS) columns.labels[label] = wider(columns.labels[label])
 }
 
 export function addMember(sets: Sets, value: string, position: number): void {

@@ -1,7 +1,7 @@
 /** Filters, facet counts and orders over the columns of conversations. */
 import type { ConversationFilter } from '../shared/browse.ts'
 import { FACETS, type ConversationSort, type Facet, type FacetName } from '../shared/facets.ts'
-import { isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
+import { CODED_COLUMNS, isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
 
 /**
  * Positions, each list ascending: where the filter passes, and where the condition of one facet alone fails, so that a
@@ -21,7 +21,7 @@ export function judge(columns: Columns, filter: ConversationFilter, found: Uint3
   const failed = new Uint8Array(candidates.length)
   const fail = (k: number, facet: number): void => void (failed[k] = failed[k] === 0 ? facet : FAILS)
 
-  for (const name of ['source', 'model', 'language'] as const) {
+  for (const name of CODED_COLUMNS) {
     const wanted = filter[name]
     if (wanted === undefined) continue
     const accepted = acceptedCodes(columns[name], wanted)

@@ -29,7 +29,7 @@ class Processes:
 
     def end(self) -> None:
         """
-        Ends this process where it is one of several. Python's own end breaks off (SIGABRT) in one of ten where gloo's
+        Ends this process where it is of a group: Python's own end breaks off (SIGABRT) in one of ten where gloo's
         threads still run, also after `destroy_process_group` while sharded weights hold the group.
         """
         if dist.is_initialized():

@@ -1,18 +1,15 @@
 /** The columns of a large workspace as they were when they were last read whole: a new reader begins with them and catches up. */
 import { z } from 'zod'
-import { SET_COLUMNS, type Coded, type Columns, type Sets } from '../../core/conversation-columns.ts'
+import { CODED_COLUMNS, LABEL_COLUMNS, NUMBER_COLUMNS, SET_COLUMNS, type Coded, type Columns, type Sets } from '../../core/conversation-columns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 /** `firsts`: id of the first message of each conversation by its position. */
 export type KeptColumns = { columns: Columns; firsts: Uint32Array; lastChange: number }
 
-const CODED = ['source', 'model', 'language'] as const
-const LABELS = ['dissatisfied', 'satisfied', 'neutral'] as const
-const NUMBERS = ['turns', 'characters', 'day'] as const
 /** A row of `kept_columns` each, beside the header. */
-type ArrayName = 'firsts' | 'alive' | (typeof CODED)[number] | (typeof LABELS)[number] | (typeof NUMBERS)[number] | (typeof SET_COLUMNS)[number]
+type ArrayName = 'firsts' | 'alive' | (typeof CODED_COLUMNS)[number] | (typeof LABEL_COLUMNS)[number] | (typeof NUMBER_COLUMNS)[number] | (typeof SET_COLUMNS)[number]
 
-const headerSchema = z.object({ format: z.literal(2), end: z.int().min(0), lastChange: z.int().min(0), values: z.record(z.enum(CODED), z.array(z.string())), sets: z.record(z.enum(SET_COLUMNS), z.array(z.string())) })
+const headerSchema = z.object({ format: z.literal(2), end: z.int().min(0), lastChange: z.int().min(0), values: z.record(z.enum(CODED_COLUMNS), z.array(z.string())), sets: z.record(z.enum(SET_COLUMNS), z.array(z.string())) })
 type Header = z.output<typeof headerSchema>
 type Numbers = Uint8Array | Uint16Array | Uint32Array
 
@@ -31,15 +28,15 @@ export function readKeptColumns(db: ReadableDb): KeptColumns | null {
     const { buffer, byteOffset, byteLength } = bytes.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? bytes : new Uint8Array(bytes)
     return new Kind(buffer, byteOffset, byteLength / Kind.BYTES_PER_ELEMENT)
   }
-  const coded = (name: (typeof CODED)[number]): Coded => ({ codes: read(Uint16Array, name), values: values[name], known: new Map(values[name].flatMap((value, code) => (code === 0 ? [] : [[value, code]]))) })
+  const coded = (name: (typeof CODED_COLUMNS)[number]): Coded => ({ codes: read(Uint16Array, name), values: values[name], known: new Map(values[name].flatMap((value, code) => (code === 0 ? [] : [[value, code]]))) })
   const setsOf = (name: (typeof SET_COLUMNS)[number]): Sets => {
     const [all, words] = [read(Uint32Array, name), wordsFor(end)]
     return new Map(sets[name].map((value, at) => [value, all.subarray(at * words, (at + 1) * words)]))
   }
   const columns = { end, alive: read(Uint8Array, 'alive'), labels: {} } as Columns
-  for (const name of CODED) readLater(columns, name, () => coded(name))
-  for (const name of NUMBERS) readLater(columns, name, () => read(Uint32Array, name))
-  for (const name of LABELS) readLater(columns.labels, name, () => read(Uint16Array, name))
+  for (const name of CODED_COLUMNS) readLater(columns, name, () => coded(name))
+  for (const name of NUMBER_COLUMNS) readLater(columns, name, () => read(Uint32Array, name))
+  for (const name of LABEL_COLUMNS) readLater(columns.labels, name, () => read(Uint16Array, name))
   for (const name of SET_COLUMNS) readLater(columns, name, () => setsOf(name))
   return { columns, firsts: read(Uint32Array, 'firsts'), lastChange: header.lastChange }
 }
@@ -65,9 +62,9 @@ export function writeKeptColumns(db: WritableDb, { columns, firsts, lastChange }
   insert.run('header', Buffer.from(JSON.stringify(header)))
   write('firsts', firsts)
   write('alive', columns.alive)
-  for (const name of CODED) write(name, columns[name].codes)
-  for (const name of NUMBERS) write(name, columns[name])
-  for (const name of LABELS) write(name, labels[name])
+  for (const name of CODED_COLUMNS) write(name, columns[name].codes)
+  for (const name of NUMBER_COLUMNS) write(name, columns[name])
+  for (const name of LABEL_COLUMNS) write(name, labels[name])
   for (const name of SET_COLUMNS) {
     const all = new Uint32Array(words * columns[name].size)
     ;[...columns[name].values()].forEach((bits, at) => all.set(bits.subarray(0, words), at * words))

@@ -1,14 +1,13 @@
 /** Processes of a run on the torch engine that die or cannot begin: what the run says, and that nothing is lost. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
 import { putRandomModel } from '../../../tests/support/real-models.ts'
 import { hasPackage, hasTorch } from '../../../tests/support/torch.ts'
+import { inAHomeOfItsOwn } from '../../../tests/support/torch-home.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { createTorchEngine, launchOf } from '../../engine/torch/engine.ts'
-import { torchPython } from '../../engine/torch/interpreter.ts'
 import { PLAIN_TORCH } from '../../engine/torch/options.ts'
 import type { TorchOptions } from '../../engine/torch/options.ts'
 import type { Workspace } from '../storage/open.ts'
@@ -21,16 +20,7 @@ const STEPS = 20
 const ZERO_3 = { zero_optimization: { stage: 3 } }
 
 describe.skipIf(!hasTorch || process.platform !== 'linux')('a run on the torch engine', () => {
-  beforeAll(() => {
-    const [python, home] = [torchPython(process.env), mkdtempSync(join(tmpdir(), 'drift-faults-'))]
-    // Comparisons of the engines are kept there.
-    vi.stubEnv('DRIFT_PYTHON', python)
-    vi.stubEnv('DRIFT_HOME', home)
-    return () => {
-      vi.unstubAllEnvs()
-      rmSync(home, { recursive: true, force: true })
-    }
-  })
+  inAHomeOfItsOwn()
 
   it.each([
     { processes: 1, killed: 0, says: 'engine torch: the worker was ended by SIGKILL (often: the system was out of memory) during trainBatch' },

@@ -3,14 +3,13 @@
  * the processor with a tiny model, which is said. DRIFT_TEST_SHAPE=7B takes the larger of the two shapes for a GPU.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
-import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { aLabWorkspace, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
 import { putRandomModel } from '../../../tests/support/real-models.ts'
 import { hasTorch } from '../../../tests/support/torch.ts'
+import { inAHomeOfItsOwn } from '../../../tests/support/torch-home.ts'
 import type { Engine } from '../../engine/engine.ts'
 import { createTorchEngine } from '../../engine/torch/engine.ts'
 import { torchPython } from '../../engine/torch/interpreter.ts'
@@ -30,16 +29,7 @@ const SHAPES = {
 const shape = hasGpu ? (process.env.DRIFT_TEST_SHAPE === '7B' ? '7B' : '0.5B') : 'tiny'
 if (hasTorch && !hasGpu) console.warn('No GPU that PyTorch can use: the iteration of preset paper-7b runs on the processor, with a tiny model')
 
-beforeAll(() => {
-  const [python, home] = [torchPython(process.env), mkdtempSync(join(tmpdir(), 'drift-one-gpu-'))]
-  // Comparisons of the engines are kept there.
-  vi.stubEnv('DRIFT_PYTHON', python)
-  vi.stubEnv('DRIFT_HOME', home)
-  return () => {
-    vi.unstubAllEnvs()
-    rmSync(home, { recursive: true, force: true })
-  }
-})
+if (hasTorch) inAHomeOfItsOwn()
 
 it.skipIf(!hasTorch)(`preset paper-7b samples, pairs, trains and evaluates on ${hasGpu ? `CUDA at ${shape} shape` : 'the CPU at a tiny shape'}; killed as each begins to tell, it ends as undisturbed`, async () => {
   const { config, maxNewTokens, training } = SHAPES[shape]

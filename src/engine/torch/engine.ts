@@ -60,7 +60,7 @@ export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaun
     },
     async close() {
       const known = await started?.catch(() => undefined)
-      await known?.worker.end()
+      known?.worker.stop()
     },
   }
 }

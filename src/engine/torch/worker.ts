@@ -15,9 +15,6 @@ type Waiting = { id: number; method: string; resolve(result: unknown): void; rej
 
 /** From a cold disk the packages may take a minute to read. */
 const HELLO_MS = 300_000
-/** What is under way may end; what takes longer is killed. */
-const END_MS = 10_000
-const STOPPED = 'engine torch: the worker was stopped'
 /** torchrun says forty lines about a process that has ended, behind that one's own. */
 const KEPT_LINES = 200
 const SHOWN_LINES = 6
@@ -85,24 +82,18 @@ export class TorchWorker {
   }
 
   /** Ends the process and those it has started; whoever waits gets the reason. */
-  stop(reason = new Error(STOPPED)): void {
+  stop(reason = new Error('engine torch: the worker was stopped')): void {
     this.fail(reason)
     this.kill()
   }
 
-  /**
-   * Ends it as the end of its pipe does, which all its processes hear of: on other machines some would break off where the
-   * first is killed under them. Resolves when it is gone, and with it what it held on a device.
-   */
+  /** As `stop`; resolves when it is gone, and with it what it held on a device. */
   async end(): Promise<void> {
-    this.fail(new Error(STOPPED))
-    if (this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined) return
-    const gone = new Promise(done => this.child.once('exit', done))
-    const patience = setTimeout(() => this.kill(), END_MS)
+    const isGone = this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined
+    const gone = isGone ? undefined : new Promise(done => this.child.once('exit', done))
+    this.stop()
     this.child.ref()
-    this.child.stdin.end()
     await gone
-    clearTimeout(patience)
   }
 
   /** The whole group, on Windows the process alone. torchrun's ranks are in groups of their own: they end with their pipe. */
