@@ -2,15 +2,16 @@
 import type { Message } from '../../shared/types.ts'
 import { judgementFrom, readSigns, type Judgement, type Signs } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
+import { weighByTrees, type Trees } from './boosted-trees.ts'
 import { addFeatures, addWordFeatures, FeatureList } from './features.ts'
 
 /** `weights` has one entry per bucket. */
-export type Classifier = { intercept: number; weights: Float32Array; cutoff: number }
+export type Classifier = { intercept: number; weights: Float32Array; trees: Trees; cutoff: number }
 /** `known` is a probability that stands in for the classifier's own. */
 export type TurnJudge = (messages: readonly Message[], turnIndex: number, known?: number) => Judgement
 
 /** Keeps one list of features for all turns it is given. */
-export function classifierJudge({ intercept, weights, cutoff }: Classifier): TurnJudge {
+export function classifierJudge({ intercept, weights, trees, cutoff }: Classifier): TurnJudge {
   const list = new FeatureList()
   const weigh = (): number => {
     let sum = 0
@@ -20,7 +21,7 @@ export function classifierJudge({ intercept, weights, cutoff }: Classifier): Tur
   const probabilityOf = (messages: readonly Message[], turnIndex: number, signs: Signs): number => {
     list.clear()
     addFeatures(list, messages, turnIndex, signs)
-    return sigmoid(intercept + weigh())
+    return sigmoid(intercept + weigh() + weighByTrees(trees, list.measures))
   }
   return (messages, turnIndex, known) => {
     const signs = readSigns(messages, turnIndex)

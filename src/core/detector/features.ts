@@ -1,7 +1,7 @@
 /**
- * A turn as hashed features: what the user's message and the reply before it do (acts, crossed), their words, what
- * they share, and the user's earlier messages. Nothing after the turn is read. The hashing trick (Weinberger et al.
- * 2009): a feature's name is hashed to one of `BUCKETS`, no dictionary is kept.
+ * A turn as hashed features for the linear part and as measures for the trees: what the user's message and the reply
+ * before it do (acts, crossed), their words, what they share, and the messages before. Nothing after the turn is read.
+ * The hashing trick (Weinberger et al. 2009): a feature's name is hashed to one of `BUCKETS`, no dictionary is kept.
  */
 import type { Message } from '../../shared/types.ts'
 import { fnv1a, FNV_BASIS } from '../fnv.ts'
@@ -10,7 +10,7 @@ import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
 
 /** Raise the number with every change of what a bucket means: weights belong to one version of features and rules. */
-export const FEATURES_VERSION = `1, rules ${RULES_VERSION}`
+export const FEATURES_VERSION = `2, rules ${RULES_VERSION}`
 export const BUCKETS = 2 ** 18
 
 /**
@@ -26,25 +26,36 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; words: string[]; names: Set<string>; acts: number[]; complains: boolean }
+type Reading = { text: string; words: string[]; vocabulary: Set<string>; names: Set<string>; numbers: Set<string>; sentences: number; acts: number[] }
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
   columns = new Int32Array(1024)
   values = new Float32Array(1024)
   length = 0
-  /** Of the conversation at hand, whose turns come one after the other: a user's message is read once, however many turns look back at it. */
+  /** Of the turn added last. */
+  readonly measures = new Float32Array(MEASURES)
+  /** Of the conversation at hand, whose turns come one after the other: a message is read once, however many turns look back at it. */
   private conversation: readonly Message[] = []
   private readings: (Reading | undefined)[] = []
+  private replies: (Reading | undefined)[] = []
   clear(): void {
     this.length = 0
   }
   read(messages: readonly Message[], index: number): Reading {
-    if (messages !== this.conversation) {
-      this.conversation = messages
-      this.readings = []
-    }
-    return (this.readings[index] ??= readMessage(messages[index]!))
+    this.turnTo(messages)
+    return (this.readings[index] ??= readText(messages[index]!.content, USER_ACTS))
+  }
+  /** The reply before a message of the user's. */
+  readReply(messages: readonly Message[], index: number): Reading {
+    this.turnTo(messages)
+    return (this.replies[index] ??= readText(replyBefore(messages, index), ASSISTANT_ACTS))
+  }
+  private turnTo(messages: readonly Message[]): void {
+    if (messages === this.conversation) return
+    this.conversation = messages
+    this.readings = []
+    this.replies = []
   }
   /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
   add(hash: number, value = 1): void {
@@ -96,6 +107,7 @@ const SEED = {
 
 const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
 const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
+const WORD_OR_NUMBER = /[\p{L}]+(?:'[\p{L}]+)*|\d+/gu
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
 function readable(text: string): string {
@@ -103,41 +115,46 @@ function readable(text: string): string {
   return straightQuotes(read.toLowerCase())
 }
 
-function readMessage({ content }: Message): Reading {
+function readText(content: string, acts: readonly Act[]): Reading {
   const text = readable(content)
   const words = wordsOf(text)
-  const acts = actsOf(text, USER_ACTS)
-  return { text, words, names: namesIn(words), acts, complains: acts.some((act) => COMPLAINTS.has(act)) }
+  return { text, words, vocabulary: new Set(text.match(WORD_OR_NUMBER)), names: namesIn(words), numbers: new Set(text.match(NUMBER)), sentences: text.split(/[.!?]/).length, acts: actsOf(text, acts) }
 }
 
-/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
+/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message, and takes its measures; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
   const user = list.read(messages, turnIndex)
-  const reply = readable(replyBefore(messages, turnIndex))
-  const replyWords = wordsOf(reply)
-  const replyActs = actsOf(reply, ASSISTANT_ACTS)
+  const reply = list.readReply(messages, turnIndex)
+  const rulesLogOdds = Math.log(signs.probability / (1 - signs.probability))
 
-  list.add(SEED.rulesLogOdds, Math.log(signs.probability / (1 - signs.probability)))
+  list.add(SEED.rulesLogOdds, rulesLogOdds)
   for (const rule of signs.rules) list.add(SEED.rule + rule)
-  for (const replyAct of replyActs) list.add(SEED.replyAct + replyAct)
+  for (const replyAct of reply.acts) list.add(SEED.replyAct + replyAct)
   for (const act of user.acts) {
     list.add(SEED.act + act)
-    for (const replyAct of replyActs) list.add(SEED.actByReply + 64 * act + replyAct)
+    for (const replyAct of reply.acts) list.add(SEED.actByReply + 64 * act + replyAct)
     for (const other of user.acts) if (other > act) list.add(SEED.actPair + 64 * act + other)
   }
   addWords(list, user.words)
-  addReplyWords(list, replyWords)
-  addOpening(list, user.words, replyActs)
-  addShared(list, user, reply, replyWords)
+  addReplyWords(list, reply.words)
+  addOpening(list, user.words, reply.acts)
+  addShared(list, user, reply)
   addPlace(list, messages, turnIndex, user.words.length)
-  addEarlier(list, messages, turnIndex, user)
+  const earlier = earlierMessages(messages, turnIndex)
+  addEarlier(list, messages, earlier, user)
+  takeMeasures(list, messages, turnIndex, earlier, rulesLogOdds)
 }
 
 /** The assistant's messages just before the turn, joined: some sources split one reply. */
 function replyBefore(messages: readonly Message[], turnIndex: number): string {
-  let first = turnIndex - 1
-  while (first > 0 && messages[first - 1]!.role === 'assistant') first--
+  const first = firstOfReply(messages, turnIndex)
   return first === turnIndex - 1 ? messages[first]!.content : messages.slice(first, turnIndex).map(({ content }) => content).join('\n')
+}
+
+function firstOfReply(messages: readonly Message[], turnIndex: number): number {
+  let first = turnIndex
+  while (messages[first - 1]?.role === 'assistant') first--
+  return first
 }
 
 function actsOf(text: string, acts: readonly Act[]): number[] {
@@ -199,16 +216,14 @@ function sharedBy(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
 }
 
 /** Whether the user repeats or replaces what the reply just said: words, and values such as times and prices. */
-function addShared(list: FeatureList, user: Reading, reply: string, replyWords: readonly string[]): void {
+function addShared(list: FeatureList, user: Reading, reply: Reading): void {
   const own = user.names
-  const repeated = sharedBy(own, namesIn(replyWords))
-  const numbers = user.text.match(NUMBER) ?? []
-  const saidNumbers = new Set(reply.match(NUMBER) ?? [])
-  const kept = numbers.filter((number) => saidNumbers.has(number)).length
+  const repeated = sharedBy(own, reply.names)
+  const kept = sharedBy(user.numbers, reply.numbers)
   const findings = [
     `repeats ${Math.min(3, repeated)}`,
     `new ${Math.min(4, own.size - repeated)}`,
-    `numbers kept ${Math.min(2, kept)} new ${Math.min(2, numbers.length - kept)} of ${Math.min(2, saidNumbers.size)}`,
+    `numbers kept ${Math.min(2, kept)} new ${Math.min(2, user.numbers.size - kept)} of ${Math.min(2, reply.numbers.size)}`,
     `repeats all ${own.size > 0 && repeated === own.size}`,
   ]
   for (const finding of findings) {
@@ -234,25 +249,76 @@ function addPlace(list: FeatureList, messages: readonly Message[], turnIndex: nu
 }
 
 const EARLIER_MESSAGES = 6
+const COUNTED_MESSAGES = 20
+
+/** Indices of the user's messages before, the last one first. */
+function earlierMessages(messages: readonly Message[], turnIndex: number): number[] {
+  const found: number[] = []
+  for (let i = turnIndex - 1; i >= 0 && found.length < COUNTED_MESSAGES; i--) if (messages[i]!.role === 'user') found.push(i)
+  return found
+}
 
 /** The user's messages before: what the last two did, how many complained, whether this one says one over again. */
-function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: number, user: Reading): void {
-  let seen = 0
+function addEarlier(list: FeatureList, messages: readonly Message[], indices: readonly number[], user: Reading): void {
   let complaints = 0
   let restated = 0
-  for (let i = turnIndex - 1; i >= 0 && seen < EARLIER_MESSAGES; i--) {
-    if (messages[i]!.role !== 'user') continue
-    const earlier = list.read(messages, i)
+  for (const [seen, index] of indices.slice(0, EARLIER_MESSAGES).entries()) {
+    const earlier = list.read(messages, index)
     if (seen < 2) for (const act of earlier.acts) list.add(SEED.earlierAct + 64 * seen + act)
     if (seen === 0) {
       for (const act of earlier.acts) for (const now of user.acts) list.add(SEED.actByEarlier + 64 * act + now)
       const value = EARLIER_WORDS / Math.sqrt(earlier.words.length + 1)
       for (const word of earlier.words) list.add(fnv1a(SEED.earlierWord, word), value)
     }
-    if (earlier.complains) complaints++
+    if (earlier.acts.some((act) => COMPLAINTS.has(act))) complaints++
     if (user.names.size > 0 && earlier.names.size > 0) restated = Math.max(restated, (2 * sharedBy(user.names, earlier.names)) / (user.names.size + earlier.names.size))
-    seen++
   }
   list.add(fnv1a(SEED.place, `complaints ${Math.min(4, complaints)}`))
   list.add(fnv1a(SEED.place, `restates ${Math.floor(4 * restated)}`))
+}
+
+/** Acts whose number over the messages before is a measure of its own. */
+const COUNTED_ACTS = ['no', 'negation', 'dislikes', 'replaces', 'too', 'only', 'thanks', 'praises'].map((name) => USER_ACTS.findIndex((act) => act.name === name))
+const OTHER_MEASURES = 24
+export const MEASURES = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES
+
+const NOTHING: Reading = readText('', [])
+const shareOf = (a: ReadonlySet<string>, b: ReadonlySet<string>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
+
+/** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. */
+function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, indices: readonly number[], rulesLogOdds: number): void {
+  const { measures } = list
+  const user = list.read(messages, turnIndex)
+  const reply = list.readReply(messages, turnIndex)
+  const [last, lastButOne] = indices
+  const earlier = last === undefined ? NOTHING : list.read(messages, last)
+  const twoBefore = lastButOne === undefined ? NOTHING : list.read(messages, lastButOne)
+  const earlierReply = last === undefined ? NOTHING : list.readReply(messages, last)
+  const firstReply = firstOfReply(messages, turnIndex)
+
+  measures.fill(0)
+  let at = 0
+  measures[at++] = rulesLogOdds
+  const mark = (acts: readonly number[], of: readonly Act[]): void => {
+    for (const act of acts) measures[at + act] = 1
+    at += of.length
+  }
+  mark(user.acts, USER_ACTS)
+  mark(reply.acts, ASSISTANT_ACTS)
+  mark(earlier.acts, USER_ACTS)
+  mark(earlierReply.acts, ASSISTANT_ACTS)
+  for (const index of indices) {
+    const { acts } = list.read(messages, index)
+    COUNTED_ACTS.forEach((act, k) => { if (acts.includes(act)) measures[at + k]! += 1 })
+  }
+  at += COUNTED_ACTS.length
+  const repeated = sharedBy(user.vocabulary, reply.vocabulary)
+  for (const value of [
+    turnIndex, indices.length, messages[turnIndex]!.content.length, reply.text.length, earlier.text.length,
+    user.vocabulary.size, reply.vocabulary.size, repeated, shareOf(user.vocabulary, reply.vocabulary, repeated),
+    shareOf(user.vocabulary, earlier.vocabulary), shareOf(user.vocabulary, twoBefore.vocabulary), shareOf(reply.vocabulary, earlierReply.vocabulary), sharedBy(user.vocabulary, earlierReply.vocabulary),
+    user.numbers.size, reply.numbers.size, sharedBy(user.numbers, reply.numbers), sharedBy(user.numbers, earlier.numbers),
+    messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, user.sentences, reply.sentences,
+    sharedBy(user.names, reply.names), user.names.size,
+  ]) measures[at++] = value
 }

@@ -1,6 +1,7 @@
 /**
- * Trains the classifier: features of labelled turns, logistic regression on the share of annotators who were
- * dissatisfied, five folds by dialogue for honest figures, calibration (Platt 1999) and the cut-off.
+ * Trains the classifier: logistic regression on hashed features and boosted trees on measures, both on the share of
+ * annotators who were dissatisfied, their log odds added; five folds by dialogue for honest figures, calibration
+ * (Platt 1999) and the cut-off.
  */
 import { scoreDetector, type DetectorFigures } from '../detector-score.ts'
 import { makeRng } from '../rng.ts'
@@ -8,7 +9,8 @@ import { readSigns } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Message } from '../../shared/types.ts'
-import { addFeatures, BUCKETS, FeatureList } from './features.ts'
+import { binRows, fitTrees, scaleTrees, weighByTrees, type TreeOptions, type Trees } from './boosted-trees.ts'
+import { addFeatures, BUCKETS, FeatureList, MEASURES } from './features.ts'
 import { fitLogistic, logOddsOf, type LinearModel, type SparseRows } from './logistic-regression.ts'
 
 export type LabelledTurn = {
@@ -25,6 +27,8 @@ export type TrainedModel = {
   intercept: number
   /** [BUCKETS]; calibration is part of them. */
   weights: Float32Array
+  /** On measures; calibration is part of them. */
+  trees: Trees
   /** Probability with the best F1 on turns the model had not seen. */
   cutoff: number
   /** On turns whose dialogue the judging model had not seen; at the cut-off `flagged` are called dissatisfied and `hits` are. */
@@ -39,39 +43,44 @@ const FEWEST_TURNS = 3
 const ITERATIONS = 60
 const TOLERANCE = 1e-4
 const FOLDS = 5
+const TREES: Omit<TreeOptions, 'seed'> = { trees: 200, learningRate: 0.06, leaves: 16, fewestRows: 40, l2: 20, features: 0.5 }
 export const FEWEST_OF_EACH = 10
 
 /** Throws a UsageError where there are too few turns to learn from. */
-export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: number; onProgress?: (done: number, total: number) => void } = {}): TrainedModel {
-  const { seed = 1, onProgress } = options
+export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: number; trees?: number; onProgress?: (done: number, total: number) => void } = {}): TrainedModel {
+  const { seed = 1, trees: most = TREES.trees, onProgress } = options
   const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
   if (positives < FEWEST_OF_EACH || turns.length - positives < FEWEST_OF_EACH) {
     throw new UsageError(`detector: expected at least ${FEWEST_OF_EACH} dissatisfied and ${FEWEST_OF_EACH} other turns to learn from, got ${positives} and ${turns.length - positives}. Label more turns`)
   }
-  const { rows, buckets } = encodeTurns(turns)
+  const { rows, buckets, measures } = encodeTurns(turns)
+  const binned = binRows(measures, MEASURES)
   const targets = Float64Array.from(turns, targetOf)
   const folds = foldsOf(turns, seed)
-  const fit = (chosen: Int32Array): LinearModel => fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE })
+  const fit = (chosen: Int32Array): { linear: LinearModel; start: number; trees: Trees } => ({
+    linear: fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE }),
+    ...fitTrees(binned, targets, chosen, { ...TREES, trees: most, seed: String(seed) }),
+  })
 
   const heldOut = new Float64Array(turns.length)
   for (let fold = 0; fold < FOLDS; fold++) {
     onProgress?.(fold, FOLDS + 1)
-    const model = fit(Int32Array.from(turns.keys()).filter((i) => folds[i] !== fold))
-    for (let i = 0; i < turns.length; i++) if (folds[i] === fold) heldOut[i] = logOddsOf(rows, i, model)
+    const { linear, start, trees } = fit(Int32Array.from(turns.keys()).filter((i) => folds[i] !== fold))
+    for (let i = 0; i < turns.length; i++) if (folds[i] === fold) heldOut[i] = logOddsOf(rows, i, linear) + start + weighByTrees(trees, measures, i * MEASURES)
   }
   onProgress?.(FOLDS, FOLDS + 1)
-  const model = fit(Int32Array.from(turns.keys()))
+  const { linear, start, trees } = fit(Int32Array.from(turns.keys()))
   onProgress?.(FOLDS + 1, FOLDS + 1)
 
   const { slope, offset } = calibrate(heldOut, turns)
   for (let i = 0; i < heldOut.length; i++) heldOut[i] = sigmoid(slope * heldOut[i]! + offset)
   const weights = new Float32Array(BUCKETS)
-  for (const [id, bucket] of buckets.entries()) weights[bucket] = slope * model.weights[id]!
+  for (const [id, bucket] of buckets.entries()) weights[bucket] = slope * linear.weights[id]!
   const scored = turns.map(({ dissatisfied, ratings }, i) => ({ dissatisfied, ratings, probability: heldOut[i]! }))
   const cutoff = bestCutoff(scored)
   const flagged = scored.filter(({ probability }) => probability >= cutoff)
   const crossValidation = { ...scoreDetector(scored), flagged: flagged.length, hits: flagged.filter(({ dissatisfied }) => dissatisfied).length }
-  return { intercept: slope * model.intercept + offset, weights, cutoff, crossValidation, heldOut }
+  return { intercept: slope * (linear.intercept + start) + offset, weights, trees: scaleTrees(trees, slope), cutoff, crossValidation, heldOut }
 }
 
 /** Share of annotators who rated 1 or 2: says more than the majority alone. */
@@ -80,14 +89,16 @@ function targetOf({ dissatisfied, ratings }: LabelledTurn): number {
   return ratings.filter((rating) => rating <= 2).length / ratings.length
 }
 
-/** Features in the buckets that occur in enough turns, renumbered; `buckets[column]` is the bucket. */
-function encodeTurns(turns: readonly LabelledTurn[]): { rows: SparseRows; buckets: Int32Array } {
+/** Features in the buckets that occur in enough turns, renumbered; `buckets[column]` is the bucket. `measures`: [turns, MEASURES]. */
+function encodeTurns(turns: readonly LabelledTurn[]): { rows: SparseRows; buckets: Int32Array; measures: Float32Array } {
   const list = new FeatureList()
+  const measures = new Float32Array(turns.length * MEASURES)
   const starts = new Int32Array(turns.length + 1)
   const turnsWith = new Int32Array(BUCKETS)
   const lastTurn = new Int32Array(BUCKETS).fill(-1)
   turns.forEach(({ messages, turnIndex }, i) => {
     addFeatures(list, messages, turnIndex, readSigns(messages, turnIndex))
+    measures.set(list.measures, i * MEASURES)
     starts[i + 1] = list.length
     for (let k = starts[i]!; k < list.length; k++) {
       const bucket = list.columns[k]!
@@ -112,7 +123,7 @@ function encodeTurns(turns: readonly LabelledTurn[]): { rows: SparseRows; bucket
     from = to
     starts[i + 1] = kept
   }
-  return { rows: { starts, columns: list.columns.slice(0, kept), values: list.values.slice(0, kept), width: buckets.length }, buckets }
+  return { rows: { starts, columns: list.columns.slice(0, kept), values: list.values.slice(0, kept), width: buckets.length }, buckets, measures }
 }
 
 function foldsOf(turns: readonly LabelledTurn[], seed: number): Int32Array {
