@@ -14,6 +14,18 @@ export default defineConfig({
     // The page policy has no data: fonts or scripts; one request more is nothing on these hosts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // A page of forty files waits for each of them; these make it fewer. What few pages need stays theirs: ECharts, YAML, zod.
+    cssCodeSplit: false,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: 'frame', tags: ['$initial'], priority: 1 },
+            { name: 'shared', minShareCount: 3, test: /node_modules[\\/](?!echarts|yaml|zod|zrender)|[\\/](components|composables|stores)[\\/]/ },
+          ],
+        },
+      },
+    },
     reportCompressedSize: false,
     chunkSizeWarningLimit: 1500,
   },

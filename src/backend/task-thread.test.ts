@@ -17,7 +17,6 @@ it('a thread that holds nothing ends when it has had no task for a while, never 
   const session: Session = { workspace, host: 'cli', version: 'test', push: () => {}, onClose: (release) => void closing.push(release) }
   const thread = taskThread<Tasks>(pathToFileURL(file), 'nothing', 'evaluation', 150)(session)
   const ask = (ms: number): Promise<number> => thread.perform('who', { ms })
-  thread.warm()
   // Longer than it may be idle.
   const first = await ask(400)
   expect(await ask(0)).toBe(first)

@@ -24,8 +24,6 @@ type ToldJob = { job: Job; /** Whether it has taken long enough to be told of. *
 export type TaskThread<Tasks extends TaskTypes> = {
   /** @param title with it the task is a job of that name as soon as it has taken longer than a moment */
   perform<Name extends keyof Tasks & string>(name: Name, input: Tasks[Name]['input'], title?: string): Promise<Tasks[Name]['output']>
-  /** Starts it for a task that is about to come: a start takes a quarter of a second. */
-  warm(): void
 }
 
 /** Shorter tasks are over before a line about them is read. */
@@ -86,7 +84,6 @@ function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, w
       void worker.terminate()
     }
     const restLater = (): void => void (idleMs < Infinity && (idle = setTimeout(rest, idleMs).unref()))
-    restLater()
     worker.on('error', (error) => end(`the work on ${work} broke off: ${error.message}`))
     worker.on('exit', () => end(`the work on ${work} was ended`))
     return started
@@ -111,7 +108,6 @@ function startWhenAsked<Tasks extends TaskTypes>(session: Session, entry: URL, w
   }
   session.onClose(async () => void (await current?.worker.terminate()))
   return {
-    warm: () => void (current ??= start()),
     perform(name, input, title) {
       current ??= start()
       clearTimeout(idle)

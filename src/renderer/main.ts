@@ -24,4 +24,6 @@ app.config.errorHandler = (error) => {
 const router = createPageRouter()
 // A page's file may be gone after an update while the window stayed open.
 router.onError((error) => useToasts().failed('The page could not be opened; reload the window', error))
-app.use(router).mount('#app')
+app.use(router)
+// In a turn of its own: by then the router has asked for the page's file, which comes while the frame is built.
+setTimeout(() => app.mount('#app'))

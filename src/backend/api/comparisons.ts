@@ -6,6 +6,7 @@ import type { Handlers } from '../../shared/contract.ts'
 import { explorationsOf } from '../comparisons/explorations.ts'
 import { mapRuns } from '../comparisons/explore-runs.ts'
 import { keptComparison, type KeepingWorkspace, markOfComparison, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
+import { keptStepCurves } from '../comparisons/step-curves.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
@@ -32,7 +33,7 @@ export function writeReport(workspace: KeepingWorkspace & { path: string; export
 const KEPT_COMPARISONS = 8
 
 export function comparisonsApi(session: Session) {
-  const { db } = session.workspace
+  const { db, runs: folder, capsule } = session.workspace
   // Pages ask again with every push: who asks for the same waits for the same.
   const known = new Map<string, Promise<Comparison>>()
   const thread = explorationThread(session)
@@ -40,8 +41,6 @@ export function comparisonsApi(session: Session) {
   const comparisonOf = async (input: Selection, mark: string): Promise<Comparison> => keptComparison(session.workspace, input, mark) ?? thread.perform('comparison', input, 'Comparing runs')
   return {
     'comparisons.get': (input) => {
-      // What the page asks for next is read there.
-      thread.warm()
       const mark = markOfComparison(db, input)
       const comparison = known.get(mark) ?? comparisonOf(input, mark)
       known.delete(mark)
@@ -51,7 +50,11 @@ export function comparisonsApi(session: Session) {
       return comparison
     },
     'comparisons.explore': (input) => explorations.explore(select(db, input).ids),
-    'comparisons.curves': ({ metric, smoothing, ...input }) => thread.perform('curves', { runs: select(db, input).ids, metric, smoothing }, `Reading ${metric} of every step`),
+    'comparisons.curves': ({ metric, smoothing, ...selection }) => {
+      const input = { runs: select(db, selection).ids, metric, smoothing }
+      // Starting the thread takes longer than reading what is kept.
+      return (capsule === null ? keptStepCurves(db, input, folder) : null) ?? thread.perform('curves', input, `Reading ${metric} of every step`)
+    },
     'comparisons.lineage': (input) => thread.perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
 import { deleteMetricsAfter, insertMetric } from '../storage/run-stages.ts'
 import { keepDerived } from './keep-derived.ts'
-import { stepCurves } from './step-curves.ts'
+import { keptStepCurves, stepCurves } from './step-curves.ts'
 
 it('reads a metric stage by stage, thins long ones and keeps their peaks, and counts what is no number', async () => {
   const workspace = aLabWorkspace()
@@ -49,10 +49,12 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   })()
   const told: string[] = []
   const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0 }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
+  const readKept = () => keptStepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }, workspace.runs)
   const copies = join(workspace.runs, lease.runId, 'curves')
   insert(1, 100, Math.sin)
   read()
   expect(existsSync(copies)).toBe(false)
+  expect(readKept()).toBeNull()
 
   insert(101, 6000, Math.sin)
   told.length = 0
@@ -61,11 +63,13 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   // Rows that are changed in place, which nothing does, tell whether the copy is taken.
   workspace.db.prepare(`UPDATE run_metrics SET row = '{"loss":7}'`).run()
   expect(read()).toEqual(first)
+  expect(readKept()).toEqual(first)
   expect(told).toEqual([`curves of ${lease.runId}`])
 
   // A resumed run makes its last steps again: as many rows, other ones.
   deleteMetricsAfter(workspace.db, lease.runId, 'round-1/train', 5000)
   insert(5001, 6000, () => 8)
+  expect(readKept()).toBeNull()
   const [stage] = read().curves[0]!.stages
   expect(stage).toMatchObject({ measured: 6000, steps: 6000 })
   expect(stage!.points.at(-1)).toEqual([6000, 8])

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { decimate, type Point, smooth } from '../../core/decimate.ts'
 import type { StepCurves } from '../../shared/comparison.ts'
+import type { Run } from '../../shared/types.ts'
 import { keep, readKept } from '../kept.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { isLong, LONG, markOfRows } from '../storage/run-stages.ts'
@@ -23,26 +24,50 @@ type Thinned = { metrics: string[]; stages: Stage[] }
 const FIRST_SHOWN = 'rewards/margins'
 
 /** @param folder of the runs, where thinned copies are kept; null keeps none @param tell of each run that is read anew */
-export function stepCurves(db: ReadableDb, { runs: ids, metric, smoothing }: StepCurvesInput, { folder = null, tell = () => {} }: { folder?: string | null; tell?: Tell } = {}): StepCurves {
-  const read = readerOf(db, metric, smoothing)
-  const markOf = markOfRows(db)
+export function stepCurves(db: ReadableDb, input: StepCurvesInput, { folder = null, tell = () => {} }: { folder?: string | null; tell?: Tell } = {}): StepCurves {
+  const read = readerOf(db, input.metric, input.smoothing)
+  const copyOf = folder === null ? null : copiesOf(db, input, folder)
+  return gather(db, input, (id, i) => {
+    const copy = copyOf?.(id)
+    const kept = copy && readKept<Thinned>(copy.file, copy.mark)
+    if (kept) return kept
+    tell(i, input.runs.length, `curves of ${id}`)
+    const { rows, ...thinned } = read(id)
+    if (copy && rows >= LONG) keep(copy.file, copy.mark, thinned)
+    return thinned
+  })!
+}
+
+/** The same from thinned copies alone, in a moment; null where a run has none, or has gained rows since. */
+export function keptStepCurves(db: ReadableDb, input: StepCurvesInput, folder: string): StepCurves | null {
+  const copyOf = copiesOf(db, input, folder)
+  return gather(db, input, (id) => {
+    const { file, mark } = copyOf(id)
+    return readKept<Thinned>(file, mark)
+  })
+}
+
+/** What all runs have, each with its share of the points; null where `thinnedOf` has nothing of one. */
+function gather(db: ReadableDb, { runs: ids, metric, smoothing }: StepCurvesInput, thinnedOf: (id: string, i: number) => Thinned | null): StepCurves | null {
+  const about = db.prepare('SELECT method, seed FROM runs WHERE id = ?')
   const metrics = new Set<string>()
   const share = Math.max(3, Math.floor(SENT / Math.max(1, ids.length)))
-  const curves = ids.map((id, i): StepCurves['curves'][number] => {
-    const { method, seed } = requireRun(db, id)
-    const mark = `${EDITION} ${metric} ${smoothing} ${markOf(id)}`
-    const file = folder === null ? null : join(folder, id, 'curves', `${createHash('sha256').update(`${metric} ${smoothing}`).digest('hex').slice(0, 16)}.json`)
-    let thinned = file === null ? null : readKept<Thinned>(file, mark)
-    if (thinned === null) {
-      tell(i, ids.length, `curves of ${id}`)
-      const { rows, ...whole } = read(id)
-      thinned = whole
-      if (file !== null && rows >= LONG) keep(file, mark, thinned)
-    }
+  const curves: StepCurves['curves'] = []
+  for (const [i, id] of ids.entries()) {
+    const { method, seed } = (about.get(id) as Pick<Run, 'method' | 'seed'> | undefined) ?? requireRun(db, id)
+    const thinned = thinnedOf(id, i)
+    if (thinned === null) return null
     for (const name of thinned.metrics) metrics.add(name)
-    return { run: id, method, seed, stages: share >= LIMIT ? thinned.stages : thinned.stages.map((stage) => ({ ...stage, points: thinnedTo(share, stage.points), smoothed: thinnedTo(share, stage.smoothed) })) }
-  })
+    curves.push({ run: id, method, seed, stages: share >= LIMIT ? thinned.stages : thinned.stages.map((stage) => ({ ...stage, points: thinnedTo(share, stage.points), smoothed: thinnedTo(share, stage.smoothed) })) })
+  }
   return { metric, smoothing, metrics: [...metrics].sort(), curves }
+}
+
+/** Where a run's thinned copy is kept, and the mark of its rows. */
+function copiesOf(db: ReadableDb, { metric, smoothing }: StepCurvesInput, folder: string): (id: string) => { file: string; mark: string } {
+  const markOf = markOfRows(db)
+  const name = `${createHash('sha256').update(`${metric} ${smoothing}`).digest('hex').slice(0, 16)}.json`
+  return (id) => ({ file: join(folder, id, 'curves', name), mark: `${EDITION} ${metric} ${smoothing} ${markOf(id)}` })
 }
 
 /** Makes the thinned copies of a long run, of every metric as it was measured. */

@@ -69,11 +69,11 @@ export function metricCurve(options: MetricCurveOptions): Chart {
     series: [
       { type: 'line', data: [], silent: true, markArea: stageAreas(spans, end, theme), ...(zero ? { markLine: zeroLine(theme, 'yAxis') } : {}) },
       ...drawn.flatMap((curve) => [
-        ...(curve.raw.length > 0 ? [{ type: 'line' as const, data: curve.raw, showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: curve.color, width: 1, opacity: 0.28 }, z: 2 }] : []),
+        ...(curve.raw.length > 0 ? [{ type: 'line' as const, ...figuresOf(curve.raw), showSymbol: false, silent: true, connectNulls: false, lineStyle: { color: curve.color, width: 1, opacity: 0.28 }, z: 2 }] : []),
         {
           type: 'line' as const,
           name: curve.label,
-          data: curve.line,
+          ...figuresOf(curve.line),
           // A lone point has no line to be seen by.
           showSymbol: curve.line.length === 1,
           symbol: 'circle',
@@ -104,6 +104,16 @@ export function metricCurve(options: MetricCurveOptions): Chart {
   const readout = (x: number): string => (curves.length === 1 ? `step ${count(Math.round(x))}: ${significant(nearest(curves[0]!.points, x)?.[1], 4)}` : '')
   // Live curves are built again with every step; hardly anybody looks at their table.
   return { option, get table() { return metricTable(metric, curves, spans) }, note: [describe(curves, drawn.map((curve) => curve.line.filter(([, y]) => y !== null).length), smoothing), zoom ? 'Ctrl and wheel: closer; drag: along' : null].filter((part) => part !== null).join(' · ') || null, readout }
+}
+
+/** Steps and values by turns, gaps as NaN: what ECharts takes as it is, where it copies an array of points one by one. Its types know arrays alone. */
+function figuresOf(points: readonly Point[]): { data: Point[]; dimensions: string[] } {
+  const flat = new Float64Array(2 * points.length)
+  points.forEach(([x, y], i) => {
+    flat[2 * i] = x
+    flat[2 * i + 1] = y ?? Number.NaN
+  })
+  return { data: flat as unknown as Point[], dimensions: ['step', 'value'] }
 }
 
 type Pointed = { color: string; label: string; at: number | null }

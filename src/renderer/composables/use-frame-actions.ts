@@ -14,7 +14,8 @@ export function useFrameActions(): { paletteOpen: Ref<boolean>; sheetOpen: Ref<b
   const router = useRouter()
   const appearance = useAppearance()
   const workspace = useWorkspace()
-  const { data: estimate } = useCall('demo.estimate', () => ({}))
+  // Measured by the engine's library, whose loading nobody waits for who does not look at the hint.
+  const { data: estimate } = useCall('demo.estimate', () => (paletteOpen.value ? {} : null))
 
   const themes: [Theme, string][] = [['light', 'Use the light theme'], ['dark', 'Use the dark theme'], ['system', 'Follow the system’s theme']]
   useActions(() => [
