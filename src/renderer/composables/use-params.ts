@@ -53,6 +53,8 @@ export const dialogOpen = <Name extends string>(params: { dialog: Name | null },
 
 /** Changes of this tick, before they become one navigation. */
 let planned: { query: Record<string, string | undefined>; quiet: boolean } | null = null
+/** What a navigation still under way leads to: the next one cancels it and builds on it. */
+let underway: LocationQueryRaw | null = null
 
 export function useParams<Shape extends Record<string, Param<never> | Param<string> | Param<string | null> | Param<boolean> | Param<number | null> | Param<string[]>>>(shape: Shape): { [Key in keyof Shape]: Shape[Key] extends Param<infer Value> ? Value : never } {
   const route = useRoute()
@@ -77,12 +79,13 @@ export function useParams<Shape extends Record<string, Param<never> | Param<stri
     const plan = planned
     planned = null
     if (!plan) return
-    const query: LocationQueryRaw = { ...router.currentRoute.value.query }
+    const query: LocationQueryRaw = { ...(underway ?? router.currentRoute.value.query) }
     for (const [key, value] of Object.entries(plan.query)) {
       if (value === undefined) delete query[key]
       else query[key] = value.includes(separator) ? value.split(separator) : value
     }
-    void router[plan.quiet ? 'replace' : 'push']({ query, hash: router.currentRoute.value.hash })
+    underway = query
+    void router[plan.quiet ? 'replace' : 'push']({ query, hash: router.currentRoute.value.hash }).finally(() => { if (underway === query) underway = null })
   }
 
   const refs: Record<string, WritableComputedRef<unknown>> = {}
