@@ -99,7 +99,7 @@ describe('the evaluate page', () => {
   it('keeps a bad file as a failure that can be read, removed and taken back', async () => {
     await page.keyboard.press('n')
     await evaluate({ Annotations: files.twice })
-    await page.getByRole('alert').getByText('got "same" in rows 1 and 2. Remove one of them').waitFor()
+    await page.getByRole('alert').filter({ hasText: 'got "same" in rows 1 and 2. Remove one of them' }).first().waitFor()
     await page.getByRole('button', { name: 'Remove' }).click()
     await eventually(() => lineOf('twice').count()).toBe(0)
     await page.getByRole('button', { name: 'Undo' }).click()
