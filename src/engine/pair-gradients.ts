@@ -2,6 +2,7 @@
 import type { DpoOutcome } from './dpo-loss.ts'
 import type { PairGradients } from './engine.ts'
 import { gradientNorm } from './optimizer.ts'
+import { addTo } from './training-step.ts'
 import type { Step } from './training-step.ts'
 
 /** @param runPair forward and backward of one pair alone; its gradients are left in `step`. */
@@ -15,14 +16,12 @@ export async function measurePairGradients(step: Step, count: number, runPair: (
     const gradients = await step.readGradients()
     norms[i] = gradientNorm(gradients.values())
     margins[i] = margin ?? NaN
-    for (const [name, gradient] of gradients) addTo(total, name, gradient)
+    for (const [name, gradient] of gradients) {
+      const sum = total.get(name)
+      // The step's own arrays are written again by the next pair.
+      if (sum) addTo({ sum, gradient }, {})
+      else total.set(name, gradient.slice())
+    }
   }
   return { norms, margins, meanNorm: gradientNorm(total.values()) / count }
-}
-
-function addTo(total: Map<string, Float32Array>, name: string, gradient: Float32Array): void {
-  const sum = total.get(name)
-  // The step's own arrays are written again by the next pair.
-  if (!sum) total.set(name, gradient.slice())
-  else for (let k = 0; k < sum.length; k++) sum[k] = (sum[k] as number) + (gradient[k] as number)
 }

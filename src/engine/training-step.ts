@@ -13,6 +13,7 @@ import type { PackedBatch, PackedRow } from './packing.ts'
 import type { Tensor } from './safetensors.ts'
 import { GraphSession } from './session.ts'
 import type { Array32, Feeds } from './session.ts'
+import { add, elementwiseKernel } from './simd.ts'
 import type { Graph } from './graph.ts'
 import { buildTrainingGraph, EMBEDDED_GRADIENT, gradientName } from './training-graph.ts'
 import type { MemoryPlan, Objective } from './training-graph.ts'
@@ -125,7 +126,7 @@ export class TrainingStep implements Step {
       { ...this.weights, ...ONE_FEED, ...batch.feeds, ...this.ropeTables.feeds(Math.max(...rows.map(contextLength))), ...chunkFeeds(batch.predictions, this.chunks), ...feeds },
       { ...Object.fromEntries(into), ...(embedding && { [EMBEDDED_GRADIENT]: { data: embedded, dims: [tokens, hidden] } }), ...results },
     )
-    if (!isFirst) for (const [name, { data }] of into) addTo(this.inGraph.get(name)?.data as Float32Array, data as Float32Array)
+    if (!isFirst) for (const [name, { data }] of into) addTo({ sum: this.inGraph.get(name)?.data as Float32Array, gradient: data as Float32Array }, {})
     if (embedding) {
       if (isFirst && !this.inGraph.has(gradientName(EMBEDDING))) embedding.fill(0)
       addRows(embedding, batch.ids, embedded, hidden)
@@ -201,9 +202,8 @@ export function chunkFeeds(rows: number, chunks: number): Feeds {
   return { chunks: { data: BigInt64Array.from(sizes), dims: [chunks] } }
 }
 
-function addTo(target: Float32Array, source: Float32Array): void {
-  for (let i = 0; i < target.length; i++) target[i] = (target[i] as number) + (source[i] as number)
-}
+/** Adds gradients to a sum of gradients, in place. */
+export const addTo = elementwiseKernel({ arrays: ['sum', 'gradient'], scalars: [] }, ({ sum, gradient }) => [['sum', add(sum, gradient)]])
 
 /** The gradient of an embedding lookup: rows of equal ids add up, in the order of the tokens. */
 function addRows(table: Float32Array, ids: Int32Array, rows: Float32Array, width: number): void {

@@ -1,7 +1,7 @@
 /** The lab's `evaluate`: verified samples of a policy, margins on held-out pairs, and what the round trained on. */
 import { hash32 } from '../../core/rng.ts'
 import { verify } from '../../core/verifiers.ts'
-import type { SampleRequest } from '../../engine/engine.ts'
+import type { SampleRequest, TokenPair } from '../../engine/engine.ts'
 import type { Policy } from '../../recipes/lab.ts'
 import { decidingEvaluation, type EvaluationConfig } from '../../shared/recipe.ts'
 import type { FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
@@ -19,13 +19,19 @@ export type EvaluationData = { config: EvaluationConfig; prompts: PromptRow[]; h
 
 export const BASE_ROUND = -1
 
-/** An evaluation with what rates its answers: the same for every round of a run. */
-export type RatedEvaluation = EvaluationData & Rater
+/** What is the same for every round of a run: with what rates the answers, and the held-out pairs' tokens, null where the prompt alone fills max_length. */
+export type RatedEvaluation = EvaluationData & Rater & { heldoutTokens(): readonly (TokenPair | null)[] }
 
 export async function rateEvaluations(context: LabContext, base: Policy, evaluations: readonly EvaluationData[]): Promise<RatedEvaluation[]> {
   const rated: RatedEvaluation[] = []
-  for (const evaluation of evaluations) rated.push({ ...evaluation, ...(await raterOf(context, base, evaluation.config, evaluation.scorer)) })
+  for (const evaluation of evaluations) rated.push({ ...evaluation, ...(await raterOf(context, base, evaluation.config, evaluation.scorer)), heldoutTokens: tokenizeOnce(context, evaluation.heldout) })
   return rated
+}
+
+/** When they are first asked for: rendering them costs almost as much as scoring them. */
+function tokenizeOnce({ text, recipe: { training } }: LabContext, pairs: readonly Pair[]): () => (TokenPair | null)[] {
+  let tokens: (TokenPair | null)[] | undefined
+  return () => (tokens ??= pairs.map((pair) => tokenizePairs(text, [pair], training.max_length).tokens[0] ?? null))
 }
 
 /** One series of samples: all prompts of a dataset at one temperature. */
@@ -57,8 +63,8 @@ export async function evaluateStage(context: LabContext, round: number, policy: 
         await evaluateSeries(context, key, round, policy, one, (rows) => stage.commit(() => insertEvaluations(db, runId, rows)), (done) => stage.tell(before + done, total))
         before += one.prompts.length * one.samples
       }
-      for (const { config, heldout: rows } of heldout) {
-        const margins = await heldoutMargins(context, key, policy, base, rows, (done) => stage.tell(before + done, total))
+      for (const { config, heldout: rows, heldoutTokens } of heldout) {
+        const margins = await heldoutMargins(context, key, policy, base, heldoutTokens(), (done) => stage.tell(before + done, total))
         stage.commit(() => setHeldout(db, runId, round, config.heldout_pairs ?? '', margins))
         before += rows.length
         stage.tell(before, total)
@@ -90,9 +96,10 @@ async function evaluateSeries(context: LabContext, key: string, round: number, p
 }
 
 /** beta x (log-ratio of chosen to rejected under the policy minus that under the base), in the order of the pairs. */
-async function heldoutMargins(context: LabContext, key: string, policy: Policy, base: Policy, pairs: readonly Pair[], tell: (done: number) => void): Promise<number[]> {
+async function heldoutMargins(context: LabContext, key: string, policy: Policy, base: Policy, pairs: readonly (TokenPair | null)[], tell: (done: number) => void): Promise<number[]> {
   const { beta, max_length: maxLength } = context.recipe.training
-  const { tokens, dropped } = tokenizePairs(context.text, pairs, maxLength)
+  const tokens = pairs.filter((pair) => pair !== null)
+  const dropped = pairs.length - tokens.length
   if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of ${pairs.length} held-out pairs are left out, because their prompt alone fills max_length ${maxLength}`)
   const own = await scorePairs(context, policy, tokens, tell)
   const reference = await scorePairs(context, base, tokens, () => {})

@@ -89,8 +89,8 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       rated ??= await rateEvaluations(context, base, evaluations)
       if (round === 0) await evaluateStage(context, BASE_ROUND, base, base, rated)
       await evaluateStage(context, round, policy, base, rated)
-      if (round === 0) await probeStage(context, BASE_ROUND, base, base, evaluations, [])
-      await probeStage(context, round, policy, base, evaluations, drawn.chosen(context, pairs))
+      if (round === 0) await probeStage(context, BASE_ROUND, base, base, rated, [])
+      await probeStage(context, round, policy, base, rated, drawn.chosen(context, pairs))
     },
   }
 }

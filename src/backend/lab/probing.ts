@@ -11,12 +11,11 @@ import { wholeTraining } from '../../shared/recipe.ts'
 import type { Message, Pair } from '../../shared/types.ts'
 import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
-import { BASE_ROUND, type EvaluationData } from './evaluating.ts'
+import { BASE_ROUND, type EvaluationData, type RatedEvaluation } from './evaluating.ts'
 import { runStage } from './journal.ts'
 import { drawBatch, fitPrompts } from './sampling.ts'
 import { type PairLogps, scorePairs, sum } from './scores.ts'
 import { type ChosenSample, natsMoved } from './stale.ts'
-import { tokenizePairs } from './text.ts'
 import { watchProbes } from './wires.ts'
 
 export const PROBE_PAIRS = 32
@@ -26,21 +25,21 @@ export const CANARIES = 4
 export const canary = (prompt: readonly Message[], reply: string): Canary => ({ prompt: prompt.at(-1)?.content ?? '', reply })
 
 /** Drawn by the data set's name alone: neither method nor seed of the run changes the probe. */
-export function probePairs(evaluations: readonly EvaluationData[]): { dataset: string; /** All held-out pairs, and places of the probe's among them. */ heldout: Pair[]; order: number[]; pairs: Pair[] } | null {
+export function probePairs<Evaluation extends EvaluationData>(evaluations: readonly Evaluation[]): { dataset: string; source: Evaluation; /** Places of the probe's among all held-out pairs of the source. */ order: number[]; pairs: Pair[] } | null {
   const source = evaluations.find(({ heldout }) => heldout.length > 0)
   const dataset = source?.config.heldout_pairs
   if (source === undefined || dataset == null) return null
   const { heldout } = source
   const order = makeRng(`probe/${dataset}`).shuffled(heldout.map((_, i) => i)).slice(0, PROBE_PAIRS)
-  return { dataset, heldout, order, pairs: order.map((i) => heldout[i]!) }
+  return { dataset, source, order, pairs: order.map((i) => heldout[i]!) }
 }
 
 /** Nothing where the recipe names no held-out pairs. */
-export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly EvaluationData[], chosen: readonly ChosenSample[]): Promise<void> {
+export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly RatedEvaluation[], chosen: readonly ChosenSample[]): Promise<void> {
   const probe = probePairs(evaluations)
   if (probe === null) return
   const { recipe: { training, sampling, seed } } = context
-  const { dataset, heldout, order, pairs } = probe
+  const { dataset, source, order, pairs } = probe
   const key = round === BASE_ROUND ? 'base/probe' : `round-${round}/probe`
   const { max_new_tokens: maxNewTokens } = sampling
   await runStage<Omit<Probe, 'round'>>(context, {
@@ -53,7 +52,7 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
       const total = pairs.length * 3
       tell(0, total)
       // The evaluation has scored all held-out pairs under this policy and the base: the probe's are among them.
-      const all = heldout.map((pair) => tokenizePairs(context.text, [pair], training.max_length).tokens[0])
+      const all = source.heldoutTokens()
       const fitting = all.flatMap((pair, i) => (pair ? [i] : []))
       const places = order.map((i) => fitting.indexOf(i)).filter((place) => place >= 0)
       const pick = (values: Float64Array): Float64Array => Float64Array.from(places, (place) => values[place]!)
