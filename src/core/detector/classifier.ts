@@ -3,7 +3,7 @@ import type { Message } from '../../shared/types.ts'
 import { judgementFrom, readSigns, type Judgement, type Signs } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
 import { weighByTrees, type Trees } from './boosted-trees.ts'
-import { addFeatures, addWordFeatures, FeatureList } from './features.ts'
+import { addFeatures, addWordFeatures, FeatureList, MEASURES, takeMeasures } from './features.ts'
 
 /** `weights` has one entry per bucket. */
 export type Classifier = { intercept: number; weights: Float32Array; trees: Trees; cutoff: number }
@@ -13,6 +13,7 @@ export type TurnJudge = (messages: readonly Message[], turnIndex: number, known?
 /** Keeps one list of features for all turns it is given. */
 export function classifierJudge({ intercept, weights, trees, cutoff }: Classifier): TurnJudge {
   const list = new FeatureList()
+  const measures = new Float32Array(MEASURES)
   const weigh = (): number => {
     let sum = 0
     for (let k = 0; k < list.length; k++) sum += weights[list.columns[k]!]! * list.values[k]!
@@ -21,7 +22,10 @@ export function classifierJudge({ intercept, weights, trees, cutoff }: Classifie
   const probabilityOf = (messages: readonly Message[], turnIndex: number, signs: Signs): number => {
     list.clear()
     addFeatures(list, messages, turnIndex, signs)
-    return sigmoid(intercept + weigh() + weighByTrees(trees, list.measures))
+    const linear = intercept + weigh()
+    if (trees.roots.length === 0) return sigmoid(linear)
+    takeMeasures(list, messages, turnIndex, signs, measures)
+    return sigmoid(linear + weighByTrees(trees, measures))
   }
   return (messages, turnIndex, known) => {
     const signs = readSigns(messages, turnIndex)

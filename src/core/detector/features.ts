@@ -26,19 +26,18 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; words: string[]; vocabulary: Set<string>; names: Set<string>; numbers: Set<string>; sentences: number; acts: number[] }
+type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[] }
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
   columns = new Int32Array(1024)
   values = new Float32Array(1024)
   length = 0
-  /** Of the turn added last. */
-  readonly measures = new Float32Array(MEASURES)
   /** Of the conversation at hand, whose turns come one after the other: a message is read once, however many turns look back at it. */
   private conversation: readonly Message[] = []
   private readings: (Reading | undefined)[] = []
   private replies: (Reading | undefined)[] = []
+  private vocabularies = new Map<Reading, Set<string>>()
   clear(): void {
     this.length = 0
   }
@@ -51,11 +50,17 @@ export class FeatureList {
     this.turnTo(messages)
     return (this.replies[index] ??= readText(replyBefore(messages, index), ASSISTANT_ACTS))
   }
+  vocabularyOf(reading: Reading): Set<string> {
+    let vocabulary = this.vocabularies.get(reading)
+    if (vocabulary === undefined) this.vocabularies.set(reading, (vocabulary = new Set(reading.words)))
+    return vocabulary
+  }
   private turnTo(messages: readonly Message[]): void {
     if (messages === this.conversation) return
     this.conversation = messages
     this.readings = []
     this.replies = []
+    this.vocabularies.clear()
   }
   /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
   add(hash: number, value = 1): void {
@@ -107,7 +112,6 @@ const SEED = {
 
 const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
 const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
-const WORD_OR_NUMBER = /[\p{L}]+(?:'[\p{L}]+)*|\d+/gu
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
 function readable(text: string): string {
@@ -118,16 +122,15 @@ function readable(text: string): string {
 function readText(content: string, acts: readonly Act[]): Reading {
   const text = readable(content)
   const words = wordsOf(text)
-  return { text, words, vocabulary: new Set(text.match(WORD_OR_NUMBER)), names: namesIn(words), numbers: new Set(text.match(NUMBER)), sentences: text.split(/[.!?]/).length, acts: actsOf(text, acts) }
+  return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts) }
 }
 
-/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message, and takes its measures; `signs` are the rules' there. */
+/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message,; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
   const user = list.read(messages, turnIndex)
   const reply = list.readReply(messages, turnIndex)
-  const rulesLogOdds = Math.log(signs.probability / (1 - signs.probability))
 
-  list.add(SEED.rulesLogOdds, rulesLogOdds)
+  list.add(SEED.rulesLogOdds, logOddsOf(signs))
   for (const rule of signs.rules) list.add(SEED.rule + rule)
   for (const replyAct of reply.acts) list.add(SEED.replyAct + replyAct)
   for (const act of user.acts) {
@@ -140,10 +143,10 @@ export function addFeatures(list: FeatureList, messages: readonly Message[], tur
   addOpening(list, user.words, reply.acts)
   addShared(list, user, reply)
   addPlace(list, messages, turnIndex, user.words.length)
-  const earlier = earlierMessages(messages, turnIndex)
-  addEarlier(list, messages, earlier, user)
-  takeMeasures(list, messages, turnIndex, earlier, rulesLogOdds)
+  addEarlier(list, messages, turnIndex, user)
 }
+
+const logOddsOf = ({ probability }: Signs): number => Math.log(probability / (1 - probability))
 
 /** The assistant's messages just before the turn, joined: some sources split one reply. */
 function replyBefore(messages: readonly Message[], turnIndex: number): string {
@@ -252,17 +255,17 @@ const EARLIER_MESSAGES = 6
 const COUNTED_MESSAGES = 20
 
 /** Indices of the user's messages before, the last one first. */
-function earlierMessages(messages: readonly Message[], turnIndex: number): number[] {
+function earlierMessages(messages: readonly Message[], turnIndex: number, most: number): number[] {
   const found: number[] = []
-  for (let i = turnIndex - 1; i >= 0 && found.length < COUNTED_MESSAGES; i--) if (messages[i]!.role === 'user') found.push(i)
+  for (let i = turnIndex - 1; i >= 0 && found.length < most; i--) if (messages[i]!.role === 'user') found.push(i)
   return found
 }
 
 /** The user's messages before: what the last two did, how many complained, whether this one says one over again. */
-function addEarlier(list: FeatureList, messages: readonly Message[], indices: readonly number[], user: Reading): void {
+function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: number, user: Reading): void {
   let complaints = 0
   let restated = 0
-  for (const [seen, index] of indices.slice(0, EARLIER_MESSAGES).entries()) {
+  for (const [seen, index] of earlierMessages(messages, turnIndex, EARLIER_MESSAGES).entries()) {
     const earlier = list.read(messages, index)
     if (seen < 2) for (const act of earlier.acts) list.add(SEED.earlierAct + 64 * seen + act)
     if (seen === 0) {
@@ -285,22 +288,20 @@ export const MEASURES = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COU
 const NOTHING: Reading = readText('', [])
 const shareOf = (a: ReadonlySet<string>, b: ReadonlySet<string>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
 
-/** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. */
-function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, indices: readonly number[], rulesLogOdds: number): void {
-  const { measures } = list
+/** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. `into`: MEASURES values from `at` on. */
+export function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs, into: Float32Array, at = 0): void {
+  const indices = earlierMessages(messages, turnIndex, COUNTED_MESSAGES)
+  const [last, lastButOne] = indices
   const user = list.read(messages, turnIndex)
   const reply = list.readReply(messages, turnIndex)
-  const [last, lastButOne] = indices
   const earlier = last === undefined ? NOTHING : list.read(messages, last)
-  const twoBefore = lastButOne === undefined ? NOTHING : list.read(messages, lastButOne)
   const earlierReply = last === undefined ? NOTHING : list.readReply(messages, last)
   const firstReply = firstOfReply(messages, turnIndex)
 
-  measures.fill(0)
-  let at = 0
-  measures[at++] = rulesLogOdds
+  into.fill(0, at, at + MEASURES)
+  into[at++] = logOddsOf(signs)
   const mark = (acts: readonly number[], of: readonly Act[]): void => {
-    for (const act of acts) measures[at + act] = 1
+    for (const act of acts) into[at + act] = 1
     at += of.length
   }
   mark(user.acts, USER_ACTS)
@@ -308,17 +309,29 @@ function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex
   mark(earlier.acts, USER_ACTS)
   mark(earlierReply.acts, ASSISTANT_ACTS)
   for (const index of indices) {
-    const { acts } = list.read(messages, index)
-    COUNTED_ACTS.forEach((act, k) => { if (acts.includes(act)) measures[at + k]! += 1 })
+    for (const act of list.read(messages, index).acts) {
+      const place = COUNTED_ACTS.indexOf(act)
+      if (place >= 0) into[at + place]! += 1
+    }
   }
   at += COUNTED_ACTS.length
-  const repeated = sharedBy(user.vocabulary, reply.vocabulary)
+  const [own, said, before, saidBefore, twoBefore] = [user, reply, earlier, earlierReply, lastButOne === undefined ? NOTHING : list.read(messages, lastButOne)].map((reading) => list.vocabularyOf(reading)) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>]
+  const repeated = sharedBy(own, said)
   for (const value of [
     turnIndex, indices.length, messages[turnIndex]!.content.length, reply.text.length, earlier.text.length,
-    user.vocabulary.size, reply.vocabulary.size, repeated, shareOf(user.vocabulary, reply.vocabulary, repeated),
-    shareOf(user.vocabulary, earlier.vocabulary), shareOf(user.vocabulary, twoBefore.vocabulary), shareOf(reply.vocabulary, earlierReply.vocabulary), sharedBy(user.vocabulary, earlierReply.vocabulary),
+    own.size, said.size, repeated, shareOf(own, said, repeated),
+    shareOf(own, before), shareOf(own, twoBefore), shareOf(said, saidBefore), sharedBy(own, saidBefore),
     user.numbers.size, reply.numbers.size, sharedBy(user.numbers, reply.numbers), sharedBy(user.numbers, earlier.numbers),
-    messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, user.sentences, reply.sentences,
+    messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, sentencesIn(user.text), sentencesIn(reply.text),
     sharedBy(user.names, reply.names), user.names.size,
-  ]) measures[at++] = value
+  ]) into[at++] = value
+}
+
+function sentencesIn(text: string): number {
+  let ends = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 33 || code === 46 || code === 63) ends++
+  }
+  return ends
 }

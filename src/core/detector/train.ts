@@ -10,7 +10,7 @@ import { sigmoid } from '../statistics.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Message } from '../../shared/types.ts'
 import { binRows, fitTrees, scaleTrees, weighByTrees, type TreeOptions, type Trees } from './boosted-trees.ts'
-import { addFeatures, BUCKETS, FeatureList, MEASURES } from './features.ts'
+import { addFeatures, BUCKETS, FeatureList, MEASURES, takeMeasures } from './features.ts'
 import { fitLogistic, logOddsOf, type LinearModel, type SparseRows } from './logistic-regression.ts'
 
 export type LabelledTurn = {
@@ -97,8 +97,9 @@ function encodeTurns(turns: readonly LabelledTurn[]): { rows: SparseRows; bucket
   const turnsWith = new Int32Array(BUCKETS)
   const lastTurn = new Int32Array(BUCKETS).fill(-1)
   turns.forEach(({ messages, turnIndex }, i) => {
-    addFeatures(list, messages, turnIndex, readSigns(messages, turnIndex))
-    measures.set(list.measures, i * MEASURES)
+    const signs = readSigns(messages, turnIndex)
+    addFeatures(list, messages, turnIndex, signs)
+    takeMeasures(list, messages, turnIndex, signs, measures, i * MEASURES)
     starts[i + 1] = list.length
     for (let k = starts[i]!; k < list.length; k++) {
       const bucket = list.columns[k]!
