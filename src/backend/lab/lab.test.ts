@@ -2,17 +2,19 @@ import { rmSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { fakeText, writeFakeModel } from '../../../tests/support/fake-engine.ts'
-import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, modelHash, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, modelHash, queueRun, reclaim, seedPairs } from '../../../tests/support/lab-workspace.ts'
 import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import { guided } from '../../recipes/prompts.ts'
 import { verify } from '../../core/verifiers.ts'
+import type { Pair } from '../../shared/types.ts'
 import { estimateRun } from '../estimate.ts'
 import { parseRecipe, requireRecipe } from '../recipe-file.ts'
-import { readEvaluations, readPairStatistics } from '../storage/evaluations.ts'
+import { createDataset } from '../storage/datasets.ts'
+import { readEvaluations, readHeldout, readPairStatistics } from '../storage/evaluations.ts'
 import { countSamples, findStage, finishStage, insertStage, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
 import type { Workspace } from '../storage/open.ts'
-import { readLog, requireRun } from '../storage/runs.ts'
+import { type Lease, readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
 
 const BASE = resolve('resources/base-model')
@@ -232,6 +234,20 @@ describe('a run', () => {
     expect(inode(second.runId)).toBe(inode('drift-seed5'))
     // What was taken over counts as this run's work: who comes second is not cheaper.
     expect(readLedger(shared.db, second.runId)).toMatchObject({ ...readLedger(alone.db, lonely.runId), seconds: expect.any(Number) as number })
+  })
+
+  it('leaves out a held-out pair whose prompt alone is too long, and has the other pairs\' figures as they are without it', async () => {
+    const workspace = aLabWorkspace()
+    const [first, ...others] = seedPairs.slice(0, 3) as [Pair, ...Pair[]]
+    createDataset(workspace.db, { name: 'with-long', kind: 'preference', rows: [first, { ...first, prompt: [{ role: 'user', content: 'word '.repeat(2000) }] }, ...others], recipe: {} })
+    const [without, with_] = ['heldout', 'with-long'].map((heldout_pairs) => queueRun(workspace, aRecipe('drift', { evaluation: [{ dataset: 'test', k: 2, max_new_tokens: 120, batch_size: 4, heldout_pairs }] }))) as [Lease, Lease]
+    for (const lease of [without, with_]) expect((await execute(workspace, lease)).status).toBe('done')
+    const margins = ({ runId }: Lease): number[][] => readHeldout(workspace.db, [runId]).map((one) => one.margins)
+    expect(margins(with_)).toEqual(margins(without))
+    // The fake engine's norms go by a pair's place, and the probe's order by how many pairs there are.
+    const probed = ({ runId }: Lease): number[][][] => readProbes(workspace.db, runId).map(({ pairs }) => pairs.map(({ chosen, rejected, margin }) => [chosen, rejected, margin]).toSorted((a, b) => a[0]! - b[0]!))
+    expect(probed(with_)).toEqual(probed(without))
+    expect(probed(with_).map(({ length }) => length)).toEqual([3, 3, 3, 3])
   })
 
   it('draws equal samples for equal policies: the same request, seed and sample has the same random numbers', async () => {
