@@ -43,7 +43,7 @@ const FEWEST_TURNS = 3
 const ITERATIONS = 60
 const TOLERANCE = 1e-4
 const FOLDS = 5
-const TREES: Omit<TreeOptions, 'seed'> = { trees: 200, learningRate: 0.06, leaves: 16, fewestRows: 40, l2: 20, features: 0.5 }
+const TREES: Omit<TreeOptions, 'seed'> = { trees: 120, learningRate: 0.1, leaves: 16, fewestRows: 40, l2: 20, features: 0.5 }
 export const FEWEST_OF_EACH = 10
 
 /** Throws a UsageError where there are too few turns to learn from. */
