@@ -80,7 +80,8 @@ type Split = { gain: number; feature: number; bin: number; gradient: number; cur
 export function fitTrees(binned: BinnedRows, targets: Float64Array, chosen: Int32Array, options: TreeOptions): { start: number; trees: Trees } {
   const rng = makeRng(`trees ${options.seed}`)
   const asked = binned.edges.flatMap((cuts, feature) => (cuts.length > 0 ? [feature] : []))
-  const mean = chosen.reduce((sum, row) => sum + targets[row]!, 0) / chosen.length
+  // All rows may say the same: half a row stands for what was not seen.
+  const mean = Math.min(Math.max(chosen.reduce((sum, row) => sum + targets[row]!, 0), 0.5), chosen.length - 0.5) / chosen.length
   const start = Math.log(mean / (1 - mean))
   const logOdds = new Float64Array(binned.rows).fill(start)
   const [gradients, curvatures] = [new Float64Array(binned.rows), new Float64Array(binned.rows)]

@@ -37,6 +37,13 @@ test('labels without a pattern give no pattern: everything gets about the base r
   expect(heldOut.filter((p) => p > 3 * share)).toHaveLength(0)
 })
 
+test('a fold that has seen no dissatisfied turn still says a probability', () => {
+  const alone = turns.filter(({ dissatisfied }) => dissatisfied).slice(0, 12).map((turn) => ({ ...turn, dialogue: -1 }))
+  const { heldOut, intercept } = trainDetector([...alone, ...turns.filter(({ dissatisfied }) => !dissatisfied)])
+  expect(Number.isFinite(intercept)).toBe(true)
+  expect(heldOut.every((p) => p > 0 && p < 1)).toBe(true)
+})
+
 test('too few labels are refused with both counts', () => {
   expect(() => trainDetector(turns.slice(0, 12))).toThrow(/at least 10 dissatisfied and 10 other turns.*got \d+ and \d+/)
 })
