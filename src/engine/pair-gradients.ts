@@ -2,8 +2,7 @@
 import type { DpoOutcome } from './dpo-loss.ts'
 import type { PairGradients } from './engine.ts'
 import { gradientNorm } from './optimizer.ts'
-import { addTo } from './training-step.ts'
-import type { Step } from './training-step.ts'
+import { addTo, type Step } from './training-step.ts'
 
 /** @param runPair forward and backward of one pair alone; its gradients are left in `step`. */
 export async function measurePairGradients(step: Step, count: number, runPair: (index: number) => Promise<DpoOutcome>, signal?: AbortSignal): Promise<PairGradients> {

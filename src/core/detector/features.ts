@@ -26,7 +26,7 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[] }
+type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[]; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<string> }
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
@@ -37,7 +37,6 @@ export class FeatureList {
   private conversation: readonly Message[] = []
   private readings: (Reading | undefined)[] = []
   private replies: (Reading | undefined)[] = []
-  private vocabularies = new Map<Reading, Set<string>>()
   clear(): void {
     this.length = 0
   }
@@ -50,17 +49,11 @@ export class FeatureList {
     this.turnTo(messages)
     return (this.replies[index] ??= readText(replyBefore(messages, index), ASSISTANT_ACTS))
   }
-  vocabularyOf(reading: Reading): Set<string> {
-    let vocabulary = this.vocabularies.get(reading)
-    if (vocabulary === undefined) this.vocabularies.set(reading, (vocabulary = new Set(reading.words)))
-    return vocabulary
-  }
   private turnTo(messages: readonly Message[]): void {
     if (messages === this.conversation) return
     this.conversation = messages
     this.readings = []
     this.replies = []
-    this.vocabularies.clear()
   }
   /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
   add(hash: number, value = 1): void {
@@ -125,7 +118,7 @@ function readText(content: string, acts: readonly Act[]): Reading {
   return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts) }
 }
 
-/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message,; `signs` are the rules' there. */
+/** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
   const user = list.read(messages, turnIndex)
   const reply = list.readReply(messages, turnIndex)
@@ -285,6 +278,7 @@ const COUNTED_ACTS = ['no', 'negation', 'dislikes', 'replaces', 'too', 'only', '
 const OTHER_MEASURES = 24
 export const MEASURES = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES
 
+const vocabularyOf = (reading: Reading): Set<string> => (reading.vocabulary ??= new Set(reading.words))
 const NOTHING: Reading = readText('', [])
 const shareOf = (a: ReadonlySet<string>, b: ReadonlySet<string>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
 
@@ -315,7 +309,8 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
     }
   }
   at += COUNTED_ACTS.length
-  const [own, said, before, saidBefore, twoBefore] = [user, reply, earlier, earlierReply, lastButOne === undefined ? NOTHING : list.read(messages, lastButOne)].map((reading) => list.vocabularyOf(reading)) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>]
+  const [own, said, before, saidBefore] = [vocabularyOf(user), vocabularyOf(reply), vocabularyOf(earlier), vocabularyOf(earlierReply)]
+  const twoBefore = vocabularyOf(lastButOne === undefined ? NOTHING : list.read(messages, lastButOne))
   const repeated = sharedBy(own, said)
   for (const value of [
     turnIndex, indices.length, messages[turnIndex]!.content.length, reply.text.length, earlier.text.length,
