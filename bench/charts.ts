@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { makeComparison } from '../src/backend/comparisons/read-comparison.ts'
+import { gradientHealth } from '../src/backend/comparisons/gradient-health.ts'
 import { keepCurves, stepCurves } from '../src/backend/comparisons/step-curves.ts'
 import { thisOwner } from '../src/backend/jobs/owner.ts'
 import { parseRecipe } from '../src/backend/recipe-file.ts'
@@ -31,7 +32,7 @@ const LOADS = 5
 const TURNS = 3
 const VIEWPORT = { width: 1440, height: 900 }
 /** Part of the folder's name: raise it when what is written changes. */
-const EDITION = 2
+const EDITION = 3
 
 export async function* measureCharts({ steps }: { steps: number }): AsyncGenerator<Figure> {
   const folder = chartsWorkspace(steps)
@@ -42,7 +43,9 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
   for (const name of readdirSync(workspace.runs)) rmSync(join(workspace.runs, name), { recursive: true, force: true })
   const size = `${RUNS} runs x ${steps.toLocaleString('en-US')} steps`
   const one = timed(() => keepCurves(workspace.db, workspace.runs, ids[0]!))
-  yield { name: 'at the end of a run: its thinned curves', measured: one.ms / 1000, atMost: null, unit: 's', detail: `every metric of one run of ${steps.toLocaleString('en-US')} steps` }
+  const health = timed(() => gradientHealth(workspace.db, ids[0]!, workspace.runs))
+  yield { name: 'at the end of a run: its thinned curves and gradient health', measured: (one.ms + health.ms) / 1000, atMost: null, unit: 's', detail: `every metric of one run of ${steps.toLocaleString('en-US')} steps; the health ${health.ms.toFixed(0)} ms of it` }
+  for (const id of ids) gradientHealth(workspace.db, id, workspace.runs)
   read()
   const compared = timed(() => makeComparison(workspace, { group: GROUP }))
   yield { name: 'at the end of the last run: the comparison', measured: compared.ms / 1000, atMost: null, unit: 's', detail: `gradient norms of every step and the bootstrap, ${size}` }
@@ -77,6 +80,7 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
     yield { name: 'whole page: asked for to head, tabs and step curves drawn', measured: opens[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time in a host just started, without a browser cache; again ${(median(opens.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
     const page = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
     await page.addInitScript(noteSteps)
+    await page.addInitScript(noteGradients)
     await page.goto(address.href)
     await page.getByRole('tab', { name: 'Curves' }).waitFor({ timeout: 600_000 })
     const loads: number[] = []
@@ -87,6 +91,12 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
       loads.push(await drawn)
     }
     yield { name: 'tab asked for to step curves drawn', measured: loads[0]! / 1000, atMost: 1.5, unit: 's', detail: `the first time; again ${(median(loads.slice(1)) / 1000).toFixed(2)} s (median of ${LOADS - 1}), ${size}` }
+
+    await page.getByRole('tab', { name: 'Scores' }).click()
+    const healthDrawn = page.evaluate<number>('globalThis.gradientsDrawn()')
+    await page.getByRole('tab', { name: 'Gradient health' }).click()
+    yield { name: 'tab asked for to gradient health drawn', measured: (await healthDrawn) / 1000, atMost: 1.5, unit: 's', detail: `margins and weights of every method, the first time, ${size}` }
+    await page.getByRole('tab', { name: 'Curves' }).click()
 
     const bare = await (await browser.newContext({ viewport: VIEWPORT })).newPage()
     await bare.setContent('<style>body { margin: 0 } #chart { width: 1150px; height: 320px }</style><div id="chart"></div>')
@@ -144,7 +154,7 @@ function fillRun(db: WritableDb, i: number, steps: number): void {
   const insert = db.prepare(`
     WITH RECURSIVE at(step) AS (SELECT 1 UNION ALL SELECT step + 1 FROM at WHERE step < @steps)
     INSERT INTO run_metrics (run_id, stage, step, row, details)
-    SELECT @id, @stage, step, printf('{"loss":%.5f,"rewards/margins":%.5f,"rewards/accuracies":%.3f,"grad_norm":%.4f,"learning_rate":1e-6}', 0.7 - 0.3 * step / @steps, 2.0 * step / @steps + sin(step / 900.0 + @i) / 3 + ((step * 7919 + @i * 104729) % 1000) / 2000.0, 0.5 + 0.4 * step / @steps, 1 + sin(step / 50.0)), '{"pairIndices":[],"margins":[]}' FROM at`)
+    SELECT @id, @stage, step, printf('{"loss":%.5f,"rewards/margins":%.5f,"rewards/accuracies":%.3f,"grad_norm":%.4f,"learning_rate":1e-6}', 0.7 - 0.3 * step / @steps, 2.0 * step / @steps + sin(step / 900.0 + @i) / 3 + ((step * 7919 + @i * 104729) % 1000) / 2000.0, 0.5 + 0.4 * step / @steps, 1 + sin(step / 50.0)), printf('{"pairIndices":[0,1],"margins":[%.15f,%.15f]}', 2.0 * step / @steps + sin(step / 700.0 + @i), 1.5 * step / @steps + ((step * 7919 + @i) % 1000) / 400.0 - 1) FROM at`)
   STAGES.forEach((stage, at) => {
     insertStage(db, { runId: lease.runId, key: stage, kind: 'train', round: at + 1, startsFrom: at === 0 ? 'base' : `round-${at}`, inputHash: `${i} ${stage}`, computedBy: 'bench', startedAt: new Date().toISOString() })
     insert.run({ id: lease.runId, stage, steps, i })
@@ -166,6 +176,8 @@ const noteWhole = `
 
 // A canvas that has a size is drawn by then.
 const noteSteps = drawnAfterClick('stepsDrawn', `(document.querySelector('section[aria-label="Metrics by step"] canvas')?.width ?? 0) > 0`)
+
+const noteGradients = drawnAfterClick('gradientsDrawn', `document.querySelectorAll('.panel [aria-label^="Weight of each pair"] canvas').length === ${METHODS.length}`)
 
 /** As few parts as an ECharts page can have that shows, hovers, zooms and pans the same lines. */
 const drawBare = `(lines) => {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
 import { judgeGradients } from './gradient-verdict.ts'
 
-const round = (round: number, over: object = {}) => ({ round, margins: [0.4, 0.6], weights: [0.4, 0.35], gradNormFirst: 0.58, gradNormLast: 0.55, chosenScore: 0.83, rejectedScore: 0.45, pairAccuracy: 0.92, ...over })
+const round = (round: number, over: object = {}) => ({ round, pairs: 2, margins: [0.4, 0.6], standsFor: 1, weight: 0.375, gradNormFirst: 0.58, gradNormLast: 0.55, chosenScore: 0.83, rejectedScore: 0.45, pairAccuracy: 0.92, ...over })
 /** 40 pairs, nine of ten in order. */
 const heldout = (round: number, mean: number, n = 40) => ({ round, margins: Array.from({ length: n }, (_, i) => (i % 10 === 0 ? -0.1 : mean + 0.05 * Math.sin(i))) })
-const judge = (rounds: ReturnType<typeof round>[], margins: ReturnType<typeof heldout>[]) => judgeGradients({ gradientHealth: rounds, heldout: margins })
+const judge = (rounds: ReturnType<typeof round>[], margins: ReturnType<typeof heldout>[]) => judgeGradients(rounds, margins)
 const rising = [heldout(0, 0.3), heldout(1, 0.6), heldout(2, 0.9)]
 
 it('teaching while gradient is left and held-out pairs move the right way', () => {
@@ -24,7 +24,7 @@ it('degenerating when chosen replies fall from their best round (the prototypeâ€
 })
 
 it('saturated by small weights or by a small gradient norm', () => {
-  expect(judge([round(1, { weights: [0.05, 0.1] })], rising).state).toBe('saturated')
+  expect(judge([round(1, { weight: 0.075 })], rising).state).toBe('saturated')
   expect(judge([round(1), round(2, { gradNormLast: 0.1 })], rising).state).toBe('saturated')
 })
 

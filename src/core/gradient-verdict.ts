@@ -2,14 +2,10 @@
  * Does a run still teach? One word from measured parts. Thresholds are ours and are shown to the reader, and none
  * stands on the weight alone: with a round-start reference every weight begins a round at one half (design section 7).
  */
-import type { RunDetail } from '../shared/contract.ts'
+import type { RoundHealth, Verdict, VerdictState } from '../shared/monitors.ts'
 import type { Interval } from '../shared/types.ts'
 import { meanInterval } from './probe-figures.ts'
-import { mean, wilson } from './statistics.ts'
-
-export type VerdictState = 'teaching' | 'saturated' | 'degenerating' | 'loud' | 'unknown'
-export type Verdict = { state: VerdictState; /** The figures it rests on. */ because: string }
-export type VerdictInput = Pick<RunDetail, 'gradientHealth' | 'heldout'>
+import { wilson } from './statistics.ts'
 
 /** A fall of the chosen replies' score from their best round: the earliest sign of over-optimisation in the prototype. */
 export const CHOSEN_FALL = 0.03
@@ -41,8 +37,8 @@ export const VERDICT_RULES: Record<VerdictState, string> = {
   teaching: 'Still teaching: none of the above; gradient is left, and held-out pairs it never trained on move the right way.',
 }
 
-/** @param input rounds ascending; held-out margins in the order of their pairs, against the base (whose own are 0). */
-export function judgeGradients({ gradientHealth: rounds, heldout }: VerdictInput): Verdict {
+/** @param rounds ascending @param heldout margins in the order of their pairs, against the base (whose own are 0). */
+export function judgeGradients(rounds: readonly RoundHealth[], heldout: readonly { round: number; margins: readonly number[] }[]): Verdict {
   const last = rounds.at(-1)
   const now = heldout.find(({ round }) => round === last?.round)
   if (!last) return { state: 'unknown', because: 'no round has trained yet' }
@@ -54,14 +50,13 @@ export function judgeGradients({ gradientHealth: rounds, heldout }: VerdictInput
   const moved = `held-out margin ${gain.estimate < 0 ? '−' : '+'}${Math.abs(gain.estimate).toFixed(2)} [${bounds(gain)}] in round ${last.round}, accuracy ${accuracy.estimate.toFixed(2)} [${bounds(accuracy)}], n = ${now.margins.length}`
 
   if (gain.high < 0) return { state: 'degenerating', because: moved }
-  const best = rounds.slice(0, -1).reduce<(typeof rounds)[number] | null>((top, round) => (round.chosenScore !== null && (top === null || round.chosenScore > (top.chosenScore ?? -1)) ? round : top), null)
+  const best = rounds.slice(0, -1).reduce<RoundHealth | null>((top, round) => (round.chosenScore !== null && (top === null || round.chosenScore > (top.chosenScore ?? -1)) ? round : top), null)
   if (best?.chosenScore != null && last.chosenScore !== null && best.chosenScore - last.chosenScore > CHOSEN_FALL - 1e-9) {
     return { state: 'degenerating', because: `chosen replies score ${last.chosenScore.toFixed(2)} in round ${last.round}, ${best.chosenScore.toFixed(2)} in round ${best.round}; ${moved}` }
   }
-  const weight = mean(last.weights)
   const norm = last.gradNormLast / rounds[0]!.gradNormFirst
-  const left = `mean weight ${weight.toFixed(2)}, gradient norm ${percent(norm)} of round 1’s start`
-  if (weight < WEIGHT_LEFT || norm < NORM_LEFT) return { state: 'saturated', because: `${left}; ${moved}` }
+  const left = `mean weight ${last.weight.toFixed(2)}, gradient norm ${percent(norm)} of round 1’s start`
+  if (last.weight < WEIGHT_LEFT || norm < NORM_LEFT) return { state: 'saturated', because: `${left}; ${moved}` }
   if (last.pairAccuracy !== null && last.pairAccuracy < ORDERED_FROM) return { state: 'loud', because: `${percent(last.pairAccuracy)} of its pairs put the better reply first, chance is 50 %; ${left}` }
   if (gain.low <= 0 || accuracy.low <= 0.5) return { state: 'loud', because: `${moved}; ${left}` }
   return { state: 'teaching', because: `${moved}; ${left}` }

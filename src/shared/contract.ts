@@ -16,7 +16,7 @@ import type { ModelEntry, PairInspection } from './inspection.ts'
 import { MAP_COLOURS, type ConversationMap, type MapColouring, type MapPoints } from './conversation-map.ts'
 import { CONVERSATION_SORTS, type Facet } from './facets.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
-import type { Probe, StepCanaries } from './monitors.ts'
+import type { Probe, RoundHealth, StepCanaries, Verdict } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
 import type { ImportedRecipe } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
@@ -264,6 +264,8 @@ export const calls = {
   'comparisons.explore': call<Exploration>()({ ...compared }),
   /** A training metric of the runs by step, thinned; a trainer's imported runs too. */
   'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100), smoothing: z.number().min(0).lt(1).default(0) }),
+  /** Of each method, the runs given for it as one: what its training did to its pairs round by round, and the verdict. */
+  'comparisons.gradients': call<{ methods: { key: string; rounds: RoundHealth[]; verdict: Verdict }[] }>()({ methods: z.array(z.object({ key: z.string(), runs: z.array(z.string()) })).min(1) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */
   'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
   /** Every prompt of the evaluation, a score per method and round; without answers. */
@@ -379,7 +381,7 @@ export type RunDetail = {
   /** Of the first evaluation that the recipe asks for; `measured` says what its score is, null where there is none. */
   evaluations: { round: number; temperature: number; score: number; low: number; high: number; pass: number; n: number }[]
   measured: Measured | null
-  gradientHealth: { round: number; margins: number[]; weights: number[]; gradNormFirst: number; gradNormLast: number; chosenScore: number | null; rejectedScore: number | null; pairAccuracy: number | null }[]
+  gradientHealth: RoundHealth[]
   /** Margins against the base on the recipe's held-out pairs, round by round; empty where it names none. */
   heldout: { round: number; margins: number[] }[]
   probes: Probe[]

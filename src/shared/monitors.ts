@@ -42,3 +42,26 @@ export type ProbeReply = {
   /** Share of its tokens in the longest loop (`core/repetition.ts`). */
   repeated: number
 }
+
+/** Of one round of a run, or of the same round of several seeds. */
+export type RoundHealth = {
+  round: number
+  /** Margins that are finite numbers, of the pairs it trained on, each at its step. */
+  pairs: number
+  /** Ascending. Of many pairs each stands for `standsFor` neighbours in size. */
+  margins: number[]
+  standsFor: number
+  /** Mean over all pairs of sigmoid(-margin), a pair's weight in the gradient of DPO's loss (Rafailov et al. 2023, section 4). */
+  weight: number
+  /** Mean gradient norm before clipping of the first and of the last quarter of its steps. */
+  gradNormFirst: number
+  gradNormLast: number
+  /** Of all its pairs; null where no reward was measured. */
+  chosenScore: number | null
+  rejectedScore: number | null
+  pairAccuracy: number | null
+}
+
+/** Whether a run still teaches; what each word means stands in `core/gradient-verdict.ts`. */
+export type VerdictState = 'teaching' | 'saturated' | 'degenerating' | 'loud' | 'unknown'
+export type Verdict = { state: VerdictState; /** The figures it rests on. */ because: string }

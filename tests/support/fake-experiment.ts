@@ -5,6 +5,7 @@
  */
 import { demoRecipe, QUICK, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
 import { type ComparedRun, type EvaluationSample, normsOver } from '../../src/core/comparison.ts'
+import { healthOfSteps } from '../../src/core/gradient-health.ts'
 import { makeRng, type Rng } from '../../src/core/rng.ts'
 import { verifyReply } from '../../src/core/world/reply.ts'
 import { drawRenderedRequest, drawRequests, type RenderedRequest, type Request } from '../../src/core/world/request.ts'
@@ -71,8 +72,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
       gradientHealth: trainingPairs.map(({ round, ...pairs }) => {
         const mean = (MARGIN[method][round] ?? 0) * 0.9
         const margins = Array.from({ length: size.pairsPerRound }, () => mean + rng.normal() * (0.3 + mean * 0.45))
-        const norms = normsOf(round)
-        return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: norms[0] ?? 0, gradNormLast: norms.at(-1) ?? 0, ...pairs }
+        return { ...pairs, ...healthOfSteps(round, margins, normsOf(round)) }
       }),
       heldout,
       probes: [], trips: [],

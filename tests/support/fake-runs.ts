@@ -7,6 +7,7 @@ import { parseRecipe, requireRecipe } from '../../src/backend/recipe-file.ts'
 import { importRecipe } from '../../src/backend/recipe-import.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
 import { fileName, runScript } from '../../src/core/run-script.ts'
+import { gradientsOf } from '../../src/core/gradient-health.ts'
 import { arrangeBoard, boardColumns, boardRows } from '../../src/core/board.ts'
 import { explore, type ExploredSample } from '../../src/core/explore.ts'
 import type { AnswerCell, BoardColumn, Exploration, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
@@ -76,13 +77,15 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     return one.run
   }
 
+  const detailOf = (id: string): RunDetail => {
+    const { run, stages, rounds } = liveOf(id)
+    const whole = fakeOf(id).detail
+    return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)) }
+  }
+
   const handlers: FakeRuns['handlers'] = {
     'runs.list': () => [...live.values()].map(({ run }) => run),
-    'runs.get': ({ id }): RunDetail => {
-      const { run, stages, rounds } = liveOf(id)
-      const whole = fakeOf(id).detail
-      return { ...whole, run, stages, evaluations: whole.evaluations.filter(({ round }) => rounds.includes(round)), gradientHealth: whole.gradientHealth.filter(({ round }) => rounds.includes(round)), heldout: whole.heldout.filter(({ round }) => rounds.includes(round)) }
-    },
+    'runs.get': ({ id }) => detailOf(id),
     'runs.metrics': ({ id, after }) => ({ rows: liveOf(id).metrics.slice(after) }),
     'runs.samples': ({ id, stage, newestFirst, offset, limit }) => {
       const rows = liveOf(id).samples.filter((row) => !stage || row.stage === stage)
@@ -142,6 +145,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       throw new Error('comparisons.lineage: the fake experiment keeps no pairs')
     },
     'comparisons.prompts': (input) => board(experiment, chosen(input), input),
+    'comparisons.gradients': ({ methods }) => ({ methods: methods.map(({ key, runs }) => ({ key, ...gradientsOf(runs.map((id) => ({ health: detailOf(id).gradientHealth, heldout: detailOf(id).heldout }))) })) }),
     'comparisons.answers': (input) => answersTo(experiment, chosen(input), input),
     'comparisons.report': () => ({ path: '/tmp/workspace/exports/quick.html', url: '/exports/quick.html' }),
     'jobs.list': () => (job.status === 'queued' ? [] : [job]),

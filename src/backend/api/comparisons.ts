@@ -5,6 +5,7 @@ import type { Comparison } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { explorationsOf } from '../comparisons/explorations.ts'
 import { mapRuns } from '../comparisons/explore-runs.ts'
+import { keptMethodGradients } from '../comparisons/gradient-health.ts'
 import { keptComparison, type KeepingWorkspace, markOfComparison, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
 import { keptStepCurves } from '../comparisons/step-curves.ts'
 import { explorationThread } from '../comparisons/thread.ts'
@@ -55,6 +56,7 @@ export function comparisonsApi(session: Session) {
       // Starting the thread takes longer than reading what is kept.
       return (capsule === null ? keptStepCurves(db, input, folder) : null) ?? thread.perform('curves', input, `Reading ${metric} of every step`)
     },
+    'comparisons.gradients': (input) => (capsule === null ? keptMethodGradients(db, input, folder) : null) ?? thread.perform('gradients', input, 'Reading the gradients of every step'),
     'comparisons.lineage': (input) => thread.perform('lineage', input),
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
@@ -62,5 +64,5 @@ export function comparisonsApi(session: Session) {
       const path = writeReport(session.workspace, input, session.version, await explorations.map(select(db, input).ids))
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
-  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
+  } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.gradients' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>
 }

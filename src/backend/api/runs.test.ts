@@ -30,9 +30,10 @@ describe('a run as the interface sees it', () => {
   it('has the margin of every pair it trained on, and the weight sigmoid(-margin) that follows', async () => {
     const { id, api } = await aFinishedRun('drift')
     const { gradientHealth, stages, ledger } = api['runs.get']({ id })
-    expect(gradientHealth.map(({ round, margins, weights }) => [round, margins.length, weights.length])).toEqual([[1, 4, 4], [2, 4, 4]])
-    const { margins, weights } = gradientHealth[0]!
-    margins.forEach((margin, i) => expect(weights[i]).toBeCloseTo(1 / (1 + Math.exp(margin)), 12))
+    expect(gradientHealth.map(({ round, pairs, standsFor, margins }) => [round, pairs, standsFor, margins.length])).toEqual([[1, 4, 1, 4], [2, 4, 1, 4]])
+    const { margins, weight } = gradientHealth[0]!
+    expect(margins).toEqual(margins.toSorted((a, b) => a - b))
+    expect(weight).toBeCloseTo(margins.reduce((sum, margin) => sum + 1 / (1 + Math.exp(margin)), 0) / 4, 12)
     expect(stages.map(({ key, startsFrom }) => [key, startsFrom])).toEqual([
       ['warm-start/train', 'base'], ['base/evaluate', 'base'], ['round-0/evaluate', 'warm-start'], ['base/probe', 'base'], ['round-0/probe', 'warm-start'],
       ['round-1/sample', 'warm-start'], ['round-1/train', 'warm-start'], ['round-1/evaluate', 'round-1'], ['round-1/probe', 'round-1'],

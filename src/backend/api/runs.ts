@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileName, runScript } from '../../core/run-script.ts'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
+import { gradientHealth } from '../comparisons/gradient-health.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
 import { exportRun } from '../export-run.ts'
@@ -13,9 +14,8 @@ import { importRecipe } from '../recipe-import.ts'
 import { NAMED_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
 import { measuredBy } from '../storage/comparisons.ts'
-import { readHeldout, readPairStatistics, summarizeEvaluations } from '../storage/evaluations.ts'
-import type { ReadableDb } from '../storage/open.ts'
-import { lastComputedBy, listStages, pageOfSamples, readLedger, readCanaries, readMetrics, readProbes, readRoundSteps } from '../storage/run-stages.ts'
+import { readHeldout, summarizeEvaluations } from '../storage/evaluations.ts'
+import { lastComputedBy, listStages, pageOfSamples, readLedger, readCanaries, readMetrics, readProbes } from '../storage/run-stages.ts'
 import { markRuns, readRunColumns, tagRuns } from '../storage/run-marks.ts'
 import { listRuns, readLog, readRunFiles, requireRun, setNotes } from '../storage/runs.ts'
 import { listTrips } from '../storage/trips.ts'
@@ -44,7 +44,7 @@ export function runsApi(session: Session) {
         ledger: readLedger(db, id),
         evaluations: evaluation ? summarizeEvaluations(db, id, evaluation.dataset) : [],
         measured: evaluation ? measuredBy(db, [id], evaluation) : null,
-        gradientHealth: gradientHealth(db, id),
+        gradientHealth: gradientHealth(db, id, workspace.capsule === null ? workspace.runs : null),
         heldout: readHeldout(db, [id]).map(({ round, margins }) => ({ round, margins })),
         probes: readProbes(db, id),
         canaries: readCanaries(db, id),
@@ -96,22 +96,4 @@ export function runsApi(session: Session) {
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),
   } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.script' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe'>
-}
-
-/** Per round: every pair's margin at the step that trained on it, and the DPO weight sigmoid(-margin) that follows. */
-function gradientHealth(db: ReadableDb, id: string): RunDetail['gradientHealth'] {
-  const pairs = new Map(readPairStatistics(db, id).map((row) => [row.round, row]))
-  const rounds = new Map<number, { margins: number[]; norms: number[] }>()
-  for (const { round, gradNorm, details } of readRoundSteps(db, id)) {
-    const at = rounds.get(round) ?? { margins: [], norms: [] }
-    at.margins.push(...details.margins)
-    at.norms.push(gradNorm)
-    rounds.set(round, at)
-  }
-  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
-  return [...rounds].map(([round, { margins, norms }]) => {
-    const quarter = Math.max(1, Math.round(norms.length / 4))
-    const { chosenScore = null, rejectedScore = null, pairAccuracy = null } = pairs.get(round) ?? {}
-    return { round, margins, weights: margins.map((margin) => 1 / (1 + Math.exp(margin))), gradNormFirst: mean(norms.slice(0, quarter)), gradNormLast: mean(norms.slice(-quarter)), chosenScore, rejectedScore, pairAccuracy }
-  })
 }

@@ -1,6 +1,7 @@
 import { serveTasks } from '../serve-tasks.ts'
 import { type LineageInput, lineageOf } from './answer-lineage.ts'
 import { exploreRuns, mapRuns } from './explore-runs.ts'
+import { type GradientsInput, methodGradients } from './gradient-health.ts'
 import { keptComparison, makeComparison, markOfComparison, type Selection } from './read-comparison.ts'
 import { keepCurves, stepCurves, type StepCurvesInput } from './step-curves.ts'
 
@@ -10,6 +11,7 @@ serveTasks((db, workspace) => (name, input, tell) => {
   if (name === 'comparison') return keptComparison(workspace, input as Selection, markOfComparison(db, input as Selection)) ?? makeComparison(workspace, input as Selection)
   if (name === 'lineage') return lineageOf(db, input as LineageInput)
   if (name === 'curves') return stepCurves(db, input as StepCurvesInput, { folder: capsule === null ? folder : null, tell })
+  if (name === 'gradients') return methodGradients(db, input as GradientsInput, capsule === null ? folder : null, tell)
   const { runs } = input as { runs: string[] }
   if (name === 'keep') {
     for (const run of runs) keepCurves(db, folder, run, tell)

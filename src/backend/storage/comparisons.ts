@@ -104,7 +104,7 @@ function heldoutOf(db: ReadableDb, runId: string): ComparedRun['heldout'] {
 }
 
 /** Part of the mark of kept norms: raise it when they mean something else. */
-const NORMS_EDITION = 1
+const NORMS_EDITION = 2
 
 /** Of the policy's own steps: a learned reward's training is none of them. */
 function gradNormsOf(db: ReadableDb, runId: string, folder: string | null): ComparedRun['gradNorms'] {
@@ -113,7 +113,7 @@ function gradNormsOf(db: ReadableDb, runId: string, folder: string | null): Comp
   const kept = file === null ? null : readKept<ComparedRun['gradNorms']>(file, mark)
   if (kept !== null) return kept
   const rows = db
-    .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' AND m.stage NOT LIKE 'reward/%' GROUP BY s.round ORDER BY s.round")
+    .prepare("SELECT s.round AS round, json_group_array(json_extract(m.row, '$.grad_norm') ORDER BY m.step) AS norms FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage WHERE m.run_id = ? AND s.kind = 'train' AND m.stage NOT LIKE 'reward/%' AND json_extract(m.row, '$.grad_norm') IS NOT NULL GROUP BY s.round ORDER BY s.round")
     .all(runId) as { round: number; norms: string }[]
   const norms = rows.map(({ round, norms: values }) => ({ round, ...normsOver(JSON.parse(values) as number[]) }))
   if (file !== null) keep(file, mark, norms)

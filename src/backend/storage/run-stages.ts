@@ -123,15 +123,15 @@ export function readCanaries(db: ReadableDb, runId: string): StepCanaries[] {
   return rows.map(({ stage, step, canaries }) => ({ stage, step, canaries: JSON.parse(canaries) as Canary[] }))
 }
 
-/** Margins and gradient norms of every step of the stages of kind round-k/train. */
-export function readRoundSteps(db: ReadableDb, runId: string): { round: number; gradNorm: number; details: StepDetails }[] {
+/** Of every step of a round's training: its gradient norm and the margins of its pairs, null where they were no finite numbers. */
+export function* readRoundSteps(db: ReadableDb, runId: string): Generator<{ round: number; gradNorm: number | null; margins: (number | null)[] }> {
   const rows = db
     .prepare(
-      `SELECT s.round, m.row, m.details FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage
+      `SELECT s.round, m.row ->> '$.grad_norm' AS gradNorm, m.details -> '$.margins' AS margins FROM run_metrics m JOIN run_stages s ON s.run_id = m.run_id AND s.key = m.stage
        WHERE m.run_id = ? AND s.round > 0 AND s.kind = 'train' ORDER BY s.round, m.step`,
     )
-    .all(runId) as { round: number; row: string; details: string }[]
-  return rows.map(({ round, row, details }) => ({ round, gradNorm: Number((JSON.parse(row) as Record<string, number>)['grad_norm']), details: JSON.parse(details) as StepDetails }))
+    .iterate(runId) as IterableIterator<{ round: number; gradNorm: number | null; margins: string | null }>
+  for (const { margins, ...step } of rows) yield { ...step, margins: margins === null ? [] : (JSON.parse(margins) as (number | null)[]) }
 }
 
 export function insertSamples(db: WritableDb, runId: string, stage: string, samples: { index: number; sample: StoredSample }[]): void {

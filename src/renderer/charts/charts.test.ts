@@ -129,7 +129,7 @@ describe('differenceForest', () => {
 
 describe('ridgelines', () => {
   it('says the share beyond the mark per round', () => {
-    const chart = ridgelines({ measure: 'margin', rounds: [{ round: 1, values: [-1, 1, 2, 3] }, { round: 2, values: [1, 2, 3, 4] }], color: '#0072b2', theme, mark: { at: 0, label: 'no preference' }, share: 'ordered' })
+    const chart = ridgelines({ measure: 'margin', rounds: [{ round: 1, n: 4, values: [-1, 1, 2, 3] }, { round: 2, n: 4, values: [1, 2, 3, 4] }], color: '#0072b2', theme, mark: { at: 0, label: 'no preference' }, share: 'ordered' })
     expect(chart.table.rows).toEqual([[1, 4, 0.5, 1.5, 2.25, 0.75], [2, 4, 1.75, 2.5, 3.25, 1]])
     expect(draw(chart)).toContain('75 % ordered')
   })

@@ -1,5 +1,7 @@
 /** Distributions per round above one another: margins of training pairs, and the weight each pair has in the loss. */
 import type { CustomSeriesRenderItem, EChartsOption } from 'echarts'
+import { sigmoid } from '../../core/statistics.ts'
+import type { RoundHealth } from '../../shared/monitors.ts'
 import { baseOption, dataIndex, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { roundLabel } from './by-round.ts'
 import { density, quantileOf } from './density.ts'
@@ -7,10 +9,12 @@ import { count, percent, significant } from './format.ts'
 import { categories } from './score-dots.ts'
 import type { ChartTheme } from './theme.ts'
 
+type Ridge = { round: number; n: number; values: number[] }
+
 export type RidgelineOptions = {
   measure: string
-  /** One distribution per round. */
-  rounds: { round: number; values: number[] }[]
+  /** One distribution per round; `n` values in all, of which `values` may be equal shares. */
+  rounds: Ridge[]
   color: string
   theme: ChartTheme
   /** Hard bounds of the quantity (a weight: 0 to 1); mass is reflected there. */
@@ -30,7 +34,7 @@ const OVERLAP = 1.5
 export function ridgelines(options: RidgelineOptions): Chart {
   const { measure, rounds, color, theme, bounds, mark, share } = options
   const [low, high] = options.domain ?? bounds ?? range(rounds.flatMap((round) => round.values), mark.at)
-  const ridges = rounds.map(({ round, values }) => ({ round, n: values.length, ...summary(values, mark.at), heights: density(values, low, high, GRID, bounds !== undefined) }))
+  const ridges = rounds.map(({ round, n, values }) => ({ round, n, ...summary(values, mark.at), heights: density(values, low, high, GRID, bounds !== undefined) }))
   const tallest = Math.max(...ridges.flatMap((ridge) => ridge.heights), Number.MIN_VALUE)
 
   const renderItem: CustomSeriesRenderItem = (params, api) => {
@@ -80,13 +84,17 @@ export function ridgelines(options: RidgelineOptions): Chart {
   }
   return {
     option,
-    note: 'tick: median · density, Gaussian kernel (Silverman)',
+    note: `tick: median · density, Gaussian kernel (Silverman)${rounds.some(({ n, values }) => values.length < n) ? ' of at most 2,048 evenly spaced by rank' : ''}`,
     table: {
       columns: [{ label: 'round', numeric: true }, { label: 'pairs', numeric: true }, { label: '25 %', numeric: true }, { label: 'median', numeric: true }, { label: '75 %', numeric: true }, { label: `share ${share}`, numeric: true }],
       rows: ridges.map((ridge) => [ridge.round, ridge.n, ridge.q25, ridge.median, ridge.q75, ridge.beyond]),
     },
   }
 }
+
+/** What a round did to its pairs, as margins and as their weights in the gradient. */
+export const marginsOf = (rounds: readonly RoundHealth[]): Ridge[] => rounds.map(({ round, pairs, margins }) => ({ round, n: pairs, values: margins }))
+export const weightsOf = (rounds: readonly RoundHealth[]): Ridge[] => rounds.map(({ round, pairs, margins }) => ({ round, n: pairs, values: margins.map((margin) => sigmoid(-margin)) }))
 
 function summary(values: number[], mark: number): { median: number; q25: number; q75: number; beyond: number } {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b)
