@@ -11,7 +11,7 @@ import { conversationIds, findConversation } from './conversations.ts'
 import { keptUntilWritten } from './kept-until-written.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
-import { snippetReader, type SnippetReader } from './snippets.ts'
+import { firstFrom, snippetReader, type SnippetReader } from './snippets.ts'
 import { tagReader } from './tags.ts'
 
 type ListInput = ParsedInput<'conversations.list'>
@@ -148,25 +148,14 @@ function readRows(db: ReadableDb, positions: Iterable<number>, { query }: Conver
   const tagsAt = tagReader(db)
   const match = found === null ? null : matchExpression(query ?? '')
   const all = [...positions]
-  const messages = found === null ? [] : all.map((position) => firstHit(found.hits, found.firsts[position]!))
-  const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
+  const messages = found === null ? [] : all.map((position) => found.hits[firstFrom(found.hits, found.firsts[position]!)] ?? 0)
+  const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages, found.hits)
   return all.map((position, at): ConversationRow => ({
     ...(rowAt.get(position) as StoredRow),
     snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
     signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
     tags: tagsAt(position),
   }))
-}
-
-/** The first hit at or after a message. */
-function firstHit(hits: Uint32Array, from: number): number {
-  let [low, high] = [0, hits.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (hits[middle]! < from) low = middle + 1
-    else high = middle
-  }
-  return hits[low] ?? 0
 }
 
 function onOneLine(text = ''): string {

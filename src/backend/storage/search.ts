@@ -23,9 +23,9 @@ export function matchExpression(query: string): string | null {
   return terms.length === 0 ? null : terms.join(' AND ')
 }
 
-/** Ids of the messages that hold every word, ascending. */
+/** Ids of the messages that hold every word, ascending. As one text: row by row a common word's would take twice as long. */
 export function matchingTurns(db: ReadableDb, match: string): Uint32Array {
-  return new Uint32Array(db.prepare('SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?').pluck().all(match) as number[])
+  return new Uint32Array(JSON.parse(db.prepare('SELECT json_group_array(rowid) FROM messages_fts WHERE messages_fts MATCH ?').pluck().get(match) as string) as number[])
 }
 
 /** Positions of the conversations that messages are of, both ascending. @param firsts id of the first message by position */
