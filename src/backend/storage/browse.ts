@@ -11,7 +11,7 @@ import { conversationIds, findConversation } from './conversations.ts'
 import { keptUntilWritten } from './kept-until-written.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
-import { firstFrom, snippetReader, type SnippetReader } from './snippets.ts'
+import { snippetReader, type SnippetReader } from './snippets.ts'
 import { tagReader } from './tags.ts'
 
 type ListInput = ParsedInput<'conversations.list'>
@@ -40,6 +40,7 @@ export type ConversationBrowser = {
 export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   const source = conversationColumns(db)
   const snippets = snippetReader(db)
+  const readRows = rowReader(db)
   const judged = newestKept<{ standing: Standing; hits: Uint32Array | null; facets: Facet[] | null }>()
   const listed = newestKept<Uint32Array>()
 
@@ -62,7 +63,7 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   return {
     list({ sort, descending, offset, limit, until: asked, ...filter }) {
       const { positions, hits, until } = inOrder(filter, sort, descending, asked)
-      return { until, total: positions.length, rows: readRows(db, positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
+      return { until, total: positions.length, rows: readRows(positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
     },
     between({ sort, descending, from, to, until, ...filter }) {
       const { positions } = inOrder(filter, sort, descending, until)
@@ -94,13 +95,14 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
 /** A conversation as the list shows it. */
 export function glanceAt(db: ReadableDb, id: string): ConversationRow {
   const position = findConversation(db, id)
-  const [row] = position === null ? [] : readRows(db, [position], {}, null)
+  const [row] = position === null ? [] : rowReader(db)([position])
   if (row === undefined) throw new BackendError('not-found', `conversation: expected the id of one in this workspace, got "${id}"`)
   return row
 }
 
 /** Reads the first rows of everything, as imported: without the columns, which take seconds to read where there are a million. */
 export function firstConversations(db: ReadableDb): (page: { offset: number; limit: number; until?: number | undefined }) => ConversationPage {
+  const readRows = rowReader(db)
   const positionsAt = db.prepare('SELECT position FROM conversations WHERE position <= ? ORDER BY position LIMIT ? OFFSET ?').pluck()
   const newest = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck()
   const countUntil = db.prepare('SELECT count(*) FROM conversations WHERE position <= ?').pluck()
@@ -110,7 +112,7 @@ export function firstConversations(db: ReadableDb): (page: { offset: number; lim
     const last = newest.get() as number
     const until = Math.min(asked, last)
     const total = until === last ? countAll() : (countUntil.get(until) as number)
-    return { until, total, rows: readRows(db, positionsAt.all(until, limit, offset) as number[], {}, null) }
+    return { until, total, rows: readRows(positionsAt.all(until, limit, offset) as number[]) }
   }
 }
 
@@ -139,23 +141,37 @@ type StoredRow = Omit<ConversationRow, 'snippet' | 'signals' | 'tags'>
 /** Where words were searched for: the messages that hold them, the first message of each conversation, and what reads their surroundings. */
 type Found = { hits: Uint32Array; firsts: Uint32Array; snippets: SnippetReader }
 
-function readRows(db: ReadableDb, positions: Iterable<number>, { query }: ConversationFilter, found: Found | null): ConversationRow[] {
+function rowReader(db: ReadableDb): (positions: Iterable<number>, filter?: ConversationFilter, found?: Found | null) => ConversationRow[] {
   const rowAt = db.prepare('SELECT id, source, model, language, created_at AS createdAt, turns, characters FROM conversations WHERE position = ?')
   const signals = db.prepare('SELECT turn_index AS turnIndex, label FROM winning_signals WHERE conversation = ? ORDER BY turn_index')
   // The first of the user, or else of anybody: read in order, so that the texts after it are not.
   const opening = ["AND role = 'user'", ''].map((condition) => db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ${condition} ORDER BY turn_index LIMIT 1`).pluck())
   const openingOf = (position: number): string | undefined => (opening[0]!.get(position) ?? opening[1]!.get(position)) as string | undefined
   const tagsAt = tagReader(db)
-  const match = found === null ? null : matchExpression(query ?? '')
-  const all = [...positions]
-  const messages = found === null ? [] : all.map((position) => found.hits[firstFrom(found.hits, found.firsts[position]!)] ?? 0)
-  const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages, found.hits)
-  return all.map((position, at): ConversationRow => ({
-    ...(rowAt.get(position) as StoredRow),
-    snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
-    signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
-    tags: tagsAt(position),
-  }))
+  return (positions, { query } = {}, found = null) => {
+    const match = found === null ? null : matchExpression(query ?? '')
+    const all = [...positions]
+    const messages = found === null ? [] : all.map((position) => firstHit(found.hits, found.firsts[position]!))
+    const tags = tagsAt(all)
+    const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
+    return all.map((position, at): ConversationRow => ({
+      ...(rowAt.get(position) as StoredRow),
+      snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
+      signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
+      tags: tags.get(position) ?? [],
+    }))
+  }
+}
+
+/** The first hit at or after a message. */
+function firstHit(hits: Uint32Array, from: number): number {
+  let [low, high] = [0, hits.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (hits[middle]! < from) low = middle + 1
+    else high = middle
+  }
+  return hits[low] ?? 0
 }
 
 function onOneLine(text = ''): string {

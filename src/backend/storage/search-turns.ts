@@ -39,7 +39,7 @@ function searchAmong(db: ReadableDb, match: string, filter: ConversationFilter, 
     return at < passing.length && firsts[passing[at]!]! <= id
   })
   const shown = turns.length <= RANKED_MATCHES ? firstByRank(db, match, turns, limit) : [...turns.subarray(0, limit)]
-  const snippets = snippetReader(db)(match, shown, turns)
+  const snippets = snippetReader(db)(match, shown)
   const whose = db.prepare('SELECT c.id AS conversation_id, m.turn_index FROM messages m JOIN conversations c ON c.position = m.conversation WHERE m.id = ?')
   return { total: turns.length, hits: shown.map((id) => ({ ...(whose.get(id) as Omit<SearchHit, 'snippet'>), snippet: snippets.get(id)! })) }
 }

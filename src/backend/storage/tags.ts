@@ -2,12 +2,12 @@
 import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
-export const tagsOf = (db: ReadableDb, position: number): string[] => tagReader(db)(position)
+export const tagsOf = (db: ReadableDb, position: number): string[] => tagReader(db)([position]).get(position) ?? []
 
-/** For many conversations one after another. */
-export function tagReader(db: ReadableDb): (position: number) => string[] {
-  const tags = db.prepare('SELECT tag FROM conversation_tags INDEXED BY tags_of_conversation WHERE conversation = ? ORDER BY tag').pluck()
-  return (position) => tags.all(position) as string[]
+/** Of pages of conversations, by position; ones without tags are absent. */
+export function tagReader(db: ReadableDb): (positions: readonly number[]) => Map<number, string[]> {
+  const tags = db.prepare('SELECT conversation, json_group_array(tag ORDER BY tag) FROM conversation_tags INDEXED BY tags_of_conversation WHERE conversation IN (SELECT value FROM json_each(?)) GROUP BY conversation').raw()
+  return (positions) => new Map((tags.all(JSON.stringify(positions)) as [number, string][]).map(([position, own]) => [position, JSON.parse(own) as string[]]))
 }
 
 /** Puts a tag on conversations or takes it off; in the caller's transaction. @returns those that it changed */
