@@ -11,7 +11,7 @@ export default defineConfig({
       outDir: 'out',
       emptyOutDir: false,
       rollupOptions: {
-        input: Object.fromEntries(['main/index', 'main/backend-entry', 'backend/worker', 'backend/data-worker', 'backend/datasets/task-worker', 'backend/conversations/browse-worker', 'backend/signals/signals-worker', 'backend/torch/parity-worker', 'backend/comparisons/explore-worker', 'engine/device-probe'].map((name) => [name, `src/${name}.ts`])),
+        input: Object.fromEntries(['main/index', 'main/backend-entry', 'backend/worker', 'backend/data-worker', 'backend/datasets/task-worker', 'backend/conversations/browse-worker', 'backend/signals/signals-worker', 'backend/signals/judge-worker', 'backend/torch/parity-worker', 'backend/comparisons/explore-worker', 'engine/device-probe'].map((name) => [name, `src/${name}.ts`])),
         output: { format: 'es', preserveModules: true, preserveModulesRoot: 'src', entryFileNames: '[name].js' },
       },
     },

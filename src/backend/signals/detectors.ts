@@ -19,12 +19,15 @@ export type Detector = {
   judge(messages: readonly Message[], turnIndex: number, conversationId?: string): Judgement
   /** What it was trained on, for a line to the user; null for the rules. */
   trainedOn: string | null
+  /** What `detectorNamed` was given: in a thread of its own it makes the same one. */
+  named: { name: string; workspace: string | undefined }
 }
 
 /** @param workspace folder of the workspace, whose own classifier comes before the shipped one */
 export function detectorNamed(name: string, workspace?: string): Detector {
-  if (name === 'rules') return { decider: 'rules', version: RULES_VERSION, judge: judgeTurn, trainedOn: null }
-  return classifierDetector(name === 'classifier' ? readDetectorFile(classifierPath(workspace)) : readDetectorFile(name))
+  const named = { name, workspace }
+  if (name === 'rules') return { decider: 'rules', version: RULES_VERSION, judge: judgeTurn, trainedOn: null, named }
+  return { ...classifierDetector(readDetectorFile(name === 'classifier' ? classifierPath(workspace) : name)), named }
 }
 
 export function classifierPath(workspace: string | undefined): string {
@@ -32,7 +35,7 @@ export function classifierPath(workspace: string | undefined): string {
   return own !== null && existsSync(own) ? own : SHIPPED_CLASSIFIER
 }
 
-function classifierDetector({ classifier, version, trainedOn, heldOut }: DetectorFile): Detector {
+function classifierDetector({ classifier, version, trainedOn, heldOut }: DetectorFile): Omit<Detector, 'named'> {
   const judge = classifierJudge(classifier)
   return {
     decider: 'classifier',

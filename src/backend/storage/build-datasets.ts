@@ -82,7 +82,7 @@ function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, 
     const total = db.prepare('SELECT count(*) FROM conversations WHERE @source IS NULL OR source = @source').pluck().get({ source: filter.source ?? null }) as number
     let read = 0
     const found: Found<Row> = { rows: [], candidates: [], conversations: 0, signals: 0 }
-    for (const { position, conversation } of eachConversation(db, filter.source)) {
+    for (const { position, conversation } of eachConversation(db, { source: filter.source })) {
       onConversation(++read, total)
       if (!passes(conversation, filter)) continue
       const judged = signalsOf(position)
