@@ -15,7 +15,10 @@ const isWord = (character: string): boolean => /[A-Za-z0-9_]/.test(character)
 
 class PatternReader {
   private at = 0
-  constructor(private readonly source: string) {}
+  private readonly source: string
+  constructor(source: string) {
+    this.source = source
+  }
 
   /** @param bounded a word begins where the first of them does */
   alternatives(bounded: boolean): Need {
@@ -149,8 +152,9 @@ export function filterOf({ source }: RegExp): PatternFilter {
   const need = new PatternReader(source).alternatives(false)
   return need && need.map(({ text }) => {
     const grams: number[] = []
-    for (let i = 2; i < text.length; i++) grams.push(([...text.slice(i - 2, i + 1)].reduce((sum, character) => sum * SYMBOLS + symbolOf[character.charCodeAt(0)]!, 0)))
-    return grams
+    // Literals of a match stand in the text with blanks of their own where they need them.
+    eachGram(text, (gram) => grams.push(gram))
+    return grams.slice(1, -1)
   })
 }
 
