@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BUCKETS, FEATURES_VERSION, MEASURES } from '../../core/detector/features.ts'
 import { packWeights, unpackWeights } from '../../core/detector/pack-weights.ts'
+import { ODDS_STEP } from '../../core/detector/word-odds.ts'
 import type { TrainedModel } from '../../core/detector/train.ts'
 import type { Classifier } from '../../core/detector/classifier.ts'
 import { UsageError } from '../../shared/errors.ts'
@@ -45,7 +46,7 @@ export type DetectorFile = Omit<Content, 'format' | 'formatVersion' | 'featuresV
 export function writeDetectorFile(path: string, model: TrainedModel, about: Pick<Content, 'trainedOn' | 'heldOut'>): { path: string; version: string; bytes: number } {
   const { scale, packed } = packWeights(model.weights)
   const { n, positives } = model.crossValidation
-  const content: Content = { format: 'drift-detector', formatVersion: 3, featuresVersion: FEATURES_VERSION, trainedOn: about.trainedOn, turns: n, dissatisfied: positives, crossValidation: model.crossValidation, cutoff: model.cutoff, intercept: model.intercept, scale, weights: packed, wordOdds: packWeights(model.wordOdds), trees: model.trees, heldOut: about.heldOut }
+  const content: Content = { format: 'drift-detector', formatVersion: 3, featuresVersion: FEATURES_VERSION, trainedOn: about.trainedOn, turns: n, dissatisfied: positives, crossValidation: model.crossValidation, cutoff: model.cutoff, intercept: model.intercept, scale, weights: packed, wordOdds: packWeights(model.wordOdds, ODDS_STEP), trees: model.trees, heldOut: about.heldOut }
   const version = versionOf(content)
   const file = resolve(path)
   const text = `${JSON.stringify({ ...content, version })}\n`

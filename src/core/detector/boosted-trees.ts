@@ -109,7 +109,7 @@ export function fitTrees(binned: BinnedRows, targets: Float64Array, chosen: Int3
 type Growth = { binned: BinnedRows; gradients: Float64Array; curvatures: Float64Array; features: Int32Array; /** Where each feature's histogram begins. */ offsets: Int32Array; /** Rows, those of a leaf side by side. */ order: Int32Array; options: TreeOptions; rng: Rng }
 
 function growTree(trees: Trees, logOdds: Float64Array, growth: Growth): void {
-  const { binned: { width, bins, edges }, gradients, curvatures, order, options } = growth
+  const { binned: { edges }, gradients, curvatures, order, options } = growth
   const addNode = (): number => {
     trees.left.push(0)
     trees.split.push(0)
@@ -128,7 +128,7 @@ function growTree(trees: Trees, logOdds: Float64Array, growth: Growth): void {
     const leaf = leaves.reduce((most, other) => ((other.best?.gain ?? 0) > (most.best?.gain ?? 0) ? other : most))
     if (leaf.best === null) break
     const { feature, bin, gradient, curvature } = leaf.best
-    const middle = partition(order, leaf.from, leaf.to, (row) => bins[row * width + feature]! <= bin)
+    const middle = partition(growth, leaf.from, leaf.to, feature, bin)
     // The smaller side is counted, the other is what is left of both.
     const isLeftSmaller = middle - leaf.from <= leaf.to - middle
     const counted = isLeftSmaller ? histogramsOf(leaf.from, middle, growth) : histogramsOf(middle, leaf.to, growth)
@@ -188,18 +188,25 @@ function bestSplit({ from, to, gradient, curvature, histograms }: Leaf, { binned
   return best
 }
 
-/** Rows that go left first; returns where the others begin. */
-function partition(order: Int32Array, from: number, to: number, goesLeft: (row: number) => boolean): number {
-  const part = order.subarray(from, to)
-  const left = part.filter(goesLeft)
-  const right = part.filter((row) => !goesLeft(row))
-  part.set(left)
-  part.set(right, left.length)
-  return from + left.length
+/** Rows at most in `bin` of the feature first, in their order; returns where the others begin. */
+function partition({ binned: { width, bins }, order }: Growth, from: number, to: number, feature: number, bin: number): number {
+  const others = new Int32Array(to - from)
+  let middle = from
+  for (let k = from; k < to; k++) {
+    const row = order[k]!
+    if (bins[row * width + feature]! <= bin) order[middle++] = row
+    else others[k - middle] = row
+  }
+  order.set(others.subarray(0, to - middle), middle)
+  return middle
 }
 
+/** Trees as they are walked: side by side in memory. */
+export type Forest = { roots: Int32Array; feature: Int16Array; split: Float64Array; left: Int32Array }
+export const forestOf = ({ roots, feature, split, left }: Trees): Forest => ({ roots: Int32Array.from(roots), feature: Int16Array.from(feature), split: Float64Array.from(split), left: Int32Array.from(left) })
+
 /** What the trees add to the log odds of a row: `values[at + feature]`. */
-export function weighByTrees({ roots, feature, split, left }: Trees, values: Float32Array, at = 0): number {
+export function weighByTrees({ roots, feature, split, left }: Forest, values: Float32Array, at = 0): number {
   let sum = 0
   for (const root of roots) {
     let node = root

@@ -2,7 +2,7 @@
 import type { Message } from '../../shared/types.ts'
 import { judgementFrom, readSigns, type Judgement, type Signs } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
-import { weighByTrees, type Trees } from './boosted-trees.ts'
+import { forestOf, weighByTrees, type Trees } from './boosted-trees.ts'
 import { addFeatures, addWordFeatures, FeatureList, MEASURES, takeMeasures, WORDS_AT } from './features.ts'
 import { takeWordMeasures } from './word-odds.ts'
 
@@ -15,6 +15,7 @@ export type TurnJudge = (messages: readonly Message[], turnIndex: number, known?
 export function classifierJudge({ intercept, weights, wordOdds, trees, cutoff }: Classifier): TurnJudge {
   const list = new FeatureList()
   const measures = new Float32Array(MEASURES)
+  const forest = forestOf(trees)
   const weigh = (): number => {
     let sum = 0
     for (let k = 0; k < list.length; k++) sum += weights[list.columns[k]!]! * list.values[k]!
@@ -24,10 +25,10 @@ export function classifierJudge({ intercept, weights, wordOdds, trees, cutoff }:
     list.clear()
     addFeatures(list, messages, turnIndex, signs)
     const linear = intercept + weigh()
-    if (trees.roots.length === 0) return sigmoid(linear)
+    if (forest.roots.length === 0) return sigmoid(linear)
     takeMeasures(list, messages, turnIndex, signs, measures)
     takeWordMeasures(wordOdds, list.columns, list.words.from, list.words.to, measures, WORDS_AT)
-    return sigmoid(linear + weighByTrees(trees, measures))
+    return sigmoid(linear + weighByTrees(forest, measures))
   }
   return (messages, turnIndex, known) => {
     const signs = readSigns(messages, turnIndex)

@@ -180,22 +180,25 @@ function addWords(list: FeatureList, words: readonly string[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   let before = '^'
   let twoBefore = ''
+  // The hash of a text goes on from that of its beginning: no text is joined.
+  const addAfter = (word: string): void => {
+    list.add(fnv1a(fnv1a(fnv1a(SEED.twoWords, before), ' '), word), value)
+    if (twoBefore !== '') list.add(fnv1a(fnv1a(fnv1a(fnv1a(fnv1a(SEED.threeWords, twoBefore), ' '), before), ' '), word), value)
+  }
   for (const word of words) {
     list.add(fnv1a(SEED.word, word), value)
-    list.add(fnv1a(SEED.twoWords, `${before} ${word}`), value)
-    if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} ${word}`), value)
+    addAfter(word)
     twoBefore = before
     before = word
   }
-  list.add(fnv1a(SEED.twoWords, `${before} $`), value)
-  if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} $`), value)
+  addAfter('$')
 }
 
 function addReplyWords(list: FeatureList, words: readonly string[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   words.forEach((word, i) => {
     list.add(fnv1a(SEED.replyWord, word), value)
-    if (i > 0) list.add(fnv1a(SEED.twoReplyWords, `${words[i - 1]!} ${word}`), value)
+    if (i > 0) list.add(fnv1a(fnv1a(fnv1a(SEED.twoReplyWords, words[i - 1]!), ' '), word), value)
   })
 }
 
@@ -344,22 +347,34 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
 function takeDialogueMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, indices: readonly number[], into: Float32Array, at: number): void {
   const user = list.read(messages, turnIndex)
   const reply = list.readReply(messages, turnIndex)
-  const earlier = indices.map((index) => list.read(messages, index))
-  const replies = indices.map((index) => list.readReply(messages, index))
-  const lately = [...earlier.slice(0, EARLIER_MESSAGES), ...replies.slice(0, EARLIER_MESSAGES), reply]
-  let unheard = 0
-  for (const name of user.names) if (lately.every(({ names }) => !names.has(name))) unheard++
-  const asking = [reply, ...replies].map(({ text }) => text.includes('?'))
-  const firstOther = asking.indexOf(false)
-  const meanOf = (values: readonly number[]): number => (values.length === 0 ? -1 : values.reduce((sum, value) => sum + value, 0) / values.length)
+  const own = vocabularyOf(reply)
+  const unheard = new Set(user.names)
+  for (const name of reply.names) unheard.delete(name)
+  let [repeated, restated, asking, run, capitals, written, longest, said] = [0, 0, 0, reply.text.includes('?') ? 1 : 0, 0, 0, 0, 0]
+  let isRun = run === 1
+  for (const [ago, index] of indices.entries()) {
+    const earlier = list.read(messages, index)
+    const earlierReply = list.readReply(messages, index)
+    if (ago < EARLIER_MESSAGES) {
+      repeated = Math.max(repeated, shareOf(own, vocabularyOf(earlierReply)))
+      restated = Math.max(restated, shareOf(user.names, earlier.names))
+      for (const name of unheard) if (earlier.names.has(name) || earlierReply.names.has(name)) unheard.delete(name)
+    }
+    const asks = earlierReply.text.includes('?')
+    isRun &&= asks
+    if (asks) asking++
+    if (isRun) run++
+    if (earlier.opensWithCapital) capitals++
+    written += earlier.text.length
+    longest = Math.max(longest, earlier.text.length)
+    said += earlierReply.text.length
+  }
+  const meanOf = (sum: number): number => (indices.length === 0 ? -1 : sum / indices.length)
   for (const value of [
-    Math.max(0, ...replies.slice(0, EARLIER_MESSAGES).map((said) => shareOf(vocabularyOf(reply), vocabularyOf(said)))),
-    Math.max(0, ...earlier.slice(0, EARLIER_MESSAGES).map((said) => shareOf(user.names, said.names))),
-    unheard, unheard / Math.max(1, user.names.size),
-    meanOf(asking.slice(1).map(Number)), firstOther < 0 ? asking.length : firstOther,
-    meanOf(earlier.map(({ opensWithCapital }) => Number(opensWithCapital))), user.capitals / (user.text.length + 1), reply.capitals / (reply.text.length + 1),
+    repeated, restated, unheard.size, unheard.size / Math.max(1, user.names.size), meanOf(asking), run,
+    meanOf(capitals), user.capitals / (user.text.length + 1), reply.capitals / (reply.text.length + 1),
     user.text.length / (user.words.length + 1), reply.text.length / (reply.words.length + 1), user.text.length / (reply.text.length + 1),
-    meanOf(earlier.map(({ text }) => text.length)), Math.max(0, ...earlier.map(({ text }) => text.length)), meanOf(replies.map(({ text }) => text.length)), messages[0]!.content.length,
+    meanOf(written), longest, meanOf(said), messages[0]!.content.length,
   ]) into[at++] = value
 }
 

@@ -1,7 +1,7 @@
 /**
  * Trains the classifier: logistic regression on hashed features and boosted trees on measures, both on the share of
- * annotators who were dissatisfied, their log odds added; five folds by dialogue for honest figures, calibration
- * (Platt 1999) and the cut-off.
+ * annotators who were dissatisfied; five folds by dialogue for honest figures, calibration (Platt 1999), which also says
+ * how much either part counts, and the cut-off.
  */
 import { scoreDetector, type DetectorFigures } from '../detector-score.ts'
 import { makeRng } from '../rng.ts'
@@ -9,7 +9,7 @@ import { readSigns } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Message } from '../../shared/types.ts'
-import { binFeatures, binRows, fitTrees, scaleTrees, weighByTrees, type TreeOptions, type Trees } from './boosted-trees.ts'
+import { binFeatures, binRows, fitTrees, forestOf, scaleTrees, weighByTrees, type TreeOptions, type Trees } from './boosted-trees.ts'
 import { addFeatures, BUCKETS, FeatureList, MEASURES, takeMeasures, WORDS_AT } from './features.ts'
 import { fitLogistic, logOddsOf, type LinearModel } from './logistic-regression.ts'
 import { learnWordOdds, type WordRows } from './word-odds.ts'
@@ -40,7 +40,7 @@ export type TrainedModel = {
   heldOut: Float64Array
 }
 
-/** Chosen by cross-validation on the DSAT train part; figures in docs/log.md. */
+/** Chosen by cross-validation on the DSAT train part; figures in docs/decisions/0008-detectors.md. */
 const L2 = 40
 const FEWEST_TURNS = 3
 const ITERATIONS = 60
@@ -62,25 +62,31 @@ export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: 
   const targets = Float64Array.from(turns, targetOf)
   const folds = foldsOf(turns, seed)
   const dialogues = [...Map.groupBy(turns.keys(), (i) => turns[i]!.dialogue).values()].map((own) => Int32Array.from(own))
-  const fit = (chosen: Int32Array): { linear: LinearModel; wordOdds: Float32Array; start: number; trees: Trees } => {
+  const fit = (chosen: Int32Array): { linear: LinearModel; wordOdds: Float32Array; trees: Trees } => {
     const linear = fitLogistic(rows, targets, chosen, { l2: L2, iterations: ITERATIONS, tolerance: TOLERANCE })
     const wordOdds = learnWordOdds(encoded, targets, chosen, dialogues, measures, MEASURES, WORDS_AT)
     binFeatures(binned, measures, WORDS_AT)
-    return { linear, wordOdds, ...fitTrees(binned, targets, chosen, { ...TREES, trees: most, seed: String(seed) }) }
+    const { trees } = fitTrees(binned, targets, chosen, { ...TREES, trees: most, seed: String(seed) })
+    return { linear, wordOdds, trees }
   }
 
-  const heldOut = new Float64Array(turns.length)
+  const [byWeights, byTrees] = [new Float64Array(turns.length), new Float64Array(turns.length)]
   for (let fold = 0; fold < FOLDS; fold++) {
     onProgress?.(fold, FOLDS + 1)
-    const { linear, start, trees } = fit(Int32Array.from(turns.keys()).filter((i) => folds[i] !== fold))
-    for (let i = 0; i < turns.length; i++) if (folds[i] === fold) heldOut[i] = logOddsOf(rows, i, linear) + start + weighByTrees(trees, measures, i * MEASURES)
+    const { linear, trees } = fit(Int32Array.from(turns.keys()).filter((i) => folds[i] !== fold))
+    const forest = forestOf(trees)
+    for (let i = 0; i < turns.length; i++) {
+      if (folds[i] !== fold) continue
+      byWeights[i] = logOddsOf(rows, i, linear)
+      byTrees[i] = weighByTrees(forest, measures, i * MEASURES)
+    }
   }
   onProgress?.(FOLDS, FOLDS + 1)
-  const { linear, wordOdds, start, trees } = fit(Int32Array.from(turns.keys()))
+  const { linear, wordOdds, trees } = fit(Int32Array.from(turns.keys()))
   onProgress?.(FOLDS + 1, FOLDS + 1)
 
-  const { slope, offset } = calibrate(heldOut, turns)
-  for (let i = 0; i < heldOut.length; i++) heldOut[i] = sigmoid(slope * heldOut[i]! + offset)
+  const { slopes: [slope, treeSlope], offset } = calibrate([byWeights, byTrees], turns)
+  const heldOut = byWeights.map((logOdds, i) => sigmoid(slope * logOdds + treeSlope * byTrees[i]! + offset))
   const spread = (values: ArrayLike<number>, factor = 1): Float32Array => {
     const byBucket = new Float32Array(BUCKETS)
     for (const [column, bucket] of buckets.entries()) byBucket[bucket] = factor * values[column]!
@@ -90,7 +96,7 @@ export function trainDetector(turns: readonly LabelledTurn[], options: { seed?: 
   const cutoff = bestCutoff(scored)
   const flagged = scored.filter(({ probability }) => probability >= cutoff)
   const crossValidation = { ...scoreDetector(scored), flagged: flagged.length, hits: flagged.filter(({ dissatisfied }) => dissatisfied).length }
-  return { intercept: slope * (linear.intercept + start) + offset, weights: spread(linear.weights, slope), wordOdds: most === 0 ? new Float32Array(BUCKETS) : spread(wordOdds), trees: scaleTrees(trees, slope), cutoff, crossValidation, heldOut }
+  return { intercept: slope * linear.intercept + offset, weights: spread(linear.weights, slope), wordOdds: most === 0 ? new Float32Array(BUCKETS) : spread(wordOdds), trees: scaleTrees(trees, treeSlope), cutoff, crossValidation, heldOut }
 }
 
 /** Share of annotators who rated 1 or 2: says more than the majority alone. */
@@ -149,17 +155,20 @@ function foldsOf(turns: readonly LabelledTurn[], seed: number): Int32Array {
   return Int32Array.from(turns, ({ dialogue }) => foldOf.get(dialogue)!)
 }
 
-/** Slope and offset that make held-out log odds probabilities of the label: a logistic regression on one value. */
-function calibrate(logOdds: Float64Array, turns: readonly LabelledTurn[]): { slope: number; offset: number } {
-  const rows = { starts: Int32Array.from({ length: turns.length + 1 }, (_, i) => i), columns: new Int32Array(turns.length), values: Float32Array.from(logOdds), width: 1 }
+/** Slopes of both parts and the offset that make held-out scores probabilities of the label: a logistic regression on two values. */
+function calibrate(parts: readonly [Float64Array, Float64Array], turns: readonly LabelledTurn[]): { slopes: [number, number]; offset: number } {
+  const rows = {
+    starts: Int32Array.from({ length: turns.length + 1 }, (_, i) => 2 * i),
+    columns: Int32Array.from({ length: 2 * turns.length }, (_, k) => k % 2),
+    values: Float32Array.from({ length: 2 * turns.length }, (_, k) => parts[k % 2 === 0 ? 0 : 1][k >> 1]!),
+    width: 2,
+  }
   const { weights, intercept } = fitLogistic(rows, Float64Array.from(turns, ({ dissatisfied }) => (dissatisfied ? 1 : 0)), Int32Array.from(turns.keys()), { l2: 1e-3 })
-  // Where nothing was learned the order must not turn round: everything gets the base rate.
-  return weights[0]! > 0 ? { slope: weights[0]!, offset: intercept } : { slope: 0, offset: Math.log(baseOdds(turns)) }
-}
-
-function baseOdds(turns: readonly LabelledTurn[]): number {
-  const positives = turns.filter(({ dissatisfied }) => dissatisfied).length
-  return positives / (turns.length - positives)
+  const [first, second] = [weights[0]!, weights[1]!]
+  if (first >= 0 && second >= 0) return { slopes: [first, second], offset: intercept }
+  // Where a part learned nothing its order must not turn round: it is left out, and without both everything gets the base rate.
+  const kept = (part: Float64Array, weight: number): Float64Array => (weight < 0 ? new Float64Array(part.length) : part)
+  return calibrate([kept(parts[0], first), kept(parts[1], second)], turns)
 }
 
 /** The probability from which "dissatisfied" has the best F1 against the labels. */

@@ -8,6 +8,9 @@ import type { SparseRows } from './logistic-regression.ts'
 export const WORD_MEASURES = 4
 /** So many turns with the share of all are added to those of each word. */
 const SHRINKAGE = 10
+/** Rounded to what a file's 8 bits hold, so that the trees learn from what they will be asked. */
+export const ODDS_STEP = 1 / 32
+const MOST_STEPS = 127
 
 /** `words[i]` to `ends[i]` are row i's entries that are words of the user's. */
 export type WordRows = { rows: SparseRows; words: Int32Array; ends: Int32Array }
@@ -31,7 +34,8 @@ export function learnWordOdds({ rows, words, ends }: WordRows, targets: Float64A
   const weigh = (row: number): void => {
     for (let k = words[row]!; k < ends[row]!; k++) {
       const column = rows.columns[k]!
-      odds[column] = Math.log((Math.max(0, dissatisfied[column]!) / share + SHRINKAGE) / (turns[column]! + SHRINKAGE))
+      const says = Math.log((Math.max(0, dissatisfied[column]!) / share + SHRINKAGE) / (turns[column]! + SHRINKAGE))
+      odds[column] = ODDS_STEP * Math.max(-MOST_STEPS, Math.min(MOST_STEPS, Math.round(says / ODDS_STEP)))
     }
   }
   for (const row of chosen) count(row, 1)
