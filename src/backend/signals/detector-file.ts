@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BUCKETS, FEATURES_VERSION, MEASURES } from '../../core/detector/features.ts'
 import { packWeights, unpackWeights } from '../../core/detector/pack-weights.ts'
+import { ODDS_STEP } from '../../core/detector/word-odds.ts'
 import type { TrainedModel } from '../../core/detector/train.ts'
 import type { Classifier } from '../../core/detector/classifier.ts'
 import { UsageError } from '../../shared/errors.ts'
@@ -18,7 +19,7 @@ const treesSchema = z.object({ roots: z.array(z.int().min(0)), feature: z.array(
 const figure = z.number().nullable()
 const contentSchema = z.object({
   format: z.literal('drift-detector'),
-  formatVersion: z.literal(2),
+  formatVersion: z.literal(3),
   featuresVersion: z.literal(FEATURES_VERSION),
   /** In words, for whoever asks where its judgement comes from. */
   trainedOn: z.string(),
@@ -29,6 +30,7 @@ const contentSchema = z.object({
   intercept: z.number(),
   scale: z.number(),
   weights: z.string(),
+  wordOdds: z.object({ scale: z.number(), packed: z.string() }),
   trees: treesSchema,
   /**
    * Of turns it learned from in a workspace: conversation id, turn, and the probability by a model that had not seen
@@ -38,13 +40,13 @@ const contentSchema = z.object({
 })
 type Content = z.infer<typeof contentSchema>
 
-export type DetectorFile = Omit<Content, 'format' | 'formatVersion' | 'featuresVersion' | 'scale' | 'weights' | 'trees'> & { version: string; classifier: Classifier }
+export type DetectorFile = Omit<Content, 'format' | 'formatVersion' | 'featuresVersion' | 'scale' | 'weights' | 'wordOdds' | 'trees'> & { version: string; classifier: Classifier }
 
 /** Writes a detector whole or not at all; returns its absolute path and version. */
 export function writeDetectorFile(path: string, model: TrainedModel, about: Pick<Content, 'trainedOn' | 'heldOut'>): { path: string; version: string; bytes: number } {
   const { scale, packed } = packWeights(model.weights)
   const { n, positives } = model.crossValidation
-  const content: Content = { format: 'drift-detector', formatVersion: 2, featuresVersion: FEATURES_VERSION, trainedOn: about.trainedOn, turns: n, dissatisfied: positives, crossValidation: model.crossValidation, cutoff: model.cutoff, intercept: model.intercept, scale, weights: packed, trees: model.trees, heldOut: about.heldOut }
+  const content: Content = { format: 'drift-detector', formatVersion: 3, featuresVersion: FEATURES_VERSION, trainedOn: about.trainedOn, turns: n, dissatisfied: positives, crossValidation: model.crossValidation, cutoff: model.cutoff, intercept: model.intercept, scale, weights: packed, wordOdds: packWeights(model.wordOdds, ODDS_STEP), trees: model.trees, heldOut: about.heldOut }
   const version = versionOf(content)
   const file = resolve(path)
   const text = `${JSON.stringify({ ...content, version })}\n`
@@ -77,7 +79,7 @@ export function readDetectorFile(path: string): DetectorFile {
   const version = versionOf(content)
   const stated = 'version' in value ? value.version : undefined
   if (stated !== version) throw new UsageError(`detector ${file}: expected content with the hash ${String(stated)}, got ${version}. The file is damaged or was changed: train it again`)
-  return { ...content, version, classifier: { intercept: content.intercept, trees: content.trees, cutoff: content.cutoff, weights: unpackWeights({ scale: content.scale, packed: content.weights }, BUCKETS) } }
+  return { ...content, version, classifier: { intercept: content.intercept, trees: content.trees, cutoff: content.cutoff, weights: unpackWeights({ scale: content.scale, packed: content.weights }, BUCKETS), wordOdds: unpackWeights(content.wordOdds, BUCKETS) } }
 }
 
 const versionOf = (content: Content): string => createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12)

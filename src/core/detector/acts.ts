@@ -1,10 +1,11 @@
 /**
  * What a message does, as patterns: acts of the user's message and of the assistant's before it. They say nothing of
- * satisfaction by themselves; the classifier weighs each, and each pair of a user's and an assistant's act.
+ * satisfaction by themselves; the classifier weighs each, and each pair of a user's and an assistant's act. Messages are
+ * read in lower case.
  */
 export type Act = { name: string; pattern: RegExp }
 
-const act = (name: string, pattern: string): Act => ({ name, pattern: new RegExp(pattern, 'i') })
+const act = (name: string, pattern: string): Act => ({ name, pattern: new RegExp(pattern) })
 
 /** Few enough to be crossed with every assistant act. */
 export const USER_ACTS: readonly Act[] = [

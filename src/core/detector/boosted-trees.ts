@@ -3,7 +3,7 @@
  * algorithm 5, with Newton's leaf values), grown leaf by leaf on histograms of binned values as LightGBM does (Ke et
  * al. 2017). Targets may be soft: a share of votes.
  */
-import { makeRng } from '../rng.ts'
+import { makeRng, type Rng } from '../rng.ts'
 import { sigmoid } from '../statistics.ts'
 
 /** Nodes of all trees, one tree behind the other, a parent before its children, the right child behind the left. */
@@ -32,6 +32,8 @@ export type TreeOptions = {
   l2: number
   /** Share of the features that one tree may ask of. */
   features: number
+  /** A node asks of one cut of each feature, drawn anew, not of all (Geurts et al. 2006): trees differ more and their sum errs less. */
+  drawnCuts?: boolean
 }
 
 const MOST_BINS = 32
@@ -42,15 +44,19 @@ const rounded = (value: number): number => Number(value.toPrecision(6))
 
 /** @param values [rows, width] */
 export function binRows(values: Float32Array, width: number): BinnedRows {
-  const rows = values.length / width
-  const bins = new Uint8Array(values.length)
-  const edges = Array.from({ length: width }, (_, f) => {
+  const binned: BinnedRows = { rows: values.length / width, width, bins: new Uint8Array(values.length), edges: [] }
+  binFeatures(binned, values, 0)
+  return binned
+}
+
+/** Bins the features from `first` on, again where their values have changed. */
+export function binFeatures({ rows, width, bins, edges }: BinnedRows, values: Float32Array, first: number): void {
+  for (let f = first; f < width; f++) {
     const own = Float32Array.from({ length: rows }, (_, i) => values[i * width + f]!)
     const cuts = cutsOf(own)
     for (let i = 0; i < rows; i++) bins[i * width + f] = binOf(own[i]!, cuts)
-    return cuts
-  })
-  return { rows, width, bins, edges }
+    edges[f] = cuts
+  }
 }
 
 /** Between neighbouring values, or where there are many between equal shares of the rows. */
@@ -95,15 +101,15 @@ export function fitTrees(binned: BinnedRows, targets: Float64Array, chosen: Int3
     const features = Int32Array.from(rng.shuffled(asked).slice(0, Math.ceil(options.features * asked.length)))
     const offsets = new Int32Array(features.length + 1)
     features.forEach((feature, k) => (offsets[k + 1] = offsets[k]! + PER_BIN * (binned.edges[feature]!.length + 1)))
-    growTree(trees, logOdds, { binned, gradients, curvatures, features, offsets, order: chosen.slice(), options })
+    growTree(trees, logOdds, { binned, gradients, curvatures, features, offsets, order: chosen.slice(), options, rng })
   }
   return { start, trees }
 }
 
-type Growth = { binned: BinnedRows; gradients: Float64Array; curvatures: Float64Array; features: Int32Array; /** Where each feature's histogram begins. */ offsets: Int32Array; /** Rows, those of a leaf side by side. */ order: Int32Array; options: TreeOptions }
+type Growth = { binned: BinnedRows; gradients: Float64Array; curvatures: Float64Array; features: Int32Array; /** Where each feature's histogram begins. */ offsets: Int32Array; /** Rows, those of a leaf side by side. */ order: Int32Array; options: TreeOptions; rng: Rng }
 
 function growTree(trees: Trees, logOdds: Float64Array, growth: Growth): void {
-  const { binned: { width, bins, edges }, gradients, curvatures, order, options } = growth
+  const { binned: { edges }, gradients, curvatures, order, options } = growth
   const addNode = (): number => {
     trees.left.push(0)
     trees.split.push(0)
@@ -122,7 +128,7 @@ function growTree(trees: Trees, logOdds: Float64Array, growth: Growth): void {
     const leaf = leaves.reduce((most, other) => ((other.best?.gain ?? 0) > (most.best?.gain ?? 0) ? other : most))
     if (leaf.best === null) break
     const { feature, bin, gradient, curvature } = leaf.best
-    const middle = partition(order, leaf.from, leaf.to, (row) => bins[row * width + feature]! <= bin)
+    const middle = partition(growth, leaf.from, leaf.to, feature, bin)
     // The smaller side is counted, the other is what is left of both.
     const isLeftSmaller = middle - leaf.from <= leaf.to - middle
     const counted = isLeftSmaller ? histogramsOf(leaf.from, middle, growth) : histogramsOf(middle, leaf.to, growth)
@@ -161,17 +167,19 @@ function histogramsOf(from: number, to: number, { binned: { width, bins }, gradi
   return histograms
 }
 
-function bestSplit({ from, to, gradient, curvature, histograms }: Leaf, { binned: { edges }, features, offsets, options: { fewestRows, l2 } }: Growth): Split | null {
+function bestSplit({ from, to, gradient, curvature, histograms }: Leaf, { binned: { edges }, features, offsets, options: { fewestRows, l2, drawnCuts }, rng }: Growth): Split | null {
   let best: Split | null = null
   const whole = gradient ** 2 / (curvature + l2)
   for (const [k, feature] of features.entries()) {
     let [g, h, count] = [0, 0, 0]
-    for (let bin = 0; bin < edges[feature]!.length; bin++) {
+    const cuts = edges[feature]!.length
+    const last = drawnCuts ? rng.int(cuts) : cuts - 1
+    for (let bin = 0; bin <= last; bin++) {
       const at = offsets[k]! + PER_BIN * bin
       g += histograms[at]!
       h += histograms[at + 1]!
       count += histograms[at + 2]!
-      if (count < fewestRows) continue
+      if (count < fewestRows || (drawnCuts && bin < last)) continue
       if (to - from - count < fewestRows) break
       const gain = g ** 2 / (h + l2) + (gradient - g) ** 2 / (curvature - h + l2) - whole
       if (gain > (best?.gain ?? 1e-9)) best = { gain, feature, bin, gradient: g, curvature: h }
@@ -180,18 +188,25 @@ function bestSplit({ from, to, gradient, curvature, histograms }: Leaf, { binned
   return best
 }
 
-/** Rows that go left first; returns where the others begin. */
-function partition(order: Int32Array, from: number, to: number, goesLeft: (row: number) => boolean): number {
-  const part = order.subarray(from, to)
-  const left = part.filter(goesLeft)
-  const right = part.filter((row) => !goesLeft(row))
-  part.set(left)
-  part.set(right, left.length)
-  return from + left.length
+/** Rows at most in `bin` of the feature first, in their order; returns where the others begin. */
+function partition({ binned: { width, bins }, order }: Growth, from: number, to: number, feature: number, bin: number): number {
+  const others = new Int32Array(to - from)
+  let middle = from
+  for (let k = from; k < to; k++) {
+    const row = order[k]!
+    if (bins[row * width + feature]! <= bin) order[middle++] = row
+    else others[k - middle] = row
+  }
+  order.set(others.subarray(0, to - middle), middle)
+  return middle
 }
 
+/** Trees as they are walked: side by side in memory. */
+export type Forest = { roots: Int32Array; feature: Int16Array; split: Float64Array; left: Int32Array }
+export const forestOf = ({ roots, feature, split, left }: Trees): Forest => ({ roots: Int32Array.from(roots), feature: Int16Array.from(feature), split: Float64Array.from(split), left: Int32Array.from(left) })
+
 /** What the trees add to the log odds of a row: `values[at + feature]`. */
-export function weighByTrees({ roots, feature, split, left }: Trees, values: Float32Array, at = 0): number {
+export function weighByTrees({ roots, feature, split, left }: Forest, values: Float32Array, at = 0): number {
   let sum = 0
   for (const root of roots) {
     let node = root

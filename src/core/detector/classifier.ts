@@ -2,18 +2,20 @@
 import type { Message } from '../../shared/types.ts'
 import { judgementFrom, readSigns, type Judgement, type Signs } from '../signals.ts'
 import { sigmoid } from '../statistics.ts'
-import { weighByTrees, type Trees } from './boosted-trees.ts'
-import { addFeatures, addWordFeatures, FeatureList, MEASURES, takeMeasures } from './features.ts'
+import { forestOf, weighByTrees, type Trees } from './boosted-trees.ts'
+import { addFeatures, addWordFeatures, FeatureList, MEASURES, takeMeasures, WORDS_AT } from './features.ts'
+import { takeWordMeasures } from './word-odds.ts'
 
-/** `weights` has one entry per bucket. */
-export type Classifier = { intercept: number; weights: Float32Array; trees: Trees; cutoff: number }
+/** `weights` and `wordOdds` have one entry per bucket. */
+export type Classifier = { intercept: number; weights: Float32Array; wordOdds: Float32Array; trees: Trees; cutoff: number }
 /** `known` is a probability that stands in for the classifier's own. */
 export type TurnJudge = (messages: readonly Message[], turnIndex: number, known?: number) => Judgement
 
 /** Keeps one list of features for all turns it is given. */
-export function classifierJudge({ intercept, weights, trees, cutoff }: Classifier): TurnJudge {
+export function classifierJudge({ intercept, weights, wordOdds, trees, cutoff }: Classifier): TurnJudge {
   const list = new FeatureList()
   const measures = new Float32Array(MEASURES)
+  const forest = forestOf(trees)
   const weigh = (): number => {
     let sum = 0
     for (let k = 0; k < list.length; k++) sum += weights[list.columns[k]!]! * list.values[k]!
@@ -23,9 +25,10 @@ export function classifierJudge({ intercept, weights, trees, cutoff }: Classifie
     list.clear()
     addFeatures(list, messages, turnIndex, signs)
     const linear = intercept + weigh()
-    if (trees.roots.length === 0) return sigmoid(linear)
+    if (forest.roots.length === 0) return sigmoid(linear)
     takeMeasures(list, messages, turnIndex, signs, measures)
-    return sigmoid(linear + weighByTrees(trees, measures))
+    takeWordMeasures(wordOdds, list.columns, list.words.from, list.words.to, measures, WORDS_AT)
+    return sigmoid(linear + weighByTrees(forest, measures))
   }
   return (messages, turnIndex, known) => {
     const signs = readSigns(messages, turnIndex)

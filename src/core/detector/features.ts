@@ -8,9 +8,10 @@ import { fnv1a, FNV_BASIS } from '../fnv.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
 import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
+import { WORD_MEASURES } from './word-odds.ts'
 
 /** Raise the number with every change of what a bucket means: weights belong to one version of features and rules. */
-export const FEATURES_VERSION = `2, rules ${RULES_VERSION}`
+export const FEATURES_VERSION = `3, rules ${RULES_VERSION}`
 export const BUCKETS = 2 ** 18
 
 /**
@@ -26,13 +27,15 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[]; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<string> }
+type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[]; /** Capital letters of A to Z. */ capitals: number; opensWithCapital: boolean; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<string> }
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
   columns = new Int32Array(1024)
   values = new Float32Array(1024)
   length = 0
+  /** Where the words of the user's message at hand begin and end. */
+  words = { from: 0, to: 0 }
   /** Of the conversation at hand, whose turns come one after the other: a message is read once, however many turns look back at it. */
   private conversation: readonly Message[] = []
   private readings: (Reading | undefined)[] = []
@@ -107,15 +110,21 @@ const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
 const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
-function readable(text: string): string {
-  const read = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`
-  return straightQuotes(read.toLowerCase())
-}
+const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`)
+const readable = (text: string): string => straightQuotes(text.toLowerCase())
 
 function readText(content: string, acts: readonly Act[]): Reading {
-  const text = readable(content)
+  const written = headAndTail(content)
+  const text = readable(written)
   const words = wordsOf(text)
-  return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts) }
+  return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts), capitals: capitalsIn(written), opensWithCapital: isCapital(written.charCodeAt(0)) }
+}
+
+const isCapital = (code: number): boolean => code >= 65 && code <= 90
+function capitalsIn(text: string): number {
+  let capitals = 0
+  for (let i = 0; i < text.length; i++) if (isCapital(text.charCodeAt(i))) capitals++
+  return capitals
 }
 
 /** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
@@ -131,7 +140,9 @@ export function addFeatures(list: FeatureList, messages: readonly Message[], tur
     for (const replyAct of reply.acts) list.add(SEED.actByReply + 64 * act + replyAct)
     for (const other of user.acts) if (other > act) list.add(SEED.actPair + 64 * act + other)
   }
+  const from = list.length
   addWords(list, user.words)
+  list.words = { from, to: list.length }
   addReplyWords(list, reply.words)
   addOpening(list, user.words, reply.acts)
   addShared(list, user, reply)
@@ -161,7 +172,7 @@ function actsOf(text: string, acts: readonly Act[]): number[] {
 
 /** What the words alone say: for the evidence of a text. */
 export function addWordFeatures(list: FeatureList, text: string): void {
-  addWords(list, wordsOf(readable(text)))
+  addWords(list, wordsOf(readable(headAndTail(text))))
 }
 
 /** One, two and three words in a row, the message's edges included. */
@@ -169,22 +180,25 @@ function addWords(list: FeatureList, words: readonly string[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   let before = '^'
   let twoBefore = ''
+  // The hash of a text goes on from that of its beginning: no text is joined.
+  const addAfter = (word: string): void => {
+    list.add(fnv1a(fnv1a(fnv1a(SEED.twoWords, before), ' '), word), value)
+    if (twoBefore !== '') list.add(fnv1a(fnv1a(fnv1a(fnv1a(fnv1a(SEED.threeWords, twoBefore), ' '), before), ' '), word), value)
+  }
   for (const word of words) {
     list.add(fnv1a(SEED.word, word), value)
-    list.add(fnv1a(SEED.twoWords, `${before} ${word}`), value)
-    if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} ${word}`), value)
+    addAfter(word)
     twoBefore = before
     before = word
   }
-  list.add(fnv1a(SEED.twoWords, `${before} $`), value)
-  if (twoBefore !== '') list.add(fnv1a(SEED.threeWords, `${twoBefore} ${before} $`), value)
+  addAfter('$')
 }
 
 function addReplyWords(list: FeatureList, words: readonly string[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   words.forEach((word, i) => {
     list.add(fnv1a(SEED.replyWord, word), value)
-    if (i > 0) list.add(fnv1a(SEED.twoReplyWords, `${words[i - 1]!} ${word}`), value)
+    if (i > 0) list.add(fnv1a(fnv1a(fnv1a(SEED.twoReplyWords, words[i - 1]!), ' '), word), value)
   })
 }
 
@@ -276,13 +290,16 @@ function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: 
 /** Acts whose number over the messages before is a measure of its own. */
 const COUNTED_ACTS = ['no', 'negation', 'dislikes', 'replaces', 'too', 'only', 'thanks', 'praises'].map((name) => USER_ACTS.findIndex((act) => act.name === name))
 const OTHER_MEASURES = 24
-export const MEASURES = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES
+const DIALOGUE_MEASURES = 16
+/** Where the measures of the user's words stand: `takeWordMeasures`. */
+export const WORDS_AT = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES + DIALOGUE_MEASURES
+export const MEASURES = WORDS_AT + WORD_MEASURES
 
 const vocabularyOf = (reading: Reading): Set<string> => (reading.vocabulary ??= new Set(reading.words))
 const NOTHING: Reading = readText('', [])
 const shareOf = (a: ReadonlySet<string>, b: ReadonlySet<string>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
 
-/** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. `into`: MEASURES values from `at` on. */
+/** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. `into`: WORDS_AT values from `at` on. */
 export function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs, into: Float32Array, at = 0): void {
   const indices = earlierMessages(messages, turnIndex, COUNTED_MESSAGES)
   const [last, lastButOne] = indices
@@ -292,7 +309,7 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
   const earlierReply = last === undefined ? NOTHING : list.readReply(messages, last)
   const firstReply = firstOfReply(messages, turnIndex)
 
-  into.fill(0, at, at + MEASURES)
+  into.fill(0, at, at + WORDS_AT)
   into[at++] = logOddsOf(signs)
   const mark = (acts: readonly number[], of: readonly Act[]): void => {
     for (const act of acts) into[at + act] = 1
@@ -319,6 +336,45 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
     user.numbers.size, reply.numbers.size, sharedBy(user.numbers, reply.numbers), sharedBy(user.numbers, earlier.numbers),
     messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, sentencesIn(user.text), sentencesIn(reply.text),
     sharedBy(user.names, reply.names), user.names.size,
+  ]) into[at++] = value
+  takeDialogueMeasures(list, messages, turnIndex, indices, into, at)
+}
+
+/**
+ * How the turn stands out of the dialogue so far: replies and wishes said over again, words nobody had said, replies that
+ * ask, lengths and capitals beside those before. `indices`: the user's messages before, the last one first.
+ */
+function takeDialogueMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, indices: readonly number[], into: Float32Array, at: number): void {
+  const user = list.read(messages, turnIndex)
+  const reply = list.readReply(messages, turnIndex)
+  const own = vocabularyOf(reply)
+  const unheard = new Set(user.names)
+  for (const name of reply.names) unheard.delete(name)
+  let [repeated, restated, asking, run, capitals, written, longest, said] = [0, 0, 0, reply.text.includes('?') ? 1 : 0, 0, 0, 0, 0]
+  let isRun = run === 1
+  for (const [ago, index] of indices.entries()) {
+    const earlier = list.read(messages, index)
+    const earlierReply = list.readReply(messages, index)
+    if (ago < EARLIER_MESSAGES) {
+      repeated = Math.max(repeated, shareOf(own, vocabularyOf(earlierReply)))
+      restated = Math.max(restated, shareOf(user.names, earlier.names))
+      for (const name of unheard) if (earlier.names.has(name) || earlierReply.names.has(name)) unheard.delete(name)
+    }
+    const asks = earlierReply.text.includes('?')
+    isRun &&= asks
+    if (asks) asking++
+    if (isRun) run++
+    if (earlier.opensWithCapital) capitals++
+    written += earlier.text.length
+    longest = Math.max(longest, earlier.text.length)
+    said += earlierReply.text.length
+  }
+  const meanOf = (sum: number): number => (indices.length === 0 ? -1 : sum / indices.length)
+  for (const value of [
+    repeated, restated, unheard.size, unheard.size / Math.max(1, user.names.size), meanOf(asking), run,
+    meanOf(capitals), user.capitals / (user.text.length + 1), reply.capitals / (reply.text.length + 1),
+    user.text.length / (user.words.length + 1), reply.text.length / (reply.words.length + 1), user.text.length / (reply.text.length + 1),
+    meanOf(written), longest, meanOf(said), messages[0]!.content.length,
   ]) into[at++] = value
 }
 

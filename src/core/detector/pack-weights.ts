@@ -1,12 +1,12 @@
 /**
  * Weights as text: for each weight that is not 0 the gap to the one before (7 bits a byte, the high bit says that
- * more follow) and the weight in 127ths of `scale` (one signed byte), all in base64.
+ * more follow) and the weight in steps of `scale` (one signed byte), all in base64.
  */
 
 export type PackedWeights = { scale: number; packed: string }
 
-export function packWeights(weights: Float32Array): PackedWeights {
-  const scale = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) / 127
+/** `scale` where the weights are multiples of it and come back exactly; by default a 127th of the largest. */
+export function packWeights(weights: Float32Array, scale: number = weights.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) / 127): PackedWeights {
   const bytes: number[] = []
   let last = -1
   for (const [i, weight] of weights.entries()) {
