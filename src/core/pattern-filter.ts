@@ -158,6 +158,10 @@ export function filterOf({ source }: RegExp): PatternFilter {
   })
 }
 
+/** A pattern that is tried on many texts. */
+export type Searched = { pattern: RegExp; filter: PatternFilter }
+export const searched = (pattern: RegExp): Searched => ({ pattern, filter: filterOf(pattern) })
+
 /** The three characters in a row of one text at a time. */
 export class TextGrams {
   /** Number of the text that had them last. */

@@ -4,7 +4,7 @@
  */
 import type { Message, SignalLabel } from '../shared/types.ts'
 import { isReaction } from './import/messages.ts'
-import { filterOf, TextGrams } from './pattern-filter.ts'
+import { TextGrams } from './pattern-filter.ts'
 import { DISSATISFIED_RULES, FAILURE_RULES, OPENS_TASK, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
 import { sigmoid } from './statistics.ts'
 
@@ -60,7 +60,7 @@ export function readSigns(messages: readonly Message[], turnIndex: number): Sign
   if (restated !== null) against.push({ sign: RESTATED_SIGN, rule: DISSATISFIED_RULES.length, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
   const pleased = findSigns(searched, SATISFIED_RULES, false, share)
   inReply.read(reply.content)
-  const failure = FAILURE_RULES.reduce((sum, { weight, pattern }) => sum + (inReply.mayMatch(filters.get(pattern)!) && pattern.test(reply.content) ? weight : 0), 0)
+  const failure = FAILURE_RULES.reduce((sum, { weight, pattern, filter }) => sum + (inReply.mayMatch(filter) && pattern.test(reply.content) ? weight : 0), 0)
   const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
   const rules = [...against.map(({ rule }) => rule), ...pleased.map(({ rule }) => DISSATISFIED_RULES.length + 1 + rule)]
   return { against, pleased, rules, probability: sigmoid(logOdds) }
@@ -77,12 +77,11 @@ export function judgementFrom({ against, pleased }: Signs, probability: number, 
 type Found = { sign: Sign; rule: number; weight: number; start: number; end: number }
 
 const [inHead, inTail, inReply] = [new TextGrams(), new TextGrams(), new TextGrams()]
-const filters = new Map([...DISSATISFIED_RULES, ...SATISFIED_RULES, ...FAILURE_RULES].map(({ pattern }) => [pattern, filterOf(pattern)]))
 
 /** Where rules look for signs: what opens a long message, and how it ends. */
-type Searched = { text: string; head: string; tail: string; tailStart: number }
+type SearchedText = { text: string; head: string; tail: string; tailStart: number }
 
-function searchedIn(text: string): Searched {
+function searchedIn(text: string): SearchedText {
   const short = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS
   const [head, tailStart] = short ? [text, text.length] : [text.slice(0, HEAD_CHARACTERS), text.length - TAIL_CHARACTERS]
   const tail = text.slice(tailStart)
@@ -91,11 +90,10 @@ function searchedIn(text: string): Searched {
   return { text, head, tail, tailStart }
 }
 
-function findSigns({ text, head, tail, tailStart }: Searched, rules: readonly Rule[], afterQuestion: boolean, share: number): Found[] {
+function findSigns({ text, head, tail, tailStart }: SearchedText, rules: readonly Rule[], afterQuestion: boolean, share: number): Found[] {
   const found: Found[] = []
-  for (const [rule, { sign, weight, pattern, answer, within }] of rules.entries()) {
+  for (const [rule, { sign, weight, pattern, filter, answer, within }] of rules.entries()) {
     if (within !== undefined && text.length > within) continue
-    const filter = filters.get(pattern)!
     let offset = 0
     let match = inHead.mayMatch(filter) ? pattern.exec(head) : null
     if (match === null && tail !== '' && !pattern.source.startsWith('^') && inTail.mayMatch(filter)) {

@@ -3,9 +3,11 @@
  * satisfaction by themselves; the classifier weighs each, and each pair of a user's and an assistant's act. Messages are
  * read in lower case.
  */
-export type Act = { name: string; pattern: RegExp }
+import { searched, type Searched } from '../pattern-filter.ts'
 
-const act = (name: string, pattern: string): Act => ({ name, pattern: new RegExp(pattern) })
+export type Act = Searched & { name: string }
+
+const act = (name: string, pattern: string): Act => ({ name, ...searched(new RegExp(pattern)) })
 
 /** Few enough to be crossed with every assistant act. */
 export const USER_ACTS: readonly Act[] = [

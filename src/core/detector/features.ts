@@ -5,6 +5,7 @@
  */
 import type { Message } from '../../shared/types.ts'
 import { fnv1a, FNV_BASIS } from '../fnv.ts'
+import { TextGrams } from '../pattern-filter.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
 import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
@@ -27,7 +28,7 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; words: string[]; names: Set<string>; numbers: Set<string>; acts: number[]; /** Capital letters of A to Z. */ capitals: number; opensWithCapital: boolean; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<string> }
+type Reading = { text: string; /** Hashes. */ words: Int32Array; /** Of those that are not common. */ names: Set<number>; numbers: Set<string>; acts: number[]; /** Capital letters of A to Z. */ capitals: number; opensWithCapital: boolean; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<number> }
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
@@ -97,6 +98,7 @@ const SEED = {
   replyWord: seedOf('reply word'),
   twoReplyWords: seedOf('two reply words'),
   opening: seedOf('opening'),
+  whole: seedOf('whole'),
   openingByReply: seedOf('opening by reply'),
   wordByReply: seedOf('word by reply'),
   shared: seedOf('shared'),
@@ -107,7 +109,18 @@ const SEED = {
 }
 
 const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
-const wordsOf = (text: string): string[] => text.match(WORD)?.map((word) => (word.charCodeAt(0) < 58 && word.charCodeAt(0) > 47 ? '0' : word)) ?? []
+const hashOf = (word: string): number => mix(fnv1a(FNV_BASIS, word))
+const isDigit = (code: number): boolean => code > 47 && code < 58
+/** Each word is hashed once, by its letters; what it stands in is hashed by that (`after`). */
+function wordsOf(text: string): Int32Array {
+  const found = text.match(WORD) ?? []
+  const words = new Int32Array(found.length)
+  for (let i = 0; i < words.length; i++) words[i] = isDigit(found[i]!.charCodeAt(0)) ? FIGURE : hashOf(found[i]!)
+  return words
+}
+const [FIGURE, BEGIN, END] = [hashOf('0'), hashOf('^'), hashOf('$')]
+/** The hash of what `hash` stands for and then the word: a step of FNV-1a with all of the word's bits. */
+const after = (hash: number, word: number): number => Math.imul(hash ^ word, 0x01000193)
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
 const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`)
@@ -144,7 +157,7 @@ export function addFeatures(list: FeatureList, messages: readonly Message[], tur
   addWords(list, user.words)
   list.words = { from, to: list.length }
   addReplyWords(list, reply.words)
-  addOpening(list, user.words, reply.acts)
+  addOpening(list, user, reply.acts)
   addShared(list, user, reply)
   addPlace(list, messages, turnIndex, user.words.length)
   addEarlier(list, messages, turnIndex, user)
@@ -164,9 +177,11 @@ function firstOfReply(messages: readonly Message[], turnIndex: number): number {
   return first
 }
 
+const grams = new TextGrams()
 function actsOf(text: string, acts: readonly Act[]): number[] {
   const found: number[] = []
-  for (let i = 0; i < acts.length; i++) if (acts[i]!.pattern.test(text)) found.push(i)
+  grams.read(text)
+  for (let i = 0; i < acts.length; i++) if (grams.mayMatch(acts[i]!.filter) && acts[i]!.pattern.test(text)) found.push(i)
   return found
 }
 
@@ -176,50 +191,48 @@ export function addWordFeatures(list: FeatureList, text: string): void {
 }
 
 /** One, two and three words in a row, the message's edges included. */
-function addWords(list: FeatureList, words: readonly string[]): void {
+function addWords(list: FeatureList, words: Int32Array): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
-  let before = '^'
-  let twoBefore = ''
-  // The hash of a text goes on from that of its beginning: no text is joined.
-  const addAfter = (word: string): void => {
-    list.add(fnv1a(fnv1a(fnv1a(SEED.twoWords, before), ' '), word), value)
-    if (twoBefore !== '') list.add(fnv1a(fnv1a(fnv1a(fnv1a(fnv1a(SEED.threeWords, twoBefore), ' '), before), ' '), word), value)
+  for (let i = 0; i <= words.length; i++) {
+    const word = i < words.length ? words[i]! : END
+    const before = i > 0 ? words[i - 1]! : BEGIN
+    if (i < words.length) list.add(after(SEED.word, word), value)
+    list.add(after(after(SEED.twoWords, before), word), value)
+    if (i > 0) list.add(after(after(after(SEED.threeWords, i > 1 ? words[i - 2]! : BEGIN), before), word), value)
   }
-  for (const word of words) {
-    list.add(fnv1a(SEED.word, word), value)
-    addAfter(word)
-    twoBefore = before
-    before = word
-  }
-  addAfter('$')
 }
 
-function addReplyWords(list: FeatureList, words: readonly string[]): void {
+function addReplyWords(list: FeatureList, words: Int32Array): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
-  words.forEach((word, i) => {
-    list.add(fnv1a(SEED.replyWord, word), value)
-    if (i > 0) list.add(fnv1a(fnv1a(fnv1a(SEED.twoReplyWords, words[i - 1]!), ' '), word), value)
-  })
+  for (let i = 0; i < words.length; i++) {
+    list.add(after(SEED.replyWord, words[i]!), value)
+    if (i > 0) list.add(after(after(SEED.twoReplyWords, words[i - 1]!), words[i]!), value)
+  }
 }
 
 /** How the message opens, the whole of a short one, and each of its words under what the reply did. */
-function addOpening(list: FeatureList, words: readonly string[], replyActs: readonly number[]): void {
-  const opening = words[0] ?? ''
-  list.add(fnv1a(SEED.opening, opening))
-  list.add(fnv1a(SEED.opening, words.slice(0, 2).join(' ')))
-  list.add(fnv1a(SEED.opening, words.length < 6 ? `all ${words.join(' ')}` : ''))
+function addOpening(list: FeatureList, user: Reading, replyActs: readonly number[]): void {
+  const { words } = user
+  const opening = words[0] ?? 0
+  list.add(after(SEED.opening, opening))
+  list.add(after(after(SEED.opening, opening), words[1] ?? 0))
+  if (words.length < 6) list.add(words.reduce(after, SEED.whole))
   const value = WORDS_BY_REPLY / Math.sqrt(words.length)
-  const distinct = new Set(words)
+  const distinct = vocabularyOf(user)
   for (const replyAct of replyActs) {
-    list.add(fnv1a(SEED.openingByReply + replyAct, opening))
-    for (const word of distinct) list.add(fnv1a(SEED.wordByReply + replyAct, word), value)
+    list.add(after(SEED.openingByReply + replyAct, opening))
+    for (const word of distinct) list.add(after(SEED.wordByReply + replyAct, word), value)
   }
 }
 
-const COMMON: ReadonlySet<string> = new Set([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')])
-const namesIn = (words: readonly string[]): Set<string> => new Set(words.filter((word) => !COMMON.has(word)))
+const COMMON: ReadonlySet<number> = new Set([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')].map(hashOf))
+function namesIn(words: Int32Array): Set<number> {
+  const names = new Set<number>()
+  for (const word of words) if (!COMMON.has(word)) names.add(word)
+  return names
+}
 
-function sharedBy(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
+function sharedBy<Value>(a: ReadonlySet<Value>, b: ReadonlySet<Value>): number {
   let shared = 0
   for (const word of a) if (b.has(word)) shared++
   return shared
@@ -278,7 +291,7 @@ function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: 
     if (seen === 0) {
       for (const act of earlier.acts) for (const now of user.acts) list.add(SEED.actByEarlier + 64 * act + now)
       const value = EARLIER_WORDS / Math.sqrt(earlier.words.length + 1)
-      for (const word of earlier.words) list.add(fnv1a(SEED.earlierWord, word), value)
+      for (const word of earlier.words) list.add(after(SEED.earlierWord, word), value)
     }
     if (earlier.acts.some((act) => COMPLAINTS.has(act))) complaints++
     if (user.names.size > 0 && earlier.names.size > 0) restated = Math.max(restated, (2 * sharedBy(user.names, earlier.names)) / (user.names.size + earlier.names.size))
@@ -295,9 +308,9 @@ const DIALOGUE_MEASURES = 16
 export const WORDS_AT = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES + DIALOGUE_MEASURES
 export const MEASURES = WORDS_AT + WORD_MEASURES
 
-const vocabularyOf = (reading: Reading): Set<string> => (reading.vocabulary ??= new Set(reading.words))
+const vocabularyOf = (reading: Reading): Set<number> => (reading.vocabulary ??= new Set(reading.words))
 const NOTHING: Reading = readText('', [])
-const shareOf = (a: ReadonlySet<string>, b: ReadonlySet<string>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
+const shareOf = (a: ReadonlySet<number>, b: ReadonlySet<number>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
 
 /** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. `into`: WORDS_AT values from `at` on. */
 export function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs, into: Float32Array, at = 0): void {
