@@ -132,17 +132,11 @@ const symbolOf = new Uint8Array(128)
   symbolOf[character.charCodeAt(0)] = symbolOf[character.toUpperCase().charCodeAt(0)] = i + 1
 })
 
-/** The three characters that end at each place of a text, as numbers, a blank before and behind it. */
-function eachGram(text: string, take: (gram: number) => void): void {
-  let [before, last] = [0, 0]
-  for (let i = 0; i <= text.length; i++) {
-    const code = i < text.length ? text.charCodeAt(i) : 0
-    const symbol = code < 128 ? symbolOf[code]! : 0
-    if (i > 0) take((before * SYMBOLS + last) * SYMBOLS + symbol)
-    before = last
-    last = symbol
-  }
+const symbolAt = (text: string, i: number): number => {
+  const code = text.charCodeAt(i)
+  return code < 128 ? symbolOf[code]! : 0
 }
+const gramOf = (first: number, second: number, third: number): number => (first * SYMBOLS + second) * SYMBOLS + third
 
 /** Numbers of the literals' three characters in a row; null where the pattern must be tried. */
 export type PatternFilter = readonly (readonly number[])[] | null
@@ -150,12 +144,7 @@ export type PatternFilter = readonly (readonly number[])[] | null
 /** Throws where the pattern has a part that is not known here. Case is taken to be ignored. */
 export function filterOf({ source }: RegExp): PatternFilter {
   const need = new PatternReader(source).alternatives(false)
-  return need && need.map(({ text }) => {
-    const grams: number[] = []
-    // Literals of a match stand in the text with blanks of their own where they need them.
-    eachGram(text, (gram) => grams.push(gram))
-    return grams.slice(1, -1)
-  })
+  return need && need.map(({ text }) => Array.from({ length: text.length - 2 }, (_, i) => gramOf(symbolAt(text, i), symbolAt(text, i + 1), symbolAt(text, i + 2))))
 }
 
 /** A pattern that is tried on many texts. */
@@ -168,9 +157,16 @@ export class TextGrams {
   private readonly seen = new Uint32Array(SYMBOLS ** 3)
   private text = 0
 
+  /** A blank stands before and behind it. */
   read(text: string): void {
     this.text += 1
-    eachGram(text, (gram) => (this.seen[gram] = this.text))
+    let [before, last] = [0, symbolAt(text, 0)]
+    for (let i = 1; i <= text.length; i++) {
+      const symbol = symbolAt(text, i)
+      this.seen[gramOf(before, last, symbol)] = this.text
+      before = last
+      last = symbol
+    }
   }
 
   mayMatch(filter: PatternFilter): boolean {

@@ -7,6 +7,7 @@ import { isReaction } from './import/messages.ts'
 import { TextGrams } from './pattern-filter.ts'
 import { DISSATISFIED_RULES, FAILURE_RULES, OPENS_TASK, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
 import { sigmoid } from './statistics.ts'
+import { hashOf, plainWords } from './word-hashes.ts'
 
 export { RULES_VERSION } from './signal-rules.ts'
 
@@ -129,17 +130,17 @@ function explain(found: readonly Found[]): Pick<Judgement, 'categories' | 'evide
 export const COMMON_WORDS: ReadonlySet<string> = new Set(
   'a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if'.split(' '),
 )
-const NUMBERS: Readonly<Record<string, string>> = { one: '1', two: '2', three: '3', four: '4', five: '5', six: '6', seven: '7', eight: '8', nine: '9', ten: '10' }
+const COMMON: ReadonlySet<number> = new Set([...COMMON_WORDS].map(hashOf))
+const NUMBERS: ReadonlyMap<number, number> = new Map('one two three four five six seven eight nine ten'.split(' ').map((word, i) => [hashOf(word), hashOf(String(i + 1))]))
 
 /** Each message is asked for again by the turns after it. */
-const wordsRead = new WeakMap<Message, ReadonlySet<string>>()
+const wordsRead = new WeakMap<Message, ReadonlySet<number>>()
 
-function contentWords(message: Message): ReadonlySet<string> {
+function contentWords(message: Message): ReadonlySet<number> {
   const read = wordsRead.get(message)
   if (read !== undefined) return read
-  const words = message.content.slice(0, 2000).toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
-  const content = new Set<string>()
-  for (const word of words) if (!COMMON_WORDS.has(word)) content.add(NUMBERS[word] ?? word)
+  const content = new Set<number>()
+  for (const word of plainWords(message.content.slice(0, 2000).toLowerCase())) if (!COMMON.has(word)) content.add(NUMBERS.get(word) ?? word)
   wordsRead.set(message, content)
   return content
 }

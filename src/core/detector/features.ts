@@ -8,6 +8,7 @@ import { fnv1a, FNV_BASIS } from '../fnv.ts'
 import { TextGrams } from '../pattern-filter.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
 import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
+import { hashOf, mix, spokenWords } from '../word-hashes.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
 import { WORD_MEASURES } from './word-odds.ts'
 
@@ -59,7 +60,6 @@ export class FeatureList {
     this.readings = []
     this.replies = []
   }
-  /** `hash` is mixed first: the low bits of FNV-1a alone are weak. */
   add(hash: number, value = 1): void {
     if (this.length === this.columns.length) this.grow()
     this.columns[this.length] = mix(hash) & (BUCKETS - 1)
@@ -75,14 +75,6 @@ export class FeatureList {
   }
 }
 
-/** The finaliser of MurmurHash3. */
-function mix(hash: number): number {
-  let mixed = hash ^ (hash >>> 16)
-  mixed = Math.imul(mixed, 0x85ebca6b)
-  mixed ^= mixed >>> 13
-  mixed = Math.imul(mixed, 0xc2b2ae35)
-  return mixed ^ (mixed >>> 16)
-}
 const seedOf = (name: string): number => fnv1a(FNV_BASIS, name)
 
 const SEED = {
@@ -108,17 +100,7 @@ const SEED = {
   place: seedOf('place'),
 }
 
-const WORD = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
-const hashOf = (word: string): number => mix(fnv1a(FNV_BASIS, word))
-const isDigit = (code: number): boolean => code > 47 && code < 58
-/** Each word is hashed once, by its letters; what it stands in is hashed by that (`after`). */
-function wordsOf(text: string): Int32Array {
-  const found = text.match(WORD) ?? []
-  const words = new Int32Array(found.length)
-  for (let i = 0; i < words.length; i++) words[i] = isDigit(found[i]!.charCodeAt(0)) ? FIGURE : hashOf(found[i]!)
-  return words
-}
-const [FIGURE, BEGIN, END] = [hashOf('0'), hashOf('^'), hashOf('$')]
+const [BEGIN, END] = [hashOf('^'), hashOf('$')]
 /** The hash of what `hash` stands for and then the word: a step of FNV-1a with all of the word's bits. */
 const after = (hash: number, word: number): number => Math.imul(hash ^ word, 0x01000193)
 const NUMBER = /\d+(?:[:.,]\d+)*/g
@@ -129,7 +111,7 @@ const readable = (text: string): string => straightQuotes(text.toLowerCase())
 function readText(content: string, acts: readonly Act[]): Reading {
   const written = headAndTail(content)
   const text = readable(written)
-  const words = wordsOf(text)
+  const words = spokenWords(text)
   return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts), capitals: capitalsIn(written), opensWithCapital: isCapital(written.charCodeAt(0)) }
 }
 
@@ -187,7 +169,7 @@ function actsOf(text: string, acts: readonly Act[]): number[] {
 
 /** What the words alone say: for the evidence of a text. */
 export function addWordFeatures(list: FeatureList, text: string): void {
-  addWords(list, wordsOf(readable(headAndTail(text))))
+  addWords(list, spokenWords(readable(headAndTail(text))))
 }
 
 /** One, two and three words in a row, the message's edges included. */
