@@ -55,7 +55,7 @@ const benches: Record<string, Bench> = {
   'torch-memory': { measure: measureTorchMemory, onlyByName: true },
   'torch-vllm': { measure: () => measureTorchVllm(rounds), onlyByName: true },
   compare: { measure: () => measureCompare({ seed: Number(values.seed) }) },
-  detector: { measure: () => measureDetector({ dialogues: values.full ? 320_000 : 20_000 }), onlyByName: true },
+  detector: { measure: () => measureDetector({ full: values.full }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
   charts: { measure: () => measureCharts({ steps: values.full ? 100_000 : 10_000 }), onlyByName: true },

@@ -9,7 +9,8 @@ import { judgeConversations, type JudgedConversation, type PositionRange } from 
 import type { JudgeWorkerInput } from './judge-worker.ts'
 
 export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
-export type SignalsProgress = { done: number; total: number }
+/** Conversations; and turns of those that are done. */
+export type SignalsProgress = { done: number; total: number; turns: number }
 
 const BATCH_CONVERSATIONS = 1000
 /** Fewer are judged before a thread has started. */
@@ -41,7 +42,7 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
       report.turns += turns.length
       for (const { label } of turns) report[label] += 1
     }
-    options.onProgress?.({ done: report.conversations, total })
+    options.onProgress?.({ done: report.conversations, total, turns: report.turns })
     options.signal?.throwIfAborted()
   }
   report.seconds = (performance.now() - started) / 1000

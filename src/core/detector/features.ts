@@ -105,7 +105,8 @@ const [BEGIN, END] = [hashOf('^'), hashOf('$')]
 const after = (hash: number, word: number): number => Math.imul(hash ^ word, 0x01000193)
 const NUMBER = /\d+(?:[:.,]\d+)*/g
 
-const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} … ${text.slice(-TAIL_CHARACTERS)}`)
+/** Between them stands what is in no word and leaves a plain text one. */
+const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} ~ ${text.slice(-TAIL_CHARACTERS)}`)
 const readable = (text: string): string => straightQuotes(text.toLowerCase())
 
 function readText(content: string, acts: readonly Act[]): Reading {
