@@ -39,6 +39,13 @@ describe('armsOf', () => {
     expect(cautions).toEqual(['DRIFT stands here with 2 settings, each a method of its own: learning_rate 0.0001; learning_rate 0.0003.'])
   })
 
+  it('reads the warm start’s learning rate as it was, and names it where it alone differs', () => {
+    const [given, own] = [{ training: training(0.05), warm_start: { ...warm_start, learning_rate: undefined } }, { training: training(0.01), warm_start }]
+    expect(keysOf([aRun('a', 'drift', 1, given), aRun('b', 'drift', 1, own)])).toEqual({ a: 'drift, learning_rate 0.05 | base | warm-start', b: 'drift, learning_rate 0.01 | base | warm-start' })
+    expect(keysOf([aRun('a', 'drift', 1, given), aRun('b', 'drift', 1, { ...own, training: training(0.05), warm_start: { ...warm_start, learning_rate: 0.2 } })])['b']).toBe('drift, warm_start.learning_rate 0.2 | base | warm-start, learning_rate 0.2')
+    expect(keysOf([aRun('a', 'drift', 1, given), aRun('b', 'drift', 1, { ...given, training: training(0.2) })])['b']).toBe('drift, learning_rate 0.2 | base | warm-start, learning_rate 0.2')
+  })
+
   it('counts nothing as a setting that changes no figure', () => {
     const watched = { threads: 2, save_total_limit: 1, canary_steps: 4, tripwires: [], evaluation: [{ dataset: 'test', k: 2, batch_size: 8 }] }
     expect(keysOf([aRun('a', 'drift', 1), aRun('b', 'drift', 2, watched)])).toEqual({ a: 'drift | base | warm-start', b: 'drift | base | warm-start' })

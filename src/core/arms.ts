@@ -5,7 +5,6 @@
  */
 import type { MethodKey } from '../shared/comparison.ts'
 import { decidingTraining, type Recipe } from '../shared/recipe.ts'
-import { type Setting, settingWords } from '../shared/race.ts'
 import type { RunStatus } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 import { flattenSettings } from './flat-settings.ts'
@@ -35,7 +34,7 @@ export function armsOf(runs: readonly ArmRun[]): { arms: Map<string, Arm>; cauti
   const starts = variantsOf(runs.filter((run) => made.has(idOf(startOf(run)))), startOf)
   const familyOfRun = (run: ArmRun): MethodKey => (run.method !== 'warm-start' ? run.method : starts.has(run.id) ? 'warm-start' : 'dpo')
   const families = Map.groupBy(runs.filter((run) => familyOfRun(run) !== 'warm-start'), familyOfRun)
-  const own = new Map([...families].map(([family, of]) => [family, variantsOf(of, (run) => (isDpo(run) ? startOf(run) : flat(run, run.recipe)))]))
+  const own = new Map([...families].map(([family, of]) => [family, variantsOf(of, (run) => (isDpo(run) ? startOf(run) : flat(run, withStartRate(run.recipe))))]))
 
   const arms = new Map<string, Arm>()
   for (const run of runs) {
@@ -66,9 +65,12 @@ function told(words: ReadonlyMap<string, string>, say: (n: number, list: string)
   return different.length > 1 ? [say(different.length, different.join('; '))] : []
 }
 
+/** Without a learning rate of its own the warm start has that of training, written or not. */
+const withStartRate = (recipe: Recipe): Recipe => (recipe.warm_start === null ? recipe : { ...recipe, warm_start: { ...recipe.warm_start, learning_rate: recipe.warm_start.learning_rate ?? recipe.training.learning_rate } })
+
 /** What decides the policy that the rounds start from, for DPO the one it ends with. */
 function startSettings({ recipe, model_name_or_path, dataset, warm_start, training, prompt_style, engine, device, torch }: Recipe): object {
-  const made = (of: string, own: Partial<Recipe['training']>): object => ({ model_name_or_path, warm_start: { dataset: of }, training: decidingTraining({ ...training, ...own }), prompt_style, engine, device, torch })
+  const made = (of: string, own: Partial<Recipe['training']>): object => ({ model_name_or_path, dataset: of, training: decidingTraining({ ...training, ...own }), prompt_style, engine, device, torch })
   if (recipe === 'dpo') return made(dataset, {})
   if (warm_start === null) return { model_name_or_path, warm_start: 'none' }
   const { num_train_epochs, learning_rate = training.learning_rate } = warm_start
@@ -92,7 +94,8 @@ function variantsOf(runs: readonly ArmRun[], settingsOf: (run: ArmRun) => Flat):
   const groups = [...Map.groupBy(runs.map((run) => ({ run, flat: settingsOf(run) })), ({ flat }) => idOf(flat)).values()]
   if (groups.length < 2) return new Map(runs.map(({ id }) => [id, '']))
   const flats = groups.map(([first]) => first!.flat)
-  const differing = [...new Set(flats.flatMap((flat) => [...flat.keys()]))].filter((key) => new Set(flats.map((flat) => flat.get(key))).size > 1)
+  const follows = (key: string): boolean => key === 'warm_start.learning_rate' && flats.every((flat) => flat.get(key) === flat.get('training.learning_rate'))
+  const differing = [...new Set(flats.flatMap((flat) => [...flat.keys()]))].filter((key) => new Set(flats.map((flat) => flat.get(key))).size > 1 && !follows(key))
   const wordsOf = (keys: readonly string[]): string[] => flats.map((flat) => words(flat, keys))
   // Named are the first keys that together tell all apart, and no fewer than NAMED where more differ.
   let keys: string[] = []
@@ -102,8 +105,12 @@ function variantsOf(runs: readonly ArmRun[], settingsOf: (run: ArmRun) => Flat):
   return new Map(groups.flatMap((group, i) => group.map(({ run }) => [run.id, found[i]!] as const)))
 }
 
-/** As a race writes a setting; a base model needs no word before it. */
+/** As a race writes a setting, training and sampling being understood; a base model needs no word before it. */
 function words(flat: Flat, keys: readonly string[]): string {
-  const setting = keys.filter((key) => flat.has(key)).map((key): Setting => ({ [key]: JSON.parse(flat.get(key)!) as Setting[string] }))
-  return setting.map((one) => ('model_name_or_path' in one ? String(one['model_name_or_path']) : settingWords(one))).join(', ') || 'other'
+  const said = keys.filter((key) => flat.has(key)).map((key) => {
+    const value: unknown = JSON.parse(flat.get(key)!)
+    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    return key === 'model_name_or_path' ? text : `${key.replace(/^(training|sampling)\./, '')} ${text}`
+  })
+  return said.join(', ') || 'other'
 }

@@ -31,7 +31,7 @@ export function select(db: ReadableDb, { runs, group }: Selection): { ids: strin
 export function readComparison(db: ReadableDb, selection: Selection, folder: string | null = null): { comparison: Comparison; runs: ComparedRun[] } {
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids, folder)
-  if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
+  if (evaluation === null) throw new BackendError('no-evaluation', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
   const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: raceOf(db, group) })
   return { comparison, runs }
 }
