@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { aRecipe, type RecipeChanges } from '../../tests/support/lab-workspace.ts'
+import { demoMethods, demoRecipe, type DemoSize } from '../backend/demo/settings.ts'
 import { methodOf, recipeSchema } from '../shared/recipe.ts'
 import { type ArmRun, armsOf } from './arms.ts'
 
@@ -19,6 +20,13 @@ describe('armsOf', () => {
     expect(keysOf(runs)).toEqual(Object.fromEntries([1, 2].flatMap((seed) => [[`w${seed}`, 'warm-start | base | warm-start'], [`d${seed}`, 'drift | base | warm-start'], [`s${seed}`, 'spin | base | warm-start']])))
     expect(armsOf(runs).cautions).toEqual([])
     expect(keysOf([aRun('w', 'dpo', 1)])).toEqual({ w: 'warm-start | base | warm-start' })
+  })
+
+  it('keeps the keys of the built-in experiment', () => {
+    const size = { pairsPerRound: 8, iterations: 2, k: 2, testPrompts: 8, oracle: true } as DemoSize
+    const runs = [1, 2].flatMap((seed) => demoMethods(size).map((method): ArmRun => ({ id: `${method}-${seed}`, method, seed, status: 'done', recipe: recipeSchema.parse(parse(demoRecipe(method, seed, size))) })))
+    expect(keysOf(runs)).toEqual(Object.fromEntries(runs.map(({ id, method }) => [id, `${method} | base | warm-start`])))
+    expect(armsOf(runs).cautions).toEqual([])
   })
 
   it('takes logs and bases that are named by the seed for those of one setting, and no number of a model’s name', () => {
@@ -73,6 +81,6 @@ describe('armsOf', () => {
   it('names the base where runs begin at several', () => {
     const { arms, cautions } = armsOf([aRun('a', 'drift', 1), aRun('b', 'drift', 1, { model_name_or_path: 'models/other' })])
     expect([...arms.values()]).toEqual(['models/base', 'models/other'].map((on) => ({ method: `drift, ${on}`, base: `base, ${on}`, warmStart: `warm-start, ${on}` })))
-    expect(cautions[1]).toBe('The runs start from 2 base models (models/base; models/other): each method is compared with its own base, and with methods on the same one.')
+    expect(cautions).toEqual(['The runs start from 2 base models (models/base; models/other): each method is compared with its own base, and with methods on the same one.'])
   })
 })

@@ -42,9 +42,11 @@ export function armsOf(runs: readonly ArmRun[]): { arms: Map<string, Arm>; cauti
     const family = familyOfRun(run)
     arms.set(run.id, { method: family === 'warm-start' ? warmStart! : keyOf(family, own.get(family)!.get(run.id)!), base: keyOf('base', bases.get(run.id)!), warmStart })
   }
-  const cautions = [...own].flatMap(([family, words]) => told(words, (n, list) => `${labelOf(family)} stands here with ${n} settings, each a method of its own: ${list}.`))
-  cautions.push(...told(bases, (n, list) => `The runs start from ${n} base models (${list}): each method is compared with its own base, and with methods on the same one.`))
-  cautions.push(...told(starts, (n, list) => `The runs have ${n} warm starts (${list}): each method is compared with its own.`))
+  const cautions = told(bases, (n, list) => `The runs start from ${n} base models (${list}): each method is compared with its own base, and with methods on the same one.`)
+  // What differs in the base alone is said with the bases.
+  const isSaid = (words: ReadonlyMap<string, string>): boolean => [...words].every(([id, word]) => word === bases.get(id))
+  for (const [family, words] of own) if (!isSaid(words)) cautions.push(...told(words, (n, list) => `${labelOf(family)} stands here with ${n} settings, each a method of its own: ${list}.`))
+  if (!isSaid(starts)) cautions.push(...told(starts, (n, list) => `The runs have ${n} warm starts (${list}): each method is compared with its own.`))
 
   for (const same of Map.groupBy(runs, (run) => `${run.seed} ${arms.get(run.id)!.method}`).values()) {
     const kept = same.find(({ status }) => status === 'done') ?? same[0]!

@@ -71,6 +71,12 @@ function otherEvaluation(db: ReadableDb, ids: readonly string[], own: Evaluation
   return `${named(ids)} ${ids.length > 1 ? 'are' : 'is'} left out: evaluated with ${differing.join(', ')}${overlap}. Start ${ids.length > 1 ? 'them' : 'it'} again with the evaluation of the others; what is trained already is taken over.`
 }
 
+/** Whether nothing of these runs can be compared, without reading their recipes. Of an unknown run it says nothing. */
+export function noneEvaluated(db: ReadableDb, ids: readonly string[]): boolean {
+  const isEvaluated = db.prepare("SELECT imported_from IS NULL AND json_array_length(settings, '$.evaluation') > 0 FROM runs WHERE id = ?").pluck()
+  return ids.every((id) => isEvaluated.get(id) === 0)
+}
+
 /** @param folder of the runs, where what a long run's steps come to is kept; null keeps nothing */
 export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: string | null = null): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
   const { runs, config, cautions } = evaluatedRuns(db, ids)
