@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { aRecipe, type RecipeChanges } from '../../tests/support/lab-workspace.ts'
-import { demoMethods, demoRecipe, type DemoSize } from '../backend/demo/settings.ts'
 import { methodOf, recipeSchema } from '../shared/recipe.ts'
 import { type ArmRun, armsOf } from './arms.ts'
 
@@ -20,13 +19,6 @@ describe('armsOf', () => {
     expect(keysOf(runs)).toEqual(Object.fromEntries([1, 2].flatMap((seed) => [[`w${seed}`, 'warm-start | base | warm-start'], [`d${seed}`, 'drift | base | warm-start'], [`s${seed}`, 'spin | base | warm-start']])))
     expect(armsOf(runs).cautions).toEqual([])
     expect(keysOf([aRun('w', 'dpo', 1)])).toEqual({ w: 'warm-start | base | warm-start' })
-  })
-
-  it('keeps the keys of the built-in experiment', () => {
-    const size = { pairsPerRound: 8, iterations: 2, k: 2, testPrompts: 8, oracle: true } as DemoSize
-    const runs = [1, 2].flatMap((seed) => demoMethods(size).map((method): ArmRun => ({ id: `${method}-${seed}`, method, seed, status: 'done', recipe: recipeSchema.parse(parse(demoRecipe(method, seed, size))) })))
-    expect(keysOf(runs)).toEqual(Object.fromEntries(runs.map(({ id, method }) => [id, `${method} | base | warm-start`])))
-    expect(armsOf(runs).cautions).toEqual([])
   })
 
   it('takes logs and bases that are named by the seed for those of one setting, and no number of a model’s name', () => {

@@ -2,9 +2,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun, type RecipeChanges, seedPairs } from '../../../tests/support/lab-workspace.ts'
+import { parse } from 'yaml'
+import { type ArmRun, armsOf } from '../../core/arms.ts'
 import { normsOver } from '../../core/comparison.ts'
 import type { Comparison } from '../../shared/comparison.ts'
+import { recipeSchema } from '../../shared/recipe.ts'
 import type { PromptRow } from '../../shared/types.ts'
+import { demoMethods, demoRecipe, type DemoSize } from '../demo/settings.ts'
 import { readBoard } from '../storage/boards.ts'
 import { comparedRuns } from '../storage/comparisons.ts'
 import { createDataset, readDatasetRows } from '../storage/datasets.ts'
@@ -36,6 +40,14 @@ function aFinished(workspace: Workspace, recipe: string, changes: RecipeChanges,
 const training = (learning_rate: number) => ({ learning_rate, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 })
 const warm_start = { dataset: 'seed-pairs', num_train_epochs: 2, learning_rate: 0.05 }
 const finals = ({ methods }: Comparison) => Object.fromEntries(methods.map(({ key, byTemperature }) => [key, Number(byTemperature[0]!.rounds.at(-1)!.score.estimate.toFixed(2))]))
+
+it('the built-in experiment keeps its plain keys', () => {
+  const size = { pairsPerRound: 8, iterations: 2, k: 2, testPrompts: 8, oracle: true } as DemoSize
+  const runs = [1, 2].flatMap((seed) => demoMethods(size).map((method): ArmRun => ({ id: `${method}-${seed}`, method, seed, status: 'done', recipe: recipeSchema.parse(parse(demoRecipe(method, seed, size))) })))
+  const { arms, cautions } = armsOf(runs)
+  expect(Object.fromEntries(arms)).toEqual(Object.fromEntries(runs.map(({ id, method }) => [id, { method, base: 'base', warmStart: 'warm-start' }])))
+  expect(cautions).toEqual([])
+})
 
 describe('a comparison of runs that are not seeds of one setting', () => {
   it('tells a clone with another learning rate from its original, in scores, on the board and in what was found', () => {
