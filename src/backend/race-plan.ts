@@ -2,7 +2,7 @@
 import { parse, stringify } from 'yaml'
 import { z } from 'zod'
 import { gridCells, sharedPrompts } from '../core/sweep.ts'
-import { type Declaration, declaredTemperatures } from '../shared/comparison.ts'
+import { type Declaration, declaredTemperatures, familyOf } from '../shared/comparison.ts'
 import { COMPARED_KEYS, HELD_KEYS, type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
 import { methodOf, type Recipe } from '../shared/recipe.ts'
 import { BackendError } from './errors.ts'
@@ -59,7 +59,7 @@ export function readMembers(file: RaceFile, textOf: RecipeText): { members: Memb
     const recipe = structuredClone(given)
     const blocked = setAll(recipe, set)
     if (blocked !== null) return void issues.push({ path: `${path}.set`, message: `expected keys of a recipe, dots between levels (training.learning_rate), got ${blocked}, which lies below a value or is none` })
-    if (as !== undefined && RESERVED.includes(as)) issues.push({ path: `${path}.as`, message: `expected a name of its own, got ${as}, which stands for every run's` })
+    if (as !== undefined && RESERVED.includes(familyOf(as))) issues.push({ path: `${path}.as`, message: `expected a name of its own, got ${as}, which stands for every run's` })
     members.push({ path, method: as ?? methodOf({ recipe: recipe['recipe'] as Recipe['recipe'], reward: (recipe['reward'] ?? 'learned') as Recipe['reward'] }), recipe })
   })
   return { members, recipes, issues }

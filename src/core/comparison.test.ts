@@ -14,7 +14,7 @@ function aRun(method: string, seed: number, scores: Record<number, number>, roun
       for (let i = 0; i < 4; i++) samples.push(sample({ round: Number(round), promptIndex, score: score + 0.1 * rng.normal(), pass: rng.next() < score, items: ['a', rng.pick(['b', 'c'])] }))
     }
   }
-  return { id: `${method}-${seed}`, method, seed, status, rounds, dataset: 'test', k: 4, samples, heldout: [{ round: rounds, margins: [0.2, 0.4, -0.1] }], gradNorms: [{ round: 1, ...normsOver([1, 2, 3, 4]) }], trainingPairs: [], ledger }
+  return { id: `${method}-${seed}`, method, base: 'base', warmStart: 'warm-start', seed, status, rounds, dataset: 'test', k: 4, samples, heldout: [{ round: rounds, margins: [0.2, 0.4, -0.1] }], gradNorms: [{ round: 1, ...normsOver([1, 2, 3, 4]) }], trainingPairs: [], ledger }
 }
 
 const compare = (runs: ComparedRun[]) => compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 800 })
@@ -67,6 +67,57 @@ describe('compareRuns', () => {
     expect(comparison.finished).toBe(false)
     expect(comparison.differences.filter((d) => d.a === 'drift')).toEqual([])
     expect(comparison.cautions.join()).toContain('1 of 1 runs have not finished')
+  })
+
+  it('refuses two runs of one method and seed: the later would stand in the place of the first', () => {
+    const run = aRun('drift', 1, { [-1]: 0.5, 0: 0.5, 1: 0.7 }, 1)
+    expect(() => compare([run, { ...run, id: 'drift-again' }])).toThrow('expected one run of drift with seed 1, got drift-again')
+  })
+
+  it('sets each method against the base it began at, and against methods on that base alone', () => {
+    const on = (base: string, run: ComparedRun): ComparedRun => ({ ...run, id: `${run.id}-${base}`, method: `${run.method}, ${base}`, base: `base, ${base}`, warmStart: `warm-start, ${base}` })
+    const comparison = compare([
+      on('models/a', aRun('drift', 1, { [-1]: 0.3, 0: 0.35, 1: 0.5 }, 1)), on('models/a', aRun('spin', 1, { [-1]: 0.3, 0: 0.35, 1: 0.5 }, 1)),
+      on('models/b', aRun('drift', 1, { [-1]: 0.6, 0: 0.65, 1: 0.8 }, 1)),
+    ])
+    expect(comparison.methods.map(({ key, label }) => `${key} | ${label}`)).toEqual([
+      'base, models/a | base, models/a', 'base, models/b | base, models/b', 'warm-start, models/a | warm start, models/a', 'warm-start, models/b | warm start, models/b',
+      'drift, models/a | DRIFT, models/a', 'drift, models/b | DRIFT, models/b', 'spin, models/a | SPIN, models/a',
+    ])
+    const score = comparison.differences.filter(({ measure }) => measure === 'score')
+    expect(score.map(({ a, b }) => `${a} minus ${b}`).filter((words) => words.startsWith('drift'))).toEqual([
+      'drift, models/a minus base, models/a', 'drift, models/b minus base, models/b', 'drift, models/a minus warm-start, models/a', 'drift, models/b minus warm-start, models/b', 'drift, models/a minus spin, models/a',
+    ])
+    for (const { b, difference } of score.filter(({ a, b }) => a.startsWith('drift') && b.startsWith('base'))) expect(difference.estimate, b).toBeCloseTo(0.2, 1)
+    expect(score.filter(({ primary }) => primary).map(({ a, b }) => [a, b])).toEqual([['drift, models/a', 'spin, models/a']])
+  })
+
+  it('compares settings of a method with one another, and counts none of them as a competitor of DRIFT', () => {
+    const comparison = compare([aRun('drift, beta 0.1', 1, { [-1]: 0.5, 0: 0.5, 1: 0.5 }, 1), aRun('drift, beta 0.5', 1, { [-1]: 0.5, 0: 0.5, 1: 0.8 }, 1)])
+    const between = comparison.differences.filter(({ a, b, measure }) => a.startsWith('drift') && b.startsWith('drift') && measure === 'score')
+    expect(between.map(({ a, b, verdict, primary }) => [a, b, verdict, primary])).toEqual([['drift, beta 0.1', 'drift, beta 0.5', 'behind', false]])
+    expect(comparison.methods.map(({ key, runs }) => [key, runs.length])).toEqual([['base', 0], ['warm-start', 0], ['drift, beta 0.1', 1], ['drift, beta 0.5', 1]])
+  })
+
+  it('says which methods have no seed in common, and hands on what is said of runs left out', () => {
+    const comparison = compareRuns([aRun('drift', 1, { [-1]: 0.5, 0: 0.5, 1: 0.7 }, 1), aRun('spin', 2, { [-1]: 0.5, 0: 0.5, 1: 0.7 }, 1)], { temperatures: [1], prompts: 40, resamples: 200, cautions: ['x is left out'] })
+    expect(comparison.cautions.slice(0, 2)).toEqual(['x is left out', 'DRIFT and SPIN have no seed in common (1 and 2): nothing pairs them. Run one of them with a seed of the other.'])
+  })
+
+  it('begins its headline with what was declared, whatever the methods are called', () => {
+    const seeds = [1, 2, 3, 4, 5, 6]
+    const runs = seeds.flatMap((seed) => [aRun('drift-lr1', seed, { [-1]: 0.5, 0: 0.5, 1: 0.8 }, 1), aRun('drift-lr2', seed, { [-1]: 0.5, 0: 0.5, 1: 0.6 }, 1)])
+    const declared = { metric: 'score' as const, temperature: 1, pairs: [['drift-lr2', 'drift-lr1']] as [string, string][] }
+    const { headline } = compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 400, race: { regime: 'equal-pairs', declared } })
+    expect(headline).toMatch(/^drift-lr2 is behind drift-lr1 by −0\.\d+ \[.*\] task score at T = 1; drift-lr1 is ahead of base by \+0\.\d+ .*; n = 6 seeds x 40 prompts\.$/)
+    expect(compare(runs).headline).toMatch(/^drift-lr1 is ahead of base by .*; it is ahead of drift-lr2 by/)
+  })
+
+  it('reads the declared base as the one its method began at', () => {
+    const on = (base: string): ComparedRun => ({ ...aRun('drift', 1, { [-1]: 0.3, 0: 0.3, 1: 0.5 }, 1), id: base, method: base, base: `base, ${base}`, warmStart: null })
+    const comparison = compareRuns([on('models/a'), on('models/b')], { temperatures: [1], prompts: 40, resamples: 200, race: { regime: 'equal-logs', declared: { metric: 'score', temperature: 1, pairs: [['models/b', 'base']] } } })
+    expect(comparison.differences.filter(({ primary }) => primary).map(({ a, b }) => [a, b])).toEqual([['models/b', 'base, models/b']])
+    expect(comparison.headline).toMatch(/^models\/b is ahead of base, models\/b/)
   })
 
   it('gives the same figures twice', () => {

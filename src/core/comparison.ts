@@ -1,9 +1,10 @@
 /**
  * Compares runs on what they share (design section 7). Facts in, figures with intervals out; knows no SQL.
  * The primary family is what was declared with the group; where nothing was, DRIFT minus each competing method, task
- * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory.
+ * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory. Runs come with
+ * the keys they are pooled under (arms.ts): one run a method and seed.
  */
-import { type Comparison, type Declaration, declaredTemperatures, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
+import { type Comparison, type Declaration, declaredTemperatures, familyOf, isBase, isStart, isWarmStart, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
 import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'
@@ -38,6 +39,9 @@ export type Norms = { mean: number; first: number; last: number }
 export type ComparedRun = {
   id: string
   method: MethodKey
+  /** Keys of the base and the warm start it began at; a warm start's own run has it for its method. */
+  base: MethodKey
+  warmStart: MethodKey | null
   seed: number
   status: RunStatus
   rounds: number
@@ -66,10 +70,13 @@ export const METHOD_LABELS: Record<string, string> = {
   'iterative-dpo-oracle': 'iterative DPO, oracle reward',
   'iterative-dpo-judge': 'iterative DPO, judge reward',
   spin: 'SPIN',
+  dpo: 'DPO',
 }
 const METHOD_ORDER = Object.keys(METHOD_LABELS)
-const isUpperBound = (method: MethodKey): boolean => method.endsWith('-oracle')
-export const labelOf = (method: MethodKey): string => METHOD_LABELS[method] ?? method
+const isUpperBound = (method: MethodKey): boolean => familyOf(method).endsWith('-oracle')
+const isDrift = (method: MethodKey): boolean => familyOf(method) === 'drift'
+/** `DRIFT, learning_rate 0.0003`; a race's own names stay as they are. */
+export const labelOf = (method: MethodKey): string => `${METHOD_LABELS[familyOf(method)] ?? familyOf(method)}${method.slice(familyOf(method).length)}`
 
 export function promptFigures(samples: readonly EvaluationSample[]): PromptFigures {
   const passing = samples.filter((sample) => sample.pass)
@@ -104,15 +111,17 @@ const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: nu
 /** seed → figures per prompt, for one method at one round and temperature; seeds whose evaluation is unfinished are absent. */
 type Cell = Map<number, PromptFigures[]>
 
-export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime; sweep?: Sweep | null } | null; resamples?: number }): Comparison {
+export function compareRuns(runs: readonly ComparedRun[], options: { group?: string | null; title?: string; temperatures: number[]; prompts: number; measured?: Measured; heldoutPairs?: number | null; probe?: Comparison['probe']; race?: { declared: Declaration; regime: Regime; sweep?: Sweep | null } | null; cautions?: readonly string[]; resamples?: number }): Comparison {
   const temperatures = [...options.temperatures].sort((a, b) => b - a)
   const measured = options.measured ?? TASK_SCORE
-  const cells = new Map<string, Cell>()
-  const cellKey = (method: MethodKey, round: number, temperature: number): string => `${method}/${round}/${temperature}`
+  const twice = runs.find((run, i) => runs.findIndex(({ method, seed }) => method === run.method && seed === run.seed) < i)
+  if (twice) throw new Error(`comparison: expected one run of ${twice.method} with seed ${twice.seed}, got ${twice.id} as a further one`)
+  const cells = new Map<MethodKey, Map<string, Cell>>()
+  const cellOf = (method: MethodKey, round: number, temperature: number): Cell | undefined => cells.get(method)?.get(`${round}/${temperature}`)
   const put = (method: MethodKey, round: number, temperature: number, seed: number, figures: PromptFigures[]): void => {
-    const key = cellKey(method, round, temperature)
-    if (!cells.has(key)) cells.set(key, new Map())
-    cells.get(key)!.set(seed, figures)
+    const own = cells.get(method) ?? new Map<string, Cell>()
+    cells.set(method, own)
+    own.set(`${round}/${temperature}`, (own.get(`${round}/${temperature}`) ?? new Map<number, PromptFigures[]>()).set(seed, figures))
   }
   for (const run of runs) {
     for (const [key, samples] of groupBy(run.samples, (sample) => `${sample.round}/${sample.temperature}`)) {
@@ -120,10 +129,10 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
       const byPrompt = groupBy(samples, (sample) => String(sample.promptIndex))
       if (byPrompt.size !== options.prompts) continue // evaluation still going
       const figures = [...byPrompt.entries()].sort((a, b) => Number(a[0]) - Number(b[0])).map(([, of]) => promptFigures(of))
-      if (round === BASE_ROUND) put('base', BASE_ROUND, temperature, run.seed, figures)
+      if (round === BASE_ROUND) put(run.base, BASE_ROUND, temperature, run.seed, figures)
       else {
-        if (round === WARM_START_ROUND) put('warm-start', WARM_START_ROUND, temperature, run.seed, figures)
-        if (run.method !== 'warm-start') put(run.method, round, temperature, run.seed, figures)
+        if (round === WARM_START_ROUND && run.warmStart !== null) put(run.warmStart, WARM_START_ROUND, temperature, run.seed, figures)
+        if (run.method !== run.warmStart) put(run.method, round, temperature, run.seed, figures)
       }
     }
   }
@@ -132,32 +141,31 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
   const interval = (name: string, grid: Grid): Interval => crossedInterval(grid, bootstrap(name))
   const gridOf = (cell: Cell, measure: Measure, seeds = [...cell.keys()].sort((a, b) => a - b)): number[][] => seeds.map((seed) => cell.get(seed)!.map((figures) => figures[measure]))
 
-  const present = [...new Set(['base', 'warm-start', ...runs.map((run) => run.method)])]
-    .filter((method) => [...cells.keys()].some((key) => key.startsWith(`${method}/`)))
+  const present = [...new Set(runs.flatMap(({ base, warmStart, method }) => [base, ...(warmStart === null ? [] : [warmStart]), method]))]
+    .filter((method) => cells.has(method))
     .sort((a, b) => order(a) - order(b))
+  /** The runs that begin at a base or a warm start, else a method's own. */
+  const runsAt = (key: MethodKey): ComparedRun[] => runs.filter((run) => run.method === key || run.base === key || run.warmStart === key)
 
   const methods = present.map((key): MethodComparison => {
-    const rounds = [...cells.keys()].filter((cell) => cell.startsWith(`${key}/`)).map((cell) => Number(cell.split('/')[1]))
-    const uniqueRounds = [...new Set(rounds)].sort((a, b) => a - b)
+    const uniqueRounds = [...new Set([...cells.get(key)!.keys()].map((cell) => Number(cell.split('/')[0])))].sort((a, b) => a - b)
     const trained = runs.filter((run) => run.method === key)
-    // The base and the warm start are every run's.
-    const shared = key === 'base' || key === 'warm-start'
     return {
       key,
       label: labelOf(key),
-      seeds: [...new Set((shared ? runs : trained).map((run) => run.seed))].sort((a, b) => a - b),
+      seeds: [...new Set(runsAt(key).map((run) => run.seed))].sort((a, b) => a - b),
       runs: trained.map((run) => run.id),
       upperBound: isUpperBound(key),
       byTemperature: temperatures.map((temperature) => ({
         temperature,
         rounds: uniqueRounds.flatMap((round): RoundFigures[] => {
-          const cell = cells.get(cellKey(key, round, temperature))
+          const cell = cellOf(key, round, temperature)
           if (!cell) return []
           const figure = (measure: Measure): Interval => within(measure, interval(`${key}/${round}/${temperature}/${measure}`, gridOf(cell, measure)))
           return [{ round, score: figure('score'), pass: figure('pass'), distinct: figure('distinct'), coverage: figure('coverage'), itemEntropy: figure('itemEntropy'), tokenEntropy: meanOfTold([...cell.keys()].sort((a, b) => a - b).map((seed) => meanOfTold(cell.get(seed)!.map((one) => one.tokenEntropy)))), length: mean(gridOf(cell, 'length').map(mean)) }]
         }),
       })),
-      heldout: key === 'base' ? [] : perRound(key === 'warm-start' ? firstPerSeed(runs) : trained, (run) => run.heldout.filter(({ round }) => key !== 'warm-start' || round === WARM_START_ROUND)).map(({ round, of }) => ({
+      heldout: isBase(key) ? [] : perRound(isWarmStart(key) ? firstPerSeed(runsAt(key)) : trained, (run) => run.heldout.filter(({ round }) => !isWarmStart(key) || round === WARM_START_ROUND)).map(({ round, of }) => ({
         round,
         margin: interval(`${key}/${round}/margin`, of.map(({ margins }) => margins)),
         accuracy: interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))),
@@ -168,24 +176,31 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     }
   })
 
-  const finalRound = (method: MethodKey): number => (method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : Math.max(...runs.filter((run) => run.method === method).map((run) => run.rounds)))
+  const finalRound = (method: MethodKey): number => (isBase(method) ? BASE_ROUND : isWarmStart(method) ? WARM_START_ROUND : Math.max(...runs.filter((run) => run.method === method).map((run) => run.rounds)))
   const compared = methods.map((method) => method.key)
-  const trainedKeys = compared.filter((key) => key !== 'base' && key !== 'warm-start')
-  const declared = options.race?.declared ?? null
+  const trainedKeys = compared.filter((key) => !isStart(key))
+  const baseOf = (key: MethodKey): MethodKey => (isBase(key) ? key : runsAt(key)[0]!.base)
+  const warmStartOf = (key: MethodKey): MethodKey | null => (isWarmStart(key) ? key : (runs.find((run) => run.method === key)?.warmStart ?? null))
   const contrasts: { a: MethodKey; b: MethodKey }[] = []
-  for (const key of compared) if (key !== 'base') contrasts.push({ a: key, b: 'base' })
-  for (const key of trainedKeys) contrasts.push({ a: key, b: 'warm-start' })
-  for (const key of trainedKeys) if (key !== 'drift' && trainedKeys.includes('drift')) contrasts.push({ a: 'drift', b: key })
-  for (const [a, b] of declared?.pairs ?? []) {
-    const known = compared.includes(a) && compared.includes(b)
-    if (known && !contrasts.some((one) => one.a === a && one.b === b)) contrasts.push({ a, b })
+  const contrast = (a: MethodKey, b: MethodKey | null): void => {
+    if (b === null || a === b || !compared.includes(a) || !compared.includes(b) || baseOf(a) !== baseOf(b)) return
+    if (!contrasts.some((one) => one.a === a && one.b === b)) contrasts.push({ a, b })
   }
+  for (const key of compared) contrast(key, baseOf(key))
+  for (const key of trainedKeys) contrast(key, warmStartOf(key))
+  // DRIFT minus everybody; without it the first method stands in its place.
+  const leads = trainedKeys.some(isDrift) ? trainedKeys.filter(isDrift) : trainedKeys.slice(0, 1)
+  for (const lead of leads) for (const key of trainedKeys) if (!contrasts.some(({ a, b }) => a === key && b === lead)) contrast(lead, key)
+  // What a race calls the base and the warm start are those of the method they are set against.
+  const startNamed = (key: MethodKey, of: MethodKey): MethodKey => (!compared.includes(of) ? key : key === 'base' ? baseOf(of) : key === 'warm-start' ? (warmStartOf(of) ?? key) : key)
+  const declared = options.race ? { ...options.race.declared, pairs: options.race.declared.pairs.map(([a, b]): [MethodKey, MethodKey] => [startNamed(a, b), startNamed(b, a)]) } : null
+  for (const [a, b] of declared?.pairs ?? []) contrast(a, b)
 
   const differences: PairedDifference[] = []
   for (const { a, b } of contrasts) {
     for (const temperature of temperatures) {
-      const cellA = cells.get(cellKey(a, finalRound(a), temperature))
-      const cellB = cells.get(cellKey(b, finalRound(b), temperature))
+      const cellA = cellOf(a, finalRound(a), temperature)
+      const cellB = cellOf(b, finalRound(b), temperature)
       const seeds = [...(cellA?.keys() ?? [])].filter((seed) => cellB?.has(seed)).sort((x, y) => x - y)
       if (!cellA || !cellB || seeds.length === 0) continue
       for (const measure of ['score', 'pass', 'distinct', 'coverage'] as const) {
@@ -213,16 +228,16 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
     claim: seeds.size >= SEEDS_FOR_METHOD_CLAIM ? 'methods' : 'checkpoints',
     methods,
     differences,
-    declared,
+    declared: options.race?.declared ?? null,
     race: options.race ? { regime: options.race.regime, fairness: fairness(options.race.regime, spentBy(runs, methods)), sweep: options.race.sweep ?? null } : null,
     evaluation: { dataset: runs[0]?.dataset ?? '', prompts: options.prompts, k: runs[0]?.k ?? 0, temperatures, heldoutPairs: options.heldoutPairs ?? null, measured },
     probe: options.probe ?? null,
-    cautions: [...undecidable(declared, family), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null, options.race != null), ...reactionCaution(measured)],
+    cautions: [...(options.cautions ?? []), ...undecidable(declared, family), ...unpaired(contrasts, differences, methods), ...cautionsOf(runs, methods, seeds.size, options.probe ?? null, options.race != null), ...reactionCaution(measured)],
     finished,
   }
   for (const { equal, words } of comparison.race?.fairness ?? []) if (!equal) comparison.cautions.push(words)
   for (const { method, cells, chosen, edges } of comparison.race?.sweep?.methods ?? []) if (chosen !== null && edges.length > 0) comparison.cautions.push(edgeWords(labelOf(method), cells[chosen]!.setting, edges))
-  comparison.headline = headlineOf(comparison)
+  comparison.headline = headlineOf(comparison, declared)
   return comparison
 }
 
@@ -235,7 +250,7 @@ function reactionCaution({ reaction, scorer }: Measured): string[] {
 
 /** Without a declaration the family is DRIFT against its competitors; an upper bound is none. */
 function isPrimary(declared: Declaration | null, a: MethodKey, b: MethodKey, temperature: number, measure: PairedDifference['measure']): boolean {
-  if (declared === null) return measure === 'score' && a === 'drift' && b !== 'base' && b !== 'warm-start' && !isUpperBound(b)
+  if (declared === null) return measure === 'score' && isDrift(a) && !isStart(b) && !isDrift(b) && !isUpperBound(b)
   return measure === declared.metric && declaredTemperatures(declared).includes(temperature) && declared.pairs.some(([x, y]) => x === a && y === b)
 }
 
@@ -245,6 +260,13 @@ function undecidable(declared: Declaration | null, family: readonly PairedDiffer
   const asked = declared.pairs.flatMap(([a, b]) => declaredTemperatures(declared).map((temperature) => ({ a, b, temperature })))
   const open = asked.filter(({ a, b, temperature }) => !family.some((d) => d.a === a && d.b === b && d.temperature === temperature))
   return open.map(({ a, b, temperature }) => `Declared before the start and not answered here: ${labelOf(a)} minus ${labelOf(b)} at T = ${temperature}; both need a finished final round at that temperature.`)
+}
+
+/** Contrasts of methods that have figures each, but on no seed together. */
+function unpaired(contrasts: readonly { a: MethodKey; b: MethodKey }[], differences: readonly PairedDifference[], methods: readonly MethodComparison[]): string[] {
+  const seedsOf = (key: MethodKey): number[] => methods.find((method) => method.key === key)!.seeds
+  const apart = contrasts.filter(({ a, b }) => !differences.some((d) => d.a === a && d.b === b) && !seedsOf(a).some((seed) => seedsOf(b).includes(seed)))
+  return apart.map(({ a, b }) => `${labelOf(a)} and ${labelOf(b)} have no seed in common (${seedsOf(a).join(', ')} and ${seedsOf(b).join(', ')}): nothing pairs them. Run one of them with a seed of the other.`)
 }
 
 /** `once`: every prompt has one reply, so that passing is yes or no. */
@@ -267,28 +289,38 @@ function verdictOf({ low, high }: Interval): PairedDifference['verdict'] {
   return low > 0 ? 'ahead' : high < 0 ? 'behind' : 'not distinguishable'
 }
 
-/** Who is ahead of what, at the sampling temperature, in one or two sentences. */
-export function headlineOf(comparison: Comparison): string {
+/** Differences of the headline beside the declared ones; tables have all. */
+const SAID = 8
+
+/**
+ * Who is ahead of what, at the sampling temperature, in one or two sentences: what was declared first, in its own
+ * measure; then DRIFT, or where there is none the first method, against its base and the others.
+ */
+export function headlineOf(comparison: Comparison, declared: Declaration | null = comparison.declared): string {
   const { temperatures, measured: { measure } } = comparison.evaluation
-  const temperature = Math.max(...temperatures)
-  const find = (a: MethodKey, b: MethodKey): PairedDifference | undefined => comparison.differences.find((d) => d.a === a && d.b === b && d.temperature === temperature && d.measure === 'score')
-  const rivals = comparison.methods.filter((method) => !['base', 'warm-start', 'drift'].includes(method.key) && !method.upperBound).map((method) => method.key)
-  const control = find('drift', 'base')
-  if (!control) return comparison.methods.length < 2 ? 'No finished evaluation yet.' : `${comparison.methods.map((method) => method.label).join(', ')}: no DRIFT run to compare with.`
+  const trained = comparison.methods.filter(({ key }) => !isStart(key))
+  const warmest = Math.max(...(declared ? declaredTemperatures(declared).filter((one) => temperatures.includes(one)) : temperatures))
+  const metric = declared?.metric ?? 'score'
+  const find = (a: MethodKey, b: MethodKey): PairedDifference | undefined => comparison.differences.find((d) => d.a === a && d.b === b && d.temperature === warmest && d.measure === metric)
+  const asked = (declared?.pairs ?? []).flatMap(([a, b]) => find(a, b) ?? [])
+  const lead = trained.find(({ key }) => isDrift(key)) ?? trained[0]
+  const ofLead = lead === undefined ? [] : comparison.differences.filter((d) => d.a === lead.key && d.temperature === warmest && d.measure === metric && (isBase(d.b) || (!isStart(d.b) && !isUpperBound(d.b))))
+  const said = [...asked, ...ofLead.filter((d) => !asked.includes(d)).slice(0, SAID)]
+  if (said.length === 0) return comparison.methods.length < 2 ? 'No finished evaluation yet.' : `${comparison.methods.map((method) => method.label).join(', ')}: no two of them can be set against each other yet.`
   const amount = (d: PairedDifference): string => `${signed(d.difference.estimate)} [${signed(d.difference.low)}, ${signed(d.difference.high)}]`
-  const first = control.verdict === 'not distinguishable' ? `DRIFT and base are not distinguishable in ${measure} at T = ${temperature} (${amount(control)})` : `DRIFT is ${control.verdict} ${control.verdict === 'ahead' ? 'of' : ''} base by ${amount(control)} ${measure} at T = ${temperature}`.replace('behind  base', 'behind base')
-  const parts = rivals.flatMap((key) => {
-    const d = find('drift', key)
-    if (!d) return []
-    return d.verdict === 'not distinguishable' ? [`not distinguishable from ${labelOf(key)} (${amount(d)})`] : [`${d.verdict === 'ahead' ? 'ahead of' : 'behind'} ${labelOf(key)} by ${amount(d)}`]
+  const where = `${metric === 'pass' ? 'pass rate' : measure} at T = ${warmest}`
+  const verdict = (d: PairedDifference): string => (d.verdict === 'not distinguishable' ? `not distinguishable from ${labelOf(d.b)} (${amount(d)})` : `${d.verdict === 'ahead' ? 'ahead of' : 'behind'} ${labelOf(d.b)} by ${amount(d)}`)
+  const sentences = [...Map.groupBy(said, ({ a }) => a)].map(([a, [first, ...others]], i) => {
+    const opening = i > 0 ? `${labelOf(a)} is ${verdict(first!)}` : first!.verdict === 'not distinguishable' ? `${labelOf(a)} and ${labelOf(first!.b)} are not distinguishable in ${where} (${amount(first!)})` : `${labelOf(a)} is ${verdict(first!)} ${where}`
+    return `${opening}${others.length > 0 ? `; it is ${others.map(verdict).join(' and ')}` : ''}`
   })
-  const n = `n = ${control.seeds} ${control.seeds === 1 ? 'seed' : 'seeds'} x ${control.prompts} prompts`
-  return `${first}${parts.length ? `; it is ${parts.join(' and ')}` : ''}; ${n}.`
+  const { seeds, prompts } = said[0]!
+  return `${sentences.join('; ')}; n = ${seeds} ${seeds === 1 ? 'seed' : 'seeds'} x ${prompts} prompts.`
 }
 
 /** What each competitor used, a run on average. */
 function spentBy(runs: readonly ComparedRun[], methods: readonly MethodComparison[]): Spent[] {
-  return methods.filter(({ key, upperBound }) => key !== 'base' && key !== 'warm-start' && !upperBound).map(({ key, label, ledger, runs: { length } }) => ({
+  return methods.filter(({ key, upperBound }) => !isStart(key) && !upperBound).map(({ key, label, ledger, runs: { length } }) => ({
     key,
     label,
     ledger: Object.fromEntries(Object.entries(ledger).map(([name, value]) => [name, value / length])) as FairnessLedger,
@@ -301,7 +333,7 @@ function cautionsOf(runs: readonly ComparedRun[], methods: readonly MethodCompar
   const open = runs.filter((run) => run.status !== 'done')
   if (open.length > 0) cautions.push(`${open.length} of ${runs.length} runs have not finished (${open.map((run) => `${run.id}: ${run.status}`).slice(0, 4).join(', ')}${open.length > 4 ? ', …' : ''}); figures cover what is complete.`)
   if (seeds < SEEDS_FOR_METHOD_CLAIM) cautions.push(`${seeds} ${seeds === 1 ? 'seed' : 'seeds'}: the intervals speak of these checkpoints, not of the methods (six seeds or more are needed).`)
-  const rivals = methods.filter((method) => !['base', 'warm-start'].includes(method.key))
+  const rivals = methods.filter((method) => !isStart(method.key))
   const samples = rivals.map((method) => method.ledger.samplesDrawn / Math.max(1, method.runs.length))
   if (!declared && rivals.length > 1 && Math.max(...samples) > 1.1 * Math.min(...samples)) {
     cautions.push(`Equal pairs, not equal compute: samples drawn per run differ (${rivals.map((method, i) => `${method.label} ${Math.round(samples[i]!)}`).join(', ')}).`)
@@ -315,7 +347,7 @@ function cautionsOf(runs: readonly ComparedRun[], methods: readonly MethodCompar
   return cautions
 }
 
-const order = (method: MethodKey): number => (METHOD_ORDER.includes(method) ? METHOD_ORDER.indexOf(method) : METHOD_ORDER.length)
+const order = (method: MethodKey): number => (METHOD_ORDER.includes(familyOf(method)) ? METHOD_ORDER.indexOf(familyOf(method)) : METHOD_ORDER.length)
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`
 
 function firstPerSeed(runs: readonly ComparedRun[]): ComparedRun[] {

@@ -40,7 +40,7 @@ export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<
   const { methods, prompts, complete, cell } = cellsOf(samples, finals)
   const options = (name: string) => ({ random: makeRng(`exploration/${name}`).next, resamples: 2000 })
 
-  const over = (name: string, figure: (samples: Cell, seed: number, prompt: number) => number): Interval => crossedInterval(complete.map((seed) => prompts.map((prompt) => figure(cell(name.split('/')[0]!, seed, prompt), seed, prompt))), options(name))
+  const over = (method: string, name: string, figure: (samples: Cell) => number): Interval => crossedInterval(complete.map((seed) => prompts.map((prompt) => figure(cell(method, seed, prompt)))), options(`${method}/${name}`))
 
   const ks = [1, 2, 4, 8, 16, 32, 64].filter((one) => one <= k)
   const equal = equalPasses(samples, finals)
@@ -60,7 +60,7 @@ export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<
         key,
         label: labelOf(key),
         round: finals.get(key)!,
-        passAtK: ks.map((one) => ({ k: one, value: over(`${key}/pass@${one}`, (of) => passAtK(of.length, of.filter(({ pass }) => pass).length, Math.min(one, of.length))) })),
+        passAtK: ks.map((one) => ({ k: one, value: over(key, `pass@${one}`, (of) => passAtK(of.length, of.filter(({ pass }) => pass).length, Math.min(one, of.length))) })),
         rarefied: alone('rarefied', equal.map(({ values }) => values[methods.indexOf(key)]!)),
         selfBleu: crossedInterval(likeness, options(`${key}/self-bleu`)),
         coverage: alone('coverage', byPrompt(({ coverage }) => coverage)),

@@ -2,12 +2,13 @@
  * One offline HTML file of a comparison: figures as inline SVG, tables, settings, fairness ledger, answers side by
  * side, limits stated. Pure: comparison in, text out. Loads nothing, runs no script; all content is escaped.
  */
-import { type Comparison, declaredWords, type Exploration, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
+import { type Comparison, declaredWords, type Exploration, familyOf, isBase, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
 import { REGIME_WORDS, settingWords } from '../shared/race.ts'
 import { scoredBy } from './scored-by.ts'
 import { leftOut } from './sweep.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
+import { placeOf } from './fnv.ts'
 
 /** The map of answers with what its points' `method` counts in; null where nothing was sampled at T > 0. */
 export type ReportMap = { embedding: string; methods: readonly string[]; map: Exploration['map'] }
@@ -15,7 +16,10 @@ export type ReportInput = { comparison: Comparison; map: ReportMap | null; answe
 
 const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
 const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
-const colourOf = (method: string): string => COLOURS[method] ?? '#444'
+const SETTING_DASHES = ['9 3', '6 3 1 3', '3 2', '1 3', '12 3 3 3', '5 5', '2 2 8 2']
+const colourOf = (method: string): string => COLOURS[familyOf(method)] ?? '#444'
+/** Settings of one method share its colour; their dashes differ. */
+const dashOf = (method: string): string => DASHES[method] ?? (method === familyOf(method) ? '' : SETTING_DASHES[placeOf(method, SETTING_DASHES.length)]!)
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`)
 const fixed = (value: number, digits = 3): string => (Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–')
@@ -89,11 +93,13 @@ function scoreSection(comparison: Comparison, temperature: number): string {
   const high = Math.max(...rows.map(({ figures }) => figures.score.high))
   const pad = Math.max(0.02, (high - low) * 0.08)
   const [from, to] = [Math.max(0, low - pad), Math.min(1, high + pad)]
-  const x = (value: number): number => 190 + ((value - from) / (to - from)) * 480
+  // Names that tell settings apart are long.
+  const left = Math.max(190, ...rows.map(({ method }) => method.label.length * 6.5 + 10))
+  const x = (value: number): number => left + ((value - from) / (to - from)) * (670 - left)
   const plot = rows
     .map(({ method, figures }, i) => {
       const y = 18 + i * 26
-      return `<text x="180" y="${y + 4}" text-anchor="end">${escape(method.label)}</text><line x1="${x(figures.score.low)}" x2="${x(figures.score.high)}" y1="${y}" y2="${y}" stroke="${colourOf(method.key)}" stroke-width="2"/><circle cx="${x(figures.score.estimate)}" cy="${y}" r="4.5" fill="${colourOf(method.key)}"/><text x="${x(figures.score.high) + 8}" y="${y + 4}" class="value">${fixed(figures.score.estimate)}</text>`
+      return `<text x="${left - 10}" y="${y + 4}" text-anchor="end">${escape(method.label)}</text><line x1="${x(figures.score.low)}" x2="${x(figures.score.high)}" y1="${y}" y2="${y}" stroke="${colourOf(method.key)}" stroke-width="2"/><circle cx="${x(figures.score.estimate)}" cy="${y}" r="4.5" fill="${colourOf(method.key)}"/><text x="${x(figures.score.high) + 8}" y="${y + 4}" class="value">${fixed(figures.score.estimate)}</text>`
     })
     .join('')
   const height = rows.length * 26 + 34
@@ -135,24 +141,25 @@ function lineChart(title: string, series: { method: MethodComparison; points: { 
   // Direct labels, pushed apart so that close ends stay readable.
   const labels = drawn.map(({ method, points }) => ({ method, y: py(points.at(-1)!.y.estimate), x: px(points.at(-1)!.x) })).sort((a, b) => a.y - b.y)
   labels.forEach((label, i) => { if (i > 0) label.y = Math.max(label.y, labels[i - 1]!.y + 12) })
+  const width = Math.max(400, ...labels.map(({ method, x }) => x + 8 + method.label.length * 6.5))
   const lines = drawn
     .map(({ method, points }) => {
       const colour = colourOf(method.key)
       const bars = points.map((p) => `<line x1="${px(p.x)}" x2="${px(p.x)}" y1="${py(p.y.low)}" y2="${py(p.y.high)}" stroke="${colour}" stroke-opacity=".45"/><circle cx="${px(p.x)}" cy="${py(p.y.estimate)}" r="2.8" fill="${colour}"/>`).join('')
-      return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" stroke-dasharray="${DASHES[method.key] ?? ''}" points="${points.map((p) => `${px(p.x)},${py(p.y.estimate)}`).join(' ')}"/>${bars}`
+      return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" stroke-dasharray="${dashOf(method.key)}" points="${points.map((p) => `${px(p.x)},${py(p.y.estimate)}`).join(' ')}"/>${bars}`
     })
     .join('')
-  return `<figure><figcaption>${escape(title)}</figcaption><svg viewBox="0 0 400 214" role="img" aria-label="${escape(title)}">${grid}${xs}${lines}${labels.map((l) => `<text x="${l.x + 8}" y="${l.y + 4}" fill="${colourOf(l.method.key)}">${escape(l.method.label)}</text>`).join('')}</svg></figure>`
+  return `<figure><figcaption>${escape(title)}</figcaption><svg viewBox="0 0 ${width} 214" role="img" aria-label="${escape(title)}">${grid}${xs}${lines}${labels.map((l) => `<text x="${l.x + 8}" y="${l.y + 4}" fill="${colourOf(l.method.key)}">${escape(l.method.label)}</text>`).join('')}</svg></figure>`
 }
 
 const PANEL = 150
-const NAMES = 130
 
 /** A row of panels per method, one per round on the same plane; the base's answers grey behind each. A dot is a path without length, round at its ends: a tenth of a circle's text. */
 function mapSection({ embedding, methods, map }: ReportMap): string {
-  const trained = methods.filter((key) => key !== 'base' && map.points.some((point) => methods[point.method] === key))
+  const trained = methods.filter((key) => !isBase(key) && map.points.some((point) => methods[point.method] === key))
   const rounds = [...new Set(map.points.map(({ round }) => round))].filter((round) => round >= 0).sort((a, b) => a - b)
   if (trained.length === 0) return ''
+  const left = Math.max(130, ...trained.map((key) => labelOf(key).length * 6.5 + 12))
   const [xs, ys] = [map.points.map(({ x }) => x), map.points.map(({ y }) => y)]
   const scale = (values: number[]) => {
     const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity])
@@ -161,16 +168,16 @@ function mapSection({ embedding, methods, map }: ReportMap): string {
   // As everywhere in the interface y grows upwards.
   const [px, py] = [scale(xs), scale(ys.map((y) => -y))]
   const dots = (points: Exploration['map']['points'], style: string): string => (points.length === 0 ? '' : `<path fill="none" stroke-linecap="round" ${style} d="${points.map(({ x, y }) => `M${px(x)} ${py(-y)}h0`).join('')}"/>`)
-  const base = map.points.filter((point) => methods[point.method] === 'base')
+  const base = map.points.filter((point) => isBase(methods[point.method]!))
   const panels = trained.flatMap((key, row) => rounds.map((round, column) => {
     const own = map.points.filter((point) => methods[point.method] === key && point.round === round)
     if (own.length === 0) return ''
     const stroke = `stroke="${colourOf(key)}"`
-    return `<g transform="translate(${NAMES + column * PANEL} ${20 + row * PANEL})"><rect class="panel" width="${PANEL - 6}" height="${PANEL - 6}"/><use href="#base-answers"/>${dots(own.filter(({ pass }) => !pass), `${stroke} stroke-width="2.6" stroke-opacity=".5"`)}${dots(own.filter(({ pass }) => pass), `${stroke} stroke-width="4" stroke-opacity=".9"`)}</g>`
+    return `<g transform="translate(${left + column * PANEL} ${20 + row * PANEL})"><rect class="panel" width="${PANEL - 6}" height="${PANEL - 6}"/><use href="#base-answers"/>${dots(own.filter(({ pass }) => !pass), `${stroke} stroke-width="2.6" stroke-opacity=".5"`)}${dots(own.filter(({ pass }) => pass), `${stroke} stroke-width="4" stroke-opacity=".9"`)}</g>`
   }))
-  const heads = rounds.map((round, column) => `<text x="${NAMES + column * PANEL + 4}" y="13">${round === 0 ? 'warm start' : `round ${round}`}</text>`).join('')
-  const names = trained.map((key, row) => `<text x="${NAMES - 8}" y="${20 + row * PANEL + PANEL / 2}" text-anchor="end" style="fill:${colourOf(key)}">${escape(labelOf(key))}</text>`).join('')
-  const width = NAMES + rounds.length * PANEL
+  const heads = rounds.map((round, column) => `<text x="${left + column * PANEL + 4}" y="13">${round === 0 ? 'warm start' : `round ${round}`}</text>`).join('')
+  const names = trained.map((key, row) => `<text x="${left - 8}" y="${20 + row * PANEL + PANEL / 2}" text-anchor="end" style="fill:${colourOf(key)}">${escape(labelOf(key))}</text>`).join('')
+  const width = left + rounds.length * PANEL
   return `<h2>Where the answers lie</h2><div class="wide"><svg viewBox="0 0 ${width} ${20 + trained.length * PANEL}" style="max-width:${width}px" role="img" aria-label="Map of answers: a row per method, a panel per round"><defs>${base.length > 0 ? dots(base, 'id="base-answers" class="behind" stroke-width="2.6"') : '<g id="base-answers"/>'}</defs>${heads}${names}${panels.join('')}</svg></div>
 <p class="note">A dot is an answer of seed ${map.seed}, heavy where it passes; grey: the base's. ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')} answers, all rounds on one plane. Likeness is ${escape(embedding)}. ${escape(map.projection)}${map.trustworthiness === null ? '' : `; trustworthiness ${fixed(map.trustworthiness, 2)} (1: the 15 nearest on the plane are the nearest in the embedding)`}. Near is alike; distances between far clusters and their sizes mean little.</p>`
 }

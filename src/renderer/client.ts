@@ -143,8 +143,8 @@ export function useClient(): Client {
 }
 
 /** What to show of anything caught. */
-export function toFailure(error: unknown): { message: string; detail: string } {
-  if (error instanceof CallFailure) return { message: error.message, detail: [`${error.call}: ${error.code}`, error.message, error.detail].filter(Boolean).join('\n') }
-  if (error instanceof Error) return { message: error.message, detail: error.stack ?? error.message }
-  return { message: String(error), detail: String(error) }
+export function toFailure(error: unknown): { message: string; detail: string; code: CallError['code'] } {
+  if (error instanceof CallFailure) return { message: error.message, detail: [`${error.call}: ${error.code}`, error.message, error.detail].filter(Boolean).join('\n'), code: error.code }
+  if (error instanceof Error) return { message: error.message, detail: error.stack ?? error.message, code: 'failed' }
+  return { message: String(error), detail: String(error), code: 'failed' }
 }

@@ -3,7 +3,14 @@ import { z } from 'zod'
 import type { Regime, Sweep } from './race.ts'
 import type { FairnessLedger, Interval, Message } from './types.ts'
 
+/** `drift`, or where one method occurs with several settings `drift, learning_rate 0.0003`; likewise `base` and `warm-start`. */
 export type MethodKey = string
+/** The method without its setting. */
+export const familyOf = (key: MethodKey): MethodKey => key.split(', ', 1)[0]!
+/** What methods begin at, which is none itself. */
+export const isBase = (key: MethodKey): boolean => familyOf(key) === 'base'
+export const isWarmStart = (key: MethodKey): boolean => familyOf(key) === 'warm-start'
+export const isStart = (key: MethodKey): boolean => isBase(key) || isWarmStart(key)
 
 /** Figures of one method at one round, over seeds x prompts at one temperature. */
 export type RoundFigures = {
@@ -93,7 +100,7 @@ export type Comparison = {
   claim: 'checkpoints' | 'methods'
   methods: MethodComparison[]
   differences: PairedDifference[]
-  /** Null: nothing was declared with the group, the family is DRIFT minus each competing method in task score. */
+  /** Null: nothing was declared with the group, the family is DRIFT minus each competing method on its base in task score. */
   declared: Declaration | null
   /** Of a race: its regime, whether what it holds equal was equal, and how its settings were chosen where a sweep did that. */
   race: { regime: Regime; fairness: FairnessLine[]; sweep: Sweep | null } | null
@@ -154,8 +161,8 @@ export type AnswerLineage = {
   nearest: { similarity: number; stage: string; round: number; index: number; prompt: string; sampled: string; logged: string | null; userFeedback: string | null; conversationId: string | null; turnIndex: number | null }[]
 }
 
-/** A method at a round, from the run of the chosen seed. */
-export type BoardColumn = { run: string; method: MethodKey; round: number }
+/** A method at a round, from the run of the chosen seed, with the base and the warm start it began at. */
+export type BoardColumn = { run: string; method: MethodKey; round: number; base: MethodKey; warmStart: MethodKey | null }
 
 /** One prompt; `scores` and `passes` (share of samples) by column, null where it is not evaluated. */
 export type BoardRow = {
@@ -164,7 +171,7 @@ export type BoardRow = {
   text: string
   scores: (number | null)[]
   passes: (number | null)[]
-  /** Largest fall of any method's final score below the base. */
+  /** Largest fall of any method's final score below its base. */
   harm: number
   gain: number
   /** Methods that passed at the base or an earlier round and fail at their last. */

@@ -318,7 +318,7 @@ export type Push =
 /** Frames on every pipe, one JSON object each. */
 export type RequestFrame = { id: number; call: CallName; input: unknown }
 export type ResponseFrame = { id: number; ok: unknown } | { id: number; error: CallError } | { push: Push }
-export type CallError = { message: string; code: 'bad-input' | 'not-found' | 'read-only' | 'failed'; detail?: string }
+export type CallError = { message: string; code: 'bad-input' | 'not-found' | 'no-evaluation' | 'read-only' | 'failed'; detail?: string }
 
 export type WorkspaceInfo = {
   path: string

@@ -7,6 +7,8 @@ import { pageSteps } from '../support/page-steps.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
 const runs: string[] = []
+let clone: string
+const unevaluated: string[] = []
 async function prepare(path: string): Promise<void> {
   const workspace = openWorkspace(path)
   fillLabWorkspace(workspace)
@@ -19,6 +21,14 @@ async function prepare(path: string): Promise<void> {
   const fix = workspace.db.prepare('UPDATE run_evaluations SET pass = ?, score = ? WHERE run_id = ? AND round = ? AND prompt_index = 0')
   fix.run(1, 1, runs[0], 1)
   fix.run(0, 0, runs[0], 2)
+  const changed = queueRun(workspace, aRecipe('drift', { iterations: 2, warm_start: { dataset: 'seed-pairs', num_train_epochs: 2, learning_rate: 0.05 }, training: { learning_rate: 0.01, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
+  await execute(workspace, changed)
+  clone = changed.runId
+  for (const seed of [5, 6]) {
+    const lease = queueRun(workspace, aRecipe('dpo', { seed, evaluation: [] }))
+    await execute(workspace, lease)
+    unevaluated.push(lease.runId)
+  }
   workspace.close()
 }
 
@@ -113,6 +123,33 @@ it('shows what was found beside how often it passed: a map, pass@k, figures at e
   await map.getByRole('button', { name: 'SPIN' }).click()
   await eventually(drawn).toBeLessThan(before)
   expect(await accessibilityProblems(page)).toEqual([])
+})
+
+it('sets a clone with another learning rate beside its original as a method of its own, and says so', async () => {
+  await go(`/compare?run=${runs[0]}&run=${clone}&tab=scores`)
+  await page.getByRole('list', { name: 'Before you believe it' }).getByText('DRIFT stands here with 2 settings, each a method of its own: learning_rate 0.05; learning_rate 0.01.').waitFor()
+  const figures = page.getByRole('region', { name: /^Figures at temperature/ }).first()
+  for (const name of ['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.01']) expect(await figures.getByRole('row', { name: new RegExp(`^${name} round 2 1 seed`) }).count()).toBe(1)
+  expect(await figures.getByRole('row', { name: /^Warm start/ }).count()).toBe(1)
+  await go(`/compare?run=${runs[0]}&run=${clone}&tab=prompts&sort=index`)
+  for (const name of ['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.01']) await page.getByRole('article', { name, exact: true }).waitFor()
+  expect(await page.getByRole('table', { name: 'Score by round and method' }).getByRole('row', { name: /^DRIFT/ }).count()).toBe(2)
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
+it('says which run it leaves out for want of an evaluation', async () => {
+  await go(`/compare?run=${runs[0]}&run=${unevaluated[0]}&tab=scores`)
+  await page.getByText(`${unevaluated[0]} has no evaluation: left out here, curves by step show what it trained.`).waitFor()
+})
+
+it('overlays the training of runs that were never evaluated', async () => {
+  await go(`/compare?${unevaluated.map((id) => `run=${id}`).join('&')}`)
+  await page.getByRole('heading', { name: 'There are no evaluations to compare' }).waitFor()
+  await page.getByRole('region', { name: 'Metrics by step' }).getByText('rewards/margins; 2 runs, each on its own pairs').waitFor()
+  expect(await page.getByRole('alert').count()).toBe(0)
+  expect(await accessibilityProblems(page)).toEqual([])
+  await compare('scores')
+  await page.getByRole('region', { name: /^Tests at temperature/ }).first().waitFor()
 })
 
 it('logged no error and asked nobody else for anything', () => {

@@ -66,7 +66,7 @@ function makeRun(method: DemoMethod, seed: number, size: DemoSize, requests: Ren
   const ledger = ledgerOf(method, rounds, size, stages)
   return {
     run, yaml: demoRecipe(method, seed, size), stages, answers: drawn.answers,
-    compared: { id, method, seed, status: 'done', rounds, dataset: 'test-requests', k: size.k, samples: drawn.samples, heldout, gradNorms, trainingPairs, ledger },
+    compared: { id, method, base: 'base', warmStart: 'warm-start', seed, status: 'done', rounds, dataset: 'test-requests', k: size.k, samples: drawn.samples, heldout, gradNorms, trainingPairs, ledger },
     detail: {
       run, yaml: demoRecipe(method, seed, size), ledger, evaluations: evaluationsOf(drawn.samples), measured: { measure: 'task score', reaction: null, scorer: null },
       gradientHealth: trainingPairs.map(({ round, ...pairs }) => {

@@ -228,7 +228,7 @@ function viewed(experiment: FakeExperiment, runs: Live[], { seed, temperature = 
   const chosen = seed ?? seeds[0] ?? 1
   const own = runs.filter(({ run }) => run.seed === chosen)
   return {
-    seeds, seed: chosen, columns: boardColumns(own.map(({ run, rounds }) => ({ id: run.id, method: run.method, rounds }))),
+    seeds, seed: chosen, columns: boardColumns(own.map(({ run, rounds }) => ({ id: run.id, method: run.method, base: 'base', warmStart: 'warm-start', rounds }))),
     answers: ({ run, round }, index) => fakeOfRun(experiment, own.find((live) => live.run.id === run)!).answers.filter((answer) => answer.promptIndex === index && answer.round === round && answer.temperature === temperature).map(({ text, score, pass }) => ({ text, score, pass })),
   }
 }

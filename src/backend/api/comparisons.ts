@@ -6,12 +6,12 @@ import type { Handlers } from '../../shared/contract.ts'
 import { explorationsOf } from '../comparisons/explorations.ts'
 import { mapRuns } from '../comparisons/explore-runs.ts'
 import { keptMethodGradients } from '../comparisons/gradient-health.ts'
-import { keptComparison, type KeepingWorkspace, markOfComparison, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
+import { keptComparison, type KeepingWorkspace, markOfComparison, noEvaluation, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
 import { keptStepCurves } from '../comparisons/step-curves.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import type { Session } from '../session.ts'
 import { readAnswers, readBoard } from '../storage/boards.ts'
-import { recipesOf } from '../storage/comparisons.ts'
+import { noneEvaluated, recipesOf } from '../storage/comparisons.ts'
 import { writeWhole } from '../write-lines.ts'
 
 const PROMPTS_IN_REPORT = 8
@@ -42,6 +42,9 @@ export function comparisonsApi(session: Session) {
   const comparisonOf = async (input: Selection, mark: string): Promise<Comparison> => keptComparison(session.workspace, input, mark) ?? thread.perform('comparison', input, 'Comparing runs')
   return {
     'comparisons.get': (input) => {
+      const { ids } = select(db, input)
+      // Said at once, and as no failed job.
+      if (noneEvaluated(db, ids)) throw noEvaluation(ids)
       const mark = markOfComparison(db, input)
       const comparison = known.get(mark) ?? comparisonOf(input, mark)
       known.delete(mark)

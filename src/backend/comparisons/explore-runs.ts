@@ -4,7 +4,7 @@ import { EMBEDDING_WORDS } from '../../core/embedding.ts'
 import { explore, type ExploredSample, mapOf } from '../../core/explore.ts'
 import type { ReportMap } from '../../core/report.ts'
 import type { Told } from '../../core/umap.ts'
-import type { Exploration } from '../../shared/comparison.ts'
+import { type Exploration, isBase, isStart, isWarmStart } from '../../shared/comparison.ts'
 import { BackendError } from '../errors.ts'
 import { evaluatedRuns } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
@@ -33,18 +33,18 @@ export function readExplored(db: ReadableDb, ids: readonly string[]): { samples:
   const read = db.prepare('SELECT round, prompt_index AS prompt, text, score, pass, items, solution_size FROM run_evaluations WHERE run_id = ? AND dataset = ? AND temperature = ? ORDER BY round, prompt_index, sample_index')
   const samples: ExploredSample[] = []
   const finals = new Map<string, number>()
-  /** Base and warm start of a seed are the same in every run: the first that has one gives it. */
+  /** Base and warm start of a seed are the same in every run that begins there: the first that has one gives it. */
   const givenBy = new Map<string, string>()
-  for (const { run, recipe } of runs) {
+  for (const { run, recipe, arm } of runs) {
     const last = recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds
     for (const row of read.all(run.id, config.dataset, temperature) as Row[]) {
-      const method = row.round === BASE_ROUND ? 'base' : row.round === WARM_START_ROUND ? 'warm-start' : run.method
-      if (method !== run.method) {
-        const shared = `${method}/${run.seed}`
+      const method = row.round === BASE_ROUND ? arm.base : row.round === WARM_START_ROUND ? (arm.warmStart ?? arm.method) : arm.method
+      if (isStart(method)) {
+        const shared = `${run.seed}/${method}`
         if ((givenBy.get(shared) ?? run.id) !== run.id) continue
         givenBy.set(shared, run.id)
       }
-      finals.set(method, method === 'base' ? BASE_ROUND : method === 'warm-start' ? WARM_START_ROUND : last)
+      finals.set(method, isBase(method) ? BASE_ROUND : isWarmStart(method) ? WARM_START_ROUND : last)
       const answer = row.solution_size === null ? row.text : (JSON.parse(row.items) as string[]).sort().join('|')
       samples.push({ method, seed: run.seed, round: row.round, prompt: row.prompt, text: row.text, answer, pass: row.pass === 1, reward: row.score })
     }

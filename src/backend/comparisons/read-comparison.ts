@@ -16,7 +16,7 @@ export type Selection = { runs?: string[] | undefined; group?: string | undefine
 export type KeepingWorkspace = Pick<Workspace, 'db' | 'runs' | 'capsule'>
 
 /** Part of a comparison's mark: raise it when a comparison of the same rows has other figures or words. */
-const EDITION = 1
+const EDITION = 2
 /** So many comparisons are kept, the newest. */
 const KEPT = 32
 
@@ -27,11 +27,14 @@ export function select(db: ReadableDb, { runs, group }: Selection): { ids: strin
   return { ids, group: group ?? null }
 }
 
+/** How they trained can be looked at all the same. */
+export const noEvaluation = (ids: readonly string[]): BackendError => new BackendError('no-evaluation', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
+
 /** @param folder of the runs, where what was derived from a run's steps is kept; null keeps nothing */
 export function readComparison(db: ReadableDb, selection: Selection, folder: string | null = null): { comparison: Comparison; runs: ComparedRun[] } {
   const { ids, group } = select(db, selection)
   const { runs, evaluation } = comparedRuns(db, ids, folder)
-  if (evaluation === null) throw new BackendError('bad-input', `comparison of ${ids.join(', ')}: expected runs with an evaluation, but their recipes have none. Add \`evaluation:\` to the recipe.`)
+  if (evaluation === null) throw noEvaluation(ids)
   const comparison = compareRuns(runs, { group, title: group ?? ids.join(', '), ...evaluation, probe: probeOf(db, evaluation.dataset), race: raceOf(db, group) })
   return { comparison, runs }
 }

@@ -22,7 +22,7 @@ function viewOf(db: ReadableDb, ids: readonly string[], { seed, temperature }: B
   const temperatures = [...config.temperatures].sort((a, b) => b - a)
   const rounds = db.prepare('SELECT DISTINCT round FROM run_evaluations WHERE run_id = ? AND dataset = ?').pluck()
   const own = runs.filter(({ run }) => run.seed === chosen)
-  const columns = boardColumns(own.map(({ run }) => ({ id: run.id, method: run.method, rounds: rounds.all(run.id, config.dataset) as number[] })))
+  const columns = boardColumns(own.map(({ run, arm }) => ({ id: run.id, ...arm, rounds: rounds.all(run.id, config.dataset) as number[] })))
   return { dataset: config.dataset, seeds, seed: chosen, temperatures, temperature: temperature ?? temperatures[0] ?? 1, columns }
 }
 

@@ -1,11 +1,13 @@
 /** What a comparison needs to know of runs, as plain facts. */
 import { join } from 'node:path'
+import { type Arm, armsOf } from '../../core/arms.ts'
 import { type ComparedRun, type EvaluationSample, normsOver, WARM_START_ROUND } from '../../core/comparison.ts'
+import { sharedPrompts } from '../../core/sweep.ts'
 import type { Comparison, Measured } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
-import type { Run } from '../../shared/types.ts'
+import type { PromptRow, Run } from '../../shared/types.ts'
 import { keep, readKept } from '../kept.ts'
-import { requireDataset } from './datasets.ts'
+import { readDatasetRows, requireDataset } from './datasets.ts'
 import type { ReadableDb } from './open.ts'
 import { isLong, markOfRows, readLedger } from './run-stages.ts'
 import { readRunFiles, requireRun } from './runs.ts'
@@ -27,31 +29,75 @@ export function stateOfGroup(db: ReadableDb, group: string): { going: number } {
   return { going: db.prepare("SELECT count(*) FROM runs WHERE group_name = ? AND status NOT IN ('done', 'failed', 'cancelled')").pluck().get(group) as number }
 }
 
-/** The evaluation all these runs share; runs with another one are left out by the caller's choice of runs. */
-export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured }
+/** The evaluation all these runs share, and what is said of runs that are left out. */
+export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured; cautions: string[] }
 
-/** The runs that have the first one's evaluation; imported ones have none. */
-export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: { run: Run; recipe: Recipe }[]; config: EvaluationConfig | null } {
-  const runs = ids.map((id) => requireRun(db, id)).filter((run) => run.importedFrom === null).map((run) => ({ run, recipe: readRunFiles(db, run.id).recipe }))
-  const config = runs.map(({ recipe }) => evaluationOf(recipe)).find((evaluation) => evaluation !== null) ?? null
-  return { config, runs: runs.filter(({ recipe }) => config !== null && isSame(evaluationOf(recipe), config)) }
+/** A run with the keys it is compared under. */
+export type EvaluatedRun = { run: Run; recipe: Recipe; evaluation: EvaluationConfig; arm: Arm }
+
+/** The runs that share the first one's evaluation, each a seed of its arm, and in words why others are left out. */
+export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: EvaluatedRun[]; config: EvaluationConfig | null; cautions: string[] } {
+  const all = ids.map((id) => requireRun(db, id)).map((run) => ({ run, evaluations: run.importedFrom === null ? readRunFiles(db, run.id).recipe.evaluation : [] }))
+  const config = all.find(({ evaluations }) => evaluations.length > 0)?.evaluations[0] ?? null
+  if (config === null) return { runs: [], config, cautions: [] }
+  const none = all.filter(({ evaluations }) => evaluations.length === 0).map(({ run }) => run.id)
+  const other = all.filter(({ evaluations }) => evaluations.length > 0 && !evaluations.some((one) => isSame(one, config)))
+  const shared = all.flatMap(({ run, evaluations }) => {
+    const evaluation = evaluations.find((one) => isSame(one, config))
+    return evaluation ? [{ run, evaluation, recipe: readRunFiles(db, run.id).recipe }] : []
+  })
+  const { arms, cautions } = armsOf(shared.map(({ run: { id, method, seed, status }, recipe }) => ({ id, method, seed, status, recipe })))
+  return {
+    config,
+    runs: shared.flatMap((one) => (arms.has(one.run.id) ? [{ ...one, arm: arms.get(one.run.id)! }] : [])),
+    cautions: [
+      ...(none.length > 0 ? [`${named(none)} ${none.length > 1 ? 'have' : 'has'} no evaluation: left out here, curves by step show what ${none.length > 1 ? 'they' : 'it'} trained.`] : []),
+      ...[...Map.groupBy(other, ({ evaluations }) => JSON.stringify(evaluations[0]))].map(([, of]) => otherEvaluation(db, of.map(({ run }) => run.id), of[0]!.evaluations[0]!, config)),
+      ...cautions,
+    ],
+  }
+}
+
+const named = (ids: readonly string[]): string => `${ids.slice(0, 4).join(', ')}${ids.length > 4 ? ` and ${ids.length - 4} more` : ''}`
+
+/** Scores of one kind, made in one way. */
+const SHARED_KEYS = ['dataset', 'k', 'type', 'reaction', 'scorer_dataset', 'max_new_tokens'] as const
+const isSame = (a: EvaluationConfig, b: EvaluationConfig): boolean => SHARED_KEYS.every((key) => a[key] === b[key])
+
+function otherEvaluation(db: ReadableDb, ids: readonly string[], own: EvaluationConfig, config: EvaluationConfig): string {
+  const differing = SHARED_KEYS.filter((key) => own[key] !== config[key]).map((key) => `${key} ${own[key]} instead of ${config[key]}`)
+  const [asked, other] = own.dataset === config.dataset ? [null, null] : [config, own].map(({ dataset }) => readDatasetRows<PromptRow>(db, dataset))
+  const overlap = asked && other ? ` (${sharedPrompts(other, asked)} of its ${other.length} prompts are asked in both)` : ''
+  return `${named(ids)} ${ids.length > 1 ? 'are' : 'is'} left out: evaluated with ${differing.join(', ')}${overlap}. Start ${ids.length > 1 ? 'them' : 'it'} again with the evaluation of the others; what is trained already is taken over.`
+}
+
+/** Whether nothing of these runs can be compared, without reading their recipes. Of an unknown run it says nothing. */
+export function noneEvaluated(db: ReadableDb, ids: readonly string[]): boolean {
+  const isEvaluated = db.prepare("SELECT imported_from IS NULL AND json_array_length(settings, '$.evaluation') > 0 FROM runs WHERE id = ?").pluck()
+  return ids.every((id) => isEvaluated.get(id) === 0)
 }
 
 /** @param folder of the runs, where what a long run's steps come to is kept; null keeps nothing */
 export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: string | null = null): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
-  const { runs, config } = evaluatedRuns(db, ids)
+  const { runs, config, cautions } = evaluatedRuns(db, ids)
   if (config === null) return { runs: [], evaluation: null }
+  const otherPairs = runs.filter(({ evaluation }) => evaluation.heldout_pairs !== config.heldout_pairs).map(({ run }) => run.id)
+  if (otherPairs.length > 0) cautions.push(`Held-out margins of ${named(otherPairs)} are left out: they are of other pairs than the first run’s (${config.heldout_pairs ?? 'it has none'}).`)
+  for (const temperature of config.temperatures) {
+    const without = runs.filter(({ evaluation }) => !evaluation.temperatures.includes(temperature)).map(({ run }) => run.id)
+    if (without.length > 0) cautions.push(`${named(without)} ${without.length > 1 ? 'were' : 'was'} not evaluated at T = ${temperature}: missing there.`)
+  }
   return {
-    runs: runs.map(({ run, recipe }) => ({
+    runs: runs.map(({ run, recipe, evaluation, arm }) => ({
       id: run.id,
-      method: run.method,
+      ...arm,
       seed: run.seed,
       status: run.status,
       rounds: recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds,
       dataset: config.dataset,
       k: config.k,
       samples: samplesOf(db, run.id, config.dataset),
-      heldout: heldoutOf(db, run.id),
+      heldout: evaluation.heldout_pairs === config.heldout_pairs ? heldoutOf(db, run.id) : [],
       gradNorms: gradNormsOf(db, run.id, folder),
       trainingPairs: db.prepare('SELECT round, pairs, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
       ledger: readLedger(db, run.id),
@@ -62,12 +108,10 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: str
       temperatures: config.temperatures,
       heldoutPairs: config.heldout_pairs === null ? null : requireDataset(db, config.heldout_pairs).rows,
       measured: measuredBy(db, ids, config),
+      cautions,
     },
   }
 }
-
-/** Scores of one kind, made in one way. */
-const isSame = (a: EvaluationConfig | null, b: EvaluationConfig): boolean => a !== null && (['dataset', 'k', 'type', 'reaction', 'scorer_dataset'] as const).every((key) => a[key] === b[key])
 
 /** What the scores of these runs are. */
 export function measuredBy(db: ReadableDb, ids: readonly string[], { type, reaction }: Pick<EvaluationConfig, 'type' | 'reaction'>): Measured {
@@ -77,8 +121,6 @@ export function measuredBy(db: ReadableDb, ids: readonly string[], { type, react
   const { AUC: auc, replies } = summary === undefined ? {} as Record<string, number> : (JSON.parse(summary) as Record<string, number>)
   return { measure: 'content rate', reaction, scorer: auc === undefined || replies === undefined ? null : { auc, replies } }
 }
-
-const evaluationOf = (recipe: Recipe): EvaluationConfig | null => recipe.evaluation[0] ?? null
 
 function samplesOf(db: ReadableDb, runId: string, dataset: string): EvaluationSample[] {
   const rows = db

@@ -1,6 +1,6 @@
 /** Answers on a plane: filled where they pass, hollow where not, coloured by method. The axes are the plane's for all rounds. */
 import type { EChartsOption } from 'echarts'
-import type { Exploration } from '../../shared/comparison.ts'
+import { type Exploration, isStart } from '../../shared/comparison.ts'
 import { baseOption, escapeHtml, type Chart } from './chart.ts'
 import { roundLabel } from './by-round.ts'
 import { count, fixed } from './format.ts'
@@ -11,7 +11,8 @@ type Point = Exploration['map']['points'][number]
 
 /** @param embedding how texts were turned into points @param methods keys in the exploration's order @param shown which of them are drawn */
 export function answerMap({ map, embedding, methods, shown, round, theme }: { map: Exploration['map']; embedding: string; methods: readonly string[]; shown: ReadonlySet<string>; round: number; theme: ChartTheme }): Chart {
-  const at = map.points.filter((point) => shown.has(methods[point.method]!) && (point.round === round || isFixed(methods[point.method]!)))
+  // The base and the warm start have one round, and are drawn at every one to compare with.
+  const at = map.points.filter((point) => shown.has(methods[point.method]!) && (point.round === round || isStart(methods[point.method]!)))
   const xs = map.points.map(({ x }) => x)
   const ys = map.points.map(({ y }) => y)
   const hidden = (values: number[]) => ({ type: 'value' as const, min: Math.min(...values), max: Math.max(...values), show: false })
@@ -53,8 +54,6 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
 /** What a reader may take from places on the map. */
 const farWords = ({ trustworthiness }: Exploration['map']): string => `${trustworthiness === null ? '' : `Near is alike, trustworthiness ${fixed(trustworthiness, 2)}; `}distances between far clusters mean little.`
 
-/** The base and the warm start have one round, and are drawn at every one to compare with. */
-const isFixed = (method: string): boolean => method === 'base' || method === 'warm-start'
 const toItem = (point: Point): { value: [number, number]; point: Point } => ({ value: [point.x, point.y], point })
 
 function pointOf(params: unknown): Point | null {

@@ -3,7 +3,7 @@
  * distinguishable is hollow, grey and stands on a shaded row, so that nobody reads a winner into it.
  */
 import type { EChartsOption } from 'echarts'
-import type { PairedDifference } from '../../shared/comparison.ts'
+import { isBase, isWarmStart, type PairedDifference } from '../../shared/comparison.ts'
 import { baseOption, dataIndex, tooltipHtml, xAxis, type Chart } from './chart.ts'
 import { interval as writeInterval, pValue, signed } from './format.ts'
 import { methodStyle } from './methods.ts'
@@ -24,7 +24,7 @@ export function orderDifferences(differences: readonly PairedDifference[]): Pair
   return differences.slice().sort((x, y) => groupOf(x) - groupOf(y) || y.difference.estimate - x.difference.estimate)
 }
 
-const groupOf = ({ b }: PairedDifference): number => (b === 'base' ? 0 : b === 'warm-start' ? 1 : 2)
+const groupOf = ({ b }: PairedDifference): number => (isBase(b) ? 0 : isWarmStart(b) ? 1 : 2)
 
 export function differenceForest(options: { measure: string; differences: PairedDifference[]; theme: ChartTheme; digits?: number }): Chart {
   const { measure, differences, theme, digits = 3 } = options

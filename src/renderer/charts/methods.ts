@@ -3,6 +3,9 @@
  * Colours live in the style tokens (`--method-…`); this file only names them.
  */
 
+import { placeOf } from '../../core/fnv.ts'
+import { familyOf } from '../../shared/comparison.ts'
+
 export type MethodStyle = {
   key: string
   label: string
@@ -28,23 +31,33 @@ const styles: MethodStyle[] = [
   { key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', short: 'oracle DPO', token: '--method-iterative-dpo-oracle', dash: [7, 3, 2, 3], marker: 'diamond' },
   { key: 'iterative-dpo-judge', label: 'Iterative DPO (judge)', short: 'judge DPO', token: '--method-iterative-dpo-judge', dash: [2, 2, 6, 2], marker: 'emptyRect' },
   { key: 'spin', label: 'SPIN', short: 'SPIN', token: '--method-spin', dash: [3, 3], marker: 'triangle' },
+  { key: 'dpo', label: 'DPO', short: 'DPO', token: '--method-other', dash: [6, 2], marker: 'emptyPin' },
 ]
 export const KNOWN_METHODS: readonly string[] = styles.map(({ key }) => key)
 const byKey = new Map(styles.map((style) => [style.key, style]))
 
-/** The style of a method; one that is not built in keeps its own name and the neutral colour. */
+/** The style of a method; one that is not built in keeps its own name and the neutral colour. A setting of a method has its colour, and its own dash and marker. */
 export function methodStyle(key: string): MethodStyle {
-  return byKey.get(key) ?? { key, label: key, short: key, token: '--method-other', dash: [1, 2], marker: 'pin' }
+  const known = byKey.get(key)
+  if (known) return known
+  const family = familyOf(key)
+  const { label, short, token } = byKey.get(family) ?? { label: family, short: family, token: '--method-other' }
+  const setting = key.slice(family.length)
+  if (setting === '') return { key, label, short, token, dash: [1, 2], marker: 'pin' }
+  return { key, label: `${label}${setting}`, short: `${short}${setting}`, token, dash: SETTING_DASHES[placeOf(key, SETTING_DASHES.length)]!, marker: SETTING_MARKERS[placeOf(`${key} marker`, SETTING_MARKERS.length)]! }
 }
+
+const SETTING_DASHES: number[][] = [[9, 3], [6, 3, 1, 3], [3, 2], [1, 3], [12, 3, 3, 3], [5, 5], [2, 2, 8, 2]]
+const SETTING_MARKERS = ['circle', 'rect', 'triangle', 'diamond', 'emptyCircle', 'emptyRect', 'emptyTriangle', 'emptyDiamond']
 
 /** base, warm start, DRIFT and its control arms, iterative DPO, oracle, judge, SPIN, then others by name. */
 export function compareMethods(a: string, b: string): number {
   const rank = (key: string): number => {
-    const index = styles.findIndex((style) => style.key === key)
+    const index = styles.findIndex((style) => style.key === familyOf(key))
     return index < 0 ? styles.length : index
   }
   return rank(a) - rank(b) || a.localeCompare(b)
 }
 
 /** Trains on what the evaluation measures: an upper bound, not a competitor. */
-export const isUpperBound = (key: string): boolean => key === 'iterative-dpo-oracle'
+export const isUpperBound = (key: string): boolean => familyOf(key) === 'iterative-dpo-oracle'

@@ -7,7 +7,7 @@ import type { CallInput, CallName, CallOutput, Push } from '../../shared/contrac
 import { toFailure, useClient } from '../client.ts'
 
 export type Noun = Extract<Push, { type: 'workspace.changed' }>['nouns'][number]
-export type Failure = { message: string; detail: string }
+export type Failure = ReturnType<typeof toFailure>
 export type Answer<Output> = {
   data: ShallowRef<Output | null>
   failure: ShallowRef<Failure | null>

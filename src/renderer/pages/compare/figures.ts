@@ -1,5 +1,5 @@
 /** What the comparison page draws, taken out of a Comparison. Pure. */
-import type { Comparison, MethodComparison, PairedDifference, RoundFigures } from '../../../shared/comparison.ts'
+import { type Comparison, isStart, type MethodComparison, type PairedDifference, type RoundFigures } from '../../../shared/comparison.ts'
 import type { FairnessLedger, Interval } from '../../../shared/types.ts'
 import { roundLabel, type RoundSeries } from '../../charts/by-round.ts'
 import { count } from '../../charts/format.ts'
@@ -12,7 +12,7 @@ export const MEASURE_NAMES: Record<RoundMeasure, string> = { score: 'task score'
 
 /** Methods that trained: neither the base nor the shared warm start. */
 export function competitors({ methods }: Pick<Comparison, 'methods'>): MethodComparison[] {
-  return methods.filter(({ key }) => key !== 'base' && key !== 'warm-start').sort((a, b) => compareMethods(a.key, b.key))
+  return methods.filter(({ key }) => !isStart(key)).sort((a, b) => compareMethods(a.key, b.key))
 }
 
 export const roundsAt = (method: MethodComparison, temperature: number): RoundFigures[] => method.byTemperature.find((one) => one.temperature === temperature)?.rounds ?? []
@@ -24,6 +24,7 @@ export function roundSeries(comparison: Comparison, temperature: number, measure
     .filter(({ points }) => points.length > 0)
 }
 
+/** Null where methods begin at several. */
 export function baseFigure(comparison: Comparison, temperature: number, measure: RoundMeasure): Interval | null {
   const base = comparison.methods.find(({ key }) => key === 'base')
   return (base && roundsAt(base, temperature).at(-1)?.[measure]) ?? null

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Comparison, MethodComparison } from '../../../shared/comparison.ts'
+import type { BoardColumn, Comparison, MethodComparison } from '../../../shared/comparison.ts'
+import { compareMethods, methodStyle } from '../../charts/methods.ts'
 import { ledgerLines } from './figures.ts'
 import { gradientFinding, ranking, spreadFinding, trajectory } from './findings.ts'
+import { ends } from './prompt-board.ts'
 
 const value = (estimate: number) => ({ estimate, low: estimate, high: estimate })
 const series = (key: string, label: string, ...values: number[]) => ({ key, label, points: values.map((y, round) => ({ round, value: value(y) })) })
@@ -25,6 +27,29 @@ it('ranking follows the verdicts of the paired differences, never the estimates'
   const difference = { temperature: 1, measure: 'score' as const, difference: value(0.1), p: 0, pAdjusted: null, primary: true, seeds: 1, prompts: 1 }
   const comparison = { methods: [method('drift'), method('spin'), method('iterative-dpo')], differences: [{ ...difference, a: 'drift', b: 'spin', verdict: 'not distinguishable' }, { ...difference, a: 'drift', b: 'iterative-dpo', verdict: 'ahead' }] } as unknown as Comparison
   expect(ranking(comparison, 1, 'score')).toBe('DRIFT is not distinguishable from SPIN and ahead of Iterative DPO')
+})
+
+it('ranking speaks of one method where several are set against others, and of settings as of methods', () => {
+  const difference = { temperature: 1, measure: 'score' as const, difference: value(0.1), p: 0, pAdjusted: null, primary: false, seeds: 1, prompts: 1 }
+  const [low, high] = ['drift, learning_rate 0.1', 'drift, learning_rate 0.3']
+  const differences = [{ ...difference, a: low, b: high, verdict: 'behind' }, { ...difference, a: low, b: 'spin', verdict: 'ahead' }, { ...difference, a: high, b: 'spin', verdict: 'ahead' }]
+  const methods = [method('base, models/a'), method(low), method(high), method('spin')]
+  expect(ranking({ methods, differences } as unknown as Comparison, 1, 'score')).toBe('DRIFT, learning_rate 0.1 is behind DRIFT, learning_rate 0.3 and ahead of SPIN')
+})
+
+it('ends measures each method against the base it began at', () => {
+  const column = (method: string, round: number, on: string): BoardColumn => ({ run: method, method, round, base: `base, ${on}`, warmStart: null })
+  const columns = [column('base, a', -1, 'a'), column('base, b', -1, 'b'), column('drift, a', 1, 'a'), column('drift, b', 1, 'b')]
+  const { base, moves } = ends(columns, { index: 0, text: '', scores: [0.25, 0.75, 0.5, 0.5], passes: [], harm: 0, gain: 0, turnedBad: [] })
+  expect(base).toBeNull()
+  expect(moves).toEqual([{ method: 'drift, a', score: 0.5, change: 0.25 }, { method: 'drift, b', score: 0.5, change: -0.25 }])
+})
+
+it('a setting of a method has its colour and place, and a look and name of its own', () => {
+  const [low, high] = [methodStyle('drift, learning_rate 0.05'), methodStyle('drift, learning_rate 0.01')]
+  expect([low.label, low.short, low.token]).toEqual(['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.05', methodStyle('drift').token])
+  expect([high.dash, high.marker]).not.toEqual([low.dash, low.marker])
+  expect(['spin', 'drift, learning_rate 0.05', 'base', 'drift'].sort(compareMethods)).toEqual(['base', 'drift', 'drift, learning_rate 0.05', 'spin'])
 })
 
 it('gradientFinding names a norm that has halved', () => {

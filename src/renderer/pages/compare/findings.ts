@@ -2,7 +2,7 @@
  * Chart titles that say what the figures say. Descriptive words only ("is highest at round 2"): whether a
  * difference is more than chance is said by paired differences alone.
  */
-import type { Comparison, MethodComparison, PairedDifference } from '../../../shared/comparison.ts'
+import { type Comparison, isBase, type MethodComparison, type PairedDifference } from '../../../shared/comparison.ts'
 import { roundLabel, type RoundSeries } from '../../charts/by-round.ts'
 import { fixed } from '../../charts/format.ts'
 import { competitors, labelOf } from './figures.ts'
@@ -32,14 +32,17 @@ export function trajectory(series: readonly RoundSeries[], question: string): st
 /** Who is ahead of whom among competing methods, by the paired differences. */
 export function ranking(comparison: Comparison, temperature: number, measure: PairedDifference['measure']): string {
   const keys = competitors(comparison).filter(({ upperBound }) => !upperBound).map(({ key }) => key)
-  const between = comparison.differences.filter((d) => d.temperature === temperature && d.measure === measure && keys.includes(d.a) && keys.includes(d.b))
+  const all = comparison.differences.filter((d) => d.temperature === temperature && d.measure === measure && keys.includes(d.a) && keys.includes(d.b))
+  // One sentence has one subject: the declared, else the first.
+  const subject = (all.find((d) => d.primary) ?? all[0])?.a
+  const between = all.filter((d) => d.a === subject)
   const name = (key: string): string => methodStyle(key).label
   const parts = Object.entries(Object.groupBy(between, (d) => d.verdict)).map(([verdict, of]) => {
     const others = list((of ?? []).map((d) => name(d.b)))
     return verdict === 'not distinguishable' ? `not distinguishable from ${others}` : verdict === 'ahead' ? `ahead of ${others}` : `behind ${others}`
   })
-  if (between.length > 0) return `${name(between[0]!.a)} is ${list(parts)}`
-  const base = comparison.differences.filter((d) => d.temperature === temperature && d.measure === measure && d.b === 'base' && keys.includes(d.a))
+  if (between.length > 0) return `${name(subject!)} is ${list(parts)}`
+  const base = comparison.differences.filter((d) => d.temperature === temperature && d.measure === measure && isBase(d.b) && keys.includes(d.a))
   const ahead = base.filter((d) => d.verdict === 'ahead').map((d) => name(d.a))
   return ahead.length > 0 ? `${list(ahead)} ${ahead.length > 1 ? 'are' : 'is'} ahead of the base` : 'Which method ends where?'
 }
