@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Comparison, MethodComparison } from '../../../shared/comparison.ts'
 import { ledgerLines } from './figures.ts'
-import { gradientFinding, ranking, spreadFinding, trajectory } from './findings.ts'
+import { gradientFinding, ranking, sharpeningFinding, spreadFinding, trajectory } from './findings.ts'
 
 const value = (estimate: number) => ({ estimate, low: estimate, high: estimate })
 const series = (key: string, label: string, ...values: number[]) => ({ key, label, points: values.map((y, round) => ({ round, value: value(y) })) })
@@ -25,6 +25,14 @@ it('ranking follows the verdicts of the paired differences, never the estimates'
   const difference = { temperature: 1, measure: 'score' as const, difference: value(0.1), p: 0, pAdjusted: null, primary: true, seeds: 1, prompts: 1 }
   const comparison = { methods: [method('drift'), method('spin'), method('iterative-dpo')], differences: [{ ...difference, a: 'drift', b: 'spin', verdict: 'not distinguishable' }, { ...difference, a: 'drift', b: 'iterative-dpo', verdict: 'ahead' }] } as unknown as Comparison
   expect(ranking(comparison, 1, 'score')).toBe('DRIFT is not distinguishable from SPIN and ahead of Iterative DPO')
+})
+
+it('sharpeningFinding compares at equal entropy, and asks where the base has too few temperatures', () => {
+  const line = (key: string, ...points: [temperature: number, entropy: number, score: number][]) => ({ key, round: 1, points: points.map(([temperature, entropy, score]) => ({ temperature, entropy, score: value(score) })) })
+  const base = line('base', [0, 0, 0.5], [0.5, 1, 0.4], [1, 2, 0.2])
+  const others = [line('spin', [1, 1, 0.38]), line('drift', [1, 1, 0.65]), line('iterative-dpo-oracle', [1, 1, 0.9]), line('warm-start', [1, 1, 0.5])]
+  expect(sharpeningFinding([base, ...others])).toBe('At equal entropy DRIFT is 0.25 above the base and SPIN 0.02 below')
+  expect(sharpeningFinding([{ ...base, points: base.points.slice(1) }, ...others])).toBe('Is a gain more than sharpening?')
 })
 
 it('gradientFinding names a norm that has halved', () => {
