@@ -6,6 +6,7 @@ import { keep, readKept } from '../kept.ts'
 import { readHeldout, readPairStatistics } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { isLong, markOfRows, readRoundSteps } from '../storage/run-stages.ts'
+import { requireRun } from '../storage/runs.ts'
 import type { Tell } from '../task-thread.ts'
 
 /** Part of a copy's mark: raise it when what is kept comes to mean something else. */
@@ -23,6 +24,12 @@ export function gradientHealth(db: ReadableDb, id: string, folder: string | null
   const steps = stepsOf(db, id)
   if (copy !== null) keep(copy.file, copy.mark, steps)
   return withPairs(db, id, steps)
+}
+
+/** Runs by method; the shared warm start is none. */
+export function methodsOfRuns(db: ReadableDb, ids: readonly string[]): GradientsInput {
+  const methods = Map.groupBy(ids.map((id) => requireRun(db, id)).filter(({ method }) => method !== 'warm-start'), ({ method }) => method)
+  return { methods: [...methods].map(([key, runs]) => ({ key, runs: runs.map(({ id }) => id) })) }
 }
 
 export function methodGradients(db: ReadableDb, { methods }: GradientsInput, folder: string | null, tell: Tell = () => {}): Gradients {
