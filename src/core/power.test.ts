@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { needed, varianceParts } from './power.ts'
+import { moreWords, needed, varianceParts } from './power.ts'
 import { makeRng, type Rng } from './rng.ts'
 import { crossedInterval, mean } from './statistics.ts'
 
@@ -60,4 +60,12 @@ it('the interval of a difference covers the truth about as often as it says, whe
     expect(covers(parts)).toBeGreaterThan(0.92)
     expect(covers(parts)).toBeLessThan(0.995)
   }
+})
+
+it('says in words what would decide a difference, and why no number is said', () => {
+  const words = (prompts: number | null, seeds: number | null, of = 3) => (['prompts', 'seeds'] as const).map((kind) => moreWords({ needed: { prompts, seeds }, seeds: of }, kind))
+  expect(words(1310, 4)).toEqual(['about 1,310 more', 'about 4 more'])
+  expect(words(2e6, null)).toEqual(['more than 100,000', 'none is enough alone'])
+  expect(words(null, null, 1)).toEqual(['none is enough alone', 'unknown from one seed'])
+  expect(moreWords({ needed: null, seeds: 3 }, 'prompts')).toBe('')
 })

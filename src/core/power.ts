@@ -2,7 +2,7 @@
  * What would decide a paired difference: the parts of its variance that seeds and prompts bring, and how many more
  * of either would tell it from zero. Pure.
  */
-import type { Needed } from '../shared/comparison.ts'
+import type { Needed, PairedDifference } from '../shared/comparison.ts'
 import { deviation, type Grid, mean, Z } from './statistics.ts'
 
 /** Standard normal quantile of the power, 80 %. */
@@ -42,6 +42,18 @@ export function needed(grid: Grid): Needed {
     prompts: more(parts.prompt + parts.rest / seeds, parts.seed / seeds, prompts),
     seeds: seeds < 2 ? null : more(parts.seed + parts.rest / prompts, parts.prompt / prompts, seeds),
   }
+}
+
+/** Beyond this nobody adds so many: the difference is as good as none. */
+const TOO_MANY = 100_000
+const grouped = new Intl.NumberFormat('en-US')
+
+/** "about 310 more", or why no number is said; empty where the difference is decided. */
+export function moreWords({ needed, seeds }: Pick<PairedDifference, 'needed' | 'seeds'>, kind: 'prompts' | 'seeds'): string {
+  if (needed === null) return ''
+  const more = needed[kind]
+  if (more !== null) return more > TOO_MANY ? `more than ${grouped.format(TOO_MANY)}` : `about ${grouped.format(more)} more`
+  return kind === 'seeds' && seeds < 2 ? 'unknown from one seed' : 'none is enough alone'
 }
 
 /** Cohen's d_z: mean over deviation of the prompts' differences, seeds averaged; null where all are equal. */

@@ -18,8 +18,12 @@ const comparison: Comparison = {
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
 const point = (method: number, round: number, pass: boolean, x: number) => ({ x, y: -x, method, round, prompt: 0, pass, reward: 1, text: '</svg><b>' })
-const map = { embedding: 'lexical <words>', methods: ['base', 'drift'], map: { seed: 1, projection: 'UMAP, 15 neighbours', trustworthiness: 0.876, of: 2000, points: [point(0, -1, true, -1), point(1, 1, true, 0), point(1, 1, false, 0.5), point(1, 2, true, 1)] } }
-const report = (text: string) => renderReport({ comparison, map, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', base: 'base', warmStart: 'warm-start', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+const exploration = { embedding: 'lexical <words>', methods: ['base', 'drift'], map: { seed: 1, projection: 'UMAP, 15 neighbours', trustworthiness: 0.876, of: 2000, points: [point(0, -1, true, -1), point(1, 1, true, 0), point(1, 1, false, 0.5), point(1, 2, true, 1)] }, figures: {
+  k: 4, seeds: 1, prompts: 40, rarefiedOver: { prompts: 7, passes: 2.5 },
+  methods: ['drift', 'base'].map((key) => ({ key, label: key, round: 1, passAtK: [1, 4].map((k) => ({ k, value: interval(k / 10) })), rarefied: key === 'base' ? null : interval(1.5), selfBleu: interval(0.62), coverage: null, density: null })),
+} }
+const gradients = [{ key: 'drift', verdict: { state: 'degenerating' as const, because: 'held-out margin −0.10 <fell>' } }]
+const report = (text: string) => renderReport({ comparison, exploration, gradients, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', base: 'base', warmStart: 'warm-start', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
 
 it('says what was found, with intervals, and the limits', () => {
   const html = report('a request')
@@ -32,7 +36,7 @@ it('says what was found, with intervals, and the limits', () => {
 
 it('says of a race what was declared, and whether its budget held', () => {
   const line = { what: 'pairs trained on', values: [], equal: true, words: 'Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).' }
-  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line], sweep: null } }, map: null, answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
+  const html = renderReport({ comparison: { ...comparison, declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, race: { regime: 'equal-pairs', fairness: [line], sweep: null } }, exploration: null, gradients: [], answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
   expect(html).toContain('<h2>Declared before the start</h2><p>DRIFT minus SPIN, in score at T = 1, final round. Budget: every method trains on as many pairs.')
   expect(html).toContain('Held: pairs trained on per run differ by 0.0 % at most (DRIFT 512, SPIN 512).')
   expect(report('x')).not.toContain('Declared before the start</h2>')
@@ -57,4 +61,33 @@ it('draws the map of answers: a panel per round, the base behind, who passes hea
   expect(svg).toMatch(/stroke-opacity="\.9" d="M72\.0 72\.0h0"/)
   expect(html).toContain('4 of 2,000 answers, all rounds on one plane. Likeness is lexical &#60;words&#62;. UMAP, 15 neighbours; trustworthiness 0.88')
   expect(html).toContain('distances between far clusters and their sizes mean little')
+})
+
+it('says how each difference was tested and what would decide it, the primary family first and the others folded', () => {
+  const [own] = comparison.differences
+  const primary = { ...own!, b: 'spin', primary: true, pAdjusted: 0.3, p: 0.15, effectSize: -0.25, seeds: 6, permutation: { prompts: 0.0004, seeds: 0.031 }, verdict: 'not distinguishable' as const, needed: { prompts: 1310, seeds: null } }
+  const passes = { ...own!, measure: 'pass' as const, mcnemar: { onlyA: 9, onlyB: 2, p: 0.065 } }
+  const html = renderReport({ comparison: { ...comparison, differences: [own!, passes, primary] }, exploration: null, gradients: [], answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
+  const section = /<h2>Tests of each difference[\s\S]*?<\/details>/.exec(html)![0]
+  const [shown, folded] = section.split('<details>') as [string, string]
+  expect(shown).toContain('<td>DRIFT − SPIN</td><td>task score</td><td>1</td><td>−0.25</td><td>&lt; 0.001</td><td>0.031</td><td>not distinguishable</td><td>about 1,310 more</td><td>none is enough alone</td>')
+  expect(shown).not.toContain('McNemar')
+  expect(folded).toContain('Tests of the 2 exploratory differences')
+  expect(folded).toContain('<td>9 : 2, p 0.065</td>')
+  expect(html).toContain('Holm over its 1 difference.')
+  expect(report('x')).toContain('None is of the primary family')
+})
+
+it('says what was found beside passing, and whether each method still teaches', () => {
+  const html = report('x')
+  const found = /<h2>What was found[\s\S]*?<\/p>/.exec(html)![0]
+  expect(found).toContain('<th>pass@1</th><th>pass@4</th>')
+  expect(found).toContain('<td>0.40 <span class="ci">[0.30, 0.50]</span></td><td>1.50 <span class="ci">[1.40, 1.60]</span></td><td>0.62')
+  // In the order of the comparison.
+  expect(found.indexOf('too few pass')).toBeLessThan(found.indexOf('1.50'))
+  expect(found).toContain('1 seed × 40 prompts × 4 samples. Distinct answers over the 7 prompts where every method here passes at least twice (2.5 passing answers drawn on average)')
+  expect(html).toContain('<b>Degenerating</b></td><td class="words">held-out margin −0.10 &#60;fell&#62;</td>')
+  const without = renderReport({ comparison, exploration: { ...exploration, figures: null }, gradients: [], answers: [], settings: [], version: '0.1.0', machine: 'test', createdAt: 'today' })
+  expect(without).toContain('Where the answers lie')
+  expect(without).not.toMatch(/What was found, final|Does it still teach/)
 })

@@ -4,15 +4,20 @@
  */
 import { type Comparison, declaredWords, type Exploration, familyOf, isBase, type Measured, type MethodComparison, type PromptAnswers } from '../shared/comparison.ts'
 import { REGIME_WORDS, settingWords } from '../shared/race.ts'
+import { VERDICT_WORDS } from './gradient-verdict.ts'
+import { moreWords } from './power.ts'
 import { scoredBy } from './scored-by.ts'
 import { leftOut } from './sweep.ts'
+import type { Verdict } from '../shared/monitors.ts'
 import type { FairnessLedger, Interval } from '../shared/types.ts'
 import { labelOf } from './comparison.ts'
 import { placeOf } from './fnv.ts'
 
-/** The map of answers with what its points' `method` counts in; null where nothing was sampled at T > 0. */
-export type ReportMap = { embedding: string; methods: readonly string[]; map: Exploration['map'] }
-export type ReportInput = { comparison: Comparison; map: ReportMap | null; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
+/** The map of answers with what its points' `method` counts in, and the figures beside it: null until a last round of every method is evaluated. */
+export type ReportExploration = { embedding: string; methods: readonly string[]; map: Exploration['map']; figures: Omit<Exploration, 'embedding' | 'map'> | null }
+/** What takes seconds to make; no exploration where nothing was sampled at T > 0. */
+export type ReportParts = { exploration: ReportExploration | null; gradients: readonly { key: string; verdict: Verdict }[] }
+export type ReportInput = ReportParts & { comparison: Comparison; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
 
 const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
 const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
@@ -25,7 +30,7 @@ const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.
 const fixed = (value: number, digits = 3): string => (Number.isFinite(value) ? value.toFixed(digits).replace('-', '−') : '–')
 const withInterval = ({ estimate, low, high }: Interval, digits = 3): string => `${fixed(estimate, digits)} <span class="ci">[${fixed(low, digits)}, ${fixed(high, digits)}]</span>`
 
-export function renderReport({ comparison, map, answers, settings, version, machine, createdAt }: ReportInput): string {
+export function renderReport({ comparison, exploration, gradients, answers, settings, version, machine, createdAt }: ReportInput): string {
   const { evaluation } = comparison
   const sections = [
     `<h1>${escape(comparison.title)}</h1><p class="headline">${escape(comparison.headline)}</p>`,
@@ -36,8 +41,11 @@ export function renderReport({ comparison, map, answers, settings, version, mach
     raceSection(comparison),
     sweepSection(comparison),
     differencesSection(comparison),
+    testsSection(comparison),
     curvesSection(comparison),
-    map === null ? '' : mapSection(map),
+    exploration === null ? '' : mapSection(exploration),
+    exploration === null ? '' : foundSection(inOrder(exploration.figures?.methods ?? [], comparison), exploration),
+    gradientsSection(inOrder(gradients, comparison)),
     mechanismSection(comparison.methods),
     ledgerSection(comparison.methods),
     answersSection(answers),
@@ -45,6 +53,8 @@ export function renderReport({ comparison, map, answers, settings, version, mach
     `<h2>How to read this</h2><ul>
 <li>${MEASURES[comparison.evaluation.measured.measure]}</li>
 <li><b>Distinct</b>: different passing answers among the samples of a prompt; <b>coverage</b>: share of the solution space reached by passing samples. Both rise mechanically with the pass rate: read them with entropy.</li>
+<li><b>Effect size</b>: Cohen's d<sub>z</sub>, mean over standard deviation of the prompts' differences, seeds averaged. <b>p, prompts flipped</b> and <b>seeds flipped</b>: two-sided sign-flip permutation tests; the first speaks of these checkpoints, the second (from six seeds on) of the method. <b>McNemar</b>: prompts that one side alone passes with its single reply. <b>Needed</b>: how many more prompts, or seeds, give an 80 % chance of an interval without zero, were the true difference as large as the one seen.</li>
+<li><b>pass@k</b>: chance that k answers to a prompt hold one that passes. <b>Distinct at equal passes</b>: different passing answers among as many passing ones as the method with fewest has. <b>Self-BLEU</b>: how like one another the answers to a prompt are; 1 where all are equal.</li>
 <li><b>Held-out margin</b>: β·((log p(better) − log p(worse)) minus the same under the base), on one common pair set no method trained on.</li>
 <li>Primary family (Holm-adjusted): ${comparison.declared === null ? `DRIFT minus each competing method, ${comparison.evaluation.measured.measure}, final round` : 'what was declared before the start'}. All else is exploratory. “Not distinguishable” is not “equal”.</li>
 <li>A built-in world is small and simulated: it shows a mechanism, it does not predict a gain on other data.</li></ul>`,
@@ -114,9 +124,28 @@ function scoreSection(comparison: Comparison, temperature: number): string {
 function differencesSection({ differences, evaluation: { measured: { measure } } }: Comparison): string {
   const rows = differences.filter((difference) => difference.measure === 'score' || difference.measure === 'pass')
   if (rows.length === 0) return ''
+  const family = rows.filter(({ primary }) => primary).length
   return `<h2>Paired differences, final round</h2><table><thead><tr><th>difference</th><th>measure</th><th>T</th><th>estimate [95 %]</th><th>p</th><th>p, Holm</th><th>verdict</th><th>n</th></tr></thead><tbody>${rows
     .map((d) => `<tr${d.primary ? ' class="primary"' : ''}><td>${escape(labelOf(d.a))} − ${escape(labelOf(d.b))}</td><td>${d.measure === 'score' ? measure : 'pass'}</td><td>${d.temperature}</td><td>${withInterval(d.difference)}</td><td>${fixed(d.p, 4)}</td><td>${d.pAdjusted === null ? '' : fixed(d.pAdjusted, 4)}</td><td>${d.verdict}</td><td>${d.seeds} × ${d.prompts}</td></tr>`)
-    .join('')}</tbody></table><p class="note">Bold rows are the primary family.</p>`
+    .join('')}</tbody></table><p class="note">${family === 0 ? 'None is of the primary family: all are exploratory.' : `Bold rows are the primary family: Holm over its ${countOf(family, 'difference')}.`}</p>`
+}
+
+const pValue = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '&lt; 0.001' : fixed(p, p < 0.1 ? 3 : 2))
+const countOf = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`
+
+/** How each difference was tested, and what would decide an open one; those outside the primary family folded where there is one. */
+function testsSection({ differences, evaluation: { measured: { measure } } }: Comparison): string {
+  const rows = differences.filter((difference) => difference.measure === 'score' || difference.measure === 'pass')
+  if (rows.length === 0) return ''
+  const table = (of: Comparison['differences']): string => {
+    const passes = of.some(({ mcnemar }) => mcnemar !== null)
+    return `<div class="wide"><table><thead><tr><th>difference</th><th>measure</th><th>T</th><th>effect size</th><th>p, prompts flipped</th><th>p, seeds flipped</th>${passes ? '<th>McNemar</th>' : ''}<th>verdict</th><th>needed: prompts</th><th>needed: seeds</th></tr></thead><tbody>${of
+      .map((d) => `<tr><td>${escape(labelOf(d.a))} − ${escape(labelOf(d.b))}</td><td>${d.measure === 'score' ? measure : 'pass'}</td><td>${d.temperature}</td><td>${d.effectSize === null ? '–' : fixed(d.effectSize, 2)}</td><td>${pValue(d.permutation.prompts)}</td><td>${pValue(d.permutation.seeds)}</td>${passes ? `<td>${d.mcnemar === null ? '–' : `${d.mcnemar.onlyA} : ${d.mcnemar.onlyB}, p ${pValue(d.mcnemar.p)}`}</td>` : ''}<td>${d.verdict}</td><td>${moreWords(d, 'prompts')}</td><td>${moreWords(d, 'seeds')}</td></tr>`)
+      .join('')}</tbody></table></div>`
+  }
+  const [primary, others] = [rows.filter((d) => d.primary), rows.filter((d) => !d.primary)]
+  const folded = others.length === 0 ? '' : `<details><summary>Tests of the ${countOf(others.length, 'exploratory difference')}</summary>${table(others)}</details>`
+  return `<h2>Tests of each difference</h2>${primary.length === 0 ? table(others) : `${table(primary)}${folded}`}`
 }
 
 function curvesSection(comparison: Comparison): string {
@@ -155,7 +184,7 @@ function lineChart(title: string, series: { method: MethodComparison; points: { 
 const PANEL = 150
 
 /** A row of panels per method, one per round on the same plane; the base's answers grey behind each. A dot is a path without length, round at its ends: a tenth of a circle's text. */
-function mapSection({ embedding, methods, map }: ReportMap): string {
+function mapSection({ embedding, methods, map }: ReportExploration): string {
   const trained = methods.filter((key) => !isBase(key) && map.points.some((point) => methods[point.method] === key))
   const rounds = [...new Set(map.points.map(({ round }) => round))].filter((round) => round >= 0).sort((a, b) => a - b)
   if (trained.length === 0) return ''
@@ -180,6 +209,27 @@ function mapSection({ embedding, methods, map }: ReportMap): string {
   const width = left + rounds.length * PANEL
   return `<h2>Where the answers lie</h2><div class="wide"><svg viewBox="0 0 ${width} ${20 + trained.length * PANEL}" style="max-width:${width}px" role="img" aria-label="Map of answers: a row per method, a panel per round"><defs>${base.length > 0 ? dots(base, 'id="base-answers" class="behind" stroke-width="2.6"') : '<g id="base-answers"/>'}</defs>${heads}${names}${panels.join('')}</svg></div>
 <p class="note">A dot is an answer of seed ${map.seed}, heavy where it passes; grey: the base's. ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')} answers, all rounds on one plane. Likeness is ${escape(embedding)}. ${escape(map.projection)}${map.trustworthiness === null ? '' : `; trustworthiness ${fixed(map.trustworthiness, 2)} (1: the 15 nearest on the plane are the nearest in the embedding)`}. Near is alike; distances between far clusters and their sizes mean little.</p>`
+}
+
+/** As the comparison's other tables have their methods. */
+const inOrder = <T extends { key: string }>(rows: readonly T[], { methods }: Comparison): T[] => methods.flatMap(({ key }) => rows.filter((row) => row.key === key))
+
+/** What was found beside how often it passed. */
+function foundSection(methods: Exploration['methods'], { figures }: ReportExploration): string {
+  if (figures === null) return ''
+  const { k, seeds, prompts, rarefiedOver } = figures
+  const ks = methods[0]?.passAtK.map((one) => one.k) ?? []
+  return `<h2>What was found, final round</h2><div class="wide"><table><thead><tr><th>method</th>${ks.map((one) => `<th>pass@${one}</th>`).join('')}<th>distinct at equal passes</th><th>self-BLEU</th></tr></thead><tbody>${methods
+    .map(({ label, passAtK, rarefied, selfBleu }) => `<tr><td>${escape(label)}</td>${passAtK.map(({ value }) => `<td>${withInterval(value, 2)}</td>`).join('')}<td>${rarefied === null ? 'too few pass' : withInterval(rarefied, 2)}</td><td>${withInterval(selfBleu, 2)}</td></tr>`)
+    .join('')}</tbody></table></div>
+<p class="note">${countOf(seeds, 'seed')} × ${prompts} prompts × ${k} samples. Distinct answers over the ${countOf(rarefiedOver.prompts, 'prompt')} where every method here passes at least twice${rarefiedOver.prompts === 0 ? '' : ` (${fixed(rarefiedOver.passes, 1)} passing answers drawn on average)`}, intervals over prompts.</p>`
+}
+
+function gradientsSection(gradients: ReportParts['gradients']): string {
+  if (gradients.length === 0) return ''
+  return `<h2>Does it still teach?</h2><table><thead><tr><th>method</th><th class="words">verdict on its gradients</th><th class="words">because</th></tr></thead><tbody>${gradients
+    .map(({ key, verdict }) => `<tr><td>${escape(labelOf(key))}</td><td class="words"><b>${escape(VERDICT_WORDS[verdict.state])}</b></td><td class="words">${escape(verdict.because)}</td></tr>`)
+    .join('')}</tbody></table>`
 }
 
 function mechanismSection(methods: MethodComparison[]): string {
@@ -226,6 +276,6 @@ const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--line:#343b44;--paper:#0f1318;--tint:#181d24}}
 body{margin:0;background:var(--paper);color:var(--ink);font:14px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}main{max-width:1060px;margin:0 auto;padding:32px 24px 64px}
 h1{font-size:22px;margin:0 0 8px}h2{font-size:16px;margin:36px 0 8px}h3{font-size:13px;margin:0 0 4px}.headline{font-size:18px;margin:0 0 12px}.note,.ci,small,footer{color:var(--soft)}.ci{white-space:nowrap}
-.cautions{border-left:3px solid #b7791f;margin:0 0 12px;padding:6px 12px 6px 28px;background:var(--tint)}table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:600;text-align:right;vertical-align:bottom}td{text-align:right}th:first-child,td:first-child{text-align:left}th,td{padding:4px 8px;border-bottom:1px solid var(--line)}.primary td{font-weight:600}
-svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.panel{fill:none;stroke:var(--line)}.behind{stroke:var(--soft);stroke-opacity:.45}.wide{overflow-x:auto}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
+.cautions{border-left:3px solid #b7791f;margin:0 0 12px;padding:6px 12px 6px 28px;background:var(--tint)}table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:600;text-align:right;vertical-align:bottom}td{text-align:right}th:first-child,td:first-child{text-align:left}th,td{padding:4px 8px;border-bottom:1px solid var(--line)}th.words,td.words{text-align:left}.primary td{font-weight:600}
+svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.panel{fill:none;stroke:var(--line)}.behind{stroke:var(--soft);stroke-opacity:.45}.wide{overflow-x:auto}.wide td{white-space:nowrap}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
 .prompt{border-top:1px solid var(--line);padding:12px 0}.user{font-weight:600;margin:0 0 8px}.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--tint);padding:8px;margin:0;font:12.5px/1.45 ui-monospace,monospace;border-left:3px solid transparent}pre.pass{border-left-color:#00795c}footer{margin-top:48px;font-size:12px}`

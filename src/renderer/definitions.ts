@@ -39,6 +39,7 @@ export const definitions = {
   density: 'How deep among the good answers of all methods the method’s answers lie: neighbourhoods of good answers that each lies in, a third each, weighted by its reward (Naeem et al. 2020).',
   'item entropy': 'Entropy in bits of the items mentioned over the k samples of a prompt: the policy’s own spread, whether right or wrong.',
   'token entropy': 'Mean entropy in nats of the next-token distribution while sampling.',
+  sharpening: 'A policy that only became surer of what its base prefers scores like the base at a lower temperature: its line lies on the base’s. Above the base’s line at equal entropy it does what no temperature of the base does. Entropy: mean in nats of the distributions that tokens were drawn from; at T = 0 one token has it all, which is 0. Between temperatures the base’s score is interpolated.',
   'held-out margin': 'β·[(log π(better) − log π_base(better)) − (log π(worse) − log π_base(worse))] on one pair set that no method trained on: comparable between methods.',
   'own pairs': 'Measured on the method’s own training pairs: not comparable between methods, whose pairs differ.',
   'pair accuracy': 'Share of training pairs whose chosen reply really scores higher by the verifier; ties left out.',

@@ -18,7 +18,7 @@ import { CONVERSATION_SORTS, type Facet } from './facets.ts'
 import { judgeSettingsSchema, type JudgeEstimate, type JudgeSettings } from './judge.ts'
 import type { Probe, RoundHealth, StepCanaries, Verdict } from './monitors.ts'
 import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
-import type { ImportedRecipe } from './recipe-exchange.ts'
+import { FOREIGN_FORMATS, type ImportedRecipe, type LeftKey } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
 import { RUN_FORMATS, RUN_MARKS, type RunColumns, type RunImport } from './run-table.ts'
 import type { ClassifierInfo, ThresholdBench } from './signals.ts'
@@ -215,6 +215,8 @@ export const calls = {
   'runs.recipes': call<{ file: string; yaml: string }[]>()({}),
   /** A file of TRL, alignment-handbook or LLaMA-Factory as a recipe. */
   'runs.importRecipe': call<ImportedRecipe>()({ text: z.string().max(1_000_000) }),
+  /** A recipe's training as a file of one of these, with what has no counterpart there. With `path` it is written; a relative one lies in the workspace's exports folder. */
+  'runs.exportRecipe': call<{ text: string; left: LeftKey[]; path: string | null }>()({ yaml: z.string().max(1_000_000), format: z.enum(FOREIGN_FORMATS), path: z.string().min(1).optional() }),
 
   /** Newest first. */
   'races.list': call<Race[]>()({}),

@@ -152,6 +152,18 @@ it('overlays the training of runs that were never evaluated', async () => {
   await page.getByRole('region', { name: /^Tests at temperature/ }).first().waitFor()
 })
 
+it('draws score against entropy, a line per method through its temperatures, and says how to get more of them', async () => {
+  await compare('exploration')
+  const chart = page.getByRole('figure', { name: 'Is a gain more than sharpening?' })
+  await chart.getByText(/Evaluated at T = 0 and 1 alone: .* temperatures: \[0, 0\.3, 0\.7, 1\]/).waitFor()
+  await chart.getByRole('button', { name: /^Table of/ }).click()
+  const rows = chart.getByRole('row')
+  expect(await rows.first().innerText()).toMatch(/method\s+T\s+token entropy, nats/)
+  expect(await rows.count()).toBe(1 + 4 * 2)
+  // Greedy decoding draws from a distribution of one token.
+  expect(await chart.getByRole('row', { name: /^DRIFT 0 / }).innerText()).toMatch(/^DRIFT\s+0\s+0\s/)
+})
+
 it('logged no error and asked nobody else for anything', () => {
   expect(workbench.problems).toEqual([])
 })

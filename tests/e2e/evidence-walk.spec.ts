@@ -156,6 +156,7 @@ it('report: the same sentence and figures in one file', async () => {
   await (await waiting).saveAs(file)
   const html = readFileSync(file, 'utf8')
   expect(html).toContain('<svg')
+  for (const title of ['Tests of each difference', 'What was found, final round', 'Does it still teach?']) expect(html).toContain(`<h2>${title}</h2>`)
   expect(html.replace(/\s+/g, ' ')).toContain(said.replace(/\s+/g, ' ').slice(0, 40))
   expect(html).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/)
 })

@@ -1,4 +1,6 @@
 /** The new-run page: presets, recipes of other trainers, one undo under form and text. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { pageSteps } from '../support/page-steps.ts'
@@ -52,5 +54,36 @@ describe.each(hosts)('a recipe to begin from on the %s host', (host) => {
     await eventually(() => text().inputValue()).toContain('Qwen2.5-7B-Instruct')
     await beta.press('Control+Shift+z')
     await eventually(() => text().inputValue()).toContain('beta: 0.25')
+  })
+
+  it('goes out as a file of another trainer, with what has no counterpart there', async () => {
+    await page.getByRole('button', { name: 'Export…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Export the recipe' })
+    const exported = dialog.getByLabel('Exported recipe')
+    await eventually(() => exported.innerText()).toMatch(/^# TRL .*[^]*\nbeta: 0\.25\n/)
+    await dialog.getByText('Every key has a counterpart there.').waitFor()
+    await dialog.getByRole('button', { name: 'LLaMA-Factory' }).click()
+    await eventually(() => exported.innerText()).toMatch(/\npref_beta: 0\.25\n/)
+    const left = dialog.getByRole('region', { name: 'Without counterpart there' })
+    await left.getByText('LLaMA-Factory asks for the name of the model’s chat template: add template').waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+    const file = dialog.getByRole('textbox', { name: 'File' })
+    expect(await file.inputValue()).toBe('recipe.llama-factory.yaml')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await page.getByText('Recipe written').waitFor()
+    const written = readFileSync(join(workbench.workspace, 'exports', 'recipe.llama-factory.yaml'), 'utf8')
+    expect(written).toContain('# LLaMA-Factory: the training of a recipe.')
+    expect(written).toContain('pref_beta: 0.25')
+  })
+
+  it('that is no recipe yet is not exported, and the reason is told', async () => {
+    const before = await text().inputValue()
+    await text().fill('recipe: drift\n')
+    await page.getByRole('button', { name: 'Export…' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Export the recipe' })
+    await dialog.getByRole('alert').getByText(/model_name_or_path/).waitFor()
+    expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true)
+    await dialog.getByRole('button', { name: 'Close' }).click()
+    await text().fill(before)
   })
 })

@@ -4,6 +4,7 @@
  */
 import { demoRecipe, type DemoMethod, type DemoSize } from '../../src/backend/demo/settings.ts'
 import { parseRecipe, requireRecipe } from '../../src/backend/recipe-file.ts'
+import { exportRecipe } from '../../src/backend/recipe-export.ts'
 import { importRecipe } from '../../src/backend/recipe-import.ts'
 import { compareRuns, type ComparedRun } from '../../src/core/comparison.ts'
 import { fileName, runScript } from '../../src/core/run-script.ts'
@@ -129,6 +130,7 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
     },
     'runs.recipes': () => (['drift', 'iterative-dpo', 'spin'] as const).map((method) => ({ file: `recipes/${method}.yaml`, yaml: demoRecipe(method, 1, experiment.size) })),
     'runs.importRecipe': ({ text }) => importRecipe(text),
+    'runs.exportRecipe': ({ yaml, format, path }) => ({ ...exportRecipe(requireRecipe(parseRecipe(yaml)), format), path: path === undefined ? null : `/tmp/workspace/exports/${path}` }),
     'demo.start': () => {
       void play(4)
       return { jobId: job.id }

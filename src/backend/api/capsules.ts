@@ -8,7 +8,7 @@ import type { Session } from '../session.ts'
 export function capsulesApi(session: Session, open: (path: string) => Promise<WorkspaceInfo>) {
   const { workspace, version } = session
   return {
-    'capsules.save': ({ of, path, models }) => saveCapsule(workspace, { of, output: resolve(workspace.exports, path), withModels: models }, version, (ids) => explorationsOf(session).map(ids)),
+    'capsules.save': ({ of, path, models }) => saveCapsule(workspace, { of, output: resolve(workspace.exports, path), withModels: models }, version, (ids) => explorationsOf(session).reportParts(ids)),
     'capsules.open': async ({ path }) => open((await openCapsule(path)).folder),
   } satisfies Pick<Handlers, 'capsules.save' | 'capsules.open'>
 }

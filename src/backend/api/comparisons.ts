@@ -1,11 +1,11 @@
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { renderReport, type ReportMap } from '../../core/report.ts'
+import { renderReport, type ReportParts } from '../../core/report.ts'
 import type { Comparison } from '../../shared/comparison.ts'
 import type { Handlers } from '../../shared/contract.ts'
 import { explorationsOf } from '../comparisons/explorations.ts'
-import { mapRuns } from '../comparisons/explore-runs.ts'
-import { keptMethodGradients } from '../comparisons/gradient-health.ts'
+import { reportExploration } from '../comparisons/explore-runs.ts'
+import { keptMethodGradients, methodGradients, methodsOfRuns } from '../comparisons/gradient-health.ts'
 import { keptComparison, type KeepingWorkspace, markOfComparison, noEvaluation, readComparison, select, type Selection } from '../comparisons/read-comparison.ts'
 import { keptStepCurves } from '../comparisons/step-curves.ts'
 import { explorationThread } from '../comparisons/thread.ts'
@@ -16,15 +16,16 @@ import { writeWhole } from '../write-lines.ts'
 
 const PROMPTS_IN_REPORT = 8
 
-/** Writes the offline report; returns its absolute path. @param map where it is made already: laying it out takes seconds */
-export function writeReport(workspace: KeepingWorkspace & { path: string; exports: string }, selection: Selection, version: string, map?: ReportMap | null): string {
-  const { comparison, runs } = readComparison(workspace.db, selection, workspace.capsule === null ? workspace.runs : null)
+/** Writes the offline report; returns its absolute path. @param parts where they are made already: they take seconds */
+export function writeReport(workspace: KeepingWorkspace & { path: string; exports: string }, selection: Selection, version: string, parts?: ReportParts): string {
+  const folder = workspace.capsule === null ? workspace.runs : null
+  const { comparison, runs } = readComparison(workspace.db, selection, folder)
   const { ids } = select(workspace.db, selection)
   const prompts = Math.min(comparison.evaluation.prompts, PROMPTS_IN_REPORT)
   const answers = Array.from({ length: prompts }, (_, index) => readAnswers(workspace.db, ids, { index }))
   const settings = recipesOf(workspace.db, runs.map((run) => run.id))
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
-  const html = renderReport({ comparison, map: map === undefined ? mapRuns(workspace.db, ids) : map, answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
+  const html = renderReport({ comparison, ...(parts ?? { exploration: reportExploration(workspace.db, ids), gradients: methodGradients(workspace.db, methodsOfRuns(workspace.db, ids), folder).methods }), answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
   const name = `comparison-${(selection.group ?? runs.map((run) => run.id).join('-')).replace(/[^\w.-]+/g, '-').slice(0, 80)}.html`
   const file = join(workspace.exports, name)
   writeWhole(file, html)
@@ -64,7 +65,7 @@ export function comparisonsApi(session: Session) {
     'comparisons.prompts': (input) => readBoard(db, select(db, input).ids, input),
     'comparisons.answers': (input) => readAnswers(db, select(db, input).ids, input),
     async 'comparisons.report'(input) {
-      const path = writeReport(session.workspace, input, session.version, await explorations.map(select(db, input).ids))
+      const path = writeReport(session.workspace, input, session.version, await explorations.reportParts(select(db, input).ids))
       return { path, url: `/exports/${encodeURIComponent(path.slice(session.workspace.exports.length + 1))}` }
     },
   } satisfies Pick<Handlers, 'comparisons.get' | 'comparisons.explore' | 'comparisons.lineage' | 'comparisons.curves' | 'comparisons.gradients' | 'comparisons.prompts' | 'comparisons.answers' | 'comparisons.report'>

@@ -138,4 +138,17 @@ describe('a judge', () => {
     expect(requests.slice(before).map(({ messages }) => /begin of answer A\|>\n(.)/.exec(messages[0]!.content)?.[1])).toEqual(['y', 'x', 'x'])
     expect(rewards).toMatchObject({ model: 'mine', figures: { win: 1, lose: 1, tie: 1, win_much: 0, lose_much: 0, total: 3, reward: 0 } })
   })
+
+  it('at an endpoint that refuses json_object is asked in words, once refused, and the evaluation says so, also where replies were kept', async () => {
+    const backend = await aBackend()
+    const { url, requests } = await aJudgeServer(({ body, number }) => (body.response_format ? { status: 400, text: '{"error":{"message":"json mode is not supported"}}' } : number === 2 ? { status: 401 } : undefined))
+    const tasks = aFile(['a', 'b', 'c'].map((id) => ({ id, session_id: id, primary_tag: 'Math', secondary_tags: [], checklist: ['is right'], conversation_input: [{ role: 'user', content: `task ${id}` }] })), 'tasks.json')
+    const outputs = aFile(['xxxxxx', 'xx', 'xxx'].map((text, i) => ({ session_id: 'abc'[i], output: [text], generator: 'mine' })), 'mine.json')
+    const failed = await evaluate(backend, { benchmark: 'wb-score', files: { tasks, outputs }, judge: { ...judge(url), concurrency: 1 } })
+    expect(failed).toMatchObject({ status: 'failed', error: expect.stringMatching(/got 401.* 1 of 3 replies are kept/) as string })
+    await backend.call('evaluations.resume', { id: failed.id })
+    await expect.poll(async () => (await rowOf(backend, failed.id)).status, { timeout: 20_000 }).toBe('done')
+    expect(await rowOf(backend, failed.id)).toMatchObject({ figures: { total: 3, score: (7 + 3 + 4) / 3 }, notices: expect.arrayContaining(['the endpoint refuses response_format: 3 of 3 replies were asked for as JSON in words alone']) as string[] })
+    expect(requests.map(({ response_format: format }) => format !== undefined)).toEqual([true, false, false, true, false, false])
+  })
 })

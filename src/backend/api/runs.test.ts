@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
 import type { Session } from '../session.ts'
@@ -12,6 +14,20 @@ async function aFinishedRun(recipe: string): Promise<{ id: string; workspace: Wo
   const session: Session = { workspace, host: 'cli', version: 'test', push() {}, onClose() {} }
   return { id: lease.runId, workspace, api: runsApi(session) }
 }
+
+it('a recipe leaves for another trainer with what has no counterpart there, and where a path is named as a file of the exports folder', () => {
+  const workspace = aLabWorkspace()
+  const api = runsApi({ workspace, host: 'cli', version: 'test', push() {}, onClose() {} })
+  const yaml = aRecipe('drift')
+  const shown = api['runs.exportRecipe']({ yaml, format: 'llama-factory' })
+  expect(shown.path).toBeNull()
+  expect(shown.text).toMatch(/^pref_beta: 0\.1$/m)
+  expect(shown.left.map(({ key }) => key)).toEqual(expect.arrayContaining(['recipe', 'warm_start', 'evaluation', 'template']))
+  const { path, text } = api['runs.exportRecipe']({ yaml, format: 'trl', path: 'drift.trl.yaml' })
+  expect(path).toBe(join(workspace.exports, 'drift.trl.yaml'))
+  expect(readFileSync(path!, 'utf8')).toBe(text)
+  expect(() => api['runs.exportRecipe']({ yaml: 'recipe: drift\n', format: 'trl' })).toThrow(/model_name_or_path/)
+})
 
 describe('a run as the interface sees it', () => {
   it('has the mean score of each round with a normal interval over prompts', async () => {

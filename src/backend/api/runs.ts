@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileName, runScript } from '../../core/run-script.ts'
 import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { gradientHealth } from '../comparisons/gradient-health.ts'
@@ -9,7 +9,8 @@ import { exportRun } from '../export-run.ts'
 import { importRuns } from '../import-runs.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
 import { supervisorOf } from '../jobs/supervisor.ts'
-import { readRecipe, withWholePaths } from '../recipe-file.ts'
+import { parseRecipe, readRecipe, requireRecipe, withWholePaths } from '../recipe-file.ts'
+import { exportRecipe } from '../recipe-export.ts'
 import { importRecipe } from '../recipe-import.ts'
 import { NAMED_PRESETS } from '../recipe-presets.ts'
 import type { Session } from '../session.ts'
@@ -95,5 +96,11 @@ export function runsApi(session: Session) {
       ]
     },
     'runs.importRecipe': ({ text }) => importRecipe(text),
-  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.script' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe'>
+    'runs.exportRecipe': ({ yaml, format, path }) => {
+      const exported = exportRecipe(requireRecipe(parseRecipe(yaml)), format)
+      const to = path === undefined ? null : resolve(workspace.exports, path)
+      if (to !== null) writeWhole(to, exported.text)
+      return { ...exported, path: to }
+    },
+  } satisfies Pick<Handlers, 'runs.list' | 'runs.get' | 'runs.metrics' | 'runs.samples' | 'runs.validate' | 'runs.start' | 'runs.pause' | 'runs.resume' | 'runs.cancel' | 'runs.script' | 'runs.note' | 'runs.columns' | 'runs.tag' | 'runs.mark' | 'runs.export' | 'runs.import' | 'runs.recipes' | 'runs.importRecipe' | 'runs.exportRecipe'>
 }

@@ -9,7 +9,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { ZipFile } from 'yazl'
-import type { ReportMap } from '../../core/report.ts'
+import type { ReportParts } from '../../core/report.ts'
 import type { SavedCapsule } from '../../shared/capsule.ts'
 import { sweepGroup } from '../../shared/race.ts'
 import type { Run } from '../../shared/types.ts'
@@ -26,8 +26,8 @@ import { CAPSULE_VERSION, COMMENT, DATABASE, fingerprintOf, MANIFEST, type Manif
 
 export type SaveCapsule = { /** Ids of runs and names of groups. */ of: readonly string[]; output: string; withModels: boolean }
 
-/** @param mapOf lays out the report's map elsewhere; without it that is done here, and takes seconds. @throws BackendError where nothing is named so, or the file cannot be written. */
-export async function saveCapsule(workspace: Workspace, { of, output, withModels }: SaveCapsule, version: string, mapOf?: (ids: string[]) => Promise<ReportMap | null>): Promise<SavedCapsule> {
+/** @param partsOf makes the long parts of the report elsewhere; without it that is done here, and takes seconds. @throws BackendError where nothing is named so, or the file cannot be written. */
+export async function saveCapsule(workspace: Workspace, { of, output, withModels }: SaveCapsule, version: string, partsOf?: (ids: string[]) => Promise<ReportParts>): Promise<SavedCapsule> {
   const runs = requireRuns(workspace, of)
   const file = resolve(output)
   mkdirSync(dirname(file), { recursive: true })
@@ -43,7 +43,7 @@ export async function saveCapsule(workspace: Workspace, { of, output, withModels
       writeFileSync(from, readRunFiles(workspace.db, id).yaml)
       files.push({ path: `recipes/${id}.yaml`, from })
     }
-    const report = await reportOf(workspace, of, ids, version, mapOf)
+    const report = await reportOf(workspace, of, ids, version, partsOf)
     if (report !== null) files.push({ path: `exports/${basename(report)}`, from: report })
     const models = modelsOf(workspace, runs, withModels)
     for (const { path, included } of models) if (included) files.push(...filesBelow(workspace.path, path))
@@ -89,12 +89,12 @@ function requireRuns({ db }: Workspace, of: readonly string[]): Run[] {
 }
 
 /** Null where the runs have nothing to compare, which is no reason not to keep them. */
-async function reportOf(workspace: Workspace, of: readonly string[], ids: string[], version: string, mapOf?: (ids: string[]) => Promise<ReportMap | null>): Promise<string | null> {
+async function reportOf(workspace: Workspace, of: readonly string[], ids: string[], version: string, partsOf?: (ids: string[]) => Promise<ReportParts>): Promise<string | null> {
   try {
     const [group] = of
     const isGroup = of.length === 1 && group !== undefined && !ids.includes(group)
     const compared = isGroup ? runIdsOfGroup(workspace.db, group) : ids
-    return writeReport(workspace, isGroup ? { group } : { runs: ids }, version, await mapOf?.(compared))
+    return writeReport(workspace, isGroup ? { group } : { runs: ids }, version, await partsOf?.(compared))
   } catch (error) {
     if (error instanceof BackendError && error.code === 'bad-input') return null
     throw error

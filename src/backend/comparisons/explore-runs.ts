@@ -1,8 +1,7 @@
 /** The evaluation's samples of runs, as exploration looks at them. */
 import { BASE_ROUND, WARM_START_ROUND } from '../../core/comparison.ts'
-import { EMBEDDING_WORDS } from '../../core/embedding.ts'
-import { explore, type ExploredSample, mapOf } from '../../core/explore.ts'
-import type { ReportMap } from '../../core/report.ts'
+import { explore, type ExploredSample } from '../../core/explore.ts'
+import type { ReportExploration } from '../../core/report.ts'
 import type { Told } from '../../core/umap.ts'
 import { type Exploration, isBase, isStart, isWarmStart } from '../../shared/comparison.ts'
 import { BackendError } from '../errors.ts'
@@ -16,13 +15,14 @@ export function exploreRuns(db: ReadableDb, ids: readonly string[], told?: Told)
   return explore(samples, finals, told ? { k, told } : { k })
 }
 
-/** The map alone, as a report shows it; null where nothing was sampled at T > 0. */
-export function mapRuns(db: ReadableDb, ids: readonly string[], told?: Told): ReportMap | null {
+/** As a report shows it; null where nothing was sampled at T > 0. */
+export function reportExploration(db: ReadableDb, ids: readonly string[], told?: Told): ReportExploration | null {
   const { config } = evaluatedRuns(db, ids)
   if (config === null || Math.max(...config.temperatures) === 0) return null
-  const { samples, finals } = readExplored(db, ids)
-  const methods = [...finals.keys()]
-  return { embedding: EMBEDDING_WORDS, methods, map: mapOf(samples, methods, told) }
+  const { samples, finals, k } = readExplored(db, ids)
+  const { embedding, map, ...figures } = explore(samples, finals, told ? { k, told } : { k })
+  // Without a finished last round it names no methods, and the map's points count in them.
+  return { embedding, methods: [...finals.keys()], map, figures: figures.methods.length > 0 ? figures : null }
 }
 
 /** All samples of the highest temperature, and each method's last round. */

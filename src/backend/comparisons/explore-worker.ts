@@ -1,6 +1,6 @@
 import { serveTasks } from '../serve-tasks.ts'
 import { type LineageInput, lineageOf } from './answer-lineage.ts'
-import { exploreRuns, mapRuns } from './explore-runs.ts'
+import { exploreRuns, reportExploration } from './explore-runs.ts'
 import { type GradientsInput, methodGradients } from './gradient-health.ts'
 import { keptComparison, makeComparison, markOfComparison, type Selection } from './read-comparison.ts'
 import { keepCurves, stepCurves, type StepCurvesInput } from './step-curves.ts'
@@ -17,5 +17,5 @@ serveTasks((db, workspace) => (name, input, tell) => {
     for (const run of runs) keepCurves(db, folder, run, tell)
     return null
   }
-  return name === 'map' ? mapRuns(db, runs, tell) : exploreRuns(db, runs, tell)
+  return name === 'reported' ? reportExploration(db, runs, tell) : exploreRuns(db, runs, tell)
 })

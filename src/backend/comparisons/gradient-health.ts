@@ -1,8 +1,10 @@
 /** What training did to a run's pairs, round by round; kept for long runs, and of several seeds pooled. */
 import { join } from 'node:path'
 import { gradientsOf, healthOfSteps, type StepHealth } from '../../core/gradient-health.ts'
+import { isStart } from '../../shared/comparison.ts'
 import type { RoundHealth, Verdict } from '../../shared/monitors.ts'
 import { keep, readKept } from '../kept.ts'
+import { evaluatedRuns } from '../storage/comparisons.ts'
 import { readHeldout, readPairStatistics } from '../storage/evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { isLong, markOfRows, readRoundSteps } from '../storage/run-stages.ts'
@@ -23,6 +25,12 @@ export function gradientHealth(db: ReadableDb, id: string, folder: string | null
   const steps = stepsOf(db, id)
   if (copy !== null) keep(copy.file, copy.mark, steps)
   return withPairs(db, id, steps)
+}
+
+/** Runs by what their comparison calls them; a warm start is none. */
+export function methodsOfRuns(db: ReadableDb, ids: readonly string[]): GradientsInput {
+  const methods = Map.groupBy(evaluatedRuns(db, ids).runs.filter(({ arm }) => !isStart(arm.method)), ({ arm }) => arm.method)
+  return { methods: [...methods].map(([key, runs]) => ({ key, runs: runs.map(({ run }) => run.id) })) }
 }
 
 export function methodGradients(db: ReadableDb, { methods }: GradientsInput, folder: string | null, tell: Tell = () => {}): Gradients {

@@ -79,7 +79,7 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
   await readSideFiles(input.files)
   // Enough tries to outlast a limit per minute that the server does not tell.
   const endpoint = chatEndpoint({ baseUrl: judge.url, model: judge.model, key: environmentKey(), attempts: 9 })
-  const { completions, firstFailure, model } = await askAll(workspace.db, endpoint, plan.questions, {
+  const { completions, firstFailure, model, notices: told } = await askAll(workspace.db, endpoint, plan.questions, {
     url: judge.url,
     concurrency: judge.concurrency,
     ...(signal ? { signal } : {}),
@@ -96,6 +96,7 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
     notices: [
       ...plan.notices,
       ...(model === judge.model ? [] : [`the endpoint answered as ${model} where ${judge.model} was asked for`]),
+      ...told,
       ...(failed > 0 ? [`the endpoint failed on ${failed} of ${completions.length} questions, which are left out (first: ${firstFailure}); ${RESUMABLE}`] : []),
       ...notices,
     ],

@@ -30,6 +30,8 @@ export type Replies = {
   firstFailure: string | null
   /** The name under which the judge answered. */
   model: string
+  /** What to say where the endpoint refused the format of the replies; empty where it did not. */
+  notices: string[]
 }
 
 /** Throws where the endpoint refuses, is gone, or answers under another name than before; replies until then are kept. */
@@ -85,7 +87,9 @@ export async function askAll(db: WritableDb, endpoint: ChatEndpoint, questions: 
   signal?.throwIfAborted()
   stop.signal.throwIfAborted()
   if (done === 0 && questions.length > 0) throw new BackendError('failed', `judge ${firstFailure ?? 'gave no reply'}`)
-  return { completions, firstFailure, model: answeredAs ?? endpoint.model }
+  const inWords = completions.filter((completion) => completion?.inWords).length
+  const notices = inWords === 0 ? [] : [`the endpoint refuses response_format: ${inWords} of ${completions.length} replies were asked for as JSON in words alone`]
+  return { completions, firstFailure, model: answeredAs ?? endpoint.model, notices }
 }
 
 /** How many of the questions have a reply already. */

@@ -37,6 +37,28 @@ test('a server without log-probabilities, or one that refuses the key, answers w
   expect(refusing.requests.map(({ logprobs }) => logprobs ?? false)).toEqual([true, false, false])
 })
 
+test.each([[400, 'json_object is no known type'], [422, 'unknown variant'], [501, '']])('a server that refuses the response format with %i is asked in words, and the replies say so', async (status, message) => {
+  const { url, requests } = await aJudgeServer(({ body }) => (body.response_format ? { status, text: JSON.stringify({ error: { message } }) } : { reply: '{}' }))
+  const endpoint = chatEndpoint({ baseUrl: url, model: 'm', pauseMs: 1 })
+  const asked = (text: string) => endpoint.complete([{ role: 'user', content: text }], { responseFormat: { type: 'json_object' } })
+  expect(await asked('a')).toMatchObject({ text: '{}', attempts: 2, inWords: true })
+  expect(await asked('b')).toMatchObject({ text: '{}', attempts: 1, inWords: true })
+  expect(await endpoint.complete(question)).not.toHaveProperty('inWords')
+  // Refused once per endpoint.
+  expect(requests.map(({ response_format: format }) => format !== undefined)).toEqual([true, false, false, false])
+})
+
+test('a request that is refused without a format too is an error, and the next one is asked with its format', async () => {
+  const { url, requests } = await aJudgeServer(({ body }) => (body.messages[0]!.content === 'too long' ? { status: 400, text: '{"error":"context length exceeded"}' } : { reply: '{}' }))
+  const endpoint = chatEndpoint({ baseUrl: url, model: 'm', pauseMs: 1 })
+  const asked = (content: string) => endpoint.complete([{ role: 'user', content }], { responseFormat: { type: 'json_object' } })
+  await expect(asked('too long')).rejects.toThrow(/context length exceeded/)
+  expect(await asked('short')).not.toHaveProperty('inWords')
+  // Now that the format is known to be taken, a refusal is one of the request.
+  await expect(asked('too long')).rejects.toThrow(/context length exceeded/)
+  expect(requests.map(({ response_format: format }) => format !== undefined)).toEqual([true, false, true, true])
+})
+
 test.each([
   ['an overloaded server', { status: 429, raw: '{"error":{"message":"slow down"}}' }],
   ['a failing server', { status: 503, raw: 'busy' }],

@@ -1,8 +1,8 @@
 /**
  * One OpenAI-compatible endpoint: `complete` asks for one chat completion and sees it through. Overload, lost
  * connections and time-outs are tried again with growing pauses, or after as long as the server asks for
- * (Retry-After, which holds back every request of this endpoint); a refusal is an error at once. Knows nothing of
- * what is asked.
+ * (Retry-After, which holds back every request of this endpoint); a refusal is an error at once, but for what not
+ * every server knows: log-probabilities and response formats. Knows nothing of what is asked.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../shared/errors.ts'
@@ -22,7 +22,7 @@ export type ChatEndpointOptions = {
 }
 
 export type CompleteOptions = {
-  /** As in OpenAI's API: {type: 'json_schema', json_schema: {name, schema, strict}}. */
+  /** As in OpenAI's API: {type: 'json_schema', json_schema: {name, schema, strict}}; asked without where the server refuses it. */
   responseFormat?: Record<string, unknown>
   temperature?: number
   maxTokens?: number
@@ -43,6 +43,8 @@ export type Completion = {
   logprobs: { token: string; logprob: number; top: { token: string; logprob: number }[] }[] | null
   /** Tries it took. */
   attempts: number
+  /** A response format was asked for and refused: the reply is to the words alone. */
+  inWords?: true
 }
 
 export type ChatEndpoint = { readonly model: string; complete(messages: readonly Message[], options?: CompleteOptions): Promise<Completion> }
@@ -75,6 +77,8 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
 
   let notBefore = 0
   let refusesLogprobs = false
+  /** Unknown until a request with a format, or the same one without, is answered. */
+  let takesFormat: boolean | null = null
 
   const ask = async (body: string, signal: AbortSignal | undefined): Promise<Omit<Completion, 'attempts'>> => {
     const timeout = AbortSignal.timeout(timeoutMs)
@@ -94,25 +98,36 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
   return {
     model,
     async complete(messages, { responseFormat, temperature = 0, maxTokens, topLogprobs, signal } = {}) {
+      let refusedFormat = false
       for (let attempt = 1; ; attempt++) {
         signal?.throwIfAborted()
         const held = notBefore - Date.now()
         if (held > 0) await sleep(held, undefined, signal ? { signal } : {})
+        const withFormat = responseFormat !== undefined && takesFormat !== false && !refusedFormat
         const withLogprobs = topLogprobs !== undefined && !refusesLogprobs
         const body = JSON.stringify({
           model,
           messages,
           temperature,
           ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
-          ...(responseFormat === undefined ? {} : { response_format: responseFormat }),
+          ...(withFormat ? { response_format: responseFormat } : {}),
           ...(withLogprobs ? { logprobs: true, top_logprobs: topLogprobs } : {}),
         })
         try {
-          return { ...(await ask(body, signal)), attempts: attempt }
+          const completion = await ask(body, signal)
+          if (withFormat) takesFormat = true
+          else if (refusedFormat) takesFormat = false
+          return { ...completion, attempts: attempt, ...(responseFormat === undefined || withFormat ? {} : { inWords: true }) }
         } catch (error) {
           if (!(error instanceof EndpointError)) throw error
-          if (withLogprobs && (error.status === 400 || error.status === 422) && /logprobs/i.test(error.message)) {
+          const refused = error.status === 400 || error.status === 422 || error.status === 501
+          if (withLogprobs && refused && /logprobs/i.test(error.message)) {
             refusesLogprobs = true
+            continue
+          }
+          // Servers say it in many words: whether it was the format shows where the same request is answered without.
+          if (withFormat && refused && takesFormat !== true) {
+            refusedFormat = true
             continue
           }
           if (!error.transient || attempt >= attempts || (error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw error

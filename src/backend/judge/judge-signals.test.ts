@@ -76,6 +76,7 @@ test('a server without structured output is asked in words, and the report says 
   const server = await aChatServer((request) => (request.body.response_format ? { status: 400, raw: '{"error":{"message":"response_format is not supported"}}' } : { content: `Sure.\n${verdict(request).content}` }))
   const used = settings(server.baseUrl, { concurrency: 1 })
   expect(await runJudge(workspace.db, judgeFor(used, workspace.path), used, { limit: 4 })).toMatchObject({ turns: 4, structured: false })
+  expect(server.requests.map(({ body }) => body.response_format !== undefined)).toEqual([true, false, false, false, false])
 })
 
 test('requests that are refused together are each asked again in words, and no time is counted twice', async () => {
@@ -83,11 +84,12 @@ test('requests that are refused together are each asked again in words, and no t
   const refusal = { status: 400, raw: '{"error":{"message":"response_format is not supported"}}', afterMs: 30 }
   const server = await aChatServer((request) => (request.body.response_format ? refusal : verdict(request)))
   const used = settings(server.baseUrl, { concurrency: 3 })
-  expect(await runJudge(workspace.db, judgeFor(used, workspace.path), used, { limit: 3 })).toMatchObject({ turns: 3, unreadable: 0, calls: 6, structured: false })
+  expect(await runJudge(workspace.db, judgeFor(used, workspace.path), used, { limit: 3 })).toMatchObject({ turns: 3, unreadable: 0, calls: 3, structured: false })
+  expect(server.requests).toHaveLength(6)
   const another = settings(server.baseUrl, { concurrency: 1, model: 'another' })
   const alone = await runJudge(workspace.db, judgeFor(another, workspace.path), another, { limit: 1 })
   // One call after the other: together they took no longer than the run.
-  expect(alone.calls).toBe(2)
+  expect(alone.calls).toBe(1)
   expect(alone.callSeconds).toBeLessThanOrEqual(alone.seconds)
 })
 

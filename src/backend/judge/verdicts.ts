@@ -37,22 +37,16 @@ export function openJudge(options: { endpoint: ChatEndpoint; baseUrl: string; ru
   }
 
   const ask = async (messages: readonly Message[], signal: AbortSignal | undefined): Promise<string> => {
-    for (;;) {
-      // As this request has it: those under way together are refused one after the other, and each is asked again.
-      const { structured } = usage
-      const started = performance.now()
-      try {
-        const completion = await endpoint.complete(messages, { ...(structured ? { responseFormat } : {}), maxTokens: MAX_TOKENS, ...(signal ? { signal } : {}) })
-        usage.promptTokens += completion.promptTokens ?? 0
-        usage.completionTokens += completion.completionTokens ?? 0
-        return completion.text
-      } catch (error) {
-        if (!structured || !(error instanceof EndpointError) || !refusesFormat(error)) throw error
-        usage.structured = false
-      } finally {
-        usage.calls += 1
-        usage.callSeconds += (performance.now() - started) / 1000
-      }
+    const started = performance.now()
+    try {
+      const completion = await endpoint.complete(messages, { responseFormat, maxTokens: MAX_TOKENS, ...(signal ? { signal } : {}) })
+      usage.promptTokens += completion.promptTokens ?? 0
+      usage.completionTokens += completion.completionTokens ?? 0
+      if (completion.inWords) usage.structured = false
+      return completion.text
+    } finally {
+      usage.calls += 1
+      usage.callSeconds += (performance.now() - started) / 1000
     }
   }
 
@@ -96,8 +90,6 @@ export function openJudge(options: { endpoint: ChatEndpoint; baseUrl: string; ru
     },
   }
 }
-
-const refusesFormat = ({ status, message }: EndpointError): boolean => (status === 400 || status === 422 || status === 501) && /response_format|json_schema|structured|guided/i.test(message)
 
 /** Answers are kept as they came: a better reader finds more in them. */
 function readCached(file: string): string | null {

@@ -36,6 +36,14 @@ describe('rewards of a judge', () => {
     expect(pageOfSamples(workspace.db, lease.runId, { stage: 'round-1/sample', newestFirst: false, offset: 0, limit: -1 }).rows.some(({ reward }) => reward === null)).toBe(true)
   })
 
+  it('are asked for in words where the endpoint refuses json_object, and the log says so', async () => {
+    const server = await aJudgeServer((request) => (request.body.response_format ? { status: 400 } : scores(request)))
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, judged(server.url))
+    expect((await execute(workspace, lease)).status).toBe('done')
+    expect(readLog(workspace.db, lease.runId).map(({ text }) => text).join('\n')).toMatch(/round-1\/reward: the endpoint refuses response_format: (\d+) of \1 replies were asked for as JSON in words alone/)
+  })
+
   it('are estimated before the start, with cost where prices are given', () => {
     const workspace = aLabWorkspace()
     const estimateOf = (judge = {}) => estimateRun(requireRecipe(parseRecipe(judged('http://127.0.0.1:9/v1', judge))), workspace).judge

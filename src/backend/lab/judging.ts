@@ -44,6 +44,7 @@ export async function judgeRewards(context: LabContext, stage: string, rows: rea
   const missing = replies.completions.filter((completion) => completion === null).length
   const unread = scores.filter((score) => score === null).length - missing
   log(context, 'info', `${stage}: ${questions.length} replies scored by ${replies.model}`)
+  for (const notice of replies.notices) log(context, 'info', `${stage}: ${notice}`)
   if (missing > 0) log(context, 'warning', `${stage}: ${missing} of ${questions.length} replies got no answer from the judge, their pairs fall out (${replies.firstFailure ?? ''})`)
   if (unread > 0) log(context, 'warning', `${stage}: ${unread} of ${questions.length} answers of the judge hold no score from 1 to 10, their pairs fall out`)
   return placeOf.map((place) => scores[place] ?? null)

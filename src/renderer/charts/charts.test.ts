@@ -8,6 +8,7 @@ import type { Chart } from './chart.ts'
 import { chosenRejected } from './chosen-rejected.ts'
 import { conversationMap, legendColours } from './conversation-map.ts'
 import { contrastLabel, decidingP, differenceForest, orderDifferences } from './difference-forest.ts'
+import { entropyScore } from './entropy-score.ts'
 import { evaluationDots } from './evaluation-dots.ts'
 import { createMetricLog } from './metric-log.ts'
 import { labelMix } from './label-mix.ts'
@@ -200,6 +201,32 @@ describe('evaluationDots', () => {
   })
   it('of one figure alone says nothing of hollow dots', () => {
     expect(evaluationDots({ measure: 'WB-Score', other: null, rows, theme })).toMatchObject({ note: null, table: { columns: [{ label: 'model' }, { label: 'WB-Score' }, { label: '95 % low' }, { label: '95 % high' }, { label: 'over' }] } })
+  })
+})
+
+describe('entropyScore', () => {
+  const point = (temperature: number, entropy: number, score: number) => ({ temperature, entropy, score: interval(score, 0.05) })
+  const lines = [
+    { key: 'base', round: -1, points: [point(0, 0, 0.5), point(0.3, 0.5, 0.45), point(1, 2, 0.2)] },
+    { key: 'drift', round: 3, points: [point(0, 0, 0.7), point(0.3, 0.2, 0.68), point(1, 1, 0.6)] },
+  ]
+
+  it('draws a line per method through any temperatures, names the base’s, and lists every point with its interval', () => {
+    const chart = entropyScore({ measure: 'task score', lines, temperatures: [1, 0.3, 0], theme })
+    expect(chart.table.rows[1]).toEqual(['Base', 0.3, 0.5, 0.45, 0.4, 0.5])
+    expect(chart.table.rows).toHaveLength(6)
+    expect(chart.note).toBe('uprights: the base at T')
+    const svg = draw(chart)
+    for (const text of ['Base', 'DRIFT', 'T = 0', 'T = 0.3', 'T = 1', 'token entropy, nats']) expect(svg).toContain(`>${text}<`)
+    const html = ([chart.option.tooltip].flat()[0]!.formatter as (params: unknown) => string)({ seriesName: 'drift', dataIndex: 2 })
+    expect(html).toContain('DRIFT, T = 1')
+    expect(html).toContain('1.000 nats')
+  })
+  it('says where too few temperatures were evaluated, and how to get more', () => {
+    const chart = entropyScore({ measure: 'task score', lines: lines.map((line) => ({ ...line, points: line.points.slice(2) })), temperatures: [1], theme })
+    expect(chart.note).toContain('T = 1 alone')
+    expect(chart.note).toContain('temperatures: [0, 0.3, 0.7, 1]')
+    expect(draw(chart)).toContain('>DRIFT<')
   })
 })
 

@@ -1,8 +1,7 @@
 /** What the comparison page draws, taken out of a Comparison. Pure. */
-import { type Comparison, isStart, type MethodComparison, type PairedDifference, type RoundFigures } from '../../../shared/comparison.ts'
+import { type Comparison, isStart, type MethodComparison, type RoundFigures } from '../../../shared/comparison.ts'
 import type { FairnessLedger, Interval } from '../../../shared/types.ts'
 import { roundLabel, type RoundSeries } from '../../charts/by-round.ts'
-import { count } from '../../charts/format.ts'
 import { compareMethods, methodStyle } from '../../charts/methods.ts'
 import type { DotRow } from '../../charts/score-dots.ts'
 
@@ -48,17 +47,6 @@ export function measuredOver({ evaluation, methods }: Comparison, temperature: n
   const seeds = new Set(methods.flatMap((method) => method.seeds)).size
   const samples = temperature === 0 ? '1 greedy reply' : `${evaluation.k} samples`
   return `${seeds} ${seeds === 1 ? 'seed' : 'seeds'} × ${evaluation.prompts} prompts × ${samples}, 95 % interval`
-}
-
-/** Beyond this nobody adds so many: the difference is as good as none. */
-const TOO_MANY = 100_000
-
-/** "about 310 more", or why no number is said; empty where the difference is decided. */
-export function moreWords({ needed, seeds }: Pick<PairedDifference, 'needed' | 'seeds'>, kind: 'prompts' | 'seeds'): string {
-  if (needed === null) return ''
-  const more = needed[kind]
-  if (more !== null) return more > TOO_MANY ? `more than ${count(TOO_MANY)}` : `about ${count(more)} more`
-  return kind === 'seeds' && seeds < 2 ? 'unknown from one seed' : 'none is enough alone'
 }
 
 const LEDGER_ROWS: { key: keyof FairnessLedger; label: string; definition: string }[] = [

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { BoardColumn, Comparison, MethodComparison } from '../../../shared/comparison.ts'
 import { compareMethods, methodStyle } from '../../charts/methods.ts'
 import { ledgerLines } from './figures.ts'
-import { gradientFinding, ranking, spreadFinding, trajectory } from './findings.ts'
+import { gradientFinding, ranking, sharpeningFinding, spreadFinding, trajectory } from './findings.ts'
 import { ends } from './prompt-board.ts'
 
 const value = (estimate: number) => ({ estimate, low: estimate, high: estimate })
@@ -50,6 +50,14 @@ it('a setting of a method has its colour and place, and a look and name of its o
   expect([low.label, low.short, low.token]).toEqual(['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.05', methodStyle('drift').token])
   expect([high.dash, high.marker]).not.toEqual([low.dash, low.marker])
   expect(['spin', 'drift, learning_rate 0.05', 'base', 'drift'].sort(compareMethods)).toEqual(['base', 'drift', 'drift, learning_rate 0.05', 'spin'])
+})
+
+it('sharpeningFinding compares at equal entropy, and asks where the base has too few temperatures', () => {
+  const line = (key: string, ...points: [temperature: number, entropy: number, score: number][]) => ({ key, round: 1, points: points.map(([temperature, entropy, score]) => ({ temperature, entropy, score: value(score) })) })
+  const base = line('base', [0, 0, 0.5], [0.5, 1, 0.4], [1, 2, 0.2])
+  const others = [line('spin', [1, 1, 0.38]), line('drift', [1, 1, 0.65]), line('iterative-dpo-oracle', [1, 1, 0.9]), line('warm-start', [1, 1, 0.5])]
+  expect(sharpeningFinding([base, ...others])).toBe('At equal entropy DRIFT is 0.25 above the base and SPIN 0.02 below')
+  expect(sharpeningFinding([{ ...base, points: base.points.slice(1) }, ...others])).toBe('Is a gain more than sharpening?')
 })
 
 it('gradientFinding names a norm that has halved', () => {

@@ -2,6 +2,7 @@
  * Chart titles that say what the figures say. Descriptive words only ("is highest at round 2"): whether a
  * difference is more than chance is said by paired differences alone.
  */
+import { overCooledBase, type SharpeningLine } from '../../../core/sharpening.ts'
 import { type Comparison, isBase, type MethodComparison, type PairedDifference } from '../../../shared/comparison.ts'
 import { roundLabel, type RoundSeries } from '../../charts/by-round.ts'
 import { fixed } from '../../charts/format.ts'
@@ -71,4 +72,12 @@ export function spreadFinding(subject: string, series: readonly RoundSeries[], d
   if (!most) return `Does the policy keep its ${subject.toLowerCase()}?`
   if (most.change >= 0) return `${subject} falls under no method`
   return `${subject} falls most under ${most.label}: ${fixed(most.first, digits)} to ${fixed(most.last, digits)} ${unit}`
+}
+
+/** What is left of each method's gain beside a base of the same entropy; upper bounds and the warm start stay out of the sentence. */
+export function sharpeningFinding(lines: readonly SharpeningLine[]): string {
+  const gains = overCooledBase(lines).filter(({ key }) => key !== 'warm-start' && !isUpperBound(key)).flatMap(({ key, gain }) => (gain === null ? [] : [{ key, gain }])).sort((a, b) => b.gain - a.gain)
+  if (gains.length === 0) return 'Is a gain more than sharpening?'
+  const words = gains.map(({ key, gain }, i) => `${methodStyle(key).label} ${i === 0 ? 'is ' : ''}${fixed(Math.abs(gain), 2)} ${gain < 0 ? 'below' : 'above'}${i === 0 ? ' the base' : ''}`)
+  return `At equal entropy ${list(words)}`
 }
