@@ -79,6 +79,24 @@ test('TRL preference rows: texts, messages, and an implicit prompt', () => {
   }
 })
 
+test('judged replies: a label on the words that follow, else on the reply itself; a label of another kind is none', () => {
+  const row = { prompt: [dialogue[0]], completion: [dialogue[1]], label: false, conversation_id: 'c', turn_index: 4 }
+  expect(read({ ...row, user_feedback: 'no plums' })).toMatchObject({ format: 'trl-unpaired', messages: [...dialogue, { role: 'user', content: 'no plums' }], labels: [{ turnIndex: 2, label: 'dissatisfied', probability: 1 }], metadata: { conversation_id: 'c', turn_index: 4 } })
+  expect(read({ prompt: 'q', completion: 'a', label: 'True', user_feedback: null })).toMatchObject({ format: 'trl-unpaired', messages: [{ content: 'q' }, { content: 'a' }], labels: [], metadata: { reply_label: 'satisfied' } })
+  expect(read({ prompt: 'q', completion: 'a', label: 'fruit' })).toMatchObject({ format: 'csv', metadata: {} })
+  expect(read({ conversations: [{ from: 'human', value: 'q' }, { from: 'gpt', value: 'a' }], kto_tag: false })).toMatchObject({ format: 'sharegpt', metadata: { reply_label: 'dissatisfied' } })
+  expect(read({ messages: dialogue, kto_tag: true })).toMatchObject({ format: 'openai', metadata: { reply_label: 'satisfied' } })
+})
+
+test('SPIN: two conversations, and what they share is the prompt', () => {
+  expect(read({ real: [dialogue[0], { role: 'assistant', content: 'Kiwi, fig.' }], generated: dialogue })).toMatchObject({ format: 'spin', messages: dialogue, metadata: { chosen: 'Kiwi, fig.' } })
+})
+
+test('prompts alone are requests nobody has answered; beside anything else the reply is missing', () => {
+  expect(read({ prompt: 'q', conversation_id: 'c', task: '{"verifier":"v","spec":1}' })).toMatchObject({ format: 'trl-prompts', messages: [{ role: 'user', content: 'q' }], metadata: { conversation_id: 'c', task: { verifier: 'v', spec: 1 } } })
+  expect(detectFormat({ prompt: 'q', chosen: 'a' })).toBeUndefined()
+})
+
 test("DRIFT's feedback rows: a dissatisfied reaction each", () => {
   const { format, messages, labels } = read({ prompt: [dialogue[0]], rejected: [dialogue[1]], user_preference: { content: 'no plums' } })
   expect(format).toBe('drift')
@@ -111,6 +129,9 @@ test.each<[string, Row, RegExp]>([
   ['a reply by the user', { prompt: 'a', chosen: 'b', rejected: [{ role: 'user', content: 'c' }] }, /^rejected: expected an assistant message, got one of "user"$/],
   ['a prompt that ends with a reply', { conversations: [{ from: 'gpt', value: 'x' }], chosen: 'a', rejected: 'b' }, /^prompt: expected a user message at its end/],
   ['feedback without words', { prompt: 'a', rejected: 'b', user_preference: {} }, /^user_preference\.content: expected text, got nothing$/],
+  ['a tag behind the user', { conversations: [{ from: 'gpt', value: 'a' }, { from: 'human', value: 'q' }], kto_tag: true }, /^kto_tag: expected an assistant message at the end, which it judges, got one of "user"$/],
+  ['a tag that is no flag', { messages: dialogue, kto_tag: 3 }, /^kto_tag: expected true or false, got 3$/],
+  ['a pair of equal conversations', { real: dialogue, generated: dialogue }, /got the same one twice/],
   ['metadata that is a list', { messages: dialogue, metadata: [] }, /^metadata: expected an object, got a list of 0$/],
 ])('%s is refused with expected and got', (_, row, reason) => {
   expect(() => read(row)).toThrow(reason)
@@ -120,7 +141,7 @@ test('any row is read or refused with a reason, never anything else', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean())
   const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar }, { requiredKeys: [] })
   const value = fc.oneof(scalar, fc.array(fc.oneof(message, scalar), { maxLength: 4 }), message, fc.dictionary(fc.string(), scalar))
-  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies']
+  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies', 'completion', 'label', 'user_feedback', 'kto_tag', 'real', 'generated', 'conversation_id', 'turn_index']
   const row = fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 6 })
   fc.assert(
     fc.property(row, (fuzzed) => {

@@ -1,6 +1,7 @@
 /** Messages, labels and the small fields around them, as the formats share them. */
 import type { Message, Role, SignalLabel } from '../../shared/types.ts'
 import { describe, isRow, RowProblem, type ImportedLabel, type Row } from './format.ts'
+import { unfoldJson } from './raw-rows.ts'
 
 const ROLES: Readonly<Record<string, Role>> = {
   system: 'system', developer: 'system',
@@ -105,6 +106,14 @@ export function optionalText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
+/** The columns that dataset exports write beside the rows, where they are there: where a row comes from, and who wrote its replies. */
+export function readOrigin(row: Row, keys: readonly string[] = ['conversation_id', 'turn_index', 'round', 'policy', 'seed']): Record<string, string | number> {
+  return Object.fromEntries(keys.flatMap((key) => {
+    const value = row[key]
+    return typeof value === 'string' || typeof value === 'number' ? [[key, value]] : []
+  }))
+}
+
 /** A time as ISO 8601 from ISO text or from seconds or milliseconds since 1970; null where it is neither. */
 export function readTime(value: unknown): string | null {
   if (value === undefined || value === null || value === '') return null
@@ -114,11 +123,13 @@ export function readTime(value: unknown): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString()
 }
 
-/** The row's `metadata` object, with its own id kept under `id`: leaks are matched by it. */
+/** The row's `metadata` object, with its own id kept under `id` (leaks are matched by it) and the task it sets, which Parquet holds as JSON text. */
 export function readMetadata(row: Row, id: unknown, kept: readonly string[] = []): Record<string, unknown> {
   const metadata: Record<string, unknown> = {}
   if (typeof id === 'string' || typeof id === 'number') metadata['id'] = id
   for (const key of kept) if (row[key] !== undefined && row[key] !== null) metadata[key] = row[key]
+  const task = unfoldJson(row['task'])
+  if (isRow(task)) metadata['task'] = task
   const given = row['metadata']
   if (given !== undefined && given !== null && !isRow(given)) throw new RowProblem(`metadata: expected an object, got ${describe(given)}`)
   return { ...metadata, ...given }

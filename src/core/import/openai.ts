@@ -1,4 +1,5 @@
-import { isRow, type ImportFormat } from './format.ts'
+import type { ImportFormat } from './format.ts'
+import { readReplyLabel } from './judged-replies.ts'
 import { optionalText, readLabels, readMessages, readMetadata, readTime } from './messages.ts'
 
 /** OpenAI chat and fine-tuning rows, {messages: [{role, content}]}; with `labels` and `metadata` the project's own. */
@@ -13,7 +14,7 @@ export const openai: ImportFormat = {
       language: optionalText(row['language']),
       createdAt: readTime(row['created_at'] ?? row['timestamp'] ?? row['created']),
       messages,
-      metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
+      metadata: { ...readMetadata(row, row['id']), ...readReplyLabel(row, messages) },
       labels: readLabels(row['labels'], messages),
     }]
   },
