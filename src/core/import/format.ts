@@ -16,7 +16,7 @@ export type ImportedLabel = {
 }
 
 /** A conversation before it has an id; `source` is null where the row names none. */
-export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[] }
+export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[]; /** Of people; absent where there are none. */ tags?: string[] }
 
 /** What a row, or several that belong together, gave. */
 export type ConversationDrafts = [ConversationDraft, ...ConversationDraft[]]

@@ -67,7 +67,7 @@ export function isReaction(messages: readonly Message[], turnIndex: number): boo
   return messages[turnIndex]?.role === 'user' && messages[turnIndex - 1]?.role === 'assistant'
 }
 
-/** The `labels` of dsat/README.md: {turn_index, dsat, sat?, kind?, ratings?}; `label` may name the label itself. */
+/** The `labels` of dsat/README.md: {turn_index, dsat, sat?, kind?, ratings?}; ours name the label itself, with `dsat_probability` and `categories`. */
 export function readLabels(value: unknown, messages: readonly Message[]): ImportedLabel[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw new RowProblem(`labels: expected a list, got ${describe(value)}`)
@@ -78,9 +78,9 @@ export function readLabels(value: unknown, messages: readonly Message[]): Import
       throw new RowProblem(`labels[${i}].turn_index: expected the index of a user message that follows an assistant message, got ${describe(turnIndex)}`)
     }
     const label = readLabel(entry, `labels[${i}]`)
-    const kind = entry['kind']
     const ratings = readRatings(entry['ratings'])
-    return { turnIndex, label, probability: dissatisfactionShare(ratings, label), categories: typeof kind === 'string' && kind !== '' ? [kind] : [], ratings }
+    const probability = entry['dsat_probability']
+    return { turnIndex, label, probability: typeof probability === 'number' && probability >= 0 && probability <= 1 ? probability : dissatisfactionShare(ratings, label), categories: readCategories(entry), ratings }
   })
 }
 
@@ -90,6 +90,11 @@ function readLabel(entry: Row, where: string): SignalLabel {
   if (typeof dsat !== 'boolean') throw new RowProblem(`${where}.dsat: expected true or false, got ${describe(dsat)}`)
   if (dsat) return 'dissatisfied'
   return sat === true ? 'satisfied' : 'neutral'
+}
+
+function readCategories({ kind, categories }: Row): string[] {
+  if (Array.isArray(categories)) return categories.filter((category) => typeof category === 'string')
+  return typeof kind === 'string' && kind !== '' ? [kind] : []
 }
 
 function readRatings(value: unknown): number[] | null {

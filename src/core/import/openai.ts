@@ -1,8 +1,9 @@
+import { tagName } from '../../shared/browse.ts'
 import type { ImportFormat } from './format.ts'
 import { readReplyLabel } from './judged-replies.ts'
 import { optionalText, readLabels, readMessages, readMetadata, readTime } from './messages.ts'
 
-/** OpenAI chat and fine-tuning rows, {messages: [{role, content}]}; with `labels` and `metadata` the project's own. */
+/** OpenAI chat and fine-tuning rows, {messages: [{role, content}]}; with `labels`, `tags` and `metadata` the project's own. */
 export const openai: ImportFormat = {
   name: 'openai',
   recognizes: (row) => 'messages' in row,
@@ -16,6 +17,13 @@ export const openai: ImportFormat = {
       messages,
       metadata: { ...readMetadata(row, row['id']), ...readReplyLabel(row, messages) },
       labels: readLabels(row['labels'], messages),
+      ...readTags(row['tags']),
     }]
   },
+}
+
+/** Those that can stand on a conversation; what others call tags need not. */
+function readTags(value: unknown): { tags?: string[] } {
+  const tags = Array.isArray(value) ? value.flatMap((tag: unknown) => tagName.safeParse(tag).data ?? []) : []
+  return tags.length === 0 ? {} : { tags }
 }
