@@ -370,6 +370,8 @@ export type ImportPreview = {
   mapping: Partial<Record<ColumnField, string>>
   /** Long texts are cut. */
   conversations: { source: string | null; model: string | null; language: string | null; createdAt: string | null; turns: number; messages: Message[] }[]
+  /** People's labels of conversations among the first rows. */
+  labels: number
   problems: { row: number; reason: string; raw: string }[]
 }
 
