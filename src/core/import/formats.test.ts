@@ -23,6 +23,11 @@ test('OpenAI messages: parts are joined, null content beside a tool call is empt
   expect(metadata).toEqual({ id: 'x' })
 })
 
+test('who asked is one key, whatever the row calls it', () => {
+  for (const row of [{ user: 'u' }, { user_id: 'u' }, { userId: 'u' }]) expect(read({ messages: dialogue, ...row }).metadata).toEqual({ user: 'u' })
+  expect(read({ messages: dialogue, user: { name: 'n' }, user_id: 7 }).metadata).toEqual({ user: 7 })
+})
+
 test('labels become imported signals: dsat, sat, neither; kind is a category, ratings give the probability', () => {
   const messages = [...dialogue, { role: 'user', content: 'wrong' }, { role: 'assistant', content: 'Fig.' }, { role: 'user', content: 'thanks' }, { role: 'assistant', content: 'Welcome.' }, { role: 'user', content: 'and a nut?' }]
   const { labels, metadata } = read({

@@ -5,7 +5,7 @@ import { unfoldJson } from './raw-rows.ts'
 
 /**
  * Langfuse's export of traces and observations: `input` is what the model was given (messages, {messages}, or a
- * text), `output` its reply. In CSV both are JSON texts. Scores are kept; the user's id is not.
+ * text), `output` its reply. In CSV both are JSON texts. Scores and the user's id are kept.
  */
 export const langfuse: ImportFormat = {
   name: 'langfuse',
@@ -19,7 +19,7 @@ export const langfuse: ImportFormat = {
       language: null,
       createdAt: readTime(row['timestamp'] ?? row['startTime']),
       messages,
-      metadata: { ...readMetadata({ metadata: metadataOf(row) }, row['id']), ...kept },
+      metadata: { ...readMetadata({ metadata: metadataOf(row), userId: row['userId'] }, row['id']), ...kept },
       labels: [],
     }]
   },

@@ -128,11 +128,21 @@ export function readTime(value: unknown): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString()
 }
 
-/** The row's `metadata` object, with its own id kept under `id` (leaks are matched by it) and the task it sets, which Parquet holds as JSON text. */
+/** Who asked, as metadata: datasets are split by it. */
+export function readUser(...values: readonly unknown[]): { user?: string | number } {
+  const user = values.find((value): value is string | number => (typeof value === 'string' && value !== '') || typeof value === 'number')
+  return user === undefined ? {} : { user }
+}
+
+/**
+ * The row's `metadata` object, with its own id kept under `id` (leaks are matched by it), who asked under `user`, and the
+ * task it sets, which Parquet holds as JSON text.
+ */
 export function readMetadata(row: Row, id: unknown, kept: readonly string[] = []): Record<string, unknown> {
   const metadata: Record<string, unknown> = {}
   if (typeof id === 'string' || typeof id === 'number') metadata['id'] = id
   for (const key of kept) if (row[key] !== undefined && row[key] !== null) metadata[key] = row[key]
+  Object.assign(metadata, readUser(row['user'], row['user_id'], row['userId']))
   const task = unfoldJson(row['task'])
   if (isRow(task)) metadata['task'] = task
   const given = row['metadata']

@@ -3,7 +3,7 @@ import { optionalText, readMetadata, readOrigin, readTime } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** Beside a prompt: a row that holds anything else may have lost its reply. */
-const BESIDE = new Set(['prompt', 'prompt_id', 'id', 'conversation_id', 'task', 'source', 'model', 'language', 'created_at', 'timestamp', 'metadata'])
+const BESIDE = new Set(['prompt', 'prompt_id', 'id', 'user', 'user_id', 'conversation_id', 'task', 'source', 'model', 'language', 'created_at', 'timestamp', 'metadata'])
 
 /** TRL's prompt-only rows, {prompt: text or messages}: a request that nobody has answered. */
 export const trlPrompts: ImportFormat = {
