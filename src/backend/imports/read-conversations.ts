@@ -1,6 +1,6 @@
 /** A file's rows as conversations, as what people said of conversations, or as what is wrong with them. */
 import { columnsFormat, mappingProblem } from '../../core/import/columns.ts'
-import { RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
+import { isDeeperThan, MAX_DEPTH, RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
 import { detectFormat, importFormats } from '../../core/import/index.ts'
 import { parseRow, type RawRow } from '../../core/import/raw-rows.ts'
 import { isReviewLabel, readReviewLabel, type ImportedReview } from '../../core/import/review-labels.ts'
@@ -109,25 +109,17 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Impo
 
 type Result = { draft: ConversationDraft; format: string } | BadRow
 
-/** SQLite reads JSON of up to 1,000 levels; nobody's metadata needs a tenth of it. */
-const MAX_METADATA_DEPTH = 100
-
 /** @param raws what the rows were read from, to be shown where they cannot be used */
 function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], raws: readonly [RawRow, ...RawRow[]]): Result[] {
   try {
-    return format.read(rows).map((draft) => {
-      if (isDeeperThan(draft.metadata, MAX_METADATA_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_METADATA_DEPTH} levels of nesting, got more`)
-      return { draft, format: format.name }
+    return format.read(rows).flatMap(({ problems = [], ...draft }): Result[] => {
+      if (isDeeperThan(draft.metadata, MAX_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_DEPTH} levels of nesting, got more`)
+      return [{ draft, format: format.name }, ...problems.map((reason) => ({ row: raws[0].row, reason, raw: raws[0].text }))]
     })
   } catch (error) {
     if (!(error instanceof RowProblem)) throw error
     return [{ row: raws[0].row, reason: rows.length === 1 ? error.message : `${error.message} (${rows.length} rows that belong together)`, raw: raws.map(({ text }) => text).join('\n') }]
   }
-}
-
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }
 
 function readReview(row: Row, raw: RawRow): ReviewRow | BadRow {

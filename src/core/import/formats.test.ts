@@ -23,6 +23,27 @@ test('OpenAI messages: parts are joined, null content beside a tool call is empt
   expect(metadata).toEqual({ id: 'x' })
 })
 
+test('tool calls are text of the turn that makes them; names and ids stay beside the messages', () => {
+  const call = (id: string, name: string, given: unknown): Row => ({ id, type: 'function', function: { name, arguments: given } })
+  const { messages, metadata } = read({ messages: [
+    { role: 'user', name: 'ana', content: 'Weather in Rome and Bonn?' },
+    { role: 'assistant', content: 'Looking.', tool_calls: [call('c1', 'weather', '{"city": "Rome"}'), call('c2', 'weather', { city: 'Bonn' })] },
+    { role: 'tool', tool_call_id: 'c2', name: null, content: 'rain' },
+    { role: 'assistant', content: null, function_call: { name: 'stop', arguments: 'not json' } },
+    { role: 'assistant', content: null, tool_calls: [{ odd: 1 }, { name: 'flat' }] },
+  ] })
+  expect(messages.map(({ content }) => content)).toEqual([
+    'Weather in Rome and Bonn?',
+    'Looking.\n<tool_call>\n{"name":"weather","arguments":{"city":"Rome"}}\n</tool_call>\n<tool_call>\n{"name":"weather","arguments":{"city":"Bonn"}}\n</tool_call>',
+    'rain',
+    '<tool_call>\n{"name":"stop","arguments":"not json"}\n</tool_call>',
+    '<tool_call>\n{"odd":1}\n</tool_call>\n<tool_call>\n{"name":"flat","arguments":{}}\n</tool_call>',
+  ])
+  expect(metadata).toEqual({ message_fields: { 0: { name: 'ana' }, 1: { tool_call_ids: ['c1', 'c2'] }, 2: { tool_call_id: 'c2' } } })
+  const deep = JSON.stringify(Array.from({ length: 2000 }).reduce<unknown>((inside) => [inside], 1))
+  expect(() => read({ messages: [{ role: 'assistant', content: null, tool_calls: [call('c', 'f', deep)] }] })).toThrow(/^messages\[0\]\.content: expected a tool call of at most 100 levels/)
+})
+
 test('who asked is one key, whatever the row calls it', () => {
   for (const row of [{ user: 'u' }, { user_id: 'u' }, { userId: 'u' }]) expect(read({ messages: dialogue, ...row }).metadata).toEqual({ user: 'u' })
   expect(read({ messages: dialogue, user: { name: 'n' }, user_id: 7 }).metadata).toEqual({ user: 7 })
@@ -118,6 +139,9 @@ test('WildFeedback annotations: one row per utterance, a new conversation at Utt
   const { messages, labels } = read(first, row(1, 'Agent', 'Hello'), row(2, 'User', 'No', { Satisfaction: true, Disatisfaction: true }), row(3, 'Agent', 'Oh'), row(4, 'User', 'ty', { Satisfaction: 'True' }))
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant', 'user'])
   expect(labels.map(({ turnIndex, label }) => [turnIndex, label])).toEqual([[2, 'dissatisfied'], [4, 'satisfied']])
+  // The rest of a conversation is as good without one utterance's text.
+  expect(read(first, { ...row(1, 'Agent', ''), Content: null }, row(2, 'User', 'No', { Disatisfaction: true }))).toMatchObject({ messages: [{ content: 'Hi' }, { content: '' }, { content: 'No' }], labels: [{ turnIndex: 2, label: 'dissatisfied' }] })
+  expect(() => read(first, { ...row(1, 'Agent', ''), Content: 5 })).toThrow('utterance 1, Content: expected text, got 5')
 })
 
 test.each<[string, Row, RegExp]>([
@@ -144,9 +168,9 @@ test.each<[string, Row, RegExp]>([
 
 test('any row is read or refused with a reason, never anything else', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean())
-  const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar }, { requiredKeys: [] })
+  const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar, tool_calls: fc.oneof(scalar, fc.array(fc.oneof(scalar, fc.record({ id: scalar, function: fc.record({ name: scalar, arguments: scalar }, { requiredKeys: [] }) })))), tool_call_id: scalar, name: scalar }, { requiredKeys: [] })
   const value = fc.oneof(scalar, fc.array(fc.oneof(message, scalar), { maxLength: 4 }), message, fc.dictionary(fc.string(), scalar))
-  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies', 'completion', 'label', 'user_feedback', 'kto_tag', 'real', 'generated', 'conversation_id', 'turn_index']
+  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies', 'completion', 'label', 'user_feedback', 'kto_tag', 'real', 'generated', 'observations', 'conversation_id', 'turn_index']
   const row = fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 6 })
   fc.assert(
     fc.property(row, (fuzzed) => {

@@ -1,6 +1,6 @@
 /** Messages, labels and the small fields around them, as the formats share them. */
 import type { Message, Role, SignalLabel } from '../../shared/types.ts'
-import { describe, isRow, RowProblem, type ImportedLabel, type Row } from './format.ts'
+import { describe, isDeeperThan, isRow, MAX_DEPTH, RowProblem, type ImportedLabel, type Row } from './format.ts'
 import { unfoldJson } from './raw-rows.ts'
 
 const ROLES: Readonly<Record<string, Role>> = {
@@ -34,8 +34,40 @@ export function readRole(value: unknown, where: string): Role {
   return role
 }
 
-/** Text, or a list of parts (text is joined, another part leaves its type in brackets), or null beside a tool call. */
+/** What is said, then what tools are called, one call after the other. */
 function readContent(message: Row, key: string, where: string): string {
+  const calls = callsOf(message)
+  return [readText(message, key, where), ...calls.map((call) => callText(call, where))].filter((text, i) => i > 0 || text !== '' || calls.length === 0).join('\n')
+}
+
+function callsOf({ tool_calls: calls, function_call: call }: Row): unknown[] {
+  if (Array.isArray(calls) && calls.length > 0) return calls
+  return isRow(call) ? [call] : []
+}
+
+/** As Qwen's and Hermes' chat templates write a call, so that a model reads what it would have written. */
+function callText(call: unknown, where: string): string {
+  const called = isRow(call) && isRow(call['function']) ? call['function'] : call
+  const { name, arguments: given } = isRow(called) ? called : {}
+  const said = typeof name === 'string' ? { name, arguments: unfoldJson(given) ?? {} } : call
+  if (isDeeperThan(said, MAX_DEPTH)) throw new RowProblem(`${where}: expected a tool call of at most ${MAX_DEPTH} levels of nesting, got more`)
+  return `<tool_call>\n${JSON.stringify(said)}\n</tool_call>`
+}
+
+/** Who a message is by and which call it answers, by the message's index: there is no place for it in the message. */
+export function readMessageFields(messages: unknown): { message_fields?: Record<string, unknown> } {
+  if (!Array.isArray(messages)) return {}
+  const fields = messages.flatMap((message: unknown, i): [number, Row][] => {
+    if (!isRow(message)) return []
+    const ids = callsOf(message).flatMap((call) => (isRow(call) && typeof call['id'] === 'string' ? [call['id']] : []))
+    const kept = [...['name', 'tool_call_id'].map((key) => [key, message[key]] as const).filter(([, value]) => typeof value === 'string' && value !== ''), ...(ids.length > 0 ? [['tool_call_ids', ids] as const] : [])]
+    return kept.length > 0 ? [[i, Object.fromEntries(kept)]] : []
+  })
+  return fields.length > 0 ? { message_fields: Object.fromEntries(fields) } : {}
+}
+
+/** Text, or a list of parts (text is joined, another part leaves its type in brackets), or null beside a tool call. */
+function readText(message: Row, key: string, where: string): string {
   const content = message[key]
   if (typeof content === 'string') return content
   if (Array.isArray(content)) {

@@ -1,7 +1,7 @@
 import { tagName } from '../../shared/browse.ts'
 import type { ImportFormat } from './format.ts'
 import { readReplyLabel } from './judged-replies.ts'
-import { optionalText, readLabels, readMessages, readMetadata, readTime } from './messages.ts'
+import { optionalText, readLabels, readMessageFields, readMessages, readMetadata, readTime } from './messages.ts'
 
 /** OpenAI chat and fine-tuning rows, {messages: [{role, content}]}; with `labels`, `tags` and `metadata` the project's own. */
 export const openai: ImportFormat = {
@@ -15,7 +15,7 @@ export const openai: ImportFormat = {
       language: optionalText(row['language']),
       createdAt: readTime(row['created_at'] ?? row['timestamp'] ?? row['created']),
       messages,
-      metadata: { ...readMetadata(row, row['id']), ...readReplyLabel(row, messages) },
+      metadata: { ...readMessageFields(row['messages']), ...readMetadata(row, row['id']), ...readReplyLabel(row, messages) },
       labels: readLabels(row['labels'], messages),
       ...readTags(row['tags']),
     }]

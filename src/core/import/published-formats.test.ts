@@ -110,3 +110,32 @@ test('Langfuse: traces and observations, with values as objects or as JSON texts
   expect(read({ ...rows[1]!, input: 'Hi' }).drafts[0]).toMatchObject({ model: 'gpt-4', messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello' }] })
   expect(() => read({ ...rows[0]!, output: null })).toThrow(/output: expected the reply, got null/)
 })
+
+test('Langfuse: a trace that holds its generations is read from them; what goes on with a dialogue stands for it', () => {
+  const asked = { role: 'user', content: 'Two fruits?' }
+  const answered = { role: 'assistant', content: 'Kiwi.' }
+  const generation = (id: string, input: unknown, output: unknown, more: Row = {}): Row => ({ id, type: 'GENERATION', model: 'gpt-4', startTime: '2026-01-02T03:04:05Z', input, output, ...more })
+  const trace: Row = {
+    id: 't', timestamp: '2026-01-02T03:00:00Z', name: 'chat', userId: 'u', sessionId: 's', input: { query: 'Two fruits?' }, output: null,
+    observations: [
+      { id: 'o', type: 'SPAN', input: {}, output: {} },
+      generation('g1', [asked], answered),
+      generation('g2', { messages: [asked, answered, { role: 'user', content: 'Only one' }] }, 'Kiwi, fig.'),
+      generation('g3', 'Another question', 'An answer', { startTime: undefined, model: null }),
+      generation('g4', [asked], null),
+    ],
+  }
+  const { format, drafts } = read(trace)
+  expect(format).toBe('langfuse')
+  expect(drafts.map(contents)).toEqual([['Two fruits?', 'Kiwi.', 'Only one', 'Kiwi, fig.'], ['Another question', 'An answer']])
+  expect(drafts).toMatchObject([
+    { model: 'gpt-4', createdAt: '2026-01-02T03:04:05.000Z', metadata: { id: 'g2', traceId: 't', name: 'chat', user: 'u', sessionId: 's' } },
+    { model: null, createdAt: '2026-01-02T03:00:00.000Z', metadata: { id: 'g3', traceId: 't' } },
+  ])
+  // The good stays beside the bad, which is told.
+  const half = read({ ...trace, observations: [generation('g1', [asked], answered), generation('g5', 5, 'x')] })
+  expect(half.drafts).toMatchObject([{ metadata: { id: 'g1' }, problems: ['observations[1], input: expected a list of messages, got 5'] }])
+  expect(() => read({ ...trace, observations: [generation('g5', 5, 'x')] })).toThrow(/^observations\[0\], input: expected a list/)
+  // Ids alone, as lists of traces have them: the trace's own exchange.
+  expect(read({ ...trace, input: 'Hi', output: 'Hello', observations: ['g1'] }).drafts.map(contents)).toEqual([['Hi', 'Hello']])
+})
