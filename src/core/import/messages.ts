@@ -37,12 +37,16 @@ export function readRole(value: unknown, where: string): Role {
 /** What is said, then what tools are called, one call after the other. */
 function readContent(message: Row, key: string, where: string): string {
   const calls = callsOf(message)
-  return [readText(message, key, where), ...calls.map((call) => callText(call, where))].filter((text, i) => i > 0 || text !== '' || calls.length === 0).join('\n')
+  const text = readText(message, key, where)
+  if (calls.length === 0) return text
+  return [...(text === '' ? [] : [text]), ...calls.map((call) => callText(call, where))].join('\n')
 }
 
-function callsOf({ tool_calls: calls, function_call: call }: Row): unknown[] {
+const NO_CALLS: readonly unknown[] = []
+
+function callsOf({ tool_calls: calls, function_call: call }: Row): readonly unknown[] {
   if (Array.isArray(calls) && calls.length > 0) return calls
-  return isRow(call) ? [call] : []
+  return isRow(call) ? [call] : NO_CALLS
 }
 
 /** As Qwen's and Hermes' chat templates write a call, so that a model reads what it would have written. */
