@@ -100,7 +100,7 @@ function makeDataJobs(session: Session): DataJobs {
   }
 }
 
-const CHANGED: Record<DataTask['kind'], Extract<Push, { type: 'workspace.changed' }>['nouns']> = { import: ['imports', 'conversations', 'signals'], signals: ['signals', 'conversations'], analysis: ['conversations'], evaluation: ['evaluations'] }
+const CHANGED: Record<DataTask['kind'], Extract<Push, { type: 'workspace.changed' }>['nouns']> = { import: ['imports', 'conversations', 'signals', 'review'], signals: ['signals', 'conversations'], analysis: ['conversations'], evaluation: ['evaluations'] }
 
 function forgetOldest(jobs: Map<string, Running>): void {
   const ended = [...jobs.values()].filter(({ job }) => job.status !== 'running')

@@ -40,7 +40,7 @@ try {
         tell({ done: bytesDone, total: bytesTotal, stage: `${imported} conversations${quarantined > 0 ? `, ${quarantined} set aside` : ''}`, perSecond })
       },
     })
-    tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside${report.deleted > 0 ? `, ${report.deleted} left out: deleted before` : ''}` })
+    tell({ done: 1, total: 1, stage: `${report.imported} imported, ${report.duplicates} duplicates, ${report.quarantined} set aside${report.labels > 0 ? `, ${report.labels} labels of people` : ''}${report.deleted > 0 ? `, ${report.deleted} left out: deleted before` : ''}` })
   } else if (task.kind === 'analysis') {
     await analyseConversations(workspace.db, { signal: abort.signal, onProgress: tell })
   } else if (task.kind === 'evaluation') {

@@ -51,6 +51,19 @@ test('conversations export writes what a search finds, masked where asked', { ti
   expect(JSON.parse(readFileSync(output, 'utf8'))).toMatchObject({ id: 'm', source: 'log', messages: [{ content: 'write to [email]' }, { content: 'Done.' }, { content: 'thanks' }] })
 })
 
+test('exported labels import into a workspace that has their conversations, alone too', { timeout: 60_000 }, async () => {
+  const [workspace, other] = [join(aFolder(), 'w'), join(aFolder(), 'w')]
+  for (const where of [workspace, other]) await drift('import', aJsonlFile(log), '--workspace', where)
+  const opened = openWorkspace(workspace)
+  appendEntry(opened.db, { conversation: 1, turnIndex: 2, annotator: 'ana', pass: 'first', action: 'label', label: 'neutral', categories: [], evidence: null, note: '', suggestion: 'hidden', seconds: null }, new Date())
+  opened.close()
+  const output = join(other, 'labels.csv')
+  expect((await drift('review', 'export', '--workspace', workspace, '--output', output, '--json')).out).toEqual([{ path: output, rows: 1 }])
+  expect(await drift('import', output, '--workspace', other, '--json')).toMatchObject({ code: 0, out: [{ imported: 0, duplicates: 0, quarantined: 0, format: 'review-labels', labels: 1 }] })
+  // Where none of their conversations is, nothing could be used.
+  expect(await drift('import', output, '--workspace', join(aFolder(), 'w'), '--json')).toMatchObject({ code: 2 })
+})
+
 test('detect writes a row per reaction, detector eval scores them', { timeout: 60_000 }, async () => {
   const output = join(aFolder(), 'scores.jsonl')
   const file = aJsonlFile(log)

@@ -28,7 +28,7 @@ function withJudge(command: Command): Command {
 export function registerWorkspaceVerbs(program: Command): void {
   program
     .command('import')
-    .description('conversations from files into a workspace; bad rows are set aside with their reason')
+    .description('conversations, and exported labels of people, from files into a workspace; bad rows are set aside with their reason')
     .argument('<file...>', 'JSONL, JSON, CSV or Parquet, also .gz and .zst, and folders of them; the format is detected')
     .requiredOption('--workspace <dir>', `${where} (made where there is none)`)
     .option('--format <name>', `read every row as this format: ${importFormats.map(({ name }) => name).join(', ')}`)
@@ -81,7 +81,7 @@ export function registerWorkspaceVerbs(program: Command): void {
   const review = program.command('review').description("people's labels")
   review
     .command('export')
-    .description("everybody's present labels with what each turn's come to")
+    .description("everybody's present labels with what each turn's come to; `drift import` takes them into a workspace that has their conversations")
     .requiredOption('--workspace <dir>', where)
     .requiredOption('--output <file>', 'CSV where it ends in .csv, JSONL otherwise; gzip with .gz after either')
     .option('--json', 'one JSON object on stdout')

@@ -1,5 +1,5 @@
 /**
- * Dataset rows as files hold them. Reading: our own rows, DRIFT's feedback rows, TRL's preference and prompt rows.
+ * Dataset rows as files hold them. Reading: our own rows, and every format that a dataset is exported in.
  * Writing: TRL's rows with provenance columns (design section 6), DRIFT's feedback rows.
  */
 import { z } from 'zod'
@@ -7,24 +7,30 @@ import type { FeedbackRow, Message, Pair, PromptRow, VerifiableTask } from '../s
 import { noProvenance } from './datasets.ts'
 import { driftRows } from './import/drift-rows.ts'
 import { describe, isRow, RowProblem, type Row } from './import/format.ts'
+import { trlUnpaired } from './import/judged-replies.ts'
 import { optionalText } from './import/messages.ts'
-import { readPrompt, trlPreference } from './import/preference.ts'
+import { readPrompt, spin, trlPreference, wildfeedback } from './import/preference.ts'
+import { unfoldJson } from './import/raw-rows.ts'
+import { sharegpt } from './import/sharegpt.ts'
 import { ultrafeedback } from './import/ultrafeedback.ts'
 
 const message = z.object({ role: z.enum(['system', 'user', 'assistant', 'tool']), content: z.string() })
-const task = z.object({ verifier: z.string(), spec: z.unknown() }).nullish().transform((value): VerifiableTask | null => value ?? null)
+/** Parquet holds it as JSON text. */
+const task = z.preprocess(unfoldJson, z.object({ verifier: z.string(), spec: z.unknown() }).nullish()).transform((value): VerifiableTask | null => value ?? null)
 const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().transform((value) => value ?? null)
 
 const ownFeedback = z.object({
   prompt: z.array(message).min(1), reply: z.string(), label: z.enum(['dissatisfied', 'satisfied', 'neutral']),
   userFeedback: optional(z.string()), conversationId: z.string().default(''), turnIndex: z.int().default(0), task, critique: z.string().optional(),
 })
-const provenanceColumns = z.object({ conversation_id: optional(z.string()), turn_index: optional(z.int()), user_feedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()), task })
+const originColumns = z.object({ conversation_id: optional(z.string()), turn_index: optional(z.int()) })
+const provenanceColumns = originColumns.extend({ user_feedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()), task })
 const ownProvenance = z.object({ conversationId: optional(z.string()), turnIndex: optional(z.int()), userFeedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()) })
 
 /**
- * A feedback row: ours ({prompt, reply, label, …}), DRIFT's ({prompt, rejected, user_preference}), or as synthetic DSAT
- * UltraFeedback's ({instruction, completions}: the lowest-rated reply with its critique). Throws `RowProblem`.
+ * A feedback row: ours ({prompt, reply, label, …}), DRIFT's ({prompt, rejected, user_preference}), TRL's unpaired
+ * ({prompt, completion, label}), LLaMA-Factory's ({conversations, kto_tag}), or as synthetic DSAT UltraFeedback's
+ * ({instruction, completions}: the lowest-rated reply with its critique). Throws `RowProblem`.
  */
 export function readFeedbackRow(row: Row): FeedbackRow {
   if ('reply' in row && 'label' in row) return withoutNone(parsed(ownFeedback, row))
@@ -32,17 +38,23 @@ export function readFeedbackRow(row: Row): FeedbackRow {
     const [{ messages, metadata }] = ultrafeedback.read([row])
     return withoutNone({ prompt: messages.slice(0, -1), reply: messages.at(-1)?.content ?? '', label: 'dissatisfied', userFeedback: null, conversationId: '', turnIndex: messages.length, task: null, critique: optionalText(metadata['critique']) ?? undefined })
   }
-  if (!driftRows.recognizes(row)) throw new RowProblem(`expected {prompt, reply, label}, {prompt, rejected, user_preference} or {instruction, completions}, got the keys ${Object.keys(row).join(', ')}`)
-  const [{ messages, metadata }] = driftRows.read([row])
-  const [reply, feedback] = messages.slice(-2)
+  const format = [driftRows, trlUnpaired].find((candidate) => candidate.recognizes(row)) ?? (sharegpt.recognizes(row) && 'kto_tag' in row ? sharegpt : undefined)
+  if (format === undefined) throw new RowProblem(`expected {prompt, reply, label}, {prompt, rejected, user_preference}, {prompt, completion, label}, {conversations, kto_tag} or {instruction, completions}, got the keys ${Object.keys(row).join(', ')}`)
+  const [{ messages, metadata, labels }] = format.read([row])
+  // Where the user's words are there they end the conversation, and the label is theirs.
+  const judged = format === sharegpt ? undefined : labels[0]
+  const end = messages.length - (judged === undefined ? 1 : 2)
+  const label = judged?.label ?? metadata['reply_label']
+  if (label !== 'dissatisfied' && label !== 'satisfied') throw new RowProblem('kto_tag: expected true or false, got nothing')
+  const { conversation_id: conversationId, turn_index: turnIndex } = parsed(originColumns, row)
   return {
-    prompt: messages.slice(0, -2),
-    reply: reply?.content ?? '',
-    label: 'dissatisfied',
-    userFeedback: feedback?.content ?? '',
-    conversationId: typeof row['conversation_id'] === 'string' ? row['conversation_id'] : '',
-    turnIndex: messages.length - 1,
-    task: parsed(task, metadata['task'] ?? null),
+    prompt: messages.slice(0, end),
+    reply: messages[end]?.content ?? '',
+    label,
+    userFeedback: judged === undefined ? null : (messages[end + 1]?.content ?? ''),
+    conversationId: conversationId ?? '',
+    turnIndex: turnIndex ?? end + 1,
+    task: parsed(task, row['task'] ?? null),
   }
 }
 
@@ -51,10 +63,14 @@ function withoutNone({ critique, ...row }: Omit<FeedbackRow, 'critique'> & { cri
   return critique === undefined ? row : { ...row, critique }
 }
 
-/** A preference pair: TRL's columns, with ours for provenance where present. Throws `RowProblem`. */
+/**
+ * A preference pair: TRL's columns, LLaMA-Factory's ({conversations, chosen, rejected}) or SPIN's ({real, generated}),
+ * with ours for provenance where present. Throws `RowProblem`.
+ */
 export function readPair(row: Row): Pair {
-  if (!('chosen' in row) || !('rejected' in row)) throw new RowProblem(`expected {prompt, chosen, rejected}, got the keys ${Object.keys(row).join(', ')}`)
-  const [{ messages, metadata }] = trlPreference.read([row])
+  const format = [trlPreference, wildfeedback, spin].find((candidate) => candidate.recognizes(row))
+  if (format === undefined) throw new RowProblem(`expected {prompt, chosen, rejected}, {conversations, chosen, rejected} or {real, generated}, got the keys ${Object.keys(row).join(', ')}`)
+  const [{ messages, metadata }] = format.read([row])
   const { task, ...columns } = parsed(provenanceColumns, row)
   const provenance = isRow(row['provenance'])
     ? parsed(ownProvenance, row['provenance'])

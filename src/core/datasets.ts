@@ -29,12 +29,12 @@ export type Attribution = 'turn' | 'request'
 /**
  * One row per reply that answers a user: judged ones with their label and the user's words, the others (the user
  * went on without a sign, or left) as neutral without words, so that every logged request is there.
- * A preference row of somebody's data set gives two: its rejected reply as dissatisfied and its chosen one as
- * satisfied, both without words.
+ * A preference row of somebody's data set gives two: its rejected reply as dissatisfied, with the user's words where
+ * it has them, and its chosen one as satisfied. A reply that was judged by a flag has that label.
  */
 export function feedbackRows(conversation: Conversation, signals: SignalsByTurn, threshold = 0.5, attribution: Attribution = 'turn'): FeedbackRow[] {
   const { id: conversationId, messages } = conversation
-  const chosen = betterReply(conversation)
+  const chosen = textAt(conversation, 'chosen')
   let complaintsSince: number | null = null
   return loggedReplies(messages).flatMap((reply): FeedbackRow[] => {
     const start = attribution === 'request' && complaintsSince !== null ? complaintsSince : reply.start
@@ -42,11 +42,11 @@ export function feedbackRows(conversation: Conversation, signals: SignalsByTurn,
     const common = { prompt, conversationId, turnIndex: reply.turnIndex, task: taskAt(conversation, start) }
     if (chosen !== null && reply.turnIndex === messages.length) {
       return [
-        { ...common, reply: reply.text, label: 'dissatisfied', userFeedback: null },
+        { ...common, reply: reply.text, label: 'dissatisfied', userFeedback: textAt(conversation, 'user_feedback') },
         { ...common, reply: chosen, label: 'satisfied', userFeedback: null },
       ]
     }
-    const label = reply.feedback === null ? 'neutral' : labelAt(signals.get(reply.turnIndex), threshold)
+    const label = reply.feedback === null ? replyLabel(conversation) : labelAt(signals.get(reply.turnIndex), threshold)
     complaintsSince = label === 'dissatisfied' ? start : null
     return [{ ...common, reply: reply.text, label, userFeedback: label === 'neutral' ? null : reply.feedback }]
   })
@@ -74,7 +74,7 @@ export function seedPairs(conversation: Conversation, signals: SignalsByTurn, th
 
 /** The pair of an imported preference row; none for an ordinary conversation. */
 export function importedPairs(conversation: Conversation): Pair[] {
-  const chosen = betterReply(conversation)
+  const chosen = textAt(conversation, 'chosen')
   const reply = chosen === null ? undefined : loggedReplies(conversation.messages).at(-1)
   if (chosen === null || reply === undefined || reply.turnIndex !== conversation.messages.length) return []
   return [{
@@ -82,7 +82,14 @@ export function importedPairs(conversation: Conversation): Pair[] {
     chosen,
     rejected: reply.text,
     task: taskAt(conversation, reply.start),
-    provenance: { ...noProvenance, conversationId: conversation.id, turnIndex: reply.turnIndex },
+    provenance: {
+      conversationId: conversation.id,
+      turnIndex: reply.turnIndex,
+      userFeedback: textAt(conversation, 'user_feedback'),
+      round: numberAt(conversation, 'round'),
+      policy: textAt(conversation, 'policy'),
+      seed: numberAt(conversation, 'seed'),
+    },
   }]
 }
 
@@ -135,8 +142,20 @@ export function mergeRoles(messages: readonly Message[]): Message[] {
   return merged
 }
 
-function betterReply({ metadata }: Conversation): string | null {
-  return typeof metadata['chosen'] === 'string' ? metadata['chosen'] : null
+function textAt({ metadata }: Conversation, key: string): string | null {
+  const value = metadata[key]
+  return typeof value === 'string' ? value : null
+}
+
+function numberAt({ metadata }: Conversation, key: string): number | null {
+  const value = metadata[key]
+  return typeof value === 'number' ? value : null
+}
+
+/** Of a reply that nobody answered. */
+function replyLabel({ metadata }: Conversation): SignalLabel {
+  const label = metadata['reply_label']
+  return label === 'satisfied' || label === 'dissatisfied' ? label : 'neutral'
 }
 
 /**

@@ -1,9 +1,31 @@
 /** Dataset rows in the shapes of other trainers; the shapes of TRL and DRIFT are in `dataset-rows.ts`. Pure. */
 import type { DatasetRow, ExportFormat } from '../shared/datasets.ts'
-import type { DatasetKind, FeedbackRow, Message, Pair, PromptRow, Role } from '../shared/types.ts'
+import type { DatasetKind, FeedbackRow, Message, Pair, PromptRow, Provenance, Role } from '../shared/types.ts'
 import { toDriftRow, toTrlPair, toTrlPrompt, toTrlUnpaired } from './dataset-rows.ts'
 
 export type ExportedRow = Record<string, unknown>
+
+type NotCarried = {
+  /** Kinds of feedback rows that it has no place for. */
+  rows: readonly ('neutral' | 'satisfied' | 'silent')[]
+  /** Fields of the rows that it has; a pair's are those of its provenance and its task. */
+  fields: readonly (keyof FeedbackRow | keyof Provenance)[]
+}
+const ORIGIN_FIELDS = ['conversationId', 'turnIndex', 'userFeedback', 'round', 'policy', 'seed', 'task'] as const
+/**
+ * What of a row is not in a format's file. Everything else is there again when the file is imported or read; imported,
+ * rows of equal texts are one conversation. A critique stands in UltraFeedback's files alone: nothing built from a workspace has one.
+ */
+export const NOT_CARRIED: Record<ExportFormat, NotCarried> = {
+  'trl-jsonl': { rows: ['neutral'], fields: ['critique'] },
+  'trl-parquet': { rows: ['neutral'], fields: ['critique'] },
+  hf: { rows: ['neutral'], fields: ['critique'] },
+  drift: { rows: ['neutral', 'satisfied', 'silent'], fields: ['critique'] },
+  // These trainers' own columns, and no others.
+  'llama-factory': { rows: ['neutral'], fields: [...ORIGIN_FIELDS, 'critique'] },
+  openrlhf: { rows: [], fields: ORIGIN_FIELDS },
+  spin: { rows: [], fields: ORIGIN_FIELDS },
+}
 
 /** One row in a format; null where it has no place for the row (neutral feedback in TRL, silent users in DRIFT). */
 export function toFormat(format: ExportFormat, kind: DatasetKind, row: DatasetRow): ExportedRow | null {

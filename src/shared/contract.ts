@@ -29,7 +29,7 @@ const label = z.enum(['dissatisfied', 'satisfied', 'neutral'])
 const detector = z.enum(DETECTORS)
 const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(100) }
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
-const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'model', 'language', 'time', 'source'])
+const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'user', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
 const conversationOrder = { sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false) }
 const ids = z.array(z.string()).min(1).max(100_000)
@@ -372,6 +372,8 @@ export type ImportPreview = {
   mapping: Partial<Record<ColumnField, string>>
   /** Long texts are cut. */
   conversations: { source: string | null; model: string | null; language: string | null; createdAt: string | null; turns: number; messages: Message[] }[]
+  /** People's labels of conversations among the first rows. */
+  labels: number
   problems: { row: number; reason: string; raw: string }[]
 }
 

@@ -11,7 +11,7 @@ const log = join(folder, 'chats.jsonl')
 const table = join(folder, 'tickets.csv')
 const turns = (i: number): object => ({ messages: [{ role: 'user', content: `Name fruit ${i}.` }, { role: 'assistant', content: 'Kiwi.' }, { role: 'user', content: 'Another.' }] })
 writeFileSync(log, [...Array.from({ length: 40 }, (_, i) => JSON.stringify(turns(i))), '{"messages": 5}'].join('\n'))
-writeFileSync(table, 'ticket,who,said\n1,user,"Where is it, then?"\n1,bot,On its way.\n2,user,Thanks\n2,bot,You are welcome.\n')
+writeFileSync(table, 'ticket,who,said,by\n1,user,"Where is it, then?",ana\n1,bot,On its way.,\n2,user,Thanks,ben\n2,bot,You are welcome.,\n')
 
 let workbench: Workbench
 let page: Page
@@ -44,7 +44,7 @@ it('lets unknown columns be named, and shows what they give', async () => {
   await go('/conversations?import=files')
   await page.getByRole('textbox', { name: 'Files and folders' }).fill(table)
   await preview().getByText('No known format').waitFor()
-  for (const [field, column] of [['Conversation', 'ticket'], ['Role', 'who'], ['Content', 'said']] as const) {
+  for (const [field, column] of [['Conversation', 'ticket'], ['Role', 'who'], ['Content', 'said'], ['User', 'by']] as const) {
     await page.getByRole('combobox', { name: field, exact: true }).focus()
     await page.keyboard.press('Enter')
     await page.getByRole('option', { name: column }).waitFor()

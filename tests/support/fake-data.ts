@@ -112,6 +112,7 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       columns: files[0]?.endsWith('.csv') ? ['ticket', 'who', 'said', 'day'] : ['conversation_hash', 'conversation', 'model'],
       mapping: mapping ?? {},
       conversations: files[0]?.endsWith('.csv') && !mapping ? [] : made.slice(0, 5).map(({ conversation }) => ({ ...conversation, turns: conversation.messages.length, messages: conversation.messages.slice(0, 6) })),
+      labels: 0,
       problems: files[0]?.endsWith('.csv') ? [] : [{ row: 3, reason: 'conversation[2].role: expected system, user, assistant or tool, got "narrator"', raw: '' }],
     }),
     'imports.upload': ({ name, size }) => ({ path: `/workspace/uploads/${name}`, bytes: size }),

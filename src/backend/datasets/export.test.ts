@@ -56,12 +56,14 @@ describe('every export re-imports to the same content', () => {
       const judged = rows.filter(({ label }) => label !== 'neutral')
       const unpaired = jsonLines(await write('feedback', rows, 'trl-jsonl'))
       expect(unpaired.map(({ prompt: asked, completion, label }) => ({ asked, completion, label }))).toEqual(judged.map((row) => ({ asked: row.prompt, completion: [{ role: 'assistant', content: row.reply }], label: row.label === 'satisfied' })))
-      expect((await parquetRows(await write('feedback', rows, 'trl-parquet'))).map(plain)).toEqual(unpaired)
+      const parquet = await write('feedback', rows, 'trl-parquet')
+      expect((await parquetRows(parquet)).map(plain)).toEqual(unpaired)
+      expect(judged.length === 0 ? [] : await readDatasetFile(parquet, 'feedback')).toEqual(judged)
       const tagged = jsonLines(join(await write('feedback', rows, 'llama-factory'), 'd.jsonl'))
       expect(tagged.map((row) => [imported(row).messages, row['kto_tag']])).toEqual(judged.map((row) => [[...row.prompt, { role: 'assistant', content: row.reply }], row.label === 'satisfied']))
       const spoken = rows.filter(({ label, userFeedback }) => label === 'dissatisfied' && userFeedback !== null)
       const drift = await write('feedback', rows, 'drift')
-      expect(spoken.length === 0 ? [] : await readDatasetFile(drift, 'feedback')).toEqual(spoken.map((row) => ({ ...row, turnIndex: row.prompt.length + 1 })))
+      expect(spoken.length === 0 ? [] : await readDatasetFile(drift, 'feedback')).toEqual(spoken)
     }))
 
   test('LLaMA-Factory, OpenRLHF and SPIN: the same prompts and sides', () =>
@@ -69,8 +71,9 @@ describe('every export re-imports to the same content', () => {
       const ranked = jsonLines(join(await write('preference', rows, 'llama-factory'), 'd.jsonl'))
       expect(ranked.map(imported).map(({ messages, metadata }) => ({ prompt: messages.slice(0, -1), chosen: metadata['chosen'], rejected: messages.at(-1)?.content }))).toEqual(rows.map(said))
       expect((await readDatasetFile(await write('preference', rows, 'openrlhf'), 'preference')).map(said)).toEqual(rows.map(said))
-      const spin = jsonLines(await write('preference', rows, 'spin'))
-      expect(spin).toEqual(rows.map((row) => ({ real: [...row.prompt, { role: 'assistant', content: row.chosen }], generated: [...row.prompt, { role: 'assistant', content: row.rejected }] })))
+      const file = await write('preference', rows, 'spin')
+      expect((await readDatasetFile(file, 'preference')).map(said)).toEqual(rows.map(said))
+      expect(jsonLines(file)).toEqual(rows.map((row) => ({ real: [...row.prompt, { role: 'assistant', content: row.chosen }], generated: [...row.prompt, { role: 'assistant', content: row.rejected }] })))
     }))
 
   test('prompts: TRL, Parquet, OpenRLHF', () =>

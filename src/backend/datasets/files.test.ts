@@ -74,7 +74,7 @@ test("files of others: our rows, DRIFT's, TRL's texts and implicit prompts", asy
 
 test('one bad row is an error with file, row and reason', async () => {
   const file = aJsonlFile([pairs[0], { prompt: 'q', chosen: 'a' }])
-  await expect(readDatasetFile(file, 'preference')).rejects.toThrow(`dataset file ${file}, row 2: expected {prompt, chosen, rejected}, got the keys prompt, chosen`)
+  await expect(readDatasetFile(file, 'preference')).rejects.toThrow(`dataset file ${file}, row 2: expected {prompt, chosen, rejected}, {conversations, chosen, rejected} or {real, generated}, got the keys prompt, chosen`)
   await expect(readDatasetFile(aJsonlFile(['{"prompt"']), 'prompts')).rejects.toThrow(/row 1: .*JSON/)
   await expect(readDatasetFile(aJsonlFile([{ ...feedback[0], label: 'bad' }]), 'feedback')).rejects.toThrow(/row 1: label: /)
   await expect(readDatasetFile(aJsonlFile([]), 'prompts')).rejects.toThrow('expected rows, got none')

@@ -33,6 +33,16 @@ test('good rows are imported, bad ones set aside with file, row, reason and text
   expect(listImports(db)).toMatchObject([{ id: report.id, files: [file], imported: 2, quarantined: 6, format: 'openai', seconds: expect.closeTo(report.seconds, 1) as number, stopped: false }])
 })
 
+test('what is bad within a row is set aside, the rest of it is imported', async () => {
+  const db = anEmptyDatabase()
+  const observations = [{ type: 'GENERATION', input: 'q', output: 'a' }, { type: 'GENERATION', input: 5, output: 'a' }]
+  const file = aJsonlFile([...rows(1), { id: 't', observations }])
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 2, quarantined: 1, format: 'openai+langfuse' })
+  expect(pageOfQuarantinedRows(db, { offset: 0, limit: 5 }).rows).toMatchObject([{ file, row: 2, reason: 'observations[1], input: expected a list of messages, got 5', raw: JSON.stringify({ id: 't', observations }) }])
+  // Stopped or not, the row is told once.
+  expect(await importFiles(db, [file])).toMatchObject({ imported: 0, duplicates: 2, quarantined: 1 })
+})
+
 test('importing again adds nothing; identity is the text, not the id, source or file', async () => {
   const db = anEmptyDatabase()
   const first = aJsonlFile(rows(3), 'a.jsonl')

@@ -7,20 +7,22 @@ import { randomUUID } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { withoutEndings } from '../../core/import/file-endings.ts'
+import type { ImportedReview } from '../../core/import/review-labels.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
 import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile, type QuarantinedRow } from '../storage/imports.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { findFiles } from './find-files.ts'
-import { formatOf, readConversations } from './read-conversations.ts'
+import { appendImportedLabel } from '../storage/review.ts'
+import { formatOf, readImport } from './read-conversations.ts'
 
 /**
  * Of this call alone. `format` names those found, the most frequent first, joined by +; empty where nothing was
  * readable. `resumed`: it took up an import that had been stopped. `deleted`: conversations that were deleted from the
- * workspace before and are left out.
+ * workspace before and are left out. `labels`: of people, of conversations that are here.
  */
-export type ImportReport = { id: string; imported: number; duplicates: number; deleted: number; quarantined: number; seconds: number; format: string; resumed: boolean }
+export type ImportReport = { id: string; imported: number; duplicates: number; deleted: number; labels: number; quarantined: number; seconds: number; format: string; resumed: boolean }
 export type ImportProgress = { bytesDone: number; bytesTotal: number; imported: number; duplicates: number; quarantined: number }
 
 export type ImportOptions = ImportReading & {
@@ -51,15 +53,22 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   const started = performance.now()
   let flushed = started
   const found = new Map<string, number>()
-  const report: ImportReport = { id, imported: 0, duplicates: 0, deleted: 0, quarantined: 0, seconds: 0, format: '', resumed }
+  const report: ImportReport = { id, imported: 0, duplicates: 0, deleted: 0, labels: 0, quarantined: 0, seconds: 0, format: '', resumed }
   let drafts: NewConversation[] = []
   let problems: QuarantinedRow[] = []
+  let reviews: (Omit<QuarantinedRow, 'reason'> & { review: ImportedReview })[] = []
   let characters = 0
   const progress = new Map<string, FileProgress>()
 
   const flush = (): void => {
     report.format = [...found].sort((a, b) => b[1] - a[1]).map(([name]) => name).join('+')
     const { imported, duplicates, deleted } = writeConversations(db, id, drafts, (counts) => {
+      // Behind the batch's conversations, which they may be of.
+      for (const { review, ...place } of reviews) {
+        const reason = appendImportedLabel(db, review)
+        if (reason === null) report.labels += 1
+        else problems.push({ ...place, reason })
+      }
       const now = performance.now()
       addToImport(db, id, { ...counts, format: report.format, quarantined: problems, files: [...progress.values()], seconds: (now - flushed) / 1000 })
       flushed = now
@@ -70,6 +79,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     report.quarantined += problems.length
     drafts = []
     problems = []
+    reviews = []
     characters = 0
     progress.clear()
   }
@@ -78,10 +88,13 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   let bytesBefore = 0
   for (const { path, size, rows, done } of files) {
     let through = rows
-    for await (const { results, bytesRead } of done ? [] : readConversations(path, options, rows)) {
+    for await (const { results, bytesRead } of done ? [] : readImport(path, options, rows)) {
       for (const result of results) {
         if ('reason' in result) problems.push({ file: path, row: result.row, reason: result.reason, raw: result.raw })
-        else {
+        else if ('review' in result) {
+          found.set(result.format, (found.get(result.format) ?? 0) + 1)
+          reviews.push({ file: path, row: result.row, raw: result.raw, review: result.review })
+        } else {
           const { draft, format } = result
           found.set(format, (found.get(format) ?? 0) + 1)
           drafts.push({ ...draft, source: draft.source ?? sourceOf(path) })
@@ -89,7 +102,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
         }
         if (result.through === null) continue
         through = result.through
-        if (drafts.length + problems.length >= options.batchSize || characters >= BATCH_CHARACTERS) {
+        if (drafts.length + problems.length + reviews.length >= options.batchSize || characters >= BATCH_CHARACTERS) {
           progress.set(path, { path, rows: through, done: false })
           flush()
         }

@@ -5,7 +5,7 @@ import type { Row } from '../../core/import/format.ts'
 import { parseRow } from '../../core/import/raw-rows.ts'
 import type { ImportPreview, ImportReading } from '../../shared/contract.ts'
 import { findFiles } from './find-files.ts'
-import { readConversations } from './read-conversations.ts'
+import { readImport } from './read-conversations.ts'
 import { readRows } from './read-rows.ts'
 
 const SHOWN_CONVERSATIONS = 5
@@ -26,7 +26,7 @@ export async function previewImport(given: readonly string[], reading: ImportRea
   let first: ImportPreview | null = null
   for (const path of files.slice(0, TRIED_FILES)) {
     const preview = { ...(await previewFile(path, reading)), files: files.length, bytes }
-    if (preview.conversations.length > 0) return preview
+    if (preview.conversations.length > 0 || preview.labels > 0) return preview
     first ??= preview
   }
   if (first === null) throw new Error('preview: expected files, got none')
@@ -35,15 +35,20 @@ export async function previewImport(given: readonly string[], reading: ImportRea
 
 async function previewFile(path: string, reading: ImportReading): Promise<ImportPreview> {
   const columns = await firstColumns(path)
-  const preview: ImportPreview = { files: 1, bytes: 0, file: path, format: null, columns, mapping: reading.mapping ?? suggestMapping(columns), conversations: [], problems: [] }
+  const preview: ImportPreview = { files: 1, bytes: 0, file: path, format: null, columns, mapping: reading.mapping ?? suggestMapping(columns), conversations: [], labels: 0, problems: [] }
   // Half a mapping is on its way to a whole one.
   if (reading.mapping !== undefined && mappingProblem(reading.mapping) !== null) return preview
   let [looked, chunks] = [0, 0]
-  for await (const { results } of readConversations(path, reading)) {
+  for await (const { results } of readImport(path, reading)) {
     for (const result of results) {
       looked += 1
       if ('reason' in result) {
         if (preview.problems.length < SHOWN_PROBLEMS) preview.problems.push({ row: result.row, reason: result.reason, raw: cut(result.raw) })
+        continue
+      }
+      if ('review' in result) {
+        preview.format ??= result.format
+        preview.labels += 1
         continue
       }
       const { draft: { model, language, createdAt, source, messages }, format } = result

@@ -1,22 +1,32 @@
-/** A file's rows as conversations, or as what is wrong with them. */
+/** A file's rows as conversations, as what people said of conversations, or as what is wrong with them. */
 import { columnsFormat, mappingProblem } from '../../core/import/columns.ts'
-import { RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
+import { isDeeperThan, MAX_DEPTH, RowProblem, type ConversationDraft, type ImportFormat, type Row } from '../../core/import/format.ts'
 import { detectFormat, importFormats } from '../../core/import/index.ts'
 import { parseRow, type RawRow } from '../../core/import/raw-rows.ts'
+import { isReviewLabel, readReviewLabel, type ImportedReview } from '../../core/import/review-labels.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { readRows } from './read-rows.ts'
 
 type BadRow = { row: number; reason: string; raw: string }
-/** `through`: with this result every row of the file up to that one has been told; null where more is to come of it. */
-export type ReadRow = ({ draft: ConversationDraft; format: string } | BadRow) & { through: number | null }
+type ReviewRow = { review: ImportedReview; format: string; row: number; raw: string }
+type Told<Result> = Result & { /** With this result every row of the file up to that one has been told; null where more is to come of it. */ through: number | null }
+export type ReadRow = Told<{ draft: ConversationDraft; format: string } | BadRow>
+export type ImportedRow = ReadRow | Told<ReviewRow>
+
+/** Conversations alone: people's labels of conversations elsewhere are bad rows. As `readImport` otherwise. */
+export async function* readConversations(path: string, reading: ImportReading = {}): AsyncGenerator<{ results: ReadRow[]; bytesRead: number }> {
+  for await (const { results, bytesRead } of readImport(path, reading)) {
+    yield { bytesRead, results: results.map((result) => ('review' in result ? { row: result.row, reason: 'expected a conversation, got a label of one', raw: result.raw, through: result.through } : result)) }
+  }
+}
 
 /**
  * Yields what each chunk of the file gave and how many of its bytes were read. Bad rows are among the results; a
  * file that cannot be read, or not to its end, gives one more bad row.
  * @param skipRows rows up to this number were told before
  */
-export async function* readConversations(path: string, reading: ImportReading = {}, skipRows = 0): AsyncGenerator<{ results: ReadRow[]; bytesRead: number }> {
+export async function* readImport(path: string, reading: ImportReading = {}, skipRows = 0): AsyncGenerator<{ results: ImportedRow[]; bytesRead: number }> {
   const forced = formatOf(reading)
   const reader = createRowReader(forced)
   let bytesRead = 0
@@ -51,7 +61,7 @@ export function formatOf({ format, mapping }: ImportReading): ImportFormat | nul
 const MAX_CHARACTERS_TOGETHER = 64_000_000
 
 /** Formats that spread a conversation over rows wait until the next one begins. */
-function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): ReadRow[]; end(): ReadRow[]; lastRow(): number } {
+function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): ImportedRow[]; end(): ReadRow[]; lastRow(): number } {
   let lastRow = 0
   let open: { format: ImportFormat; rows: [Row, ...Row[]]; raws: [RawRow, ...RawRow[]]; last: number; characters: number; bad: BadRow[] } | null = null
 
@@ -74,6 +84,7 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
       const parsed = parseRow(raw)
       if ('reason' in parsed) return refuse({ row: raw.row, reason: parsed.reason, raw: raw.text })
       const { row } = parsed
+      if (forced === null && isReviewLabel(row)) return [...close(), ...told([readReview(row, raw)], raw.row)]
       const format = forced ?? detectFormat(row)
       if (format === undefined) {
         const keys = Object.keys(row).slice(0, 12).join(', ')
@@ -98,15 +109,12 @@ function createRowReader(forced: ImportFormat | null): { read(raw: RawRow): Read
 
 type Result = { draft: ConversationDraft; format: string } | BadRow
 
-/** SQLite reads JSON of up to 1,000 levels; nobody's metadata needs a tenth of it. */
-const MAX_METADATA_DEPTH = 100
-
 /** @param raws what the rows were read from, to be shown where they cannot be used */
 function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], raws: readonly [RawRow, ...RawRow[]]): Result[] {
   try {
-    return format.read(rows).map((draft) => {
-      if (isDeeperThan(draft.metadata, MAX_METADATA_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_METADATA_DEPTH} levels of nesting, got more`)
-      return { draft, format: format.name }
+    return format.read(rows).flatMap(({ problems = [], ...draft }): Result[] => {
+      if (isDeeperThan(draft.metadata, MAX_DEPTH)) throw new RowProblem(`metadata: expected at most ${MAX_DEPTH} levels of nesting, got more`)
+      return [{ draft, format: format.name }, ...problems.map((reason) => ({ row: raws[0].row, reason, raw: raws[0].text }))]
     })
   } catch (error) {
     if (!(error instanceof RowProblem)) throw error
@@ -114,12 +122,16 @@ function readAs(format: ImportFormat, rows: readonly [Row, ...Row[]], raws: read
   }
 }
 
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
+function readReview(row: Row, raw: RawRow): ReviewRow | BadRow {
+  try {
+    return { review: readReviewLabel(row), format: 'review-labels', row: raw.row, raw: raw.text }
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error
+    return { row: raw.row, reason: error.message, raw: raw.text }
+  }
 }
 
-const told = (results: readonly Result[], through: number): ReadRow[] => results.map((result, i) => ({ ...result, through: i === results.length - 1 ? through : null }))
+const told = <One extends object>(results: readonly One[], through: number): Told<One>[] => results.map((result, i) => ({ ...result, through: i === results.length - 1 ? through : null }))
 
 /** Failures of the file or its compression, as against failures of the program. */
 function isReadError(error: unknown): error is Error {

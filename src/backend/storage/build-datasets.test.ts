@@ -69,6 +69,19 @@ test('what is held out is a dataset of its own, by conversation and by user', as
   expect(() => build(db, { heldOut: 0.01 }, 'other', 'preference')).toThrow('no group fits into 0.01 of 40 rows (split by user)')
 })
 
+test.each<[string, (i: number, user: string) => object]>([
+  ['OpenAI rows', (i, user) => ({ user, messages: turns(`question ${i}`, 'a') })],
+  ['OASST trees', (i, user) => ({ message_tree_id: `t${i}`, prompt: { message_id: `t${i}`, user_id: user, role: 'prompter', text: `question ${i}`, replies: [{ message_id: `r${i}`, user_id: 'another', role: 'assistant', text: 'a' }] } })],
+  ['Langfuse traces', (i, user) => ({ id: `t${i}`, timestamp: '2026-01-02', userId: user, input: `question ${i}`, output: 'a' })],
+  ['tables', (i, user) => ({ customer_id: user, question: `question ${i}`, answer: 'a' })],
+])('users named in %s never lie on both sides of a split', async (_, row) => {
+  const db = anEmptyDatabase()
+  expect(await importFiles(db, [aJsonlFile(Array.from({ length: 40 }, (_, i) => row(i, `u${i % 10}`)))])).toMatchObject({ imported: 40, quarantined: 0 })
+  expect(build(db, { heldOut: 0.25 }, 'asked', 'prompts')).toMatchObject({ rows: 32, recipe: { splitBy: 'user' } })
+  const users = (name: string): number[] => readDataset(db, name, 'prompts').map(({ prompt }) => Number(prompt[0]?.content.split(' ')[1]) % 10)
+  expect(users('asked').filter((user) => users('asked-heldout').includes(user))).toEqual([])
+})
+
 test('rows are counted by source, language and category', async () => {
   const db = await aLog()
   const grouped = (name: string) => build(db, {}).statistics.filter(({ group }) => group === name).map(({ label, value }) => [label, value])

@@ -141,6 +141,7 @@ function signalReader(db: ReadableDb, deciders: BuildOptions['deciders']): (posi
   }
 }
 
+/** The importers' own key, and what else metadata of others may call it. */
 const USER_KEYS = ['user', 'user_id', 'user_hash', 'hashed_ip']
 
 /** Who asked, where the imported row says so. */

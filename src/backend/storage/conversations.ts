@@ -5,6 +5,7 @@ import { isReaction } from '../../core/import/messages.ts'
 import type { Conversation, Message } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { writeSignals, type SignalWrite } from './signals.ts'
+import { setTag } from './tags.ts'
 
 export type NewConversation = ConversationDraft & { source: string }
 
@@ -18,7 +19,7 @@ export type WriteCounts = { imported: number; duplicates: number; deleted: numbe
 
 /**
  * Writes a batch in one transaction, with the caller's own rows (`alongside`). Conversations that are there
- * already are duplicates; labels that a duplicate brings are written all the same.
+ * already are duplicates; labels and tags that a duplicate brings are written all the same.
  */
 export function writeConversations(db: WritableDb, importId: string, drafts: readonly NewConversation[], alongside: (counts: WriteCounts) => void): WriteCounts {
   const insertConversation = db.prepare(
@@ -39,6 +40,7 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
       .get() as { last: number; before: number; anyDeleted: number }
     let number = before
     const signals: SignalWrite[] = []
+    const tagged = new Map<string, number[]>()
     let imported = 0
     let deleted = 0
     for (const draft of drafts) {
@@ -58,13 +60,19 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
         imported += 1
         draft.messages.forEach((message, i) => insertMessage.run(++number, lastInsertRowid, i, message.role, message.content))
       }
-      if (draft.labels.length > 0) {
+      if (draft.labels.length > 0 || draft.tags !== undefined) {
         const conversation = changes === 1 ? Number(lastInsertRowid) : (findPosition.get(id) as number)
+        for (const tag of draft.tags ?? []) {
+          const positions = tagged.get(tag)
+          if (positions === undefined) tagged.set(tag, [conversation])
+          else positions.push(conversation)
+        }
         for (const { turnIndex, label, probability, categories } of draft.labels) signals.push({ conversation, turnIndex, label, probability, categories, evidence: null, decider: 'imported', deciderVersion: importId })
       }
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
     writeSignals(db, signals)
+    for (const [tag, positions] of tagged) setTag(db, tag, positions, true)
     const counts = { imported, duplicates: drafts.length - imported - deleted, deleted }
     alongside(counts)
     return counts

@@ -1,9 +1,11 @@
 /** Labels by people: an append-only log, what each annotator says now, and the 'human' signal that follows from it. */
+import type { ImportedReview } from '../../core/import/review-labels.ts'
 import { resolve, type Vote } from '../../core/review.ts'
 import type { ParsedInput } from '../../shared/contract.ts'
 import type { LogEntry, LogRow, Resolution, ReviewPass } from '../../shared/review.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { findConversation, findReaction } from './conversations.ts'
 import { deleteSignal, writeSignals } from './signals.ts'
 
 export type NewEntry = Omit<LogEntry, 'id' | 'conversationId' | 'createdAt' | 'undoes' | 'undone' | 'action'> & { conversation: number; action: 'label' | 'skip' }
@@ -21,6 +23,22 @@ export function appendEntry(db: WritableDb, entry: NewEntry, now: Date): { entry
     return { entry: entryOf(db, Number(lastInsertRowid)), resolution: renewHumanSignal(db, conversation, turnIndex) }
   })
   return write.immediate()
+}
+
+/**
+ * Takes an exported label up, at the time it was given; one that is there already, or that its annotator has changed since,
+ * is no news. @returns why it cannot be taken up, or null
+ */
+export function appendImportedLabel(db: WritableDb, { conversationId, createdAt, ...said }: ImportedReview): string | null {
+  const conversation = findConversation(db, conversationId)
+  if (conversation === null) return `conversation_id: expected a conversation of this workspace, got "${conversationId.slice(0, 40)}". Import the conversations first`
+  const text = findReaction(db, conversation, said.turnIndex)
+  if (text === null) return `turn_index: expected the index of a user message that follows an assistant message, got ${said.turnIndex}`
+  const { evidence } = said
+  if (evidence !== null && (evidence.start > evidence.end || evidence.end > text.length)) return `evidence_end: expected at most the ${text.length} characters of the message, got ${evidence.start} to ${evidence.end}`
+  const newest = db.prepare('SELECT max(created_at) FROM annotations WHERE conversation = ? AND turn_index = ? AND annotator = ? AND pass = ?').pluck().get(conversation, said.turnIndex, said.annotator, said.pass) as string | null
+  if (newest === null || newest < createdAt) appendEntry(db, { ...said, conversation, action: 'label' }, new Date(createdAt))
+  return null
 }
 
 /** Takes back the annotator's last entry of a pass, on one turn where told; returns it, or null where there is none left. */

@@ -79,6 +79,12 @@ export function winningSignalsOf(db: ReadableDb, position: number): Signal[] {
   return rows.map(toSignal)
 }
 
+/** What people, or the data as imported, say of a conversation's turns, by its position: what detectors say can be had again. */
+export function givenLabels(db: ReadableDb): (position: number) => Pick<Signal, 'turnIndex' | 'label' | 'probability' | 'categories'>[] {
+  const labels = db.prepare("SELECT turn_index, label, probability, categories FROM winning_signals WHERE conversation = ? AND decider IN ('human', 'imported') ORDER BY turn_index")
+  return (position) => (labels.all(position) as Pick<StoredSignal, 'turn_index' | 'label' | 'probability' | 'categories'>[]).map(({ turn_index, categories, ...signal }) => ({ ...signal, turnIndex: turn_index, categories: JSON.parse(categories) as string[] }))
+}
+
 export function winningSignal(db: ReadableDb, position: number, turnIndex: number): Signal | null {
   return winningSignalsOf(db, position).find((signal) => signal.turnIndex === turnIndex) ?? null
 }

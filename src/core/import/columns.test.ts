@@ -8,6 +8,16 @@ test('columns are known by their usual names, however they are spelled', () => {
   expect(suggestMapping(['a', 'b'])).toEqual({})
 })
 
+test('who asked: a column of its own name, and `user` where it is not what the user says', () => {
+  expect(suggestMapping(['user_id', 'prompt', 'response'])).toEqual({ prompt: 'prompt', reply: 'response', user: 'user_id' })
+  expect(suggestMapping(['user', 'assistant'])).toEqual({ prompt: 'user', reply: 'assistant' })
+  expect(suggestMapping(['thread', 'user', 'role', 'content'])).toEqual({ conversation: 'thread', role: 'role', content: 'content', user: 'user' })
+  expect(csv.read([{ user_id: 'u7', prompt: 'q', response: 'a' }])).toMatchObject([{ metadata: { user: 'u7' } }])
+  // In a table of messages, the one of the first user message.
+  const perRow = columnsFormat({ conversation: 'k', role: 'who', content: 'said', user: 'by' })
+  expect(perRow.read([{ k: 1, who: 'system', said: 's', by: 'admin' }, { k: 1, who: 'user', said: 'q', by: 'ana' }, { k: 1, who: 'bot', said: 'a', by: 'bot' }])).toMatchObject([{ metadata: { id: 1, user: 'ana' } }])
+})
+
 test('an exchange a row', () => {
   const [draft] = csv.read([{ question: 'Why?', answer: 'Because.', model: 'm', date: '2026-01-02' }])
   expect(draft).toMatchObject({ model: 'm', createdAt: '2026-01-02T00:00:00.000Z', messages: [{ role: 'user', content: 'Why?' }, { role: 'assistant', content: 'Because.' }] })

@@ -6,7 +6,7 @@
 import type { ColumnField } from '../../shared/contract.ts'
 import type { Message } from '../../shared/types.ts'
 import { describe, RowProblem, type ConversationDraft, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readMessages, readMetadata, readReply, readRole, readTime } from './messages.ts'
+import { optionalText, readMessages, readMetadata, readReply, readRole, readTime, readUser } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** Field to column name. Beside `messages`, `role` and `content` are the keys inside its items. */
@@ -19,6 +19,7 @@ const NAMES: Readonly<Record<ColumnField, readonly string[]>> = {
   content: ['content', 'value', 'text', 'message', 'body', 'utterance'],
   prompt: ['prompt', 'instruction', 'question', 'query', 'input', 'request', 'user'],
   reply: ['response', 'completion', 'answer', 'output', 'reply', 'assistant'],
+  user: ['user_id', 'userid', 'user_hash', 'username', 'user_name', 'customer_id', 'customer', 'user'],
   model: ['model', 'model_name', 'modelname'],
   language: ['language', 'lang', 'locale'],
   time: ['created_at', 'createdat', 'timestamp', 'created', 'time', 'date'],
@@ -34,6 +35,8 @@ export function suggestMapping(columns: readonly string[]): ColumnMapping {
     const name = NAMES[field].find((candidate) => byName.has(candidate))
     if (name !== undefined) mapping[field] = byName.get(name)
   }
+  // A column `user` is what the user says only beside a reply.
+  if (mapping.user !== undefined && mapping.user === mapping.prompt) delete mapping[mapping.reply === undefined ? 'prompt' : 'user']
   // Beside a role and a text of its own a row is one message: what looks like a list is the conversation's id.
   if (mapping.role !== undefined && mapping.content !== undefined) delete mapping.messages
   return mapping
@@ -71,7 +74,9 @@ export function columnsFormat(mapping?: ColumnMapping): ImportFormat {
       const chosen = mappingOf(first)
       const problem = mappingProblem(chosen)
       if (problem !== null) throw new RowProblem(`${problem}; got the columns ${Object.keys(first).slice(0, 12).join(', ')}`)
-      return [{ ...fieldsAround(first, chosen), messages: isMessageEach(chosen) ? rows.map((row, i) => readMessage(row, chosen, `row ${i + 1} of its conversation`)) : readWhole(first, chosen) }]
+      const messages = isMessageEach(chosen) ? rows.map((row, i) => readMessage(row, chosen, `row ${i + 1} of its conversation`)) : readWhole(first, chosen)
+      const asker = isMessageEach(chosen) ? rows[messages.findIndex(({ role }) => role === 'user')] : first
+      return [{ ...fieldsAround(first, chosen, asker ?? first), messages }]
     },
   }
 }
@@ -96,14 +101,15 @@ function readWhole(row: Row, mapping: ColumnMapping): Message[] {
   return [...prompt, { role: 'assistant', content: readReply(cell(row, mapping.reply), mapping.reply ?? 'reply') }]
 }
 
-function fieldsAround(row: Row, mapping: ColumnMapping): Omit<ConversationDraft, 'messages'> {
+/** @param asker the row that says who asked */
+function fieldsAround(row: Row, mapping: ColumnMapping, asker: Row): Omit<ConversationDraft, 'messages'> {
   const id = cell(row, mapping.conversation)
   return {
     source: optionalText(cell(row, mapping.source)),
     model: optionalText(cell(row, mapping.model)),
     language: optionalText(cell(row, mapping.language)),
     createdAt: readTime(cell(row, mapping.time)),
-    metadata: readMetadata({}, id),
+    metadata: { ...readMetadata({}, id), ...readUser(cell(asker, mapping.user)) },
     labels: [],
   }
 }

@@ -1,5 +1,5 @@
 import { describe, isRow, RowProblem, type ImportFormat } from './format.ts'
-import { optionalText, readMetadata, readReply, readTime } from './messages.ts'
+import { optionalText, readMetadata, readOrigin, readReply, readTime } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** cacayaya/DRIFT's feedback rows: {prompt, rejected: [message], user_preference: {content}}: a dissatisfied user each. */
@@ -18,7 +18,7 @@ export const driftRows: ImportFormat = {
       language: optionalText(row['language']),
       createdAt: readTime(row['created_at'] ?? row['timestamp']),
       messages,
-      metadata: readMetadata(row, row['id'], isRow(row['task']) ? ['task'] : []),
+      metadata: { ...readMetadata(row, row['id']), ...readOrigin(row) },
       labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [], ratings: null }],
     }]
   },

@@ -16,7 +16,7 @@ export type ImportedLabel = {
 }
 
 /** A conversation before it has an id; `source` is null where the row names none. */
-export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[] }
+export type ConversationDraft = Omit<Conversation, 'id' | 'source'> & { source: string | null; labels: ImportedLabel[]; /** Of people; absent where there are none. */ tags?: string[]; /** What else of its rows cannot be read; each is set aside. */ problems?: string[] }
 
 /** What a row, or several that belong together, gave. */
 export type ConversationDrafts = [ConversationDraft, ...ConversationDraft[]]
@@ -41,6 +41,14 @@ export class RowProblem extends Error {
 
 export function isRow(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** SQLite reads JSON of up to 1,000 levels; nobody's metadata or tool call needs a tenth of it. */
+export const MAX_DEPTH = 100
+
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }
 
 /** What stands in for a value in a reason: its kind, never its whole text. */

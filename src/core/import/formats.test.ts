@@ -23,6 +23,32 @@ test('OpenAI messages: parts are joined, null content beside a tool call is empt
   expect(metadata).toEqual({ id: 'x' })
 })
 
+test('tool calls are text of the turn that makes them; names and ids stay beside the messages', () => {
+  const call = (id: string, name: string, given: unknown): Row => ({ id, type: 'function', function: { name, arguments: given } })
+  const { messages, metadata } = read({ messages: [
+    { role: 'user', name: 'ana', content: 'Weather in Rome and Bonn?' },
+    { role: 'assistant', content: 'Looking.', tool_calls: [call('c1', 'weather', '{"city": "Rome"}'), call('c2', 'weather', { city: 'Bonn' })] },
+    { role: 'tool', tool_call_id: 'c2', name: null, content: 'rain' },
+    { role: 'assistant', content: null, function_call: { name: 'stop', arguments: 'not json' } },
+    { role: 'assistant', content: null, tool_calls: [{ odd: 1 }, { name: 'flat' }] },
+  ] })
+  expect(messages.map(({ content }) => content)).toEqual([
+    'Weather in Rome and Bonn?',
+    'Looking.\n<tool_call>\n{"name":"weather","arguments":{"city":"Rome"}}\n</tool_call>\n<tool_call>\n{"name":"weather","arguments":{"city":"Bonn"}}\n</tool_call>',
+    'rain',
+    '<tool_call>\n{"name":"stop","arguments":"not json"}\n</tool_call>',
+    '<tool_call>\n{"odd":1}\n</tool_call>\n<tool_call>\n{"name":"flat","arguments":{}}\n</tool_call>',
+  ])
+  expect(metadata).toEqual({ message_fields: { 0: { name: 'ana' }, 1: { tool_call_ids: ['c1', 'c2'] }, 2: { tool_call_id: 'c2' } } })
+  const deep = JSON.stringify(Array.from({ length: 2000 }).reduce<unknown>((inside) => [inside], 1))
+  expect(() => read({ messages: [{ role: 'assistant', content: null, tool_calls: [call('c', 'f', deep)] }] })).toThrow(/^messages\[0\]\.content: expected a tool call of at most 100 levels/)
+})
+
+test('who asked is one key, whatever the row calls it', () => {
+  for (const row of [{ user: 'u' }, { user_id: 'u' }, { userId: 'u' }]) expect(read({ messages: dialogue, ...row }).metadata).toEqual({ user: 'u' })
+  expect(read({ messages: dialogue, user: { name: 'n' }, user_id: 7 }).metadata).toEqual({ user: 7 })
+})
+
 test('labels become imported signals: dsat, sat, neither; kind is a category, ratings give the probability', () => {
   const messages = [...dialogue, { role: 'user', content: 'wrong' }, { role: 'assistant', content: 'Fig.' }, { role: 'user', content: 'thanks' }, { role: 'assistant', content: 'Welcome.' }, { role: 'user', content: 'and a nut?' }]
   const { labels, metadata } = read({
@@ -79,6 +105,24 @@ test('TRL preference rows: texts, messages, and an implicit prompt', () => {
   }
 })
 
+test('judged replies: a label on the words that follow, else on the reply itself; a label of another kind is none', () => {
+  const row = { prompt: [dialogue[0]], completion: [dialogue[1]], label: false, conversation_id: 'c', turn_index: 4 }
+  expect(read({ ...row, user_feedback: 'no plums' })).toMatchObject({ format: 'trl-unpaired', messages: [...dialogue, { role: 'user', content: 'no plums' }], labels: [{ turnIndex: 2, label: 'dissatisfied', probability: 1 }], metadata: { conversation_id: 'c', turn_index: 4 } })
+  expect(read({ prompt: 'q', completion: 'a', label: 'True', user_feedback: null })).toMatchObject({ format: 'trl-unpaired', messages: [{ content: 'q' }, { content: 'a' }], labels: [], metadata: { reply_label: 'satisfied' } })
+  expect(read({ prompt: 'q', completion: 'a', label: 'fruit' })).toMatchObject({ format: 'csv', metadata: {} })
+  expect(read({ conversations: [{ from: 'human', value: 'q' }, { from: 'gpt', value: 'a' }], kto_tag: false })).toMatchObject({ format: 'sharegpt', metadata: { reply_label: 'dissatisfied' } })
+  expect(read({ messages: dialogue, kto_tag: true })).toMatchObject({ format: 'openai', metadata: { reply_label: 'satisfied' } })
+})
+
+test('SPIN: two conversations, and what they share is the prompt', () => {
+  expect(read({ real: [dialogue[0], { role: 'assistant', content: 'Kiwi, fig.' }], generated: dialogue })).toMatchObject({ format: 'spin', messages: dialogue, metadata: { chosen: 'Kiwi, fig.' } })
+})
+
+test('prompts alone are requests nobody has answered; beside anything else the reply is missing', () => {
+  expect(read({ prompt: 'q', conversation_id: 'c', task: '{"verifier":"v","spec":1}' })).toMatchObject({ format: 'trl-prompts', messages: [{ role: 'user', content: 'q' }], metadata: { conversation_id: 'c', task: { verifier: 'v', spec: 1 } } })
+  expect(detectFormat({ prompt: 'q', chosen: 'a' })).toBeUndefined()
+})
+
 test("DRIFT's feedback rows: a dissatisfied reaction each", () => {
   const { format, messages, labels } = read({ prompt: [dialogue[0]], rejected: [dialogue[1]], user_preference: { content: 'no plums' } })
   expect(format).toBe('drift')
@@ -95,6 +139,9 @@ test('WildFeedback annotations: one row per utterance, a new conversation at Utt
   const { messages, labels } = read(first, row(1, 'Agent', 'Hello'), row(2, 'User', 'No', { Satisfaction: true, Disatisfaction: true }), row(3, 'Agent', 'Oh'), row(4, 'User', 'ty', { Satisfaction: 'True' }))
   expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant', 'user'])
   expect(labels.map(({ turnIndex, label }) => [turnIndex, label])).toEqual([[2, 'dissatisfied'], [4, 'satisfied']])
+  // The rest of a conversation is as good without one utterance's text.
+  expect(read(first, { ...row(1, 'Agent', ''), Content: null }, row(2, 'User', 'No', { Disatisfaction: true }))).toMatchObject({ messages: [{ content: 'Hi' }, { content: '' }, { content: 'No' }], labels: [{ turnIndex: 2, label: 'dissatisfied' }] })
+  expect(() => read(first, { ...row(1, 'Agent', ''), Content: 5 })).toThrow('utterance 1, Content: expected text, got 5')
 })
 
 test.each<[string, Row, RegExp]>([
@@ -111,6 +158,9 @@ test.each<[string, Row, RegExp]>([
   ['a reply by the user', { prompt: 'a', chosen: 'b', rejected: [{ role: 'user', content: 'c' }] }, /^rejected: expected an assistant message, got one of "user"$/],
   ['a prompt that ends with a reply', { conversations: [{ from: 'gpt', value: 'x' }], chosen: 'a', rejected: 'b' }, /^prompt: expected a user message at its end/],
   ['feedback without words', { prompt: 'a', rejected: 'b', user_preference: {} }, /^user_preference\.content: expected text, got nothing$/],
+  ['a tag behind the user', { conversations: [{ from: 'gpt', value: 'a' }, { from: 'human', value: 'q' }], kto_tag: true }, /^kto_tag: expected an assistant message at the end, which it judges, got one of "user"$/],
+  ['a tag that is no flag', { messages: dialogue, kto_tag: 3 }, /^kto_tag: expected true or false, got 3$/],
+  ['a pair of equal conversations', { real: dialogue, generated: dialogue }, /got the same one twice/],
   ['metadata that is a list', { messages: dialogue, metadata: [] }, /^metadata: expected an object, got a list of 0$/],
 ])('%s is refused with expected and got', (_, row, reason) => {
   expect(() => read(row)).toThrow(reason)
@@ -118,9 +168,9 @@ test.each<[string, Row, RegExp]>([
 
 test('any row is read or refused with a reason, never anything else', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.boolean())
-  const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar }, { requiredKeys: [] })
+  const message = fc.record({ role: fc.oneof(fc.constantFrom('user', 'assistant', 'system', 'gpt'), scalar), content: fc.oneof(scalar, fc.array(fc.record({ type: fc.constant('text'), text: scalar }))), from: scalar, value: scalar, tool_calls: fc.oneof(scalar, fc.array(fc.oneof(scalar, fc.record({ id: scalar, function: fc.record({ name: scalar, arguments: scalar }, { requiredKeys: [] }) })))), tool_call_id: scalar, name: scalar }, { requiredKeys: [] })
   const value = fc.oneof(scalar, fc.array(fc.oneof(message, scalar), { maxLength: 4 }), message, fc.dictionary(fc.string(), scalar))
-  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies']
+  const keys = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'prompt', 'user_preference', 'labels', 'metadata', 'id', 'task', 'system', 'UtteranceId', 'Role', 'Content', 'message_tree_id', 'message_id', 'parent_id', 'text', 'role', 'content', 'instruction', 'completions', 'input', 'output', 'response', 'replies', 'completion', 'label', 'user_feedback', 'kto_tag', 'real', 'generated', 'observations', 'conversation_id', 'turn_index']
   const row = fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 6 })
   fc.assert(
     fc.property(row, (fuzzed) => {

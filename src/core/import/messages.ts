@@ -1,6 +1,7 @@
 /** Messages, labels and the small fields around them, as the formats share them. */
 import type { Message, Role, SignalLabel } from '../../shared/types.ts'
-import { describe, isRow, RowProblem, type ImportedLabel, type Row } from './format.ts'
+import { describe, isDeeperThan, isRow, MAX_DEPTH, RowProblem, type ImportedLabel, type Row } from './format.ts'
+import { unfoldJson } from './raw-rows.ts'
 
 const ROLES: Readonly<Record<string, Role>> = {
   system: 'system', developer: 'system',
@@ -33,8 +34,44 @@ export function readRole(value: unknown, where: string): Role {
   return role
 }
 
-/** Text, or a list of parts (text is joined, another part leaves its type in brackets), or null beside a tool call. */
+/** What is said, then what tools are called, one call after the other. */
 function readContent(message: Row, key: string, where: string): string {
+  const calls = callsOf(message)
+  const text = readText(message, key, where)
+  if (calls.length === 0) return text
+  return [...(text === '' ? [] : [text]), ...calls.map((call) => callText(call, where))].join('\n')
+}
+
+const NO_CALLS: readonly unknown[] = []
+
+function callsOf({ tool_calls: calls, function_call: call }: Row): readonly unknown[] {
+  if (Array.isArray(calls) && calls.length > 0) return calls
+  return isRow(call) ? [call] : NO_CALLS
+}
+
+/** As Qwen's and Hermes' chat templates write a call, so that a model reads what it would have written. */
+function callText(call: unknown, where: string): string {
+  const called = isRow(call) && isRow(call['function']) ? call['function'] : call
+  const { name, arguments: given } = isRow(called) ? called : {}
+  const said = typeof name === 'string' ? { name, arguments: unfoldJson(given) ?? {} } : call
+  if (isDeeperThan(said, MAX_DEPTH)) throw new RowProblem(`${where}: expected a tool call of at most ${MAX_DEPTH} levels of nesting, got more`)
+  return `<tool_call>\n${JSON.stringify(said)}\n</tool_call>`
+}
+
+/** Who a message is by and which call it answers, by the message's index: there is no place for it in the message. */
+export function readMessageFields(messages: unknown): { message_fields?: Record<string, unknown> } {
+  if (!Array.isArray(messages)) return {}
+  const fields = messages.flatMap((message: unknown, i): [number, Row][] => {
+    if (!isRow(message)) return []
+    const ids = callsOf(message).flatMap((call) => (isRow(call) && typeof call['id'] === 'string' ? [call['id']] : []))
+    const kept = [...['name', 'tool_call_id'].map((key) => [key, message[key]] as const).filter(([, value]) => typeof value === 'string' && value !== ''), ...(ids.length > 0 ? [['tool_call_ids', ids] as const] : [])]
+    return kept.length > 0 ? [[i, Object.fromEntries(kept)]] : []
+  })
+  return fields.length > 0 ? { message_fields: Object.fromEntries(fields) } : {}
+}
+
+/** Text, or a list of parts (text is joined, another part leaves its type in brackets), or null beside a tool call. */
+function readText(message: Row, key: string, where: string): string {
   const content = message[key]
   if (typeof content === 'string') return content
   if (Array.isArray(content)) {
@@ -66,7 +103,7 @@ export function isReaction(messages: readonly Message[], turnIndex: number): boo
   return messages[turnIndex]?.role === 'user' && messages[turnIndex - 1]?.role === 'assistant'
 }
 
-/** The `labels` of dsat/README.md: {turn_index, dsat, sat?, kind?, ratings?}; `label` may name the label itself. */
+/** The `labels` of dsat/README.md: {turn_index, dsat, sat?, kind?, ratings?}; ours name the label itself, with `dsat_probability` and `categories`. */
 export function readLabels(value: unknown, messages: readonly Message[]): ImportedLabel[] {
   if (value === undefined || value === null) return []
   if (!Array.isArray(value)) throw new RowProblem(`labels: expected a list, got ${describe(value)}`)
@@ -77,9 +114,9 @@ export function readLabels(value: unknown, messages: readonly Message[]): Import
       throw new RowProblem(`labels[${i}].turn_index: expected the index of a user message that follows an assistant message, got ${describe(turnIndex)}`)
     }
     const label = readLabel(entry, `labels[${i}]`)
-    const kind = entry['kind']
     const ratings = readRatings(entry['ratings'])
-    return { turnIndex, label, probability: dissatisfactionShare(ratings, label), categories: typeof kind === 'string' && kind !== '' ? [kind] : [], ratings }
+    const probability = entry['dsat_probability']
+    return { turnIndex, label, probability: typeof probability === 'number' && probability >= 0 && probability <= 1 ? probability : dissatisfactionShare(ratings, label), categories: readCategories(entry), ratings }
   })
 }
 
@@ -89,6 +126,11 @@ function readLabel(entry: Row, where: string): SignalLabel {
   if (typeof dsat !== 'boolean') throw new RowProblem(`${where}.dsat: expected true or false, got ${describe(dsat)}`)
   if (dsat) return 'dissatisfied'
   return sat === true ? 'satisfied' : 'neutral'
+}
+
+function readCategories({ kind, categories }: Row): string[] {
+  if (Array.isArray(categories)) return categories.filter((category) => typeof category === 'string')
+  return typeof kind === 'string' && kind !== '' ? [kind] : []
 }
 
 function readRatings(value: unknown): number[] | null {
@@ -105,6 +147,14 @@ export function optionalText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
+/** The columns that dataset exports write beside the rows, where they are there: where a row comes from, and who wrote its replies. */
+export function readOrigin(row: Row, keys: readonly string[] = ['conversation_id', 'turn_index', 'round', 'policy', 'seed']): Record<string, string | number> {
+  return Object.fromEntries(keys.flatMap((key) => {
+    const value = row[key]
+    return typeof value === 'string' || typeof value === 'number' ? [[key, value]] : []
+  }))
+}
+
 /** A time as ISO 8601 from ISO text or from seconds or milliseconds since 1970; null where it is neither. */
 export function readTime(value: unknown): string | null {
   if (value === undefined || value === null || value === '') return null
@@ -114,11 +164,23 @@ export function readTime(value: unknown): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString()
 }
 
-/** The row's `metadata` object, with its own id kept under `id`: leaks are matched by it. */
+/** Who asked, as metadata: datasets are split by it. */
+export function readUser(...values: readonly unknown[]): { user?: string | number } {
+  const user = values.find((value): value is string | number => (typeof value === 'string' && value !== '') || typeof value === 'number')
+  return user === undefined ? {} : { user }
+}
+
+/**
+ * The row's `metadata` object, with its own id kept under `id` (leaks are matched by it), who asked under `user`, and the
+ * task it sets, which Parquet holds as JSON text.
+ */
 export function readMetadata(row: Row, id: unknown, kept: readonly string[] = []): Record<string, unknown> {
   const metadata: Record<string, unknown> = {}
   if (typeof id === 'string' || typeof id === 'number') metadata['id'] = id
   for (const key of kept) if (row[key] !== undefined && row[key] !== null) metadata[key] = row[key]
+  Object.assign(metadata, readUser(row['user'], row['user_id'], row['userId']))
+  const task = unfoldJson(row['task'])
+  if (isRow(task)) metadata['task'] = task
   const given = row['metadata']
   if (given !== undefined && given !== null && !isRow(given)) throw new RowProblem(`metadata: expected an object, got ${describe(given)}`)
   return { ...metadata, ...given }

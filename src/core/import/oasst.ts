@@ -1,6 +1,6 @@
 import type { Message } from '../../shared/types.ts'
 import { describe, isRow, RowProblem, type ConversationDraft, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readRole, readTime } from './messages.ts'
+import { optionalText, readRole, readTime, readUser } from './messages.ts'
 
 /** A message of the tree with the one it answers. */
 type Node = { row: Row; parent: Node | null; siblings: readonly Row[]; /** It or one above it. */ deleted: boolean; /** From 1 at the root. */ depth: number }
@@ -15,7 +15,7 @@ const MAX_MESSAGES = 200_000
  */
 export const oasst: ImportFormat = {
   name: 'oasst',
-  columns: ['message_id', 'parent_id', 'message_tree_id', 'text', 'role', 'lang', 'created_date', 'rank', 'deleted', 'model_name'],
+  columns: ['message_id', 'parent_id', 'message_tree_id', 'text', 'role', 'lang', 'created_date', 'user_id', 'rank', 'deleted', 'model_name'],
   recognizes: (row) => 'message_tree_id' in row && (isRow(row['prompt']) || ('message_id' in row && 'text' in row)),
   startsNew: (row, first) => isRow(row['prompt']) || row['message_tree_id'] !== first['message_tree_id'],
   read(rows) {
@@ -96,6 +96,7 @@ function dialogueTo(leaf: Node, tree: Row): ConversationDraft {
     metadata: {
       id: leaf.row['message_id'] ?? null,
       tree: tree['message_tree_id'] ?? null,
+      ...readUser(root?.['user_id']),
       ranks: path.map((row) => rankOf(row)),
       ...(better === null ? {} : { chosen: better }),
     },

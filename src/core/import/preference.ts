@@ -1,10 +1,11 @@
 /**
  * Preference rows as conversations: the prompt and the rejected reply are the messages, the better reply is
- * `metadata.chosen`. Datasets make pairs of them, and feedback rows without the user's words.
+ * `metadata.chosen`, what the user said of the rejected one `metadata.user_feedback`. Datasets make pairs of them, and
+ * feedback rows.
  */
 import type { Message } from '../../shared/types.ts'
 import { describe, RowProblem, type ConversationDrafts, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readMessages, readMetadata, readReply, readTime } from './messages.ts'
+import { optionalText, readMessages, readMetadata, readOrigin, readReply, readTime } from './messages.ts'
 
 /** TRL preference rows: {prompt, chosen, rejected}, text or messages; without a prompt the messages both sides share. */
 export const trlPreference: ImportFormat = {
@@ -16,7 +17,17 @@ export const trlPreference: ImportFormat = {
   },
 }
 
-/** WildFeedback: {conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}. */
+/** SPIN (uclaml/SPIN), {real, generated}: two whole conversations that begin alike; the real reply is the better one. */
+export const spin: ImportFormat = {
+  name: 'spin',
+  recognizes: (row) => Array.isArray(row['real']) && Array.isArray(row['generated']),
+  read([row]) {
+    const { prompt, chosen, rejected } = withPrompt({ chosen: row['real'], rejected: row['generated'] })
+    return preferenceDraft(row, prompt, chosen, rejected)
+  },
+}
+
+/** WildFeedback, and LLaMA-Factory's rows with `ranking`: {conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}. */
 export const wildfeedback: ImportFormat = {
   name: 'wildfeedback',
   recognizes: (row) => 'conversations' in row && 'chosen' in row && 'rejected' in row,
@@ -36,7 +47,7 @@ function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: 
     language: optionalText(row['language']),
     createdAt: readTime(row['created_at'] ?? row['timestamp']),
     messages: [...prompt, { role: 'assistant', content: rejected }],
-    metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id'], kept), chosen },
+    metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id'], kept), ...readOrigin(row), ...readOrigin(row, ['user_feedback']), chosen },
     labels: [],
   }]
 }

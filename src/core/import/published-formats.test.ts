@@ -18,7 +18,7 @@ test('LMSYS-Chat-1M: told from WildChat by its columns', () => {
 
 /** A question with two ranked answers, the better one asked about again and answered. */
 const oasstRows: Row[] = [
-  { message_id: 'q', parent_id: null, message_tree_id: 'q', text: 'Why?', role: 'prompter', lang: 'en', created_date: '2023-02-05T14:23:50Z', rank: null, deleted: false },
+  { message_id: 'q', parent_id: null, message_tree_id: 'q', text: 'Why?', role: 'prompter', lang: 'en', created_date: '2023-02-05T14:23:50Z', user_id: 'u1', rank: null, deleted: false },
   { message_id: 'a1', parent_id: 'q', message_tree_id: 'q', text: 'Because.', role: 'assistant', lang: 'en', rank: 1, deleted: false },
   { message_id: 'a0', parent_id: 'q', message_tree_id: 'q', text: 'For a reason.', role: 'assistant', lang: 'en', rank: 0, deleted: false },
   { message_id: 'q2', parent_id: 'a0', message_tree_id: 'q', text: 'Which?', role: 'prompter', lang: 'en', rank: null, deleted: false },
@@ -37,7 +37,7 @@ test('OASST: every way to a leaf is a dialogue; a reply ranked lower keeps its b
     const byLeaf = new Map(drafts.map((draft) => [draft.metadata['id'], draft]))
     expect([...byLeaf.keys()].sort()).toEqual(['a1', 'a2'])
     expect(contents(byLeaf.get('a1'))).toEqual(['Why?', 'Because.'])
-    expect(byLeaf.get('a1')).toMatchObject({ language: 'en', createdAt: '2023-02-05T14:23:50.000Z', metadata: { tree: 'q', ranks: [null, 1], chosen: 'For a reason.' } })
+    expect(byLeaf.get('a1')).toMatchObject({ language: 'en', createdAt: '2023-02-05T14:23:50.000Z', metadata: { tree: 'q', user: 'u1', ranks: [null, 1], chosen: 'For a reason.' } })
     expect(contents(byLeaf.get('a2'))).toEqual(['Why?', 'For a reason.', 'Which?', 'This one.'])
     expect(byLeaf.get('a2')).toMatchObject({ model: 'm', metadata: { ranks: [null, 0, null, null] } })
     expect(byLeaf.get('a2')?.metadata).not.toHaveProperty('chosen')
@@ -105,9 +105,37 @@ test('Langfuse: traces and observations, with values as objects or as JSON texts
     expect(format).toBe('langfuse')
     expect(contents(drafts[0])).toEqual(['Be brief.', 'Hi', 'Hello'])
     expect(drafts[0]?.createdAt).toBe('2026-01-02T03:04:05.000Z')
-    expect(JSON.stringify(drafts)).not.toContain('ana@example.org')
   }
-  expect(read(rows[0]!).drafts[0]?.metadata).toMatchObject({ id: 't', name: 'chat', scores: [{ name: 'thumb', value: 0 }] })
+  expect(read(rows[0]!).drafts[0]?.metadata).toMatchObject({ id: 't', name: 'chat', user: 'ana@example.org', scores: [{ name: 'thumb', value: 0 }] })
   expect(read({ ...rows[1]!, input: 'Hi' }).drafts[0]).toMatchObject({ model: 'gpt-4', messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'Hello' }] })
   expect(() => read({ ...rows[0]!, output: null })).toThrow(/output: expected the reply, got null/)
+})
+
+test('Langfuse: a trace that holds its generations is read from them; what goes on with a dialogue stands for it', () => {
+  const asked = { role: 'user', content: 'Two fruits?' }
+  const answered = { role: 'assistant', content: 'Kiwi.' }
+  const generation = (id: string, input: unknown, output: unknown, more: Row = {}): Row => ({ id, type: 'GENERATION', model: 'gpt-4', startTime: '2026-01-02T03:04:05Z', input, output, ...more })
+  const trace: Row = {
+    id: 't', timestamp: '2026-01-02T03:00:00Z', name: 'chat', userId: 'u', sessionId: 's', input: { query: 'Two fruits?' }, output: null,
+    observations: [
+      { id: 'o', type: 'SPAN', input: {}, output: {} },
+      generation('g1', [asked], answered),
+      generation('g2', { messages: [asked, answered, { role: 'user', content: 'Only one' }] }, 'Kiwi, fig.'),
+      generation('g3', 'Another question', 'An answer', { startTime: undefined, model: null }),
+      generation('g4', [asked], null),
+    ],
+  }
+  const { format, drafts } = read(trace)
+  expect(format).toBe('langfuse')
+  expect(drafts.map(contents)).toEqual([['Two fruits?', 'Kiwi.', 'Only one', 'Kiwi, fig.'], ['Another question', 'An answer']])
+  expect(drafts).toMatchObject([
+    { model: 'gpt-4', createdAt: '2026-01-02T03:04:05.000Z', metadata: { id: 'g2', traceId: 't', name: 'chat', user: 'u', sessionId: 's' } },
+    { model: null, createdAt: '2026-01-02T03:00:00.000Z', metadata: { id: 'g3', traceId: 't' } },
+  ])
+  // The good stays beside the bad, which is told.
+  const half = read({ ...trace, observations: [generation('g1', [asked], answered), generation('g5', 5, 'x')] })
+  expect(half.drafts).toMatchObject([{ metadata: { id: 'g1' }, problems: ['observations[1], input: expected a list of messages, got 5'] }])
+  expect(() => read({ ...trace, observations: [generation('g5', 5, 'x')] })).toThrow(/^observations\[0\], input: expected a list/)
+  // Ids alone, as lists of traces have them: the trace's own exchange.
+  expect(read({ ...trace, input: 'Hi', output: 'Hello', observations: ['g1'] }).drafts.map(contents)).toEqual([['Hi', 'Hello']])
 })

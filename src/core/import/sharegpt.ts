@@ -1,7 +1,8 @@
 import type { ImportFormat } from './format.ts'
+import { readReplyLabel } from './judged-replies.ts'
 import { optionalText, readLabels, readMessages, readMetadata, readTime } from './messages.ts'
 
-/** ShareGPT, {id, conversations: [{from, value}]}; LLaMA-Factory's `system` beside the list becomes its first message. */
+/** ShareGPT, {id, conversations: [{from, value}]}; LLaMA-Factory's `system` beside the list becomes its first message, its `kto_tag` what the user thought of the last reply. */
 export const sharegpt: ImportFormat = {
   name: 'sharegpt',
   recognizes: (row) => 'conversations' in row,
@@ -15,7 +16,7 @@ export const sharegpt: ImportFormat = {
       language: optionalText(row['language'] ?? row['lang']),
       createdAt: readTime(row['created_at'] ?? row['timestamp']),
       messages,
-      metadata: readMetadata(row, row['id']),
+      metadata: { ...readMetadata(row, row['id']), ...readReplyLabel(row, messages) },
       labels: readLabels(row['labels'], messages),
     }]
   },

@@ -13,7 +13,8 @@ export const wildfeedbackAnnotations: ImportFormat = {
   startsNew: (row) => Number(row['UtteranceId']) === 0,
   read(rows) {
     const messages: Message[] = rows.map((row, i) => {
-      const content = row['Content']
+      // Some utterances are without text.
+      const content = row['Content'] === null ? '' : row['Content']
       if (typeof content !== 'string') throw new RowProblem(`utterance ${i}, Content: expected text, got ${describe(content)}`)
       return { role: readRole(row['Role'], `utterance ${i}, Role`), content }
     })
