@@ -15,19 +15,24 @@ const md = new MarkdownIt({ html: false, linkify: false, typographer: false, max
 md.disable('reference')
 md.validateLink = (url) => /^(?:https?:\/\/|mailto:)/i.test(url) && URL.canParse(url)
 
+/** A text read, and how marks are found in what it shows. */
+type Reading = { tokens: Token[]; find: FindMarks }
+const noMarks: FindMarks = () => []
+
 /** Null if rendering would hide something: text nested too deep, or marks that stand where no text is shown. */
-export function readMarkdown(text: string, find: FindMarks): Token[] | null {
+export function readMarkdown(text: string, find: FindMarks): Reading | null {
   const tokens = md.parse(text, {})
   if (tokens.some(({ level }) => level >= DEEPEST - 1)) return null
   const marks = find(text).length
-  return marks === 0 || marks === textsOf(tokens).reduce((sum, part) => sum + find(part).length, 0) ? tokens : null
+  // A long message has thousands of parts: they are searched only where there is something.
+  if (marks === 0) return { tokens, find: noMarks }
+  return marks === textsOf(tokens).reduce((sum, part) => sum + find(part).length, 0) ? { tokens, find } : null
 }
 
 const textsOf = (tokens: readonly Token[]): string[] => tokens.flatMap((token) => (token.type === 'image' ? [token.content, addressOf(token)] : token.children ? textsOf(token.children) : [token.content]))
 const addressOf = (token: Token): string => String(token.attrGet('href') ?? token.attrGet('src') ?? '')
 
-type Props = { tokens: readonly Token[]; find: FindMarks }
-export const RenderedMarkdown: FunctionalComponent<Props> = ({ tokens, find }) => nodesOf(tokens, find)
+export const RenderedMarkdown: FunctionalComponent<Reading> = ({ tokens, find }) => nodesOf(tokens, find)
 RenderedMarkdown.props = ['tokens', 'find']
 
 function nodesOf(tokens: readonly Token[], find: FindMarks): Nodes {
@@ -91,5 +96,5 @@ function codeBlock(token: Token, find: FindMarks): VNode {
 /** The words may name another place than the address does: its host stands beside them. */
 function linkTo(href: string, isAddress: boolean, inside: Nodes): VNode {
   const { host, pathname } = new URL(href)
-  return h('a', { href, title: href, target: '_blank', rel: 'noreferrer noopener' }, isAddress ? inside : [...inside, h('span', { class: 'address' }, ` (${host || pathname})`)])
+  return h('a', { href, title: href, target: '_blank', rel: 'noreferrer noopener' }, isAddress ? inside : [...inside, h('span', { class: 'address' }, `(${host || pathname})`)])
 }
