@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 
@@ -5,7 +6,8 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   root: 'src/renderer',
   base: '/',
-  plugins: [vue()],
+  plugins: [vue({ template: { compilerOptions: { runtimeModuleName: 'vue-templates' } } })],
+  resolve: { alias: { 'vue-templates': fileURLToPath(new URL('src/renderer/vue-templates.ts', import.meta.url)) } },
   define: { __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false' },
   build: {
     outDir: '../../out/renderer',

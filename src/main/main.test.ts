@@ -12,6 +12,7 @@ const electron = vi.hoisted(() => ({
   pageHandler: null as null | ((request: Request) => Promise<Response>),
   children: [] as unknown[],
   appListeners: {} as Record<string, (...args: unknown[]) => void>,
+  openedOutside: [] as string[],
   permissions: { request: null as null | ((contents: unknown, permission: string, decide: (allowed: boolean) => void) => void), check: null as null | ((contents: unknown, permission: string) => boolean) },
 }))
 vi.mock('electron', async () => {
@@ -21,6 +22,7 @@ vi.mock('electron', async () => {
     protocol: { handle: (_scheme: string, handler: (request: Request) => Promise<Response>) => (electron.pageHandler = handler) },
     session: { defaultSession: { setPermissionRequestHandler: (handler: never) => (electron.permissions.request = handler), setPermissionCheckHandler: (handler: never) => (electron.permissions.check = handler) } },
     screen: {},
+    shell: { openExternal: async (url: string) => void electron.openedOutside.push(url) },
     BrowserWindow: vi.fn(),
     MessageChannelMain: class {
       port1 = 'backend end'
@@ -64,7 +66,7 @@ describe('app:// pages', () => {
 
 describe('pages are confined', () => {
   confinePages()
-  const contents = Object.assign(new EventEmitter(), { opened: null as null | (() => { action: string }), setWindowOpenHandler: (handler: () => { action: string }) => (contents.opened = handler) })
+  const contents = Object.assign(new EventEmitter(), { opened: null as null | ((details: { url: string }) => { action: string }), setWindowOpenHandler: (handler: (details: { url: string }) => { action: string }) => (contents.opened = handler) })
   electron.appListeners['web-contents-created']!({}, contents)
   const leaves = (url: string) => {
     const event = { url, preventDefault: vi.fn() }
@@ -81,7 +83,8 @@ describe('pages are confined', () => {
   })
 
   it('to one window, and to putting text on the clipboard', () => {
-    expect(contents.opened!()).toEqual({ action: 'deny' })
+    for (const url of ['https://example.org/', 'mailto:ana@example.org', 'file:///etc/passwd', 'javascript:alert(1)', 'app://drift/', 'smb://host/share', 'about:blank']) expect(contents.opened!({ url })).toEqual({ action: 'deny' })
+    expect(electron.openedOutside).toEqual(['https://example.org/', 'mailto:ana@example.org'])
     const granted = (permission: string) => {
       let allowed = true
       electron.permissions.request!(null, permission, (decision) => (allowed = decision))

@@ -1,7 +1,7 @@
 /** The one window: sandboxed, on app:// pages alone, where it was when it was last closed. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { app, BrowserWindow, type Rectangle, screen, session } from 'electron'
+import { app, BrowserWindow, type Rectangle, screen, session, shell } from 'electron'
 import { pageOrigin } from './page-protocol.ts'
 
 type WindowState = { bounds: Rectangle; maximized: boolean }
@@ -28,10 +28,16 @@ export function createWindow(): BrowserWindow {
   return window
 }
 
+/** Where a link in a conversation may lead: the system's browser or mail program opens it. */
+const outsideProtocols = ['https:', 'http:', 'mailto:']
+
 /** Holds for every page of the app, also ones nobody meant to open. */
 export function confinePages(): void {
   app.on('web-contents-created', (_event, contents) => {
-    contents.setWindowOpenHandler(() => ({ action: 'deny' }))
+    contents.setWindowOpenHandler(({ url }) => {
+      if (outsideProtocols.includes(new URL(url).protocol)) void shell.openExternal(url)
+      return { action: 'deny' }
+    })
     contents.on('will-navigate', (event) => {
       if (!isOwnPage(event.url)) event.preventDefault()
     })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findWords, markText, splitCode, withTurnsShown } from './message-parts.ts'
+import { findWords, markText, splitCode, withTurnsEscaped, withTurnsShown } from './message-parts.ts'
 
 const show = (text: string): string[] => splitCode(text).map(({ kind, language, start, end }) => `${kind}${language && `:${language}`}|${text.slice(start, end)}`)
 
@@ -47,5 +47,14 @@ describe('findWords', () => {
 
 it('shows what turns the direction of text, and keeps the length', () => {
   expect(withTurnsShown('\u202Etxt.exe\u202C \u2066turned\u2069')).toBe('⟲txt.exe⟲ ⟲turned⟲')
-  expect(withTurnsShown('שלום\u200F!')).toBe('שלום\u200F!')
+  expect(withTurnsShown('שלום\u200F! \u200E\u061C')).toBe('שלום⟲! ⟲⟲')
+  expect(withTurnsShown('👩\u200D🔬 שלום')).toBe('👩\u200D🔬 שלום')
+})
+
+it('writes JSON without them that says the same', () => {
+  const value = { 'a\u202E': '\u061Cb\\\u200F' }
+  const json = withTurnsEscaped(JSON.stringify(value))
+  expect(json).toContain('\\u202e')
+  expect(withTurnsShown(json)).toBe(json)
+  expect(JSON.parse(json)).toEqual(value)
 })

@@ -5,11 +5,17 @@ export type Block = { kind: 'prose' | 'code'; language: string; start: number; e
 export type Mark = { start: number; end: number; kind: string }
 export type Part = { text: string; mark: string }
 
+/** The marks of a text, wherever it stands. */
+export type FindMarks = (text: string) => Mark[]
+
+const TURNS = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g
 /**
  * Characters that turn the direction of what follows could show a text as another than it is ("exe.txt" for "txt.exe"):
- * each is shown as ⟲, one for one, so that offsets stay.
+ * each is shown as ⟲, one for one, so that offsets stay. Templates do it to all they show (vue-templates.ts).
  */
-export const withTurnsShown = (text: string): string => text.replace(/[\u202A-\u202E\u2066-\u2069]/g, '⟲')
+export const withTurnsShown = (text: string): string => text.replace(TURNS, '⟲')
+/** JSON that says the same without them. */
+export const withTurnsEscaped = (json: string): string => json.replace(TURNS, (turn) => `\\u${turn.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const fence = /^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$/gm
 

@@ -31,6 +31,7 @@ export function useFrameActions(): { paletteOpen: Ref<boolean>; sheetOpen: Ref<b
       run: () => void workspace.runExperiment(),
     },
     { id: 'workspace', title: 'Open another workspace', group: 'Workspace', run: () => void router.push({ path: '/settings', query: { section: 'workspace' } }) },
+    { id: 'rendered', title: appearance.rendered ? 'Show messages raw' : 'Render the markdown of messages', group: 'Appearance', keys: 'M', run: () => void (appearance.rendered = !appearance.rendered) },
     ...themes.map(([theme, title]): Action => ({ id: `theme ${theme}`, title, group: 'Appearance', hint: appearance.theme === theme ? 'in use' : '', run: () => void (appearance.theme = theme) })),
   ])
   return { paletteOpen, sheetOpen }
