@@ -113,6 +113,10 @@ export type RunStage = {
   startedAt: string
   endedAt: string | null
   seconds: number | null
+  /** Trained or sampled; null where it did neither. */
+  tokens: number | null
+  /** The most that the process which computed it was seen to hold; null where the torch engine's own processes did, or an earlier version. */
+  peakMemoryBytes: number | null
   /** Set when an equal stage of another run was reused (same inputs, same result). */
   reusedFrom: string | null
   summary: Record<string, number | string | null>
@@ -148,7 +152,8 @@ export type FairnessLedger = {
   seconds: number
 }
 
-export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null }
+/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; null where the torch engine's own processes do. */
+export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null; tokensPerSecond: number | null; memoryBytes: number | null }
 
 export type Job = {
   id: string
@@ -160,6 +165,9 @@ export type Job = {
   total: number
   perSecond: number | null
   etaSeconds: number | null
+  /** As in JobProgress; runs alone have them. */
+  tokensPerSecond?: number | null
+  memoryBytes?: number | null
   runId: string | null
   error: string | null
 }

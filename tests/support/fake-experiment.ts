@@ -119,7 +119,7 @@ function stagesOf(runId: string, method: DemoMethod, rounds: number, size: DemoS
   const add = (key: string, kind: RunStage['kind'], round: number, seconds: number, rest: Partial<RunStage>, metrics: MetricRow[] = [], samples: SampleRow[] = []): void => {
     const startedAt = new Date(clock).toISOString()
     clock += seconds * 1000
-    stages.push({ stage: { key, kind, round, status: 'done', startsFrom: null, startedAt, endedAt: new Date(clock).toISOString(), seconds, reusedFrom: null, summary: {}, ...rest }, metrics, samples })
+    stages.push({ stage: { key, kind, round, status: 'done', startsFrom: null, startedAt, endedAt: new Date(clock).toISOString(), seconds, tokens: null, peakMemoryBytes: null, reusedFrom: null, summary: {}, ...rest }, metrics, samples })
   }
   const steps = size.pairsPerRound / 16
   const evaluate = (round: number): void => add(`round-${round}/evaluate`, 'evaluate', round, 2.1, { startsFrom: round === 0 ? 'warm-start' : `round-${round}`, summary: { prompts: size.testPrompts } })

@@ -13,6 +13,9 @@ import type { ReadableDb, WritableDb } from './open.ts'
  */
 export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; scoredTokens: number; trainedTokens: number; optimizerSteps: number }
 
+/** What a stage took so far. Machine and chance decide it, so that it stands apart from what is compared. */
+export type StageUse = { seconds: number; peakMemoryBytes: number | null }
+
 export type StoredStage = RunStage & { runId: string; inputHash: string; computedBy: string; result: unknown; counts: Partial<StageCounts> }
 
 /** A sample with what only lineage and replay read. */
@@ -54,19 +57,19 @@ export function insertStage(db: WritableDb, stage: NewStage): void {
   ).run({ runId: stage.runId, key: stage.key, kind: stage.kind, round: stage.round, startsFrom: stage.startsFrom, inputHash: stage.inputHash, computedBy: stage.computedBy, startedAt: stage.startedAt })
 }
 
-export type StageEnd = { result: unknown; counts: Partial<StageCounts>; summary: RunStage['summary']; seconds: number; endedAt: string; reusedFrom: string | null }
+export type StageEnd = { result: unknown; counts: Partial<StageCounts>; summary: RunStage['summary']; endedAt: string; reusedFrom: string | null } & StageUse
 
 export function finishStage(db: WritableDb, runId: string, key: string, end: StageEnd): RunStage {
   const row = db
-    .prepare("UPDATE run_stages SET status = 'done', result = ?, counts = ?, summary = ?, seconds = ?, ended_at = ?, reused_from = ? WHERE run_id = ? AND key = ? RETURNING *")
-    .get(JSON.stringify(end.result), JSON.stringify(end.counts), JSON.stringify(end.summary), end.seconds, end.endedAt, end.reusedFrom, runId, key) as StageRow | undefined
+    .prepare("UPDATE run_stages SET status = 'done', result = ?, counts = ?, summary = ?, seconds = ?, peak_memory_bytes = ?, ended_at = ?, reused_from = ? WHERE run_id = ? AND key = ? RETURNING *")
+    .get(JSON.stringify(end.result), JSON.stringify(end.counts), JSON.stringify(end.summary), end.seconds, end.peakMemoryBytes, end.endedAt, end.reusedFrom, runId, key) as StageRow | undefined
   if (row === undefined) throw new Error(`stage ${key} of run ${runId}: expected a row to finish, found none`)
   return toStage(row)
 }
 
-/** Work time so far, kept with every unit. */
-export function setStageSeconds(db: WritableDb, runId: string, key: string, seconds: number): void {
-  db.prepare('UPDATE run_stages SET seconds = ? WHERE run_id = ? AND key = ?').run(seconds, runId, key)
+/** Work time and memory so far, kept with every unit. */
+export function setStageUse(db: WritableDb, runId: string, key: string, { seconds, peakMemoryBytes }: StageUse): void {
+  db.prepare('UPDATE run_stages SET seconds = ?, peak_memory_bytes = ? WHERE run_id = ? AND key = ?').run(seconds, peakMemoryBytes, runId, key)
 }
 
 /** Forgets a stage and its rows; its files are the caller's. */
@@ -212,13 +215,14 @@ export function setFileHash(db: WritableDb, path: string, size: number, modified
 
 type StageRow = {
   run_id: string; key: string; kind: RunStage['kind']; round: number; status: RunStage['status']; starts_from: string | null; input_hash: string; computed_by: string
-  result: string | null; counts: string; summary: string; started_at: string; ended_at: string | null; seconds: number; reused_from: string | null
+  result: string | null; counts: string; summary: string; started_at: string; ended_at: string | null; seconds: number; peak_memory_bytes: number | null; reused_from: string | null
 }
 
 function toStage(row: StageRow): RunStage {
+  const { trainedTokens, generatedTokens } = JSON.parse(row.counts) as Partial<StageCounts>
   return {
     key: row.key, kind: row.kind, round: row.round, status: row.status, startsFrom: row.starts_from, startedAt: row.started_at, endedAt: row.ended_at,
-    seconds: row.status === 'done' ? row.seconds : null, reusedFrom: row.reused_from, summary: JSON.parse(row.summary) as RunStage['summary'],
+    seconds: row.status === 'done' ? row.seconds : null, tokens: trainedTokens ?? generatedTokens ?? null, peakMemoryBytes: row.peak_memory_bytes, reusedFrom: row.reused_from, summary: JSON.parse(row.summary) as RunStage['summary'],
   }
 }
 
