@@ -121,9 +121,9 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     const field = page.getByRole('textbox', { name: 'Notes of this run' })
     await page.getByRole('button', { name: 'Write notes' }).click()
     await field.fill('diverged at the second round\nlower the rate')
+    expect(await accessibilityProblems(page)).toEqual([])
     await page.keyboard.press('Control+Enter')
     await page.getByRole('note', { name: 'Notes' }).getByText('lower the rate').waitFor()
-    expect(await accessibilityProblems(page)).toEqual([])
     await page.keyboard.press('n')
     await field.fill('never mind')
     await page.keyboard.press('Escape')
@@ -137,6 +137,47 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     await go('/runs?q=lower+second')
     await eventually(names).toEqual(['drift-unguided 3, rate 5e-7'])
     await table().getByRole('img', { name: 'has notes' }).waitFor()
+  })
+
+  it('draws the runs that pass as a scatter, keeps the axes in the address, marks and opens by click', async () => {
+    await go('/runs?method=drift')
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+    await page.keyboard.press('V')
+    const chart = page.getByRole('figure', { name: 'How does task score go with training.beta?' })
+    await chart.getByText(`${RUNS / 4} runs`).waitFor()
+    await pick('Vertical axis', 'loss')
+    await pick('Horizontal axis', 'training.learning_rate')
+    await page.getByRole('checkbox', { name: 'log x' }).check()
+    await eventually(async () => [query('y'), query('x'), query('logx')]).toEqual(['loss', 'training.learning_rate', '1'])
+    expect(await accessibilityProblems(page)).toEqual([])
+    const figure = page.getByRole('figure', { name: 'How does loss go with training.learning_rate?' })
+    await figure.getByRole('button', { name: /^Table of/ }).click()
+    await eventually(() => figure.getByRole('row').count()).toBe(RUNS / 4 + 1)
+    await figure.getByRole('button', { name: /^Table of/ }).click()
+    // Somewhere on the picture is a run: the pointer says where.
+    const canvas = figure.locator('canvas')
+    await canvas.waitFor()
+    const spot = await page.evaluate<{ x: number; y: number } | null>(`(() => {
+      const canvas = document.querySelector('figure.chart canvas')
+      const { left, top, width, height } = canvas.getBoundingClientRect()
+      for (let x = left + 60; x < left + width; x += 3)
+        for (let y = top + 40; y < top + height - 40; y += 3) {
+          canvas.dispatchEvent(new MouseEvent('mousemove', { clientX: x, clientY: y, bubbles: true }))
+          if (canvas.parentElement.style.cursor === 'pointer') return { x, y }
+        }
+      return null
+    })()`)
+    expect(spot).not.toBeNull()
+    await page.keyboard.down('Control')
+    await page.mouse.click(spot!.x, spot!.y)
+    await page.keyboard.up('Control')
+    await toolbar().getByText('1 selected').waitFor()
+    await toolbar().getByRole('button', { name: 'Show in the list' }).click()
+    await toolbar().getByText('1 selected').waitFor()
+    await page.keyboard.press('V')
+    await canvas.waitFor()
+    await page.mouse.click(spot!.x, spot!.y)
+    await page.waitForURL(/\/runs\/run-\d+/)
   })
 
   it('takes marked runs to the comparison', async () => {
