@@ -136,6 +136,9 @@ export type SampleRow = {
   /** Mean over its tokens, in nats; null where what drew it does not tell (vLLM). */
   entropy: number | null
   reward: number | null
+  /** The logged turn that it was sampled for; null where its row names none. */
+  conversationId: string | null
+  turnIndex: number | null
 }
 
 /** Signals consumed and work done, so that unequal races are seen. */

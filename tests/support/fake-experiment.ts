@@ -159,7 +159,7 @@ function samplesOf(method: DemoMethod, round: number, size: DemoSize, rng: Rng):
     const reply = writeReply(world, spec as Request, method === 'drift' && rng.next() < 0.4 ? FULL_ATTENTION : attentionAt(guided), rng, { slip: 0.04 })
     rows.push({
       stage: `round-${round}/sample`, index: rows.length, prompt: [{ role: 'user', content: text }], text: reply, rejected: method === 'drift' ? logged : null, userFeedback: method === 'drift' ? reaction.text : null,
-      finishReason: 'stop', tokens: Math.round(reply.length / 4), entropy: 0.6, reward: method.startsWith('iterative-dpo') ? Number((rng.normal() * 0.8).toFixed(3)) : null,
+      finishReason: 'stop', tokens: Math.round(reply.length / 4), entropy: 0.6, reward: method.startsWith('iterative-dpo') ? Number((rng.normal() * 0.8).toFixed(3)) : null, conversationId: null, turnIndex: null,
     })
   }
   return rows

@@ -19,7 +19,7 @@ export type StageUse = { seconds: number; peakMemoryBytes: number | null }
 export type StoredStage = RunStage & { runId: string; inputHash: string; computedBy: string; result: unknown; counts: Partial<StageCounts> }
 
 /** A sample with what only lineage and replay read. */
-export type StoredSample = Omit<SampleRow, 'stage' | 'index' | 'reward'> & { completionIds: number[]; logp: number; conversationId: string | null; turnIndex: number | null }
+export type StoredSample = Omit<SampleRow, 'stage' | 'index' | 'reward'> & { completionIds: number[]; logp: number }
 
 export function findStage(db: ReadableDb, runId: string, key: string): StoredStage | null {
   const row = db.prepare('SELECT * FROM run_stages WHERE run_id = ? AND key = ?').get(runId, key) as StageRow | undefined
@@ -157,22 +157,23 @@ export function setSampleRewards(db: WritableDb, runId: string, stage: string, r
   rewards.forEach((reward, index) => set.run(reward, runId, stage, index))
 }
 
-export function pageOfSamples(db: ReadableDb, runId: string, page: { stage?: string | undefined; newestFirst: boolean; offset: number; limit: number }): { total: number; rows: SampleRow[] } {
-  const filter = { runId, stage: page.stage ?? null }
-  const total = db.prepare('SELECT count(*) FROM run_samples WHERE run_id = @runId AND (@stage IS NULL OR stage = @stage)').pluck().get(filter) as number
+export function pageOfSamples(db: ReadableDb, runId: string, page: { stage?: string | undefined; conversation?: string | undefined; newestFirst: boolean; offset: number; limit: number }): { total: number; rows: SampleRow[] } {
+  const filter = { runId, stage: page.stage ?? null, conversation: page.conversation ?? null }
+  const passing = '(@stage IS NULL OR stage = @stage) AND (@conversation IS NULL OR conversation_id = @conversation)'
+  const total = db.prepare(`SELECT count(*) FROM run_samples WHERE run_id = @runId AND ${passing}`).pluck().get(filter) as number
   const direction = page.newestFirst ? 'DESC' : 'ASC'
   const rows = db
     .prepare(
       `SELECT p.stage, p.idx, p.row, p.reward FROM run_samples p JOIN run_stages s ON s.run_id = p.run_id AND s.key = p.stage
-       WHERE p.run_id = @runId AND (@stage IS NULL OR p.stage = @stage) ORDER BY s.position ${direction}, p.idx ${direction} LIMIT @limit OFFSET @offset`,
+       WHERE p.run_id = @runId AND ${passing} ORDER BY s.position ${direction}, p.idx ${direction} LIMIT @limit OFFSET @offset`,
     )
     .all({ ...filter, limit: page.limit, offset: page.offset }) as { stage: string; idx: number; row: string; reward: number | null }[]
   return { total, rows: rows.map(({ stage, idx, row, reward }) => toSampleRow(stage, idx, JSON.parse(row) as StoredSample, reward)) }
 }
 
 export function toSampleRow(stage: string, index: number, sample: StoredSample, reward: number | null): SampleRow {
-  const { prompt, text, rejected, userFeedback, finishReason, tokens, entropy } = sample
-  return { stage, index, prompt, text, rejected, userFeedback, finishReason, tokens, entropy, reward }
+  const { prompt, text, rejected, userFeedback, finishReason, tokens, entropy, conversationId, turnIndex } = sample
+  return { stage, index, prompt, text, rejected, userFeedback, finishReason, tokens, entropy, reward, conversationId, turnIndex }
 }
 
 /** Copies what an equal stage of another run left behind. */
