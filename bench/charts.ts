@@ -158,7 +158,7 @@ function fillRun(db: WritableDb, i: number, steps: number): void {
   STAGES.forEach((stage, at) => {
     insertStage(db, { runId: lease.runId, key: stage, kind: 'train', round: at + 1, startsFrom: at === 0 ? 'base' : `round-${at}`, inputHash: `${i} ${stage}`, computedBy: 'bench', startedAt: new Date().toISOString() })
     insert.run({ id: lease.runId, stage, steps, i })
-    finishStage(db, lease.runId, stage, { result: null, counts: { trainedTokens: steps * 100, optimizerSteps: steps }, summary: { pairs: steps, steps }, seconds: steps / 100, endedAt: new Date().toISOString(), reusedFrom: null })
+    finishStage(db, lease.runId, stage, { result: null, counts: { trainedTokens: steps * 100, optimizerSteps: steps }, summary: { pairs: steps, steps }, seconds: steps / 100, peakMemoryBytes: null, endedAt: new Date().toISOString(), reusedFrom: null })
   })
   releaseRun(db, lease, { status: 'done', error: null }, Date.now())
 }

@@ -30,6 +30,7 @@ export function jobLine(stream: NodeJS.WriteStream): JobLine {
 export function describeJob(job: Job): string {
   const parts = [job.title, job.total > 0 ? `${job.stage} ${job.done}/${job.total}` : job.stage]
   if (job.perSecond !== null) parts.push(`${job.perSecond >= 10 ? Math.round(job.perSecond) : job.perSecond.toFixed(1)}/s`)
+  if (job.tokensPerSecond) parts.push(`${Math.round(job.tokensPerSecond)} tokens/s`)
   if (job.etaSeconds !== null) parts.push(`${clock(job.etaSeconds)} left`)
   return parts.filter((part) => part !== '').join(' · ')
 }

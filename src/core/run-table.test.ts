@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { RunColumns } from '../shared/run-table.ts'
 import type { Run } from '../shared/types.ts'
-import { arrangeRuns, differingSettings, filterRuns, type TableFilter, type TableOrder, type TableRow, type TableRun } from './run-table.ts'
+import { arrangeRuns, differingSettings, filterRuns, scatterFields, scatterPoints, type TableFilter, type TableOrder, type TableRow, type TableRun } from './run-table.ts'
 
 function aRun(id: string, run: Partial<Run> = {}, columns: Partial<RunColumns> = {}): TableRun {
   const whole: Run = {
@@ -76,4 +76,28 @@ it('columns of settings are those of which the runs that are shown have several 
   expect(differingSettings(rows)).toEqual(['seed'])
   expect(differingSettings(rows.slice(0, 2))).toEqual(['seed'])
   expect(differingSettings(rows.slice(0, 1))).toEqual([])
+})
+
+describe('the scatter', () => {
+  const rows = [
+    aRun('a', {}, { ...scored(0.5), last: { loss: 0.6 }, settings: { 'training.beta': '0.1', 'training.optim': '"rmsprop"' } }),
+    aRun('bb', {}, { last: { loss: 0, kl: 2 }, settings: { 'training.beta': '0.05', 'training.optim': '"adamw_torch"' } }),
+    aRun('ccc', {}, { settings: { 'training.beta': '0.1', 'training.optim': '"rmsprop"' } }),
+  ]
+  const drawn = (x: string, y: string, logX = false, logY = false): [string, number | string, number][] => scatterPoints(rows, { x, y, logX, logY }).points.map((point) => [point.run.id, point.x, point.y])
+
+  it('offers every metric that a run has, and settings that differ', () => {
+    expect(scatterFields(rows)).toEqual({ figures: ['score', 'loss', 'kl', 'seconds'], settings: ['training.beta', 'training.optim'] })
+  })
+
+  it('has a point for each run with both figures, and says how many have not', () => {
+    expect(drawn('training.beta', 'loss')).toEqual([['a', 0.1, 0.6], ['bb', 0.05, 0]])
+    expect(scatterPoints(rows, { x: 'training.beta', y: 'loss', logX: false, logY: false }).left).toBe(1)
+    expect(drawn('kl', 'loss')).toEqual([['bb', 2, 0]])
+  })
+
+  it('keeps settings that are words as words, and leaves out what has no logarithm', () => {
+    expect(drawn('training.optim', 'loss')).toEqual([['a', 'rmsprop', 0.6], ['bb', 'adamw_torch', 0]])
+    expect(drawn('training.beta', 'loss', true, true)).toEqual([['a', 0.1, 0.6]])
+  })
 })

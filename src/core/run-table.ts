@@ -63,13 +63,41 @@ const FIELDS: Readonly<Record<string, Key>> = {
   created: { key: ({ run }) => run.createdAt, mostFirst: true },
   name: { key: ({ run }) => run.name },
   score: { key: ({ columns }) => columns?.score?.value.estimate ?? null, mostFirst: true },
-  loss: { key: ({ columns }) => columns?.last.loss ?? null },
+  loss: { key: ({ columns }) => columns?.last['loss'] ?? null },
   margin: { key: ({ columns }) => columns?.last['rewards/margins'] ?? null, mostFirst: true },
   accuracy: { key: ({ columns }) => columns?.last['rewards/accuracies'] ?? null, mostFirst: true },
   seed: { key: ({ run }) => run.seed },
   seconds: { key: ({ run }) => secondsOf(run, 0) },
   status: { key: ({ run }) => run.status },
   group: { key: ({ run }) => run.group },
+}
+
+/** What a scatter of these runs can have on its axes: figures on both, settings on the horizontal one alone. */
+export function scatterFields(rows: readonly TableRun[]): { figures: string[]; settings: string[] } {
+  const metrics = new Set(rows.flatMap(({ columns }) => Object.keys(columns?.last ?? {})))
+  const scored = rows.some(({ columns }) => columns?.score)
+  return { figures: [...(scored ? ['score'] : []), ...metrics, 'seconds'], settings: differingSettings(rows).filter((key) => key !== 'recipe') }
+}
+
+/** `x` is a text where it is a setting that is not a number for every run. */
+export type ScatterPoint = TableRun & { x: number | string; y: number }
+
+/** Those that have both; `left`: how many have not, or lie where a logarithm has no place for them. */
+export function scatterPoints(rows: readonly TableRun[], { x, y, logX, logY }: { x: string; y: string; logX: boolean; logY: boolean }): { points: ScatterPoint[]; left: number } {
+  const [xOf, yOf] = [figureOf(x), figureOf(y)]
+  const all = rows.flatMap((row) => {
+    const [own, of] = [xOf(row), yOf(row)]
+    return own === null || typeof of !== 'number' || !Number.isFinite(of) ? [] : [{ ...row, x: own, y: of }]
+  })
+  const points = all.filter((point) => (!logX || typeof point.x === 'string' || point.x > 0) && (!logY || point.y > 0))
+  const isText = points.some((point) => typeof point.x === 'string')
+  return { points: isText ? points.map((point) => ({ ...point, x: String(point.x) })) : points, left: rows.length - points.length }
+}
+
+function figureOf(field: string): (row: TableRun) => string | number | null {
+  if (field === 'score') return ({ columns }) => columns?.score?.value.estimate ?? null
+  if (field === 'seconds') return ({ run }) => (run.endedAt === null ? null : secondsOf(run, 0))
+  return (row) => row.columns?.last[field] ?? settingOf(field)(row)
 }
 
 /** Runs without a value come last, whichever way. */

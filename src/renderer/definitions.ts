@@ -65,6 +65,8 @@ export const definitions = {
   'not distinguishable': 'The data do not separate the two. It does not say that they are equal.',
   'upper bound': 'Trains on the very reward that the evaluation measures: what could be reached, not a competitor.',
   'warm start': 'DPO on pairs from within one conversation: the reply a user disliked, then the reply that pleased. All methods start their first round from it.',
+  'tokens per second': 'Tokens of the pairs that were trained, or of the replies that were sampled, by the time of the whole stage, loading and saving included (TRL: train_tokens_per_second).',
+  'peak memory': 'The most resident memory that the process which computed the stage was seen to hold, models of earlier stages included. The torch engine computes in processes of its own, which do not tell.',
   ledger: 'What each method consumed and did, per run. Equal pairs are not equal compute.',
   probe: 'Score of replies that were shown the user’s feedback minus score without it, before any training. Below about 0.05 DRIFT has nothing to learn from.',
   'win rate': 'AlpacaEval 2: mean probability, in percent, that the judge prefers the model’s answer to the baseline’s. Longer answers win more often.',

@@ -185,7 +185,7 @@ export const calls = {
   'runs.get': call<RunDetail>()({ id: z.string() }),
   /** Metric rows after `after` (a row count), for live curves. */
   'runs.metrics': call<{ rows: MetricRow[] }>()({ id: z.string(), after: z.int().min(0).default(0) }),
-  'runs.samples': call<{ total: number; rows: SampleRow[] }>()({ id: z.string(), stage: z.string().optional(), newestFirst: z.boolean().default(false), ...page }),
+  'runs.samples': call<{ total: number; rows: SampleRow[] }>()({ id: z.string(), stage: z.string().optional(), /** Sampled for this one alone. */ conversation: z.string().optional(), newestFirst: z.boolean().default(false), ...page }),
   /** The pair a round made of a sample, token by token under the round's policy and its reference. */
   'runs.inspect': call<PairInspection>()({ id: z.string(), stage: z.string(), index: z.int().min(0) }),
   /** Checks a recipe without starting it: issues with path and nearest key, translated keys, estimate. */

@@ -1,17 +1,13 @@
 /** What crosses the contract about the table of runs, and about runs that leave or come as files. */
 import type { Interval } from './types.ts'
 
-/** Metrics of a run's last step that have a column. */
-export const LAST_METRICS = ['loss', 'rewards/margins', 'rewards/accuracies'] as const
-export type LastMetric = (typeof LAST_METRICS)[number]
-
 /** What the table shows of a run beside the run itself. */
 export type RunColumns = {
   id: string
   /** At the last evaluated round and its highest temperature; `n` prompts. */
   score: { value: Interval; n: number } | null
-  /** Those that its last training step measured. */
-  last: Partial<Record<LastMetric, number>>
+  /** What its last training step measured, under TRL's names. */
+  last: Record<string, number>
   /** Value as JSON of every setting of which the workspace's runs have several, by its key with dots; one that the run does not have is left out. */
   settings: Record<string, string>
 }

@@ -113,6 +113,10 @@ export type RunStage = {
   startedAt: string
   endedAt: string | null
   seconds: number | null
+  /** Trained or sampled; null where it did neither. */
+  tokens: number | null
+  /** The most that the process which computed it was seen to hold; null where the torch engine's own processes did, or an earlier version. */
+  peakMemoryBytes: number | null
   /** Set when an equal stage of another run was reused (same inputs, same result). */
   reusedFrom: string | null
   summary: Record<string, number | string | null>
@@ -132,6 +136,9 @@ export type SampleRow = {
   /** Mean over its tokens, in nats; null where what drew it does not tell (vLLM). */
   entropy: number | null
   reward: number | null
+  /** The logged turn that it was sampled for; null where its row names none. */
+  conversationId: string | null
+  turnIndex: number | null
 }
 
 /** Signals consumed and work done, so that unequal races are seen. */
@@ -148,7 +155,8 @@ export type FairnessLedger = {
   seconds: number
 }
 
-export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null }
+/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; null where the torch engine's own processes do. */
+export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null; tokensPerSecond: number | null; memoryBytes: number | null }
 
 export type Job = {
   id: string
@@ -160,6 +168,9 @@ export type Job = {
   total: number
   perSecond: number | null
   etaSeconds: number | null
+  /** As in JobProgress; runs alone have them. */
+  tokensPerSecond?: number | null
+  memoryBytes?: number | null
   runId: string | null
   error: string | null
 }

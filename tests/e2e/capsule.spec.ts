@@ -31,6 +31,7 @@ async function prepare(path: string): Promise<void> {
     if (method === 'dpo') releaseRun(workspace.db, lease, { status: 'paused', error: null }, Date.now())
     else await execute(workspace, lease)
   }
+  workspace.db.prepare("UPDATE run_samples SET conversation_id = @id, row = json_set(row, '$.conversationId', @id) WHERE conversation_id = 'c0'").run({ id: conversation })
   workspace.close()
 }
 
@@ -104,6 +105,23 @@ it('shows the runs, their samples and their pairs’ health', async () => {
   await page.getByRole('main').getByText('spin', { exact: false }).first().waitFor()
   await go('/compare?group=race&tab=prompts')
   await page.getByRole('listbox', { name: 'Prompts' }).getByRole('option').first().waitFor()
+})
+
+it('leads from a conversation to a run’s samples of it, and from a sample back to the logged turn', async () => {
+  await go(`/conversations?id=${conversation}`)
+  await page.getByRole('article', { name: 'Conversation' }).waitFor()
+  await page.getByRole('link', { name: 'drift-seed5' }).first().click()
+  await page.waitForURL(/tab=samples/)
+  await page.getByText('All stages').waitFor()
+  const samples = page.getByRole('article')
+  await eventually(() => samples.count()).toBeGreaterThan(0)
+  const own = await samples.count()
+  expect(await accessibilityProblems(page)).toEqual([])
+  await samples.first().getByRole('link', { name: 'Where from?' }).click()
+  await page.waitForURL((url) => url.pathname === '/conversations' && url.searchParams.get('id') === conversation && url.searchParams.has('turn'))
+  await page.goBack()
+  await page.getByRole('button', { name: 'Show all samples' }).click()
+  await eventually(() => samples.count()).toBeGreaterThan(own)
 })
 
 it('says that it cannot be changed where something would change it', async () => {

@@ -125,6 +125,29 @@ it('shows what was found beside how often it passed: a map, pass@k, figures at e
   expect(await accessibilityProblems(page)).toEqual([])
 })
 
+it('leads from a point of the map to where its answer comes from', async () => {
+  const map = page.getByRole('region', { name: 'Map of answers' })
+  const canvas = (await map.locator('canvas').boundingBox())!
+  const traced = page.getByRole('region', { name: 'The answer chosen on the map' })
+  // Somewhere on the picture is an answer: the pointer says where.
+  const spot = await page.evaluate<{ x: number; y: number } | null>(`(() => {
+    const canvas = document.querySelector('[aria-label="Map of answers"] canvas')
+    for (let x = ${canvas.x} + 4; x < ${canvas.x + canvas.width}; x += 3)
+      for (let y = ${canvas.y} + 4; y < ${canvas.y + canvas.height}; y += 3) {
+        canvas.dispatchEvent(new MouseEvent('mousemove', { clientX: x, clientY: y, bubbles: true }))
+        if (canvas.parentElement.style.cursor === 'pointer') return { x, y }
+      }
+    return null
+  })()`)
+  expect(spot).not.toBeNull()
+  await page.mouse.click(spot!.x, spot!.y)
+  await traced.getByRole('region', { name: 'Where the answer comes from' }).getByText('answered by').waitFor()
+  expect(await accessibilityProblems(page)).toEqual([])
+  await traced.getByRole('link', { name: 'All answers to the prompt' }).click()
+  await eventually(() => query('tab')).toBe('prompts')
+  await page.getByRole('listbox', { name: 'Prompts' }).getByRole('option', { selected: true }).waitFor()
+})
+
 it('sets a clone with another learning rate beside its original as a method of its own, and says so', async () => {
   await go(`/compare?run=${runs[0]}&run=${clone}&tab=scores`)
   await page.getByRole('list', { name: 'Before you believe it' }).getByText('DRIFT stands here with 2 settings, each a method of its own: learning_rate 0.05; learning_rate 0.01.').waitFor()

@@ -243,6 +243,7 @@ describe('a run of one’s own', () => {
     expect(worker()).toBeNull()
     await page.getByRole('main').getByRole('button', { name: 'Resume' }).click()
     await eventually(status).toBe('running')
+    await page.getByText(/^[\d,]+ of [\d,]+ (steps|replies|answers) · .*(MB|GB) in memory/).waitFor()
   })
 
   it('is reported when its process is killed, and resumes to its end', async () => {
@@ -257,6 +258,9 @@ describe('a run of one’s own', () => {
     await eventually(status, EXPERIMENT_MS).toBe('done')
     await page.getByRole('tab', { name: 'Evaluation and ledger' }).click()
     await page.getByRole('region', { name: 'Fairness ledger' }).waitFor()
+    // Killed and continued, it still knows its tokens by time and what its processes held.
+    const use = page.getByRole('region', { name: 'Time and memory of the stages' }).getByRole('row', { name: /round-1\/train/ })
+    expect(await use.textContent()).toMatch(/\d s[\d,]+[\d,]+\d+ MB|\d s[\d,]+[\d,]+[\d.]+ GB/)
   }, EXPERIMENT_MS)
 
   it('can be cancelled, keeping what is finished', async () => {

@@ -119,7 +119,7 @@ function stagesOf(runId: string, method: DemoMethod, rounds: number, size: DemoS
   const add = (key: string, kind: RunStage['kind'], round: number, seconds: number, rest: Partial<RunStage>, metrics: MetricRow[] = [], samples: SampleRow[] = []): void => {
     const startedAt = new Date(clock).toISOString()
     clock += seconds * 1000
-    stages.push({ stage: { key, kind, round, status: 'done', startsFrom: null, startedAt, endedAt: new Date(clock).toISOString(), seconds, reusedFrom: null, summary: {}, ...rest }, metrics, samples })
+    stages.push({ stage: { key, kind, round, status: 'done', startsFrom: null, startedAt, endedAt: new Date(clock).toISOString(), seconds, tokens: null, peakMemoryBytes: null, reusedFrom: null, summary: {}, ...rest }, metrics, samples })
   }
   const steps = size.pairsPerRound / 16
   const evaluate = (round: number): void => add(`round-${round}/evaluate`, 'evaluate', round, 2.1, { startsFrom: round === 0 ? 'warm-start' : `round-${round}`, summary: { prompts: size.testPrompts } })
@@ -159,7 +159,7 @@ function samplesOf(method: DemoMethod, round: number, size: DemoSize, rng: Rng):
     const reply = writeReply(world, spec as Request, method === 'drift' && rng.next() < 0.4 ? FULL_ATTENTION : attentionAt(guided), rng, { slip: 0.04 })
     rows.push({
       stage: `round-${round}/sample`, index: rows.length, prompt: [{ role: 'user', content: text }], text: reply, rejected: method === 'drift' ? logged : null, userFeedback: method === 'drift' ? reaction.text : null,
-      finishReason: 'stop', tokens: Math.round(reply.length / 4), entropy: 0.6, reward: method.startsWith('iterative-dpo') ? Number((rng.normal() * 0.8).toFixed(3)) : null,
+      finishReason: 'stop', tokens: Math.round(reply.length / 4), entropy: 0.6, reward: method.startsWith('iterative-dpo') ? Number((rng.normal() * 0.8).toFixed(3)) : null, conversationId: null, turnIndex: null,
     })
   }
   return rows

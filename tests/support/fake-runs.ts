@@ -14,7 +14,7 @@ import { explore, type ExploredSample } from '../../src/core/explore.ts'
 import type { AnswerCell, BoardColumn, Exploration, PromptAnswers, PromptBoard } from '../../src/shared/comparison.ts'
 import type { CallName, Handlers, ParsedInput, Push, RunDetail } from '../../src/shared/contract.ts'
 import { recipeSchema } from '../../src/shared/recipe.ts'
-import { LAST_METRICS, type RunColumns, type RunMark } from '../../src/shared/run-table.ts'
+import type { RunColumns, RunMark } from '../../src/shared/run-table.ts'
 import type { Job, MetricRow, Run, RunStage, SampleRow } from '../../src/shared/types.ts'
 import { parse } from 'yaml'
 import { makeExperiment, type FakeExperiment, type FakeRun } from './fake-experiment.ts'
@@ -267,5 +267,5 @@ const fakeOfRun = (experiment: FakeExperiment, { run }: Live): FakeRun => experi
 
 function lastMetricsOf(metrics: readonly MetricRow[]): RunColumns['last'] {
   const row = metrics.at(-1)
-  return Object.fromEntries(LAST_METRICS.flatMap((key) => (typeof row?.[key] === 'number' ? [[key, row[key]]] : [])))
+  return Object.fromEntries(Object.entries(row ?? {}).filter((metric): metric is [string, number] => typeof metric[1] === 'number' && metric[0] !== 'step'))
 }

@@ -152,8 +152,8 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
   function hear(id: string, entry: Entry, message: FromWorker): void {
     switch (message.type) {
       case 'progress': {
-        const { stage, done, total, perSecond, etaSeconds } = message.progress
-        Object.assign(entry.job, { stage, done, total, perSecond, etaSeconds })
+        const { runId: _, ...progress } = message.progress
+        Object.assign(entry.job, progress)
         if (performance.now() - entry.toldAt >= TOLD_EVERY_MS) tellJob(entry)
         return
       }
@@ -201,7 +201,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
   function forget(id: string, entry: Entry): void {
     if (entries.get(id) === entry) entries.delete(id)
     const run = requireRun(db, id)
-    Object.assign(entry.job, { status: run.status, perSecond: null, etaSeconds: null, error: run.error })
+    Object.assign(entry.job, { status: run.status, perSecond: null, etaSeconds: null, tokensPerSecond: null, memoryBytes: null, error: run.error })
     tellJob(entry)
     push({ type: 'run', run })
     push({ type: 'workspace.changed', nouns: ['runs', 'evaluations'] })

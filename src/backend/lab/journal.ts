@@ -6,9 +6,10 @@
 import { UsageError } from '../../shared/errors.ts'
 import type { RunStage } from '../../shared/types.ts'
 import { copyEvaluations } from '../storage/evaluations.ts'
-import { copyStageRows, deleteStage, findEqualStages, findStage, finishStage, insertStage, listStages, setStageSeconds, type StageCounts, type StoredStage } from '../storage/run-stages.ts'
+import { copyStageRows, deleteStage, findEqualStages, findStage, finishStage, insertStage, listStages, setStageUse, type StageCounts, type StageUse, type StoredStage } from '../storage/run-stages.ts'
 import { addLog, setProgress, writeAsOwner } from '../storage/runs.ts'
 import { hashOf, type LabContext, log } from './context.ts'
+import { type MemoryWatch, watchMemory } from './memory-watch.ts'
 
 export type StageSpec<Result> = {
   key: string
@@ -39,8 +40,8 @@ export type RunningStage = {
   inputHash: string
   /** Journals a finished unit of work in one transaction. */
   commit(write: () => void): void
-  /** Tells how far the stage is. */
-  tell(done: number, total: number): void
+  /** Tells how far the stage is; `tokens` are those trained or sampled so far. */
+  tell(done: number, total: number, tokens?: number): void
 }
 
 export async function runStage<Result>(context: LabContext, spec: StageSpec<Result>): Promise<Result> {
@@ -64,6 +65,8 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   }
   const spentBefore = stage?.seconds ?? 0
   const started = context.now()
+  // The torch engine computes in processes of its own, of which this one knows nothing.
+  const memory = context.engine.name === 'torch' ? null : watchMemory(stage?.peakMemoryBytes ?? 0)
   if (stage === null) {
     const adopted = adopt(context, spec, inputHash)
     if (adopted !== null) return adopted.result
@@ -74,19 +77,19 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   } else log(context, 'info', `${key}: continued`)
   tellStage(context, key)
 
-  const seconds = (): number => spentBefore + (context.now() - started) / 1000
+  const use = (): StageUse => ({ seconds: spentBefore + (context.now() - started) / 1000, peakMemoryBytes: memory?.peak() ?? null })
   const outcome = await spec.work({
     inputHash,
     commit: (write) =>
       writeAsOwner(db, context.lease, () => {
         write()
-        setStageSeconds(db, runId, key, seconds())
+        setStageUse(db, runId, key, use())
       }),
-    tell: progressOf(context, key),
+    tell: progressOf(context, key, memory),
   })
   const finished = writeAsOwner(db, context.lease, () => {
     spec.finish?.(outcome.result)
-    return finishStage(db, runId, key, { result: outcome.result, counts: { ...outcome.counts, ...context.usage.counts() }, summary: outcome.summary, seconds: seconds(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
+    return finishStage(db, runId, key, { result: outcome.result, counts: { ...outcome.counts, ...context.usage.counts() }, summary: outcome.summary, ...use(), endedAt: new Date(context.now()).toISOString(), reusedFrom: null })
   })
   context.tell({ type: 'stage', stage: finished })
   return outcome.result
@@ -106,7 +109,7 @@ function adopt<Result>(context: LabContext, spec: StageSpec<Result>, inputHash: 
       spec.finish?.(result)
       addLog(db, runId, 'info', `${spec.key}: taken over from ${donor.runId} (${donor.key}), whose inputs were equal`, context.now())
       // The ledger counts it as work of this run: another method must not look cheaper because it came second.
-      return finishStage(db, runId, spec.key, { result, counts: { ...donor.counts, ...context.usage.counts() }, summary: donor.summary, seconds: donor.seconds ?? 0, endedAt: time, reusedFrom: donor.runId })
+      return finishStage(db, runId, spec.key, { result, counts: { ...donor.counts, ...context.usage.counts() }, summary: donor.summary, seconds: donor.seconds ?? 0, peakMemoryBytes: donor.peakMemoryBytes, endedAt: time, reusedFrom: donor.runId })
     })
     context.tell({ type: 'stage', stage })
     return { result }
@@ -139,12 +142,13 @@ function tellStage(context: LabContext, key: string): void {
 }
 
 /** Rate and time left are those of the units done since the stage was entered. */
-function progressOf(context: LabContext, stage: string): RunningStage['tell'] {
-  let first: { done: number; time: number } | null = null
-  return (done, total) => {
-    first ??= { done, time: context.now() }
+function progressOf(context: LabContext, stage: string, memory: MemoryWatch | null): RunningStage['tell'] {
+  let first: { done: number; tokens: number; time: number } | null = null
+  return (done, total, tokens = 0) => {
+    first ??= { done, tokens, time: context.now() }
     const elapsed = (context.now() - first.time) / 1000
-    const perSecond = elapsed > 0 && done > first.done ? (done - first.done) / elapsed : null
-    context.tell({ type: 'progress', progress: { runId: context.lease.runId, stage, done, total, perSecond, etaSeconds: perSecond === null ? null : (total - done) / perSecond } })
+    const rate = (now: number, before: number): number | null => (elapsed > 0 && now > before ? (now - before) / elapsed : null)
+    const perSecond = rate(done, first.done)
+    context.tell({ type: 'progress', progress: { runId: context.lease.runId, stage, done, total, perSecond, etaSeconds: perSecond === null ? null : (total - done) / perSecond, tokensPerSecond: rate(tokens, first.tokens), memoryBytes: memory?.now() ?? null } })
   }
 }

@@ -12,7 +12,7 @@ import { estimateRun } from '../estimate.ts'
 import { parseRecipe, requireRecipe } from '../recipe-file.ts'
 import { createDataset } from '../storage/datasets.ts'
 import { readEvaluations, readHeldout, readPairStatistics } from '../storage/evaluations.ts'
-import { countSamples, findStage, finishStage, insertStage, listStages, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
+import { countSamples, findStage, finishStage, insertStage, listStages, pageOfSamples, readCanaries, readLedger, readMetrics, readProbes, readStoredSamples, type StoredSample } from '../storage/run-stages.ts'
 import type { Workspace } from '../storage/open.ts'
 import { type Lease, readLog, requireRun } from '../storage/runs.ts'
 import { Stopped } from './context.ts'
@@ -126,7 +126,7 @@ describe('a run that samples anew for stale rows alone', () => {
     const done = queueRun(workspace, staleOnly(0.8))
     const stage = (key: string, kind: 'sample' | 'train', summary: Record<string, number>, took: number): void => {
       insertStage(workspace.db, { runId: done.runId, key, kind, round: 1, startsFrom: null, inputHash: key, computedBy: 'test', startedAt: '' })
-      finishStage(workspace.db, done.runId, key, { result: null, counts: {}, summary, seconds: took, endedAt: '', reusedFrom: null })
+      finishStage(workspace.db, done.runId, key, { result: null, counts: {}, summary, seconds: took, peakMemoryBytes: null, endedAt: '', reusedFrom: null })
     }
     stage('round-1/sample', 'sample', { samples: 10 }, 20)
     stage('round-1/train', 'train', { steps: 5 }, 10)
@@ -234,6 +234,32 @@ describe('a run', () => {
     expect(inode(second.runId)).toBe(inode('drift-seed5'))
     // What was taken over counts as this run's work: who comes second is not cheaper.
     expect(readLedger(shared.db, second.runId)).toMatchObject({ ...readLedger(alone.db, lonely.runId), seconds: expect.any(Number) as number })
+  })
+
+  it('keeps how many tokens a stage handled and what its process held beside what is compared', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, lease)
+    const stages = listStages(workspace.db, lease.runId)
+    expect(stages.every(({ peakMemoryBytes }) => peakMemoryBytes! > 10e6)).toBe(true)
+    const tokens = (key: string): number | null => stages.find((stage) => stage.key === key)!.tokens
+    expect(tokens('round-1/train')).toBe(readMetrics(workspace.db, lease.runId, 0).findLast(({ stage }) => stage === 'round-1/train')!['num_tokens'])
+    expect(tokens('round-1/sample')).toBe(readStoredSamples(workspace.db, lease.runId, 'round-1/sample').reduce((sum, sample) => sum + sample.tokens, 0))
+    expect(tokens('round-1/evaluate')).toBeNull()
+  })
+
+  it('leads from a sample to the logged turn it was drawn for, and from a conversation to its samples', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, lease)
+    const page = { newestFirst: false, offset: 0, limit: 500 }
+    const all = pageOfSamples(workspace.db, lease.runId, page)
+    const { conversationId, turnIndex } = all.rows[0]!
+    expect([typeof conversationId, typeof turnIndex]).toEqual(['string', 'number'])
+    const own = pageOfSamples(workspace.db, lease.runId, { ...page, conversation: conversationId! })
+    expect(own.rows).toEqual(all.rows.filter((row) => row.conversationId === conversationId))
+    expect(own.total).toBe(own.rows.length)
+    expect(own.total).toBeLessThan(all.total)
   })
 
   it('leaves out a held-out pair whose prompt alone is too long, and has the other pairs\' figures as they are without it', async () => {

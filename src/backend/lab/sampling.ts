@@ -47,6 +47,7 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
       const requests = fresh.flatMap((i) => Array.from({ length: n }, (_, sampleIndex): SampleRequest => ({ promptIds: ids[i]!, seed: hash32(`${seed}/${key}/${i}/${sampleIndex}`) })))
       const before = total - requests.length
       let done = countSamples(db, runId, key)
+      let tokensNow = 0
       stage.tell(before + done, total)
       const kept = prompts.length - fresh.length
       if (done === 0 && earlier !== null) log(context, 'info', `${key}: ${kept} of ${prompts.length} rows keep the replies of an earlier round, because log π of them has moved by at most resample_stale_only ${earlier.staleBeyond} nats per token; ${fresh.length} are sampled (in the paper: all)`)
@@ -56,7 +57,8 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
         stage.commit(() => insertSamples(db, runId, key, samples))
         done += samples.length
         context.tell({ type: 'samples', rows: samples.map(({ index, sample }) => toSampleRow(key, index, sample, null)) })
-        stage.tell(before + done, total)
+        tokensNow += samples.reduce((sum, { sample }) => sum + sample.tokens, 0)
+        stage.tell(before + done, total, tokensNow)
       }
       const stored = readStoredSamples(db, runId, key)
       const tokens = stored.reduce((sum, sample) => sum + sample.tokens, 0)

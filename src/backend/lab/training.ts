@@ -104,7 +104,11 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const steps = totalSteps(Math.ceil(prepared.examples / prepared.config.per_device_train_batch_size), prepared.config)
       const resumeFrom = readLatestCheckpoint(checkpoints, stage.inputHash)
       stage.commit(() => deleteMetricsAfter(db, runId, key, resumeFrom?.step ?? 0))
-      stage.tell(resumeFrom?.step ?? 0, steps)
+      const figure = (metric: string): number | null => {
+        const value = lastMetric(db, runId, key)?.[metric]
+        return typeof value === 'number' ? value : null
+      }
+      stage.tell(resumeFrom?.step ?? 0, steps, figure('num_tokens') ?? 0)
       const model = prepared.adapter ? await context.models.takeWithAdapter(start.folder, prepared.adapter) : await context.models.take(start.folder)
       const watch = watchStage(context, key)
       const answer = canaryWatch(context, key, objective.canaries ?? [], steps)
@@ -125,7 +129,7 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           stage.commit(() => insertMetric(db, runId, row, { ...details, ...(canaries && { canaries }) }))
           context.tell({ type: 'metrics', rows: [row] })
           if (canaries) context.tell({ type: 'canaries', rows: [{ stage: key, step: metrics.step, canaries }] })
-          stage.tell(metrics.step, steps)
+          stage.tell(metrics.step, steps, metrics.num_tokens)
           watch(metrics.step, row)
           // The training loop itself looks at the signal before the next step, and stops with a checkpoint.
           await eventTurn()
@@ -142,8 +146,6 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
         await model.save(folder)
         await context.models.put(folder, model)
       }
-      const last = lastMetric(db, runId, key)
-      const figure = (metric: string): number | null => (typeof last?.[metric] === 'number' ? last[metric] : null)
       const shown = ['loss', 'rewards/margins', 'rewards/accuracies', 'accuracy'].flatMap((metric) => (figure(metric) === null ? [] : [[metric, figure(metric)] as const]))
       return {
         result: { name, folder: place, hash: hashModel(db, folder), ...(adapter && { adapter }) },

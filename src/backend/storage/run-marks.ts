@@ -1,6 +1,6 @@
 /** What people do to runs in the table, and what it shows of them beside the runs themselves. */
 import { flattenSettings } from '../../core/flat-settings.ts'
-import { LAST_METRICS, type RunColumns, type RunMark } from '../../shared/run-table.ts'
+import type { RunColumns, RunMark } from '../../shared/run-table.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { summarizeScores } from './evaluations.ts'
 import { requireRun } from './runs.ts'
@@ -49,7 +49,7 @@ function differingSettings(given: readonly unknown[]): Record<string, string>[] 
 function lastMetrics(db: ReadableDb): Map<string, RunColumns['last']> {
   const rows = db.prepare("SELECT m.run_id, m.row FROM run_metrics m JOIN (SELECT max(position) AS position FROM run_metrics WHERE stage NOT LIKE 'reward/%' GROUP BY run_id) USING (position)").all() as { run_id: string; row: string }[]
   return new Map(rows.map(({ run_id, row }) => {
-    const metrics = JSON.parse(row) as Record<string, unknown>
-    return [run_id, Object.fromEntries(LAST_METRICS.flatMap((key) => (typeof metrics[key] === 'number' ? [[key, metrics[key]]] : [])))]
+    const metrics = Object.entries(JSON.parse(row) as Record<string, unknown>)
+    return [run_id, Object.fromEntries(metrics.filter((metric): metric is [string, number] => typeof metric[1] === 'number'))]
   }))
 }

@@ -13,10 +13,13 @@ import type { ReadableDb, WritableDb } from './open.ts'
  */
 export type StageCounts = { signals: number; uniquePrompts: number; samplesDrawn: number; rewardQueries: number; generatedTokens: number; scoredTokens: number; trainedTokens: number; optimizerSteps: number }
 
+/** What a stage took so far. Machine and chance decide it, so that it stands apart from what is compared. */
+export type StageUse = { seconds: number; peakMemoryBytes: number | null }
+
 export type StoredStage = RunStage & { runId: string; inputHash: string; computedBy: string; result: unknown; counts: Partial<StageCounts> }
 
 /** A sample with what only lineage and replay read. */
-export type StoredSample = Omit<SampleRow, 'stage' | 'index' | 'reward'> & { completionIds: number[]; logp: number; conversationId: string | null; turnIndex: number | null }
+export type StoredSample = Omit<SampleRow, 'stage' | 'index' | 'reward'> & { completionIds: number[]; logp: number }
 
 export function findStage(db: ReadableDb, runId: string, key: string): StoredStage | null {
   const row = db.prepare('SELECT * FROM run_stages WHERE run_id = ? AND key = ?').get(runId, key) as StageRow | undefined
@@ -54,19 +57,19 @@ export function insertStage(db: WritableDb, stage: NewStage): void {
   ).run({ runId: stage.runId, key: stage.key, kind: stage.kind, round: stage.round, startsFrom: stage.startsFrom, inputHash: stage.inputHash, computedBy: stage.computedBy, startedAt: stage.startedAt })
 }
 
-export type StageEnd = { result: unknown; counts: Partial<StageCounts>; summary: RunStage['summary']; seconds: number; endedAt: string; reusedFrom: string | null }
+export type StageEnd = { result: unknown; counts: Partial<StageCounts>; summary: RunStage['summary']; endedAt: string; reusedFrom: string | null } & StageUse
 
 export function finishStage(db: WritableDb, runId: string, key: string, end: StageEnd): RunStage {
   const row = db
-    .prepare("UPDATE run_stages SET status = 'done', result = ?, counts = ?, summary = ?, seconds = ?, ended_at = ?, reused_from = ? WHERE run_id = ? AND key = ? RETURNING *")
-    .get(JSON.stringify(end.result), JSON.stringify(end.counts), JSON.stringify(end.summary), end.seconds, end.endedAt, end.reusedFrom, runId, key) as StageRow | undefined
+    .prepare("UPDATE run_stages SET status = 'done', result = ?, counts = ?, summary = ?, seconds = ?, peak_memory_bytes = ?, ended_at = ?, reused_from = ? WHERE run_id = ? AND key = ? RETURNING *")
+    .get(JSON.stringify(end.result), JSON.stringify(end.counts), JSON.stringify(end.summary), end.seconds, end.peakMemoryBytes, end.endedAt, end.reusedFrom, runId, key) as StageRow | undefined
   if (row === undefined) throw new Error(`stage ${key} of run ${runId}: expected a row to finish, found none`)
   return toStage(row)
 }
 
-/** Work time so far, kept with every unit. */
-export function setStageSeconds(db: WritableDb, runId: string, key: string, seconds: number): void {
-  db.prepare('UPDATE run_stages SET seconds = ? WHERE run_id = ? AND key = ?').run(seconds, runId, key)
+/** Work time and memory so far, kept with every unit. */
+export function setStageUse(db: WritableDb, runId: string, key: string, { seconds, peakMemoryBytes }: StageUse): void {
+  db.prepare('UPDATE run_stages SET seconds = ?, peak_memory_bytes = ? WHERE run_id = ? AND key = ?').run(seconds, peakMemoryBytes, runId, key)
 }
 
 /** Forgets a stage and its rows; its files are the caller's. */
@@ -154,22 +157,23 @@ export function setSampleRewards(db: WritableDb, runId: string, stage: string, r
   rewards.forEach((reward, index) => set.run(reward, runId, stage, index))
 }
 
-export function pageOfSamples(db: ReadableDb, runId: string, page: { stage?: string | undefined; newestFirst: boolean; offset: number; limit: number }): { total: number; rows: SampleRow[] } {
-  const filter = { runId, stage: page.stage ?? null }
-  const total = db.prepare('SELECT count(*) FROM run_samples WHERE run_id = @runId AND (@stage IS NULL OR stage = @stage)').pluck().get(filter) as number
+export function pageOfSamples(db: ReadableDb, runId: string, page: { stage?: string | undefined; conversation?: string | undefined; newestFirst: boolean; offset: number; limit: number }): { total: number; rows: SampleRow[] } {
+  const filter = { runId, stage: page.stage ?? null, conversation: page.conversation ?? null }
+  const passing = '(@stage IS NULL OR stage = @stage) AND (@conversation IS NULL OR conversation_id = @conversation)'
+  const total = db.prepare(`SELECT count(*) FROM run_samples WHERE run_id = @runId AND ${passing}`).pluck().get(filter) as number
   const direction = page.newestFirst ? 'DESC' : 'ASC'
   const rows = db
     .prepare(
       `SELECT p.stage, p.idx, p.row, p.reward FROM run_samples p JOIN run_stages s ON s.run_id = p.run_id AND s.key = p.stage
-       WHERE p.run_id = @runId AND (@stage IS NULL OR p.stage = @stage) ORDER BY s.position ${direction}, p.idx ${direction} LIMIT @limit OFFSET @offset`,
+       WHERE p.run_id = @runId AND ${passing} ORDER BY s.position ${direction}, p.idx ${direction} LIMIT @limit OFFSET @offset`,
     )
     .all({ ...filter, limit: page.limit, offset: page.offset }) as { stage: string; idx: number; row: string; reward: number | null }[]
   return { total, rows: rows.map(({ stage, idx, row, reward }) => toSampleRow(stage, idx, JSON.parse(row) as StoredSample, reward)) }
 }
 
 export function toSampleRow(stage: string, index: number, sample: StoredSample, reward: number | null): SampleRow {
-  const { prompt, text, rejected, userFeedback, finishReason, tokens, entropy } = sample
-  return { stage, index, prompt, text, rejected, userFeedback, finishReason, tokens, entropy, reward }
+  const { prompt, text, rejected, userFeedback, finishReason, tokens, entropy, conversationId, turnIndex } = sample
+  return { stage, index, prompt, text, rejected, userFeedback, finishReason, tokens, entropy, reward, conversationId, turnIndex }
 }
 
 /** Copies what an equal stage of another run left behind. */
@@ -212,13 +216,14 @@ export function setFileHash(db: WritableDb, path: string, size: number, modified
 
 type StageRow = {
   run_id: string; key: string; kind: RunStage['kind']; round: number; status: RunStage['status']; starts_from: string | null; input_hash: string; computed_by: string
-  result: string | null; counts: string; summary: string; started_at: string; ended_at: string | null; seconds: number; reused_from: string | null
+  result: string | null; counts: string; summary: string; started_at: string; ended_at: string | null; seconds: number; peak_memory_bytes: number | null; reused_from: string | null
 }
 
 function toStage(row: StageRow): RunStage {
+  const { trainedTokens, generatedTokens } = JSON.parse(row.counts) as Partial<StageCounts>
   return {
     key: row.key, kind: row.kind, round: row.round, status: row.status, startsFrom: row.starts_from, startedAt: row.started_at, endedAt: row.ended_at,
-    seconds: row.status === 'done' ? row.seconds : null, reusedFrom: row.reused_from, summary: JSON.parse(row.summary) as RunStage['summary'],
+    seconds: row.status === 'done' ? row.seconds : null, tokens: trainedTokens ?? generatedTokens ?? null, peakMemoryBytes: row.peak_memory_bytes, reusedFrom: row.reused_from, summary: JSON.parse(row.summary) as RunStage['summary'],
   }
 }
 

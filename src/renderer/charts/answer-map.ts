@@ -35,7 +35,7 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
       ...base.tooltip,
       trigger: 'item',
       formatter(params: unknown) {
-        const point = pointOf(params)
+        const point = typeof params === 'object' && params !== null && 'data' in params ? pointOf(params.data) : null
         if (point === null) return ''
         return `<div style="max-width:26rem;white-space:pre-wrap">${escapeHtml(point.text)}</div><div style="color:${theme.muted};padding-top:2px">${escapeHtml(`${methodStyle(methods[point.method]!).label}, ${roundLabel(point.round)}, prompt ${point.prompt + 1}, ${point.pass ? 'passes' : 'does not pass'}`)}</div>`
       },
@@ -43,7 +43,7 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
   }
   return {
     option,
-    note: `filled: passes. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}. Likeness is ${embedding}. ${farWords(map)}`,
+    note: `filled: passes; click: where an answer comes from. ${count(at.length)} answers of seed ${map.seed} drawn; the map holds ${count(map.points.length)} of ${count(map.of)}. Likeness is ${embedding}. ${farWords(map)}`,
     table: {
       columns: [{ label: 'method', numeric: false }, { label: 'at', numeric: false }, { label: 'prompt', numeric: true }, { label: 'passes', numeric: false }, { label: 'x', numeric: true }, { label: 'y', numeric: true }, { label: 'answer', numeric: false }],
       rows: at.map((point) => [methodStyle(methods[point.method]!).label, roundLabel(point.round), point.prompt + 1, point.pass ? 'yes' : 'no', point.x, point.y, point.text]),
@@ -56,8 +56,5 @@ const farWords = ({ trustworthiness }: Exploration['map']): string => `${trustwo
 
 const toItem = (point: Point): { value: [number, number]; point: Point } => ({ value: [point.x, point.y], point })
 
-function pointOf(params: unknown): Point | null {
-  if (typeof params !== 'object' || params === null || !('data' in params)) return null
-  const { data } = params
-  return typeof data === 'object' && data !== null && 'point' in data ? (data.point as Point) : null
-}
+/** The answer behind a mark. */
+export const pointOf = (item: unknown): Point | null => (typeof item === 'object' && item !== null && 'point' in item ? (item.point as Point) : null)

@@ -1,7 +1,9 @@
 /** What every chart promises: it draws in ECharts, says in its table what it draws, and does not hide what is unclear. */
 import { describe, expect, it } from 'vitest'
 import { reliability, thresholdCurve as curveOf } from '../../core/threshold.ts'
+import type { ScatterPoint } from '../../core/run-table.ts'
 import type { PairedDifference } from '../../shared/comparison.ts'
+import type { Run } from '../../shared/types.ts'
 import { byRound, withoutInterval } from './by-round.ts'
 import { toCsv, toSvg } from './chart-export.ts'
 import type { Chart } from './chart.ts'
@@ -15,6 +17,7 @@ import { labelMix } from './label-mix.ts'
 import { metricCurve } from './metric-curve.ts'
 import { range, ridgelines } from './ridgelines.ts'
 import { reliabilityDiagram } from './reliability-diagram.ts'
+import { runScatter } from './run-scatter.ts'
 import { scoreDots } from './score-dots.ts'
 import { taskBars } from './task-bars.ts'
 import { themeFrom } from './theme.ts'
@@ -255,5 +258,25 @@ describe('conversationMap', () => {
 
   it('goes from light to dark where values have an order', () => {
     expect(legendColours(legend, 'turns', theme)).toEqual([theme.ramp[0], theme.ramp[1], theme.rest])
+  })
+})
+
+describe('runScatter', () => {
+  const point = (id: string, method: string, x: number | string, y: number): ScatterPoint => ({ run: { id, name: id, method, group: null } as Run, columns: undefined, x, y })
+  const build = (points: ScatterPoint[], log = false): Chart => runScatter({ points, left: 2, x: { label: 'training.beta', log }, y: { label: 'loss', log: false }, marked: new Set(['b']), theme })
+
+  it('draws one marker a run in its method\'s look, names the run under the pointer, and counts those left out', () => {
+    const chart = build([point('a', 'drift', 0.1, 0.6), point('b', 'spin', 0.05, 0.7)])
+    expect(draw(chart)).toContain('DRIFT')
+    expect(chart.table.rows).toEqual([['a', 'DRIFT', 0.1, 0.6], ['b', 'SPIN', 0.05, 0.7]])
+    expect(chart.note).toContain('2 of 4 runs are not drawn')
+    const tooltip = [chart.option.tooltip].flat()[0]!
+    const series = chart.option.series as { data: object[] }[]
+    expect((tooltip.formatter as (params: unknown) => string)({ data: series[1]!.data[0] })).toContain('>b<')
+  })
+
+  it('draws logarithmic axes and settings that are words', () => {
+    expect(draw(build([point('a', 'drift', 1e-6, 0.6), point('b', 'spin', 1e-3, 0.7)], true))).toContain('1.00e')
+    expect(draw(build([point('a', 'drift', 'rmsprop', 0.6), point('b', 'spin', 'adamw_torch', 0.7)]))).toContain('adamw_torch')
   })
 })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { duration, fixed, interval, pValue, percent, signed, significant } from './format.ts'
+import { byteSize, duration, fixed, interval, pValue, percent, signed, significant } from './format.ts'
 
 it('writes figures with a true minus sign and never a minus zero', () => {
   expect(fixed(-0.0319)).toBe('−0.032')
@@ -20,6 +20,10 @@ it('keeps three significant digits whatever the size', () => {
 
 it('never writes p as zero', () => {
   expect([0.0002, 0.0123, 0.42, null].map((p) => pValue(p))).toEqual(['< 0.001', '0.012', '0.42', '–'])
+})
+
+it('writes sizes with their unit', () => {
+  expect([2_000, 512_400_000, 1_340_000_000, null].map(byteSize)).toEqual(['2 kB', '512 MB', '1.3 GB', '–'])
 })
 
 it('writes durations and shares', () => {

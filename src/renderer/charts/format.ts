@@ -63,5 +63,11 @@ export function percent(share: number | null | undefined, digits = 0): string {
   return share === null || share === undefined || !Number.isFinite(share) ? MISSING : `${fixed(share * 100, digits)} %`
 }
 
+/** Of memory and files, with the unit: 512 MB. */
+export function byteSize(bytes: number | null | undefined): string {
+  if (bytes === null || bytes === undefined) return MISSING
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`
+}
+
 /** Of bytes, without the unit: 76.3. */
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { RunStage } from '../../../shared/types.ts'
-import { describeStage, laneOf } from './stages.ts'
+import { describeStage, laneOf, tokensPerSecond } from './stages.ts'
 
-const stage = (key: string, kind: RunStage['kind'], round: number, status: RunStage['status'] = 'done'): RunStage => ({ key, kind, round, status, startsFrom: null, startedAt: '', endedAt: null, seconds: 1, reusedFrom: null, summary: {} })
+const stage = (key: string, kind: RunStage['kind'], round: number, status: RunStage['status'] = 'done'): RunStage => ({ key, kind, round, status, startsFrom: null, startedAt: '', endedAt: null, seconds: 1, tokens: null, peakMemoryBytes: null, reusedFrom: null, summary: {} })
 const kinds = (lane: ReturnType<typeof laneOf>) => lane.map(({ label, blocks }) => [label, blocks.map(({ kind, status }) => `${kind} ${status}`)])
 
 describe('laneOf', () => {
@@ -32,6 +32,12 @@ describe('laneOf', () => {
       ['warm start', ['train done']],
     ])
   })
+})
+
+it('tokensPerSecond is known of stages that ended and handled tokens', () => {
+  expect(tokensPerSecond({ tokens: 900, seconds: 3 })).toBe(300)
+  expect(tokensPerSecond({ tokens: 900, seconds: null })).toBeNull()
+  expect(tokensPerSecond({ tokens: null, seconds: 3 })).toBeNull()
 })
 
 it('describeStage says in plain words what each method does while it samples', () => {

@@ -60,6 +60,17 @@ export function describeStage(run: Pick<Run, 'method' | 'recipe'>, stage: Pick<R
   return { where, what: 'The policy answers each request twice; a reward will decide which reply is chosen.' }
 }
 
+/** What the progress of a stage counts. */
+export function unitOf(stage: Pick<RunStage, 'key' | 'kind'>): string {
+  if (stage.kind === 'train') return 'steps'
+  return { sample: 'replies', reward: 'replies', evaluate: 'answers' }[stage.kind]
+}
+
+/** Trained or sampled tokens by the whole time of the stage; null while it goes on, and where it did neither. */
+export function tokensPerSecond({ tokens, seconds }: Pick<RunStage, 'tokens' | 'seconds'>): number | null {
+  return tokens === null || seconds === null || seconds <= 0 ? null : tokens / seconds
+}
+
 export const KIND_NAMES: Record<ShownKind, string> = { sample: 'sample', reward: 'reward', train: 'train', evaluate: 'evaluate', probe: 'probe' }
 
 /** Where lanes stand under one another and room is scarce. */

@@ -1,5 +1,5 @@
 /** The table of runs: its filters, order and groups from the URL; runs change in place as they are told. */
-import { computed, onScopeDispose, type ComputedRef } from 'vue'
+import { computed, onScopeDispose, shallowRef, type ComputedRef, type ShallowRef } from 'vue'
 import { arrangeRuns, differingSettings, filterRuns, type TableRow, type TableRun } from '../../../core/run-table.ts'
 import { raceOfSweep } from '../../../shared/race.ts'
 import type { Run } from '../../../shared/types.ts'
@@ -18,7 +18,7 @@ export type RunListParams = {
   /** And the round whose policy it begins with. */
   round: number | null
   import: boolean
-  view: 'list' | 'race'
+  view: 'list' | 'scatter' | 'race'
   q: string
   status: string | null
   method: string | null
@@ -33,6 +33,11 @@ export type RunListParams = {
   /** Key of a column; empty is the newest first. */
   sort: string
   descending: boolean
+  /** Axes of the scatter; empty is what says most. */
+  x: string
+  y: string
+  logx: boolean
+  logy: boolean
 }
 export type RunList = {
   params: RunListParams
@@ -49,6 +54,8 @@ export type RunList = {
   tags: ComputedRef<{ value: string; count: number }[]>
   raceGroup: ComputedRef<string | null>
   isFiltered: ComputedRef<boolean>
+  /** Ids that are marked, in the table and the scatter alike; some may be filtered away. */
+  marked: ShallowRef<ReadonlySet<string>>
   clearFilters: () => void
   /** Shows marks or tags as they are now, before the list is asked for again. */
   patch: (ids: readonly string[], change: RunChange) => void
@@ -57,8 +64,9 @@ export type RunList = {
 export function useRunList(): RunList {
   const client = useClient()
   const params = useParams({
-    new: flag(), newrace: flag(), from: optional(), round: integer(), import: flag(), view: choice(['list', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), tag: optional(), archived: flag(),
+    new: flag(), newrace: flag(), from: optional(), round: integer(), import: flag(), view: choice(['list', 'scatter', 'race']), q: text({ quiet: true }), status: optional(), method: optional(), group: optional(), tag: optional(), archived: flag(),
     by: optional(), closed: list({ quiet: true }), settings: flag(), sort: text({ quiet: true }), descending: flag({ quiet: true }),
+    x: text({ quiet: true }), y: text({ quiet: true }), logx: flag({ quiet: true }), logy: flag({ quiet: true }),
   })
   const answer = useCall('runs.list', () => ({}), { reloadOn: ['runs'] })
   const columns = useCall('runs.columns', () => ({}), { reloadOn: ['runs', 'evaluations'] })
@@ -92,6 +100,7 @@ export function useRunList(): RunList {
     tags: computed(() => [...Map.groupBy(all.value.flatMap((run) => run.tags), (tag) => tag)].map(([value, uses]) => ({ value, count: uses.length })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value))),
     raceGroup: computed(() => params.group ?? newestGroup(all.value)),
     isFiltered: computed(() => params.q !== '' || params.archived || [params.status, params.method, params.group, params.tag].some((value) => value !== null)),
+    marked: shallowRef<ReadonlySet<string>>(new Set()),
     clearFilters: () => Object.assign(params, { q: '', status: null, method: null, group: null, tag: null, archived: false }),
     patch(ids, change) {
       const changed = new Set(ids)
