@@ -10,8 +10,9 @@ import { withoutEndings } from '../../core/import/file-endings.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
-import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile, type QuarantinedRow } from '../storage/imports.ts'
+import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile } from '../storage/imports.ts'
 import type { WritableDb } from '../storage/open.ts'
+import { leaveQuarantine, toQuarantine, type BadRow } from '../storage/quarantine.ts'
 import { findFiles } from './find-files.ts'
 import { formatOf, readConversations } from './read-conversations.ts'
 
@@ -53,7 +54,9 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   const found = new Map<string, number>()
   const report: ImportReport = { id, imported: 0, duplicates: 0, deleted: 0, quarantined: 0, seconds: 0, format: '', resumed }
   let drafts: NewConversation[] = []
-  let problems: QuarantinedRow[] = []
+  let problems: BadRow[] = []
+  /** Keys of rows in quarantine that came back mended, with the conversations that they gave. */
+  let mended = new Set<string>()
   let characters = 0
   const progress = new Map<string, FileProgress>()
 
@@ -61,6 +64,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     report.format = [...found].sort((a, b) => b[1] - a[1]).map(([name]) => name).join('+')
     const { imported, duplicates, deleted } = writeConversations(db, id, drafts, (counts) => {
       const now = performance.now()
+      leaveQuarantine(db, mended)
       addToImport(db, id, { ...counts, format: report.format, quarantined: problems, files: [...progress.values()], seconds: (now - flushed) / 1000 })
       flushed = now
     })
@@ -70,6 +74,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     report.quarantined += problems.length
     drafts = []
     problems = []
+    mended = new Set()
     characters = 0
     progress.clear()
   }
@@ -80,11 +85,16 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     let through = rows
     for await (const { results, bytesRead } of done ? [] : readConversations(path, options, rows)) {
       for (const result of results) {
-        if ('reason' in result) problems.push({ file: path, row: result.row, reason: result.reason, raw: result.raw })
-        else {
+        const { of } = result
+        if ('reason' in result) {
+          const bad = toQuarantine({ file: path, ...result, ...(of !== undefined && { key: of.key, file: of.file, row: of.row, header: of.header }) })
+          problems.push(bad)
+          characters += bad.raw.length
+        } else {
           const { draft, format } = result
           found.set(format, (found.get(format) ?? 0) + 1)
-          drafts.push({ ...draft, source: draft.source ?? sourceOf(path) })
+          drafts.push({ ...draft, source: draft.source ?? sourceOf(of?.file ?? path) })
+          if (of !== undefined) mended.add(of.key)
           for (const message of draft.messages) characters += message.content.length
         }
         if (result.through === null) continue
@@ -108,7 +118,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
 }
 
 /** The facet of conversations whose rows name no source: the file's name without its endings and shard number. */
-function sourceOf(path: string): string {
+export function sourceOf(path: string): string {
   return withoutEndings(basename(path)).replace(/-\d{5}-of-\d{5}$/, '') || basename(path)
 }
 

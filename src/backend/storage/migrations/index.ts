@@ -15,6 +15,7 @@ import { raceSweeps } from './0013-race-sweeps.ts'
 import { keptResults } from './0014-kept-results.ts'
 import { untoldEntropy } from './0015-untold-entropy.ts'
 import { keptColumnsApart } from './0016-kept-columns-apart.ts'
+import { quarantineMending } from './0017-quarantine-mending.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   { number: 14, name: 'kept-results', up: keptResults },
   { number: 15, name: 'untold-entropy', up: untoldEntropy },
   { number: 16, name: 'kept-columns-apart', up: keptColumnsApart },
+  { number: 17, name: 'quarantine-mending', up: quarantineMending },
 ]
