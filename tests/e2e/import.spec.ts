@@ -145,6 +145,38 @@ it('exports the rows; mended outside and imported, they leave the quarantine', a
   await page.getByText('Nothing in quarantine').waitFor()
 })
 
+it('cancelled from the job strip, an import keeps what it has, and goes on to its end from the list', { timeout: 180_000 }, async () => {
+  const rows = 150_000
+  const large = join(folder, 'large.jsonl')
+  writeFileSync(large, Array.from({ length: rows }, (_, i) => `{"messages":[{"role":"user","content":"Large ${i}"},{"role":"assistant","content":"Seen."}]}\n`).join(''))
+  await go('/conversations?import=files')
+  await page.getByRole('textbox', { name: 'Files and folders' }).fill(large)
+  await preview().getByText('Large 0').waitFor()
+  await page.getByRole('textbox', { name: 'Files and folders' }).press('Enter')
+  const jobs = page.getByRole('region', { name: 'Jobs' })
+  await jobs.getByText(/^[1-9]\d* conversations/).waitFor()
+  await jobs.getByRole('button', { name: 'Cancel import large.jsonl' }).click()
+  await jobs.getByText('cancelled').waitFor()
+
+  await go('/conversations?import=past')
+  const stopped = page.getByRole('list', { name: 'Stopped imports' }).getByRole('listitem').filter({ hasText: 'large.jsonl' })
+  const [, kept = ''] = /^Stopped after ([\d,]+) conversations/.exec(await stopped.innerText()) ?? []
+  const keptRows = Number(kept.replaceAll(',', ''))
+  expect(keptRows).toBeGreaterThan(0)
+  expect(keptRows).toBeLessThan(rows)
+  expect(await accessibilityProblems(page)).toEqual([])
+
+  await stopped.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  // It told of this import's rest alone: nothing was read twice.
+  await page.getByText(`${rows - keptRows} imported, 0 duplicates, 0 set aside`).first().waitFor({ timeout: 120_000 })
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'large.jsonl' }).filter({ hasText: '150,000' }).waitFor()
+  await expect(page.getByRole('list', { name: 'Stopped imports' }).count()).resolves.toBe(0)
+  await go('/conversations?q=Large')
+  await page.getByText('150,000', { exact: false }).first().waitFor()
+})
+
 it('logged no error', () => {
   expect(workbench.problems).toEqual([])
 })
