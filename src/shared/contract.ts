@@ -39,8 +39,7 @@ const quarantineFilter = {
   /** Those that were dismissed, in place of the others. */
   dismissed: z.boolean().default(false),
 }
-const quarantineSchema = z.object(quarantineFilter)
-export type QuarantineFilter = z.output<typeof quarantineSchema>
+export type QuarantineFilter = z.output<z.ZodObject<typeof quarantineFilter>>
 const conversationOrder = { sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false) }
 const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
