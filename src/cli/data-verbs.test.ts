@@ -43,6 +43,20 @@ test('import, search, signals, datasets: one JSON object each', { timeout: 60_00
   expect(JSON.parse(gunzipSync(readFileSync(output)).toString())).toMatchObject({ chosen: [{ content: 'kiwi, fig' }], user_feedback: "that's not two" })
 })
 
+test('quarantine list and export: what was exported and mended leaves the quarantine when it is imported', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  const file = aJsonlFile([...log, '{"messages":5}', 'broken'])
+  await drift('import', file, '--workspace', workspace)
+  expect((await drift('quarantine', 'list', '--workspace', workspace, '--json')).out).toEqual([{ total: 2, rows: [
+    { id: expect.stringMatching(/^[0-9a-f]{32}$/) as string, import: expect.any(String) as string, file, row: 3, reason: 'messages: expected a list of messages, got 5', edited: false }, expect.objectContaining({ row: 4 }),
+  ] }])
+  const output = join(workspace, 'bad.jsonl')
+  expect((await drift('quarantine', 'export', '--workspace', workspace, '--file', file, '--output', output, '--json')).out).toEqual([{ path: output, rows: 2, leftOut: 0 }])
+  const mended = aJsonlFile([readFileSync(output, 'utf8').split('\n')[0]!.replace('"messages":5', '"messages":[{"role":"user","content":"mended"}]')], 'mended.jsonl')
+  expect((await drift('import', mended, '--workspace', workspace, '--json')).out).toMatchObject([{ imported: 1, quarantined: 0 }])
+  expect((await drift('quarantine', 'list', '--workspace', workspace)).stdout).toMatch(/^\S+log\.jsonl row 4: expected JSON: .*\n1 row set aside\n$/)
+})
+
 test('conversations export writes what a search finds, masked where asked', { timeout: 60_000 }, async () => {
   const workspace = join(aFolder(), 'w')
   await drift('import', aJsonlFile([{ id: 'm', source: 'log', messages: turns('write to ana@mail.org', 'Done.', 'thanks') }, ...log]), '--workspace', workspace)

@@ -1,5 +1,6 @@
 /** The verbs of datasets: build, list, diff, lint, fix, check, export. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { filterOf, parseSearch } from '../core/search-fields.ts'
 import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind, MEANING_THRESHOLD } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
 import { integer, numberWithin, positiveInteger } from './option-values.ts'
@@ -14,6 +15,7 @@ export function registerDatasetVerbs(program: Command): void {
   verb('build', 'freezes rows from the conversations and their signals')
     .requiredOption('--name <name>', 'name of the dataset')
     .addOption(new Option('--kind <kind>', 'feedback: replies with what users thought; preference: pairs; prompts: requests').choices(['feedback', 'preference', 'prompts']).makeOptionMandatory())
+    .option('--conversations <query>', 'conversations that a search finds alone: words and fields as `drift search` takes them', conversations)
     .option('--source <source>', 'conversations of this source alone')
     .option('--model <model>', 'conversations with this model alone')
     .option('--language <language>', 'conversations in this language alone')
@@ -68,6 +70,11 @@ function underModel(command: Command): Command {
   return command
     .option('--model <dir>', 'a model folder, for truncation and end-of-sequence tokens')
     .option('--max-length <number>', "longest sequence in training (default 2048, or the model's context)", positiveInteger)
+}
+
+function conversations(text: string): BuildOptions['conversations'] {
+  const { words, fields } = parseSearch(text)
+  return { filter: filterOf(fields, words) }
 }
 
 function deciders(text: string): BuildOptions['deciders'] {

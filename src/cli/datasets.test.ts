@@ -30,6 +30,9 @@ test('build with options, lint, fix, check, diff, export: one JSON object each',
   expect((await build('--name', 'all', '--max-per-source', '4')).out).toMatchObject({ rows: 8 })
   expect(await build('--name', 'x', '--deciders', 'oracle')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('expected names of human') as string })
 
+  expect((await build('--name', 'found', '--conversations', 'question source:b')).out).toMatchObject({ rows: 4, recipe: { conversations: { filter: { query: 'question', source: 'b' } } } })
+  expect(await build('--name', 'x', '--conversations', 'colour:red')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('expected a field among') as string })
+
   expect((await build('--name', 'whole')).out).toMatchObject({ rows: 12 })
   expect((await dataset(folder, 'lint', '--dataset', 'whole', '--json')).out).toMatchObject({ rows: 12, findings: [{ kind: 'identical-sides', severity: 'error', total: 1, rows: [{ row: 0 }] }, { kind: 'personal-data' }] })
   expect((await dataset(folder, 'lint', '--dataset', 'whole')).stdout).toMatch(/error +identical-sides: 1 pair whose sides say the same \(drift dataset fix --fix identical-sides: drop\)/)

@@ -9,6 +9,7 @@ import { registerDatasetVerbs } from './dataset-verbs.ts'
 import { registerDemoVerbs } from './demo-verbs.ts'
 import { registerEvalVerbs } from './eval-verbs.ts'
 import { concurrency, positiveInteger } from './option-values.ts'
+import { registerQuarantineVerbs } from './quarantine-verbs.ts'
 import { registerRecipeVerbs } from './recipe-verbs.ts'
 import { registerRunVerbs } from './run-verbs.ts'
 
@@ -87,6 +88,7 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & { workspace: string; output: string }) => (await import('./data-verbs.ts')).runReviewExport(options))
 
+  registerQuarantineVerbs(program)
   registerConversationVerbs(program)
   registerDatasetVerbs(program)
   registerRunVerbs(program)

@@ -23,7 +23,7 @@ export const definitions = {
   'Cohen’s kappa': 'Agreement of two people beyond chance: (p_o − p_e) / (1 − p_e) (Cohen 1960). 95 % interval from its large-sample variance (Fleiss, Cohen and Everitt 1969).',
   'Fleiss’ kappa': 'Agreement of more than two people beyond chance, over turns that two or more labelled (Fleiss 1971). 95 % interval: percentiles of 1,000 seeded bootstrap resamples of turns.',
   adjudication: 'A turn whose labels differ has no label that counts until somebody reads both and decides.',
-  quarantine: 'Rows of an import that could not be read as conversations: kept as they are, with the reason, and never guessed at.',
+  quarantine: 'Rows of an import that could not be read as conversations: kept as they are, with the reason, and never guessed at. Mended here, or in an exported copy that is imported, they become conversations.',
   'LC win rate': 'Length-controlled win rate (AlpacaEval 2): the win rate a logistic model predicts at equal lengths.',
   'task score': 'Share of the stated checks a reply meets strictly; 0 as soon as an item is unknown, off category or repeated. Mean over samples, prompts and seeds; from the task’s own verifier, no judge.',
   'content rate': 'One minus the DSAT rate: how likely a reply is not to dissatisfy its user, as the simulated user or a scorer of replies has it; mean over samples, prompts and seeds. A scorer’s probabilities are calibrated (Platt) on logged conversations it did not learn from.',

@@ -31,6 +31,15 @@ const page = { offset: z.int().min(0).default(0), limit: z.int().min(1).max(500)
 /** How an import reads rows; without either each row's keys say it. The mapping is from field to column name. */
 const columnField = z.enum(['messages', 'conversation', 'role', 'content', 'prompt', 'reply', 'user', 'model', 'language', 'time', 'source'])
 const reading = { format: z.string().optional(), mapping: z.partialRecord(columnField, z.string()).optional() }
+const quarantineFilter = {
+  importId: z.string().optional(),
+  file: z.string().optional(),
+  /** What rows' reasons have in common. */
+  kind: z.string().optional(),
+  /** Those that were dismissed, in place of the others. */
+  dismissed: z.boolean().default(false),
+}
+export type QuarantineFilter = z.output<z.ZodObject<typeof quarantineFilter>>
 const conversationOrder = { sort: z.enum(CONVERSATION_SORTS).default('imported'), descending: z.boolean().default(false) }
 const ids = z.array(z.string()).min(1).max(100_000)
 const annotator = z.string().trim().min(1).max(60)
@@ -57,13 +66,23 @@ export const calls = {
   'workspace.open': call<WorkspaceInfo>()({ path: z.string().min(1) }),
   'doctor.run': call<{ checks: { name: string; ok: boolean; detail: string }[] }>()({}),
 
-  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; /** Left out, because they had been deleted from the workspace. */ deleted: number; quarantined: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
+  'imports.list': call<{ id: string; files: string[]; format: string; imported: number; duplicates: number; /** Left out, because they had been deleted from the workspace. */ deleted: number; quarantined: number; /** Of these so many became conversations since. */ mended: number; createdAt: string; seconds: number | null; reading: ImportReading; /** Nobody works on it and it did not come to its end: started again, it goes on. */ stopped: boolean }[]>()({}),
   /** The first rows as they would be imported. */
   'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
   /** A part of a file that a browser holds, appended where `start` is its end; answers how much of it is there, and where. */
   'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
-  'imports.quarantine': call<{ total: number; rows: { file: string; row: number; reason: string; raw: string }[] }>()({ importId: z.string().optional(), ...page }),
+  /** `raw`: the beginning of what stood there; `edited`: it was tried otherwise, without success. `key` names the row in an exported file. */
+  'imports.quarantine': call<{ total: number; rows: { id: number; key: string; importId: string; file: string; row: number; reason: string; raw: string; edited: boolean }[] }>()({ ...quarantineFilter, ...page }),
+  'imports.quarantineFacets': call<Record<'imports' | 'files' | 'kinds', { value: string; count: number }[]> & { dismissed: number }>()({ ...quarantineFilter }),
+  /** One row whole, or as much as is kept (`isCut`; `bytes` of the whole, null where not known); `mended`: as it was tried last. */
+  'imports.quarantinedRow': call<{ id: number; key: string; importId: string; file: string; row: number; reason: string; raw: string; mended: string | null; /** Line that names the cells of a table's record. */ header: string | null; bytes: number | null; isCut: boolean; isDismissed: boolean; reading: ImportReading }>()({ id: z.int() }),
+  /** Reads a text as the row's import would have: it leaves the quarantine as conversations, or stays with the text and the new reason. */
+  'imports.mend': call<{ reason: string } | { conversationId: string; imported: number; duplicates: number; deleted: number }>()({ id: z.int(), text: z.string().max(5_000_000) }),
+  /** Hides a row, or takes that back. */
+  'imports.dismiss': call<{ ok: true }>()({ id: z.int(), dismissed: z.boolean() }),
+  /** Writes them as JSONL that imports once mended, gzip where the name ends so; a relative path lies in the workspace's exports folder. `leftOut`: of which no whole text is kept. */
+  'imports.exportQuarantine': call<{ path: string; rows: number; leftOut: number }>()({ ...quarantineFilter, path: z.string().trim().min(1) }),
 
   /** `until`: how far the workspace reached; given with the next pages, what is imported meanwhile moves no row. */
   'conversations.list': call<{ total: number; rows: ConversationRow[]; until: number }>()({ ...conversationFilter, ...conversationOrder, until: z.int().optional(), ...page }),

@@ -1,5 +1,6 @@
 /** What crosses the contract about datasets beside their rows: how one is built, what lint finds, what a guard found, how two differ. */
 import { z } from 'zod'
+import { conversationSelection } from './browse.ts'
 import type { DatasetKind, Decider, FeedbackRow, Pair, PromptRow } from './types.ts'
 
 export type DatasetRow = FeedbackRow | Pair | PromptRow
@@ -12,6 +13,8 @@ export const DECIDERS = ['human', 'imported', ...DETECTORS] as const satisfies r
 
 /** How rows are chosen; the same keys on the command line. */
 export const buildShape = {
+  /** Of these conversations alone: those that pass a filter, as the page and `drift search` have it, or those named. */
+  conversations: conversationSelection.optional(),
   source: z.string().optional(),
   model: z.string().optional(),
   language: z.string().optional(),

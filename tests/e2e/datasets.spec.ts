@@ -140,6 +140,32 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     await page.getByText('that does not help, say how').first().waitFor()
   })
 
+  it('builds a dataset from the conversations that a filter shows, and from those selected; the recipe says which', async () => {
+    await page.goto(new URL('/conversations?source=forum&q=dish', page.url()).href)
+    await page.getByText('8 conversations').waitFor()
+    await press('b')
+    const dialog = page.getByRole('dialog', { name: 'New dataset' })
+    await dialog.getByText('8 conversations: words dish · source forum').waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+    await dialog.getByRole('textbox', { name: 'Name' }).fill('forum')
+    await press('Enter')
+    await heading('forum').waitFor()
+    await page.getByRole('tab', { name: 'Rows 16' }).waitFor()
+    await press('4')
+    await page.getByText('words dish · source forum').waitFor()
+
+    await page.goto(new URL('/conversations?source=forum&q=dish', page.url()).href)
+    await page.getByRole('grid', { name: 'Conversations' }).getByText('dish number 16').waitFor()
+    await press('j', 'x', 'J', 'J')
+    await page.getByText('3 selected').waitFor()
+    await page.getByRole('button', { name: 'Dataset…' }).click()
+    await dialog.getByText('3 conversations: the 3 selected').waitFor()
+    await dialog.getByRole('textbox', { name: 'Name' }).fill('three')
+    await press('Enter')
+    await heading('three').waitFor()
+    await page.getByRole('tab', { name: 'Rows 6' }).waitFor()
+  })
+
   it('logs no error and asks nobody else for anything', () => {
     expect(workbench.problems).toEqual([])
   })

@@ -1,16 +1,17 @@
-/** Files to conversations in a real browser, by keyboard: preview, mapping of unknown columns, import, quarantine. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+/** Files to conversations in a real browser, by keyboard: preview, mapping of unknown columns, import, quarantine and mending. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { pageSteps } from '../support/page-steps.ts'
 import { accessibilityProblems, openWorkbench, type Workbench } from './harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'drift-e2e-files-'))
 const log = join(folder, 'chats.jsonl')
 const table = join(folder, 'tickets.csv')
 const turns = (i: number): object => ({ messages: [{ role: 'user', content: `Name fruit ${i}.` }, { role: 'assistant', content: 'Kiwi.' }, { role: 'user', content: 'Another.' }] })
-writeFileSync(log, [...Array.from({ length: 40 }, (_, i) => JSON.stringify(turns(i))), '{"messages": 5}'].join('\n'))
+writeFileSync(log, [...Array.from({ length: 40 }, (_, i) => JSON.stringify(turns(i))), '{"messages": 5}', '{"messages": [', '{"messages": 6}'].join('\n'))
 writeFileSync(table, 'ticket,who,said,by\n1,user,"Where is it, then?",ana\n1,bot,On its way.,\n2,user,Thanks,ben\n2,bot,You are welcome.,\n')
 
 let workbench: Workbench
@@ -24,7 +25,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const go = async (path: string): Promise<void> => void (await page.goto(new URL(path, page.url()).href))
+const { go, eventually } = pageSteps(() => page, 20_000)
 const preview = () => page.getByRole('region', { name: 'Preview' })
 const importedRows = () => page.getByRole('grid', { name: 'Imports so far' }).getByRole('row')
 
@@ -77,11 +78,103 @@ it('brings a file that only the browser has into the workspace, and imports it f
   await importedRows().filter({ hasText: 'mine.jsonl' }).filter({ hasText: '30,000' }).waitFor()
 })
 
+const setAside = () => page.getByRole('grid', { name: 'Rows in quarantine' })
+const mending = () => page.getByRole('textbox', { name: 'Text of the row' })
+const mended = JSON.stringify({ messages: [{ role: 'user', content: 'Name a tree.' }, { role: 'assistant', content: 'Oak.' }] })
+
 it('keeps the bad row with its reason and text', async () => {
   await go('/conversations?import=quarantine')
-  await page.getByRole('grid', { name: 'Rows in quarantine' }).getByText('expected a list of messages, got 5').waitFor()
-  expect(await page.getByRole('dialog').locator('pre').innerText()).toBe('{"messages": 5}')
+  await setAside().getByText('expected a list of messages, got 5').waitFor()
+  expect(await mending().inputValue()).toBe('{"messages": 5}')
   await page.getByRole('button', { name: 'Copy the row' }).waitFor()
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
+it('mends a row by keyboard: what still fails keeps the text and says why, then it is a conversation', async () => {
+  await setAside().focus()
+  await page.keyboard.press('Enter')
+  await page.locator('textarea:focus').waitFor()
+  await mending().fill('{"messages": []')
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('status').filter({ hasText: /^expected JSON: / }).waitFor()
+  expect(await mending().inputValue()).toBe('{"messages": []')
+  // It waits until one comes back to it.
+  await page.reload()
+  await page.getByText('edited: expected JSON', { exact: false }).first().waitFor()
+  await eventually(() => mending().inputValue()).toBe('{"messages": []')
+  await mending().fill(mended)
+  await page.keyboard.press('Escape')
+  await page.locator('[role="grid"]:focus').waitFor()
+  await page.getByRole('button', { name: 'Import this row' }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await page.getByRole('article').getByText('Name a tree.').waitFor()
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'chats.jsonl' }).filter({ hasText: '3, 1 mended' }).waitFor()
+})
+
+it('narrows the rows by reason, dismisses one and takes that back', async () => {
+  await go('/conversations?import=quarantine')
+  await setAside().getByText('expected JSON', { exact: false }).waitFor()
+  await page.getByRole('combobox', { name: 'Reason' }).click()
+  await page.getByRole('option', { name: 'messages: expected a list of messages' }).click()
+  await eventually(() => setAside().getByRole('row').count()).toBe(2)
+  expect(page.url()).toContain('reason=messages')
+  await setAside().focus()
+  await page.keyboard.press('Delete')
+  await page.getByText('No row is like that').waitFor()
+  await page.getByRole('button', { name: '1 dismissed' }).waitFor()
+  await page.getByRole('button', { name: 'Undo' }).click()
+  await setAside().getByText('expected a list of messages, got 6').waitFor()
+})
+
+it('exports the rows; mended outside and imported, they leave the quarantine', async () => {
+  await go('/conversations?import=quarantine')
+  await page.getByRole('button', { name: 'Export…' }).click()
+  const out = join(folder, 'set-aside.jsonl')
+  await page.getByRole('textbox', { name: 'File', exact: true }).fill(out)
+  await page.keyboard.press('Enter')
+  await page.getByText('2 rows written').waitFor()
+  const [first, second] = readFileSync(out, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object)
+  writeFileSync(out, [{ ...first, raw: mended.replace('tree', 'bird') }, { ...second, raw: JSON.parse(mended.replace('tree', 'river')) as object }].map((row) => JSON.stringify(row)).join('\n'))
+  await go('/conversations?import=files')
+  await page.getByRole('textbox', { name: 'Files and folders' }).fill(out)
+  await preview().getByText('Name a bird.').waitFor()
+  await page.getByRole('textbox', { name: 'Files and folders' }).press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await go('/conversations?import=quarantine')
+  await page.getByText('Nothing in quarantine').waitFor()
+})
+
+it('cancelled from the job strip, an import keeps what it has, and goes on to its end from the list', { timeout: 180_000 }, async () => {
+  const rows = 150_000
+  const large = join(folder, 'large.jsonl')
+  writeFileSync(large, Array.from({ length: rows }, (_, i) => `{"messages":[{"role":"user","content":"Large ${i}"},{"role":"assistant","content":"Seen."}]}\n`).join(''))
+  await go('/conversations?import=files')
+  await page.getByRole('textbox', { name: 'Files and folders' }).fill(large)
+  await preview().getByText('Large 0').waitFor()
+  await page.getByRole('textbox', { name: 'Files and folders' }).press('Enter')
+  const jobs = page.getByRole('region', { name: 'Jobs' })
+  await jobs.getByText(/^[1-9]\d* conversations/).waitFor()
+  await jobs.getByRole('button', { name: 'Cancel import large.jsonl' }).click()
+  await jobs.getByText('cancelled').waitFor()
+
+  await go('/conversations?import=past')
+  const stopped = page.getByRole('list', { name: 'Stopped imports' }).getByRole('listitem').filter({ hasText: 'large.jsonl' })
+  const [, kept = ''] = /^Stopped after ([\d,]+) conversations/.exec(await stopped.innerText()) ?? []
+  const keptRows = Number(kept.replaceAll(',', ''))
+  expect(keptRows).toBeGreaterThan(0)
+  expect(keptRows).toBeLessThan(rows)
+  expect(await accessibilityProblems(page)).toEqual([])
+
+  await stopped.getByRole('button', { name: 'Go on' }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  // It told of this import's rest alone: nothing was read twice.
+  await page.getByText(`${rows - keptRows} imported, 0 duplicates, 0 set aside`).first().waitFor({ timeout: 120_000 })
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'large.jsonl' }).filter({ hasText: '150,000' }).waitFor()
+  await expect(page.getByRole('list', { name: 'Stopped imports' }).count()).resolves.toBe(0)
+  await go('/conversations?q=Large')
+  await page.getByText('150,000', { exact: false }).first().waitFor()
 })
 
 it('logged no error', () => {

@@ -80,6 +80,11 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     return notFound(`datasets.rows: expected a dataset of this workspace, got "${name}"`)
   }
 
+  const setAside = [
+    { row: 118, reason: 'conversation[2].role: expected user, assistant, system or tool, got "function"', raw: '{"conversation_id":"a1","conversation":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"function","content":"{}"}]}' },
+    { row: 4031, reason: 'conversation: expected at least one user message, got none', raw: '{"conversation_id":"b2","conversation":[]}' },
+    { row: 9977, reason: 'line is not JSON: unexpected end at column 812', raw: '{"conversation_id":"c3","conversation":[{"role":"user","content":"Tell me about' },
+  ].map((row, i) => ({ ...row, id: i + 1, key: `k${i}`, importId: 'i2', file: 'wildchat-2024.jsonl', mended: null, header: null, bytes: row.raw.length, isCut: false, isDismissed: false, reading: {} }))
   const info = (): ReturnType<Handlers['workspace.info']> => ({ path: '/home/ana/drift/support-logs', name: 'support-logs', host: 'server', version: '0.1.0', counts: { conversations: made.length === 0 ? 0 : options.conversations, signals: Math.round(signals().length * repeats), datasets: datasets().length, runs: options.runs() }, capsule: null, demo: options.demo() })
 
   return {
@@ -101,8 +106,8 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       made.length === 0
         ? []
         : [
-            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, deleted: 0, quarantined: 3, createdAt: '2026-08-02T10:20:00Z', seconds: null, reading: {}, stopped: true },
-            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, deleted: 0, quarantined: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1, reading: {}, stopped: false },
+            { id: 'i2', files: ['/home/ana/data/wildchat-2024.jsonl'], format: 'wildchat', imported: 5, duplicates: 12, deleted: 0, quarantined: 3, mended: 0, createdAt: '2026-08-02T10:20:00Z', seconds: null, reading: {}, stopped: true },
+            { id: 'i1', files: ['built-in world, seed 1'], format: 'drift', imported: made.length - 5, duplicates: 0, deleted: 0, quarantined: 0, mended: 0, createdAt: '2026-08-02T10:18:00Z', seconds: 4.1, reading: {}, stopped: false },
           ],
     'imports.preview': ({ files, mapping }) => ({
       files: files.length,
@@ -125,14 +130,12 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       }, 2500)
       return { jobId: job.id }
     },
-    'imports.quarantine': () => ({
-      total: 3,
-      rows: [
-        { file: 'wildchat-2024.jsonl', row: 118, reason: 'conversation[2].role: expected user, assistant, system or tool, got "function"', raw: '{"conversation_id":"a1","conversation":[{"role":"user","content":"hi"},{"role":"assistant","content":"hello"},{"role":"function","content":"{}"}]}' },
-        { file: 'wildchat-2024.jsonl', row: 4031, reason: 'conversation: expected at least one user message, got none', raw: '{"conversation_id":"b2","conversation":[]}' },
-        { file: 'wildchat-2024.jsonl', row: 9977, reason: 'line is not JSON: unexpected end at column 812', raw: '{"conversation_id":"c3","conversation":[{"role":"user","content":"Tell me about' },
-      ],
-    }),
+    'imports.quarantine': () => ({ total: setAside.length, rows: setAside.map(({ id, key, importId, file, row, reason, raw }) => ({ id, key, importId, file, row, reason, raw, edited: false })) }),
+    'imports.quarantineFacets': () => ({ imports: [{ value: 'i2', count: 3 }], files: [{ value: 'wildchat-2024.jsonl', count: 3 }], kinds: setAside.map(({ reason }) => ({ value: reason.replace(/,? got .*/, ''), count: 1 })), dismissed: 0 }),
+    'imports.quarantinedRow': ({ id }) => setAside.find((row) => row.id === id) ?? setAside[0]!,
+    'imports.mend': ({ text }) => ({ reason: `expected JSON: as in a real workspace, got ${text.length} characters` }),
+    'imports.dismiss': () => ({ ok: true }),
+    'imports.exportQuarantine': ({ path }) => ({ path: `/home/ana/drift/support-logs/exports/${path}`, rows: setAside.length, leftOut: 0 }),
     'conversations.analysis': () => ({ waiting: 0, groups: 0 }),
     'conversations.analyse': () => ({ jobId: 'analysis-1' }),
     ...fakeMap(made, (one) => rowOf(one, 0, undefined)),

@@ -169,7 +169,7 @@ test('rows that belong together and cannot be used are shown as they stood in th
   const { report, questions, db } = await importBytes([...rows, goodLine(0)].join('\n'))
   expect(report).toMatchObject({ imported: 1, quarantined: 1 })
   expect([...questions]).toEqual([0])
-  expect(db.prepare('SELECT reason, raw FROM quarantined_rows').get()).toEqual({ reason: 'row 2 of its conversation, role: expected system, user, assistant or tool, got "nobody" (2 rows that belong together)', raw: `${rows.join('\n').slice(0, 20_000)}…` })
+  expect(db.prepare('SELECT reason, raw FROM quarantined_rows').get()).toEqual({ reason: 'row 2 of its conversation, role: expected system, user, assistant or tool, got "nobody" (2 rows that belong together)', raw: rows.join('\n') })
 })
 
 test('a file that grows, shrinks or goes away while it is read: what was read is in, and reading it again gives the rest', async () => {

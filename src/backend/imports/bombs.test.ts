@@ -6,7 +6,7 @@ import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { expect, test, vi } from 'vitest'
 import { aFolder, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
-import { pageOfQuarantinedRows } from '../storage/imports.ts'
+import { pageOfQuarantinedRows } from '../storage/quarantine.ts'
 import { importFiles } from './import-files.ts'
 
 vi.setConfig({ testTimeout: 120_000 })

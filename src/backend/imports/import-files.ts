@@ -11,8 +11,9 @@ import type { ImportedReview } from '../../core/import/review-labels.ts'
 import type { ImportReading } from '../../shared/contract.ts'
 import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
-import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile, type QuarantinedRow } from '../storage/imports.ts'
+import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile } from '../storage/imports.ts'
 import type { WritableDb } from '../storage/open.ts'
+import { leaveQuarantine, toQuarantine, type BadRow } from '../storage/quarantine.ts'
 import { findFiles } from './find-files.ts'
 import { appendImportedLabel } from '../storage/review.ts'
 import { formatOf, readImport } from './read-conversations.ts'
@@ -55,8 +56,10 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   const found = new Map<string, number>()
   const report: ImportReport = { id, imported: 0, duplicates: 0, deleted: 0, labels: 0, quarantined: 0, seconds: 0, format: '', resumed }
   let drafts: NewConversation[] = []
-  let problems: QuarantinedRow[] = []
-  let reviews: (Omit<QuarantinedRow, 'reason'> & { review: ImportedReview })[] = []
+  let problems: BadRow[] = []
+  let reviews: { file: string; row: number; raw: string; review: ImportedReview }[] = []
+  /** Keys of rows in quarantine that came back mended, with the conversations that they gave. */
+  let mended = new Set<string>()
   let characters = 0
   const progress = new Map<string, FileProgress>()
 
@@ -67,9 +70,10 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
       for (const { review, ...place } of reviews) {
         const reason = appendImportedLabel(db, review)
         if (reason === null) report.labels += 1
-        else problems.push({ ...place, reason })
+        else problems.push(toQuarantine({ ...place, reason }))
       }
       const now = performance.now()
+      leaveQuarantine(db, mended)
       addToImport(db, id, { ...counts, format: report.format, quarantined: problems, files: [...progress.values()], seconds: (now - flushed) / 1000 })
       flushed = now
     })
@@ -80,6 +84,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     drafts = []
     problems = []
     reviews = []
+    mended = new Set()
     characters = 0
     progress.clear()
   }
@@ -90,14 +95,20 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
     let through = rows
     for await (const { results, bytesRead } of done ? [] : readImport(path, options, rows)) {
       for (const result of results) {
-        if ('reason' in result) problems.push({ file: path, row: result.row, reason: result.reason, raw: result.raw })
-        else if ('review' in result) {
+        if ('review' in result) {
           found.set(result.format, (found.get(result.format) ?? 0) + 1)
           reviews.push({ file: path, row: result.row, raw: result.raw, review: result.review })
+          characters += result.raw.length
+        } else if ('reason' in result) {
+          const { of } = result
+          const bad = toQuarantine({ file: path, ...result, ...(of !== undefined && { key: of.key, file: of.file, row: of.row, header: of.header }) })
+          problems.push(bad)
+          characters += bad.raw.length
         } else {
-          const { draft, format } = result
+          const { draft, format, of } = result
           found.set(format, (found.get(format) ?? 0) + 1)
-          drafts.push({ ...draft, source: draft.source ?? sourceOf(path) })
+          drafts.push({ ...draft, source: draft.source ?? sourceOf(of?.file ?? path) })
+          if (of !== undefined) mended.add(of.key)
           for (const message of draft.messages) characters += message.content.length
         }
         if (result.through === null) continue
@@ -121,7 +132,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
 }
 
 /** The facet of conversations whose rows name no source: the file's name without its endings and shard number. */
-function sourceOf(path: string): string {
+export function sourceOf(path: string): string {
   return withoutEndings(basename(path)).replace(/-\d{5}-of-\d{5}$/, '') || basename(path)
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { aFolder, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
-import { pageOfQuarantinedRows } from '../storage/imports.ts'
+import { pageOfQuarantinedRows } from '../storage/quarantine.ts'
 import { importFiles } from './import-files.ts'
 
 const goodLine = (i: number): string => `${JSON.stringify({ messages: turns(`question ${i}`, `answer ${i}`) })}\n`

@@ -5,7 +5,7 @@ import { parquetMetadata } from 'hyparquet'
 import { parquetWriteBuffer, type ColumnSource } from 'hyparquet-writer'
 import { expect, test } from 'vitest'
 import { aFolder, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
-import { pageOfQuarantinedRows } from '../storage/imports.ts'
+import { pageOfQuarantinedRows } from '../storage/quarantine.ts'
 import { importFiles } from './import-files.ts'
 import { readParquet } from './read-parquet.ts'
 

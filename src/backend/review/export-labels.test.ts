@@ -5,7 +5,7 @@ import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/supp
 import { importFiles } from '../imports/import-files.ts'
 import { previewImport } from '../imports/preview-import.ts'
 import { readConversations } from '../imports/read-conversations.ts'
-import { pageOfQuarantinedRows } from '../storage/imports.ts'
+import { pageOfQuarantinedRows } from '../storage/quarantine.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { appendEntry, presentLabels, undoLast, type NewEntry } from '../storage/review.ts'
 import { winningSignalsOf } from '../storage/signals.ts'

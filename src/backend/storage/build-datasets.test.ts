@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import type { ConversationFilter } from '../../shared/browse.ts'
 import { type BuildOptions, DEFAULT_BUILD } from '../../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../../shared/types.ts'
 import { importFiles } from '../imports/import-files.ts'
@@ -33,6 +34,24 @@ test('source, model, language, turns and category choose rows, and the recipe na
   build(db, { category: 'instruction ignored' }, 'by category')
   expect(readDataset(db, 'by category', 'feedback').map(({ reply, label }) => [reply, label])).toEqual([['kiwi', 'dissatisfied'], ['Hund', 'dissatisfied']])
   expect(() => build(db, { source: 'nowhere' })).toThrow('expected rows, got none')
+})
+
+test('built from what a search of conversations finds, or from those named, and the recipe says so', async () => {
+  const db = await aLog()
+  const [first, , third] = db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all() as [string, string, string]
+  db.prepare("INSERT INTO conversation_tags (tag, conversation) VALUES ('keep', 3)").run()
+  const filtered = (filter: ConversationFilter, name: string, more: Partial<BuildOptions> = {}) => build(db, { conversations: { filter }, ...more }, name)
+  const fruits: ConversationFilter = { query: 'name fruits', model: 'm*', maxTurns: 3 }
+  expect(filtered(fruits, 'words')).toMatchObject({ rows: 2, recipe: { conversations: { filter: fruits }, lineage: { conversations: 2 } } })
+  expect(filtered({ tag: 'keep', signal: 'dissatisfied' }, 'tagged').rows).toBe(2)
+  expect(filtered({ tag: 'keep' }, 'liked', { category: 'instruction ignored' }).rows).toBe(1)
+  // The options beside it narrow it further.
+  expect(filtered({ query: 'name fruits' }, 'one', { model: 'm2' }).rows).toBe(1)
+  expect(() => filtered({ query: 'name fruits' }, 'none', { source: 'b' })).toThrow('expected rows, got none')
+  const named = build(db, { conversations: { ids: [third, first] } }, 'named')
+  expect(named).toMatchObject({ rows: 3, recipe: { conversations: { ids: [third, first] } } })
+  expect(readDataset(db, 'named', 'feedback').map(({ conversationId }) => conversationId)).toEqual([first, third, third])
+  expect(() => build(db, { conversations: { ids: ['x'] } }, 'nobody')).toThrow('expected ids of this workspace, got "x"')
 })
 
 test('only the deciders named have a say, the strongest of them first', async () => {

@@ -5,11 +5,12 @@ import { originOf, promptText, wholeText } from '../../core/row-texts.ts'
 import { type BuildOptions, type DatasetRow, DECIDERS } from '../../shared/datasets.ts'
 import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, Signal } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
-import { eachConversation } from './conversations.ts'
+import { conversationBrowser } from './browse.ts'
+import { eachConversation, readConversationAt } from './conversations.ts'
 import { createDataset } from './datasets.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
-type RowFilter = Partial<Pick<BuildOptions, 'source' | 'model' | 'language' | 'category' | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
+type RowFilter = Partial<Pick<BuildOptions, 'conversations' | 'source' | 'model' | 'language' | 'category' | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
 type BuildFilter = RowFilter & { attribution?: Attribution | undefined }
 
 /** Every reply that answers a user, with its winning signal. */
@@ -78,11 +79,11 @@ type JudgedTurn = Pick<Signal, 'label' | 'probability' | 'decider'> & { turn_ind
 
 function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, rowsOf: RowMaker<Row>, onConversation: (read: number, total: number) => void = () => {}): Found<Row> {
   const signalsOf = signalReader(db, filter.deciders)
-  const readAll = db.transaction((): Found<Row> => {
-    const total = db.prepare('SELECT count(*) FROM conversations WHERE @source IS NULL OR source = @source').pluck().get({ source: filter.source ?? null }) as number
+  const readRows = db.transaction((): Found<Row> => {
+    const { total, conversations } = chosenConversations(db, filter)
     let read = 0
     const found: Found<Row> = { rows: [], candidates: [], conversations: 0, signals: 0 }
-    for (const { position, conversation } of eachConversation(db, { source: filter.source })) {
+    for (const { position, conversation } of conversations) {
       onConversation(++read, total)
       if (!passes(conversation, filter)) continue
       const judged = signalsOf(position)
@@ -100,7 +101,22 @@ function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, 
     }
     return found
   })
-  return readAll()
+  return readRows()
+}
+
+/** Read one after the other, in the order of their import: all, those of a source, or those of a selection. */
+function chosenConversations(db: ReadableDb, { conversations: selection, source }: RowFilter): { total: number; conversations: Iterable<{ position: number; conversation: Conversation }> } {
+  if (selection === undefined) {
+    const total = db.prepare('SELECT count(*) FROM conversations WHERE @source IS NULL OR source = @source').pluck().get({ source: source ?? null }) as number
+    return { total, conversations: eachConversation(db, { source }) }
+  }
+  const positions = conversationBrowser(db).select(selection)
+  return { total: positions.length, conversations: readThose(db, positions) }
+}
+
+function* readThose(db: ReadableDb, positions: Iterable<number>): Generator<{ position: number; conversation: Conversation }> {
+  const read = readConversationAt(db)
+  for (const position of positions) yield { position, conversation: read(position)! }
 }
 
 /** Texts are made when asked for: only finding duplicates and keeping like prompts together asks, and all of them would double what is held. */
@@ -118,7 +134,8 @@ function candidateOf(row: DatasetRow, { source, id }: Conversation, user: string
   }
 }
 
-function passes({ model, language, messages }: Conversation, filter: RowFilter): boolean {
+function passes({ source, model, language, messages }: Conversation, filter: RowFilter): boolean {
+  if (filter.source !== undefined && source !== filter.source) return false
   if (filter.model !== undefined && model !== filter.model) return false
   if (filter.language !== undefined && language !== filter.language) return false
   return messages.length >= (filter.minTurns ?? 0) && messages.length <= (filter.maxTurns ?? Infinity)

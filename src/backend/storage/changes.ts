@@ -23,7 +23,7 @@ export function watchChanges(db: ReadableDb): () => Noun[] {
 function readMarks(db: ReadableDb): Marks {
   const mark = (sql: string): unknown => db.prepare(sql).pluck().get()
   return {
-    imports: mark('SELECT count(*) || total(imported) || total(quarantined) || total(seconds) FROM imports'),
+    imports: mark("SELECT count(*) || ' ' || total(imported) || ' ' || total(quarantined) || ' ' || total(mended) || ' ' || total(seconds) || ' ' || (SELECT count(*) FROM quarantined_rows WHERE dismissed_at IS NOT NULL) FROM imports"),
     conversations: mark("SELECT (SELECT max(position) FROM conversations) || ' ' || count(*) || ' ' || count(rows) || ' ' || total(position) FROM deleted_conversations"),
     review: mark('SELECT max(id) FROM annotations'),
     datasets: mark('SELECT max(id) FROM datasets'),

@@ -1,12 +1,9 @@
 import type { CallOutput } from '../../shared/contract.ts'
 import { isOwnerAlive, type Owner } from '../jobs/owner.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { insertQuarantinedRows, type BadRow } from './quarantine.ts'
 
 export type ImportRow = CallOutput<'imports.list'>[number]
-export type QuarantinedRow = { file: string; row: number; reason: string; raw: string }
-
-/** So much of a bad row is kept, to be looked at and mended. */
-const KEPT_CHARACTERS = 20_000
 
 /** A file as an import found it. */
 export type FoundFile = { path: string; size: number; modifiedMs: number }
@@ -16,7 +13,7 @@ export type FileToRead = FoundFile & { rows: number; done: boolean }
 /**
  * Begins an import, or takes up the newest one of the same files and reading that nobody finished and nobody works
  * on. A file that has changed since is read from its start; what was quarantined of a file that is read from its
- * start is forgotten, for that reading tells it anew.
+ * start is forgotten, for that reading tells it anew; what was dismissed is remembered.
  */
 export function openImport(db: WritableDb, wanted: { id: string; files: readonly string[]; reading: object; found: readonly FoundFile[]; owner: Owner; now: Date }): { id: string; resumed: boolean; files: FileToRead[] } {
   const files = JSON.stringify(wanted.files)
@@ -30,7 +27,7 @@ export function openImport(db: WritableDb, wanted: { id: string; files: readonly
     else db.prepare('UPDATE imports SET owner = ? WHERE id = ?').run(owner, id)
     const knownFile = db.prepare('SELECT rows, done FROM import_files WHERE import_id = ? AND path = ? AND size = ? AND modified_ms = ?')
     const setFile = db.prepare('INSERT OR REPLACE INTO import_files (import_id, path, size, modified_ms) VALUES (?, ?, ?, ?)')
-    const forget = db.prepare('DELETE FROM quarantined_rows WHERE file = ?')
+    const forget = db.prepare('DELETE FROM quarantined_rows WHERE file = ? AND dismissed_at IS NULL')
     return {
       id,
       resumed: left !== undefined,
@@ -53,7 +50,7 @@ const isAtWork = (owner: string | null): boolean => owner !== null && isOwnerAli
 export type FileProgress = { path: string; rows: number; done: boolean }
 
 /** Adds one batch's figures; in the transaction that writes the batch, so that figures and rows agree after a kill. */
-export function addToImport(db: WritableDb, id: string, batch: { format: string; imported: number; duplicates: number; deleted: number; quarantined: readonly QuarantinedRow[]; files: readonly FileProgress[]; seconds: number }): void {
+export function addToImport(db: WritableDb, id: string, batch: { format: string; imported: number; duplicates: number; deleted: number; quarantined: readonly BadRow[]; files: readonly FileProgress[]; seconds: number }): void {
   insertQuarantinedRows(db, id, batch.quarantined)
   db.prepare("UPDATE imports SET format = coalesce(nullif(?, ''), format), imported = imported + ?, duplicates = duplicates + ?, deleted = deleted + ?, quarantined = quarantined + ?, worked_seconds = worked_seconds + ? WHERE id = ?").run(
     batch.format, batch.imported, batch.duplicates, batch.deleted, batch.quarantined.length, batch.seconds, id,
@@ -71,14 +68,14 @@ export function leaveImport(db: WritableDb, id: string): void {
   db.prepare('UPDATE imports SET owner = NULL WHERE id = ?').run(id)
 }
 
-function insertQuarantinedRows(db: WritableDb, importId: string, rows: readonly QuarantinedRow[]): void {
-  const insert = db.prepare('INSERT INTO quarantined_rows (import_id, file, row, reason, raw) VALUES (?, ?, ?, ?, ?)')
-  for (const { file, row, reason, raw } of rows) insert.run(importId, file, row, reason, raw.length > KEPT_CHARACTERS ? `${raw.slice(0, KEPT_CHARACTERS)}…` : raw)
+/** One of its rows in quarantine gave conversations after all. */
+export function addMended(db: WritableDb, id: string, { imported, duplicates, deleted }: { imported: number; duplicates: number; deleted: number }): void {
+  db.prepare('UPDATE imports SET imported = imported + ?, duplicates = duplicates + ?, deleted = deleted + ? WHERE id = ?').run(imported, duplicates, deleted, id)
 }
 
 export function listImports(db: ReadableDb): ImportRow[] {
-  const rows = db.prepare('SELECT id, files, format, imported, duplicates, deleted, quarantined, created_at, seconds, reading, owner FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
-    id: string; files: string; format: string; imported: number; duplicates: number; deleted: number; quarantined: number; created_at: string; seconds: number | null; reading: string; owner: string | null
+  const rows = db.prepare('SELECT id, files, format, imported, duplicates, deleted, quarantined, mended, created_at, seconds, reading, owner FROM imports ORDER BY created_at DESC, rowid DESC').all() as {
+    id: string; files: string; format: string; imported: number; duplicates: number; deleted: number; quarantined: number; mended: number; created_at: string; seconds: number | null; reading: string; owner: string | null
   }[]
   return rows.map(({ files, created_at, reading, owner, ...row }) => ({
     ...row,
@@ -87,13 +84,4 @@ export function listImports(db: ReadableDb): ImportRow[] {
     reading: JSON.parse(reading) as ImportRow['reading'],
     stopped: row.seconds === null && !isAtWork(owner),
   }))
-}
-
-export function pageOfQuarantinedRows(db: ReadableDb, filter: { importId?: string | undefined; offset: number; limit: number }): { total: number; rows: QuarantinedRow[] } {
-  const importId = filter.importId ?? null
-  const total = db.prepare('SELECT count(*) FROM quarantined_rows WHERE @importId IS NULL OR import_id = @importId').pluck().get({ importId }) as number
-  const rows = db
-    .prepare('SELECT file, row, reason, raw FROM quarantined_rows WHERE @importId IS NULL OR import_id = @importId ORDER BY id LIMIT @limit OFFSET @offset')
-    .all({ importId, limit: filter.limit, offset: filter.offset }) as QuarantinedRow[]
-  return { total, rows }
 }

@@ -66,6 +66,17 @@ test('rows written under version 1 are the same under the newest', () => {
   expect(db.prepare("SELECT rowid FROM messages_fts WHERE messages_fts MATCH 'wrong'").pluck().all()).toEqual([3])
 })
 
+test('rows set aside under version 16 get a key and a kind, and those that were cut say so', () => {
+  const db = aDatabase()
+  migrate(db, 'test', migrations.slice(0, 16))
+  db.exec("INSERT INTO imports (id, files, format, created_at) VALUES ('i1', '[]', 'openai', '')")
+  const insert = db.prepare("INSERT INTO quarantined_rows (import_id, file, row, reason, raw) VALUES ('i1', '/a.jsonl', ?, ?, ?)")
+  for (let row = 1; row <= 1200; row++) insert.run(row, `messages[${row}].content: expected text, got ${row}`, row === 7 ? `${'x'.repeat(20_000)}…` : '{"é":1}')
+  migrate(db, 'test')
+  expect(db.prepare('SELECT count(*) AS rows, count(DISTINCT key) AS keys, group_concat(DISTINCT kind) AS kinds FROM quarantined_rows').get()).toEqual({ rows: 1200, keys: 1200, kinds: 'messages[N].content: expected text' })
+  expect(db.prepare('SELECT row, bytes FROM quarantined_rows WHERE row IN (6, 7)').all()).toEqual([{ row: 6, bytes: 8 }, { row: 7, bytes: null }])
+})
+
 test('dataset rows cannot be changed', () => {
   const db = aDatabase()
   migrate(db, join(aFolder(), 'x'))

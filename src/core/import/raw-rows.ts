@@ -3,9 +3,10 @@ import { describe, isRow, type Row } from './format.ts'
 
 /**
  * `row` is the line, or the element's number, from 1. `problem` where the text cannot be used at all. `value` where
- * the row is no JSON text but a table's record; `text` may then be made only where it is asked for.
+ * the row is no JSON text but a table's record; `text` may then be made only where it is asked for. `header`: of such a
+ * table, the line that names the cells. `bytes`: of the whole row, where `text` is only its beginning.
  */
-export type RawRow = { row: number; text: string; problem: string | null; value?: Row }
+export type RawRow = { row: number; text: string; problem: string | null; value?: Row; header?: string; bytes?: number }
 
 export type RowSplitter = { push(chunk: Uint8Array): RawRow[]; end(): RawRow[] }
 
@@ -31,11 +32,13 @@ export function unfoldJson(value: unknown): unknown {
   }
 }
 
-const SHOWN_BYTES = 4096
+/** A bad row up to this size is kept whole, to be mended; of a longer one its beginning. */
+export const KEPT_ROW_BYTES = 1_000_000
 
-/** Of what cannot be used the beginning is shown, with other bytes than UTF-8 replaced. */
-export function problemRow(row: number, bytes: Uint8Array, problem: string): RawRow {
-  return { row, text: new TextDecoder().decode(bytes.subarray(0, SHOWN_BYTES)), problem }
+/** What cannot be used, with other bytes than UTF-8 replaced. @param size of the whole row, where `bytes` is its beginning */
+export function problemRow(row: number, bytes: Uint8Array, problem: string, size = bytes.length): RawRow {
+  const kept = bytes.subarray(0, KEPT_ROW_BYTES)
+  return { row, text: new TextDecoder().decode(kept), problem, ...(size > kept.length && { bytes: size }) }
 }
 
 export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {

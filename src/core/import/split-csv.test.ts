@@ -30,15 +30,15 @@ test('any cells come back, however they are quoted and however the bytes arrive'
 
 test('cells without quotes, with quotes inside, empty ones, JSON ones', () => {
   expect(split('a,b,c\n5" pipe,,"x ""y"" z"\n"[1]",{"k":2},[no\n')).toEqual([
-    { row: 2, text: '5" pipe,,"x ""y"" z"', problem: null, value: { a: '5" pipe', b: null, c: 'x "y" z' } },
-    { row: 3, text: '"[1]",{"k":2},[no', problem: null, value: { a: [1], b: { k: 2 }, c: '[no' } },
+    { row: 2, text: '5" pipe,,"x ""y"" z"', problem: null, header: 'a,b,c', value: { a: '5" pipe', b: null, c: 'x "y" z' } },
+    { row: 3, text: '"[1]",{"k":2},[no', problem: null, header: 'a,b,c', value: { a: [1], b: { k: 2 }, c: '[no' } },
   ])
 })
 
 test('a quote that is never closed costs its own line alone', () => {
   const rows = split('a,b\n1,x\n2,"open\n3,y\n4,z\n')
   expect(good(rows)).toEqual([{ a: '1', b: 'x' }, { a: '3', b: 'y' }, { a: '4', b: 'z' }])
-  expect(rows.filter(({ problem }) => problem !== null)).toEqual([{ row: 3, text: '2,"open', problem: 'expected every quote to be closed, the file ends within one' }])
+  expect(rows.filter(({ problem }) => problem !== null)).toEqual([{ row: 3, text: '2,"open', header: 'a,b', problem: 'expected every quote to be closed, the file ends within one' }])
   // The same before the file ends, where the record grows past the limit.
   const many = split(`a,b\n0,"open\n${'1,x\n'.repeat(1000)}`, Array.from({ length: 40 }, () => 100), 500)
   expect(good(many)).toHaveLength(1000)

@@ -21,7 +21,7 @@ export function headerCells(line: string): { delimiter: string; cells: string[] 
  */
 export function splitCsv(maxRowBytes: number): RowSplitter {
   const decoder = new TextDecoder('utf-8', { fatal: true })
-  let header: { delimiter: string; cells: string[] } | null = null
+  let header: { delimiter: string; cells: string[]; line: string } | null = null
   let delimiterByte = 0
   let pieces: Uint8Array[] = []
   let bytes = 0
@@ -39,6 +39,7 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
     state = 'start'
     return all
   }
+  const refuse = (row: number, of: Uint8Array, problem: string): void => void rows.push({ ...problemRow(row, of, problem), ...(header !== null && { header: header.line }) })
   const finish = (): void => {
     const all = take()
     const row = startLine
@@ -47,13 +48,13 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
     try {
       text = decoder.decode(all).replace(/\r$/, '')
     } catch {
-      rows.push(problemRow(row, all, 'expected UTF-8 text, got other bytes'))
+      refuse(row, all, 'expected UTF-8 text, got other bytes')
       return
     }
     if (text.trim() === '') return
     if (header !== null) rows.push(readRecord(row, text, header))
     else {
-      header = headerCells(text)
+      header = { ...headerCells(text), line: text }
       delimiterByte = header.delimiter.charCodeAt(0)
     }
   }
@@ -92,7 +93,7 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
   const setFirstLineAside = (problem: string): void => {
     const all = take()
     const end = all.indexOf(LINE_FEED)
-    rows.push(problemRow(startLine, end < 0 ? all : all.subarray(0, end), problem))
+    refuse(startLine, end < 0 ? all : all.subarray(0, end), problem)
     if (end < 0) skipped = all.length
     else {
       startLine += 1
@@ -121,12 +122,12 @@ export function splitCsv(maxRowBytes: number): RowSplitter {
   }
 }
 
-function readRecord(row: number, text: string, header: { delimiter: string; cells: string[] }): RawRow {
+function readRecord(row: number, text: string, header: { delimiter: string; cells: string[]; line: string }): RawRow {
   const { cells, problem } = splitCells(text, header.delimiter)
-  if (problem !== null) return { row, text, problem }
-  if (cells.length > header.cells.length) return { row, text, problem: `expected ${header.cells.length} cells as in the header, got ${cells.length}` }
+  if (problem !== null) return { row, text, problem, header: header.line }
+  if (cells.length > header.cells.length) return { row, text, header: header.line, problem: `expected ${header.cells.length} cells as in the header, got ${cells.length}` }
   const value: Row = Object.fromEntries(header.cells.map((name, i) => [name === '' ? `column ${i + 1}` : name, unfoldJson(cells[i] || null)]))
-  return { row, text, problem: null, value }
+  return { row, text, problem: null, value, header: header.line }
 }
 
 /** One record's cells. A quote counts where a cell begins with it; within, a doubled one is one. */

@@ -225,7 +225,7 @@ function collectRow(maxRowBytes: number): Collected {
       const all = pieces.length === 1 ? pieces[0]! : joinBytes(pieces)
       const size = bytes
       clear()
-      if (size > maxRowBytes) return problemRow(row, all, `expected at most ${maxRowBytes} bytes, got ${size}`)
+      if (size > maxRowBytes) return problemRow(row, all.subarray(0, maxRowBytes), `expected at most ${maxRowBytes} bytes, got ${size}`, size)
       try {
         const text = decoder.decode(all).trim()
         return text === '' ? null : { row, text, problem: null }

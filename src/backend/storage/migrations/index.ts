@@ -16,6 +16,7 @@ import { keptResults } from './0014-kept-results.ts'
 import { untoldEntropy } from './0015-untold-entropy.ts'
 import { keptColumnsApart } from './0016-kept-columns-apart.ts'
 import { peakMemory } from './0017-peak-memory.ts'
+import { quarantineMending } from './0018-quarantine-mending.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   { number: 15, name: 'untold-entropy', up: untoldEntropy },
   { number: 16, name: 'kept-columns-apart', up: keptColumnsApart },
   { number: 17, name: 'peak-memory', up: peakMemory },
+  { number: 18, name: 'quarantine-mending', up: quarantineMending },
 ]

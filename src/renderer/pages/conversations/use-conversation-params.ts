@@ -36,6 +36,11 @@ export function useConversationParams() {
     view: choice(['read', 'raw'], { quiet: true }),
     deleted: flag({ quiet: 'stepping' }),
     import: optionalChoice(['files', 'past', 'quarantine'], { quiet: 'stepping' }),
+    /** Which rows of the quarantine: of an import, a file, a kind of reason, or the dismissed ones. */
+    batch: optional({ quiet: true }),
+    file: optional({ quiet: true }),
+    reason: optional({ quiet: true }),
+    dismissed: flag({ quiet: true }),
   })
 
   /** Fields in force; one that an edited address writes wrongly is not. */
