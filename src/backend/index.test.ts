@@ -47,7 +47,7 @@ test('the data stages, call by call: import, browse, detect, label, build, expor
   const { backend, pushes } = await aBackend()
   const { jobId } = await backend.call('imports.start', { files: [aJsonlFile([...log, 'broken'])] })
   expect(await ended(pushes, jobId)).toMatchObject({ kind: 'import', status: 'done', stage: '2 imported, 0 duplicates, 1 set aside', error: null })
-  expect(pushes).toContainEqual({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals'] })
+  expect(pushes).toContainEqual({ type: 'workspace.changed', nouns: ['imports', 'conversations', 'signals', 'review'] })
   expect(await backend.call('imports.list', {})).toMatchObject([{ imported: 2, quarantined: 1 }])
   expect(await backend.call('imports.quarantine', {})).toMatchObject({ total: 1, rows: [{ row: 3, raw: 'broken' }] })
 

@@ -22,7 +22,6 @@ const [FIGURE, QUESTION, EXCLAMATION] = [hashOf('0'), hashOf('?'), hashOf('!')]
 const isLetter = (code: number): boolean => code > 96 && code < 123
 const isDigit = (code: number): boolean => code > 47 && code < 58
 const APOSTROPHE = 39
-// eslint-disable-next-line no-control-regex -- ASCII begins with control characters
 const PLAIN = /^[\0-\x7f]*$/
 
 const SPOKEN = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
