@@ -46,7 +46,7 @@ const totals = (): Promise<string> => page.getByRole('region', { name: 'Totals' 
 describe('a pair of a dataset', () => {
   it('turns from text to tokens by key, under the newest policy and what it was trained against', async () => {
     await go('/datasets?name=pairs&row=0')
-    await page.getByRole('region', { name: 'The row' }).getByText('- coup').waitFor()
+    await page.getByRole('region', { name: 'The row' }).getByText('coup').first().waitFor()
     await page.keyboard.press('t')
     await tokens('chosen reply').getByRole('option').first().waitFor()
     expect(query('view')).toBe('tokens')
