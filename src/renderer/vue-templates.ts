@@ -4,17 +4,18 @@
  * by hand (`h()`) and tooltips given to components call `withTurnsShown` themselves.
  */
 import { createElementBlock as elementBlock, createElementVNode as elementNode, toDisplayString as displayString } from 'vue'
-import { withTurnsShown } from './components/message-parts.ts'
+import { holdsTurns, withTurnsShown } from './components/message-parts.ts'
 
 export * from 'vue'
 
 export const toDisplayString: typeof displayString = (value) => withTurnsShown(displayString(value))
-export const createElementVNode: typeof elementNode = (type, props, ...rest) => elementNode(type, shown(props), ...rest)
-export const createElementBlock: typeof elementBlock = (type, props, ...rest) => elementBlock(type, shown(props), ...rest)
+// Called for every element of every view: arguments are handed on one by one.
+export const createElementVNode: typeof elementNode = (type, props, children, patchFlag, dynamicProps, shapeFlag, isBlock, normalizes) => elementNode(type, shown(props), children, patchFlag, dynamicProps, shapeFlag, isBlock, normalizes)
+export const createElementBlock: typeof elementBlock = (type, props, children, patchFlag, dynamicProps, shapeFlag) => elementBlock(type, shown(props), children, patchFlag, dynamicProps, shapeFlag)
 
 function shown<Props>(props: Props): Props {
-  const title = (props as { title?: unknown } | null | undefined)?.title
-  if (typeof title !== 'string') return props
-  const written = withTurnsShown(title)
-  return written === title ? props : { ...props, title: written }
+  if (props === null || props === undefined) return props
+  const { title } = props as { title?: unknown }
+  if (typeof title !== 'string' || !holdsTurns(title)) return props
+  return { ...props, title: withTurnsShown(title) }
 }

@@ -13,7 +13,9 @@ const TURNS = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g
  * Characters that turn the direction of what follows could show a text as another than it is ("exe.txt" for "txt.exe"):
  * each is shown as ⟲, one for one, so that offsets stay. Templates do it to all they show (vue-templates.ts).
  */
-export const withTurnsShown = (text: string): string => text.replace(TURNS, '⟲')
+const ONE_TURN = new RegExp(TURNS.source)
+export const holdsTurns = (text: string): boolean => ONE_TURN.test(text)
+export const withTurnsShown = (text: string): string => (holdsTurns(text) ? text.replace(TURNS, '⟲') : text)
 /** JSON that says the same without them. */
 export const withTurnsEscaped = (json: string): string => json.replace(TURNS, (turn) => `\\u${turn.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
