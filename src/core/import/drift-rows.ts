@@ -1,5 +1,5 @@
 import { describe, isRow, RowProblem, type ImportFormat } from './format.ts'
-import { optionalText, readMetadata, readOrigin, readReply, readTime } from './messages.ts'
+import { readAbout, readMetadata, readOrigin, readReply } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** cacayaya/DRIFT's feedback rows: {prompt, rejected: [message], user_preference: {content}}: a dissatisfied user each. */
@@ -13,10 +13,7 @@ export const driftRows: ImportFormat = {
     const prompt = readPrompt(row['prompt'])
     const messages = [...prompt, { role: 'assistant' as const, content: readReply(row['rejected'], 'rejected') }, { role: 'user' as const, content: words }]
     return [{
-      source: optionalText(row['source']),
-      model: optionalText(row['model']),
-      language: optionalText(row['language']),
-      createdAt: readTime(row['created_at'] ?? row['timestamp']),
+      ...readAbout(row),
       messages,
       metadata: { ...readMetadata(row, row['id']), ...readOrigin(row) },
       labels: [{ turnIndex: messages.length - 1, label: 'dissatisfied', probability: 1, categories: [], ratings: null }],

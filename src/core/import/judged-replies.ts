@@ -1,7 +1,7 @@
 /** Rows that judge their last reply by a flag: true pleased, false did not. */
 import type { Message, SignalLabel } from '../../shared/types.ts'
 import { describe, RowProblem, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readMetadata, readOrigin, readReply, readTime } from './messages.ts'
+import { readAbout, readMetadata, readOrigin, readReply } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /**
@@ -21,10 +21,7 @@ export const trlUnpaired: ImportFormat = {
     const spoken = typeof words === 'string'
     if (spoken) messages.push({ role: 'user', content: words })
     return [{
-      source: optionalText(row['source']),
-      model: optionalText(row['model']),
-      language: optionalText(row['language']),
-      createdAt: readTime(row['created_at'] ?? row['timestamp']),
+      ...readAbout(row),
       messages,
       metadata: { ...readMetadata(row, row['id']), ...readOrigin(row), ...(spoken ? {} : { reply_label: label }) },
       labels: spoken ? [{ turnIndex: messages.length - 1, label, probability: pleased ? 0 : 1, categories: [], ratings: null }] : [],

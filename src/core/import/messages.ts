@@ -143,6 +143,14 @@ function dissatisfactionShare(ratings: readonly number[] | null, label: SignalLa
   return ratings.filter((rating) => rating <= 2).length / ratings.length
 }
 
+/** What rows of most formats say of a conversation under the same names. */
+export const readAbout = (row: Row): { source: string | null; model: string | null; language: string | null; createdAt: string | null } => ({
+  source: optionalText(row['source']),
+  model: optionalText(row['model']),
+  language: optionalText(row['language']),
+  createdAt: readTime(row['created_at'] ?? row['timestamp']),
+})
+
 export function optionalText(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }

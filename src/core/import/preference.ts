@@ -5,7 +5,7 @@
  */
 import type { Message } from '../../shared/types.ts'
 import { describe, RowProblem, type ConversationDrafts, type ImportFormat, type Row } from './format.ts'
-import { optionalText, readMessages, readMetadata, readOrigin, readReply, readTime } from './messages.ts'
+import { readAbout, readMessages, readMetadata, readOrigin, readReply } from './messages.ts'
 
 /** TRL preference rows: {prompt, chosen, rejected}, text or messages; without a prompt the messages both sides share. */
 export const trlPreference: ImportFormat = {
@@ -42,10 +42,7 @@ function preferenceDraft(row: Row, prompt: Message[], chosen: string, rejected: 
   if (chosen === rejected) throw new RowProblem('chosen and rejected: expected two different replies, got the same one twice')
   const kept = ['task', 'score_chosen', 'score_rejected'].filter((key) => row[key] !== undefined)
   return [{
-    source: optionalText(row['source']),
-    model: optionalText(row['model']),
-    language: optionalText(row['language']),
-    createdAt: readTime(row['created_at'] ?? row['timestamp']),
+    ...readAbout(row),
     messages: [...prompt, { role: 'assistant', content: rejected }],
     metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id'], kept), ...readOrigin(row), ...readOrigin(row, ['user_feedback']), chosen },
     labels: [],

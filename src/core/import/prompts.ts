@@ -1,5 +1,5 @@
 import type { ImportFormat } from './format.ts'
-import { optionalText, readMetadata, readOrigin, readTime } from './messages.ts'
+import { readAbout, readMetadata, readOrigin } from './messages.ts'
 import { readPrompt } from './preference.ts'
 
 /** Beside a prompt: a row that holds anything else may have lost its reply. */
@@ -10,10 +10,7 @@ export const trlPrompts: ImportFormat = {
   name: 'trl-prompts',
   recognizes: (row) => 'prompt' in row && Object.keys(row).every((key) => BESIDE.has(key)),
   read: ([row]) => [{
-    source: optionalText(row['source']),
-    model: optionalText(row['model']),
-    language: optionalText(row['language']),
-    createdAt: readTime(row['created_at'] ?? row['timestamp']),
+    ...readAbout(row),
     messages: readPrompt(row['prompt']),
     metadata: { ...readMetadata(row, row['id'] ?? row['prompt_id']), ...readOrigin(row) },
     labels: [],

@@ -1,7 +1,7 @@
 /** Answers on a plane: filled where they pass, hollow where not, coloured by method. The axes are the plane's for all rounds. */
 import type { EChartsOption } from 'echarts'
 import { type Exploration, isStart } from '../../shared/comparison.ts'
-import { baseOption, escapeHtml, type Chart } from './chart.ts'
+import { baseOption, type Chart, escapeHtml, pointBeside, pointUnder } from './chart.ts'
 import { roundLabel } from './by-round.ts'
 import { count, fixed } from './format.ts'
 import { methodStyle } from './methods.ts'
@@ -35,7 +35,7 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
       ...base.tooltip,
       trigger: 'item',
       formatter(params: unknown) {
-        const point = typeof params === 'object' && params !== null && 'data' in params ? pointOf(params.data) : null
+        const point = pointUnder(params) as Point | null
         if (point === null) return ''
         return `<div style="max-width:26rem;white-space:pre-wrap">${escapeHtml(point.text)}</div><div style="color:${theme.muted};padding-top:2px">${escapeHtml(`${methodStyle(methods[point.method]!).label}, ${roundLabel(point.round)}, prompt ${point.prompt + 1}, ${point.pass ? 'passes' : 'does not pass'}`)}</div>`
       },
@@ -57,4 +57,4 @@ const farWords = ({ trustworthiness }: Exploration['map']): string => `${trustwo
 const toItem = (point: Point): { value: [number, number]; point: Point } => ({ value: [point.x, point.y], point })
 
 /** The answer behind a mark. */
-export const pointOf = (item: unknown): Point | null => (typeof item === 'object' && item !== null && 'point' in item ? (item.point as Point) : null)
+export const pointOf = (item: unknown): Point | null => pointBeside(item) as Point | null

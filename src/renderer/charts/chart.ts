@@ -39,6 +39,11 @@ export function dataIndex(params: unknown): number {
   return typeof first === 'object' && first !== null && 'dataIndex' in first ? Number(first.dataIndex) : -1
 }
 
+/** The point that a chart put beside an item's place, from ECharts' untyped item; null where there is none. */
+export const pointBeside = (item: unknown): unknown => (typeof item === 'object' && item !== null && 'point' in item ? item.point : null)
+/** Likewise of the item that a tooltip is asked for. */
+export const pointUnder = (params: unknown): unknown => (typeof params === 'object' && params !== null && 'data' in params ? pointBeside(params.data) : null)
+
 /** Everything charts share: no animation jump, our text, quiet tooltip. */
 export function baseOption(theme: ChartTheme): EChartsOption {
   return {

@@ -1,7 +1,7 @@
 /** Runs as points: any figure against another or a setting, colour and marker by method, marked runs ringed. */
 import type { EChartsOption } from 'echarts'
 import type { ScatterPoint } from '../../core/run-table.ts'
-import { baseOption, markerOf, tooltipHtml, xAxis, yAxis, type Chart } from './chart.ts'
+import { baseOption, type Chart, markerOf, pointBeside, pointUnder, tooltipHtml, xAxis, yAxis } from './chart.ts'
 import { count, interval, significant } from './format.ts'
 import { compareMethods, methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
@@ -42,7 +42,7 @@ export function runScatter({ points, left, x, y, marked, theme }: Input): Chart 
       ...base.tooltip,
       trigger: 'item',
       formatter(params: unknown) {
-        const point = typeof params === 'object' && params !== null && 'data' in params ? pointOf(params.data) : null
+        const point = pointUnder(params) as ScatterPoint | null
         if (point === null) return ''
         const { run, columns } = point
         return tooltipHtml(theme, run.name, [
@@ -68,4 +68,4 @@ export function runScatter({ points, left, x, y, marked, theme }: Input): Chart 
 const axisFigure = (value: number): string => significant(value)
 
 /** The run behind a mark. */
-export const pointOf = (item: unknown): ScatterPoint | null => (typeof item === 'object' && item !== null && 'point' in item ? (item.point as ScatterPoint) : null)
+export const pointOf = (item: unknown): ScatterPoint | null => pointBeside(item) as ScatterPoint | null
