@@ -3,9 +3,10 @@
  * plain line over everything. A suite that cannot run counts as a failure.
  */
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { ensureBrowser } from './browser.ts'
 import { electronBinary, whyNoDisplay } from './electron-runtime.mjs'
 import { ensureBuilt } from './setup.mjs'
@@ -14,6 +15,14 @@ const root = join(import.meta.dirname, '..')
 const suites = ['unit', 'golden', 'e2e', 'webgpu'] as const
 type Suite = (typeof suites)[number]
 type Counts = { passed: number; failed: number; skipped: number }
+/** What is read of Vitest's JSON report. */
+type Report = {
+  numPassedTests: number
+  numFailedTests: number
+  numPendingTests: number
+  numTodoTests: number
+  testResults: { name: string; status: string; message: string; assertionResults: { fullName: string; status: string; failureMessages: string[] }[] }[]
+}
 
 const isSuite = (text: string): text is Suite => (suites as readonly string[]).includes(text)
 const args = process.argv.slice(2)
@@ -22,6 +31,7 @@ const filters = args.filter((arg) => !isSuite(arg))
 const chosen = named.length > 0 ? suites.filter((suite) => named.includes(suite)) : suites
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 }
+const failures: string[] = []
 const scratch = mkdtempSync(join(tmpdir(), 'drift-test-'))
 let running: ReturnType<typeof spawn> | null = null
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -37,6 +47,8 @@ for (const suite of chosen) {
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key]
 }
 rmSync(scratch, { recursive: true, force: true })
+// Again at the end, where they are read without scrolling through every suite.
+for (const failure of failures) console.log(failure)
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed > 0 ? 1 : 0)
 
@@ -50,7 +62,7 @@ async function runSuite(suite: Suite): Promise<Counts> {
       const noElectron = whyNoDisplay() ?? (electronBinary() ? null : 'its runtime is not here')
       if (noElectron) console.log(`Page specs on the Electron host are left out: ${noElectron}.`)
     } catch (error) {
-      console.log(error instanceof Error ? error.message : String(error))
+      failures.push(`FAILED ${suite}: not run\n  ${error instanceof Error ? error.message : String(error)}`)
       return { passed: 0, failed: 1, skipped: 0 }
     }
   }
@@ -62,9 +74,11 @@ async function runSuite(suite: Suite): Promise<Counts> {
   const report = join(scratch, `${suite}.json`)
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', suite, '--passWithNoTests', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters]
   const code = await run(process.execPath, vitest, env)
-  const counts = readCounts(report)
+  const { failed, ...counts } = readReport(suite, report)
+  if (code === 0 || failed > 0) return { ...counts, failed }
   // A crash, an unhandled error or a file that does not load fails without a failed test.
-  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts
+  failures.push(`FAILED ${suite}: Vitest ended with code ${code} and no failed test: a crash or an unhandled error, printed above`)
+  return { ...counts, failed: 1 }
 }
 
 function run(command: string, commandArgs: string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -75,11 +89,18 @@ function run(command: string, commandArgs: string[], env: NodeJS.ProcessEnv): Pr
   })
 }
 
-function readCounts(report: string): Counts {
-  try {
-    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>
-    return { passed: numPassedTests ?? 0, failed: numFailedTests ?? 0, skipped: (numPendingTests ?? 0) + (numTodoTests ?? 0) }
-  } catch {
-    return { passed: 0, failed: 0, skipped: 0 }
+function readReport(suite: Suite, path: string): Counts {
+  if (!existsSync(path)) return { passed: 0, failed: 0, skipped: 0 }
+  const report = JSON.parse(readFileSync(path, 'utf8')) as Report
+  for (const file of report.testResults) {
+    const where = `FAILED ${suite} ${relative(root, file.name)}`
+    const tests = file.assertionResults.filter((test) => test.status === 'failed')
+    for (const test of tests) failures.push(`${where} › ${test.fullName}\n  ${firstLine(test.failureMessages[0])}`)
+    if (file.status === 'failed' && tests.length === 0) failures.push(`${where}\n  ${firstLine(file.message)}`)
   }
+  return { passed: report.numPassedTests, failed: report.numFailedTests, skipped: report.numPendingTests + report.numTodoTests }
+}
+
+function firstLine(message = ''): string {
+  return stripVTControlCharacters(message).split('\n', 1)[0] ?? ''
 }
