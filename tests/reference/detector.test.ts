@@ -25,8 +25,9 @@ describe.skipIf(!existsSync(join(folder, 'train.jsonl.gz')))('trained on the pub
     const judge = classifierJudge(model)
     const figures = scoreDetector(read('test').map((turn) => ({ ...turn, probability: judge(turn.messages, turn.turnIndex).probability })))
     expect(figures).toMatchObject({ n: 6956, positives: 314 })
-    expect(figures.average_precision).toBeGreaterThan(0.22)
-    expect(figures.roc_auc).toBeGreaterThan(0.85)
-    expect(figures.f1).toBeGreaterThan(0.345)
+    expect(figures.average_precision).toBeGreaterThan(0.25)
+    expect(figures.roc_auc).toBeGreaterThan(0.865)
+    // Asked for: .33; the goal, one human's .352, is not reached (.345).
+    expect(figures.f1).toBeGreaterThan(0.34)
   })
 })
