@@ -127,13 +127,13 @@ class PatternReader {
 }
 
 /** Of letters, digits and the underscore, the more frequent ones in English first; 0 is the blank. */
-const SYMBOLS = 38
 const symbolOf = new Uint8Array(128)
 'etaoinshrdlucmfwygpbvkxjqz0123456789_'.split('').forEach((character, i) => {
   symbolOf[character.charCodeAt(0)] = symbolOf[character.toUpperCase().charCodeAt(0)] = i + 1
 })
-
-const gramOf = (first: number, second: number, third: number): number => (first * SYMBOLS + second) * SYMBOLS + third
+/** Three symbols in a row as a number of 18 bits; a further one pushes the first out. */
+const GRAMS = 2 ** 18
+const gramWith = (gram: number, symbol: number): number => ((gram << 6) | symbol) & (GRAMS - 1)
 
 /** Texts of which every match holds one, folded; null where nothing is known. Throws where the pattern has a part that is not known here. Case is taken to be ignored. */
 export function literalsOf({ source }: RegExp): string[] | null {
@@ -148,9 +148,9 @@ type Keyed = { symbols: Uint8Array; key: number; patterns: number[] }
 export class PatternFilter {
   /** 1 for a pattern that must be tried on every text. */
   private readonly tried: Uint8Array
-  /** For three symbols in a row: which list of `keyed` they are the keys of; 0 for none. */
-  private readonly lists = new Uint16Array(SYMBOLS ** 3)
-  private readonly keyed: Keyed[][] = [[]]
+  /** A bit for three symbols in a row: whether `keyed` has them. It stays in the processor's nearest memory, where a list each would not. */
+  private readonly isKey = new Int32Array(GRAMS / 32)
+  private readonly keyed = new Map<number, Keyed[]>()
 
   constructor(patterns: readonly RegExp[]) {
     const byText = new Map<string, number[]>()
@@ -168,28 +168,22 @@ export class PatternFilter {
     const rarity = (at: number): number => symbols[at]! + symbols[at + 1]! + symbols[at + 2]!
     let key = 0
     for (let at = 1; at + 2 < symbols.length; at++) if (rarity(at) > rarity(key)) key = at
-    const gram = gramOf(symbols[key]!, symbols[key + 1]!, symbols[key + 2]!)
-    if (this.lists[gram] === 0) this.lists[gram] = this.keyed.push([]) - 1
-    this.keyed[this.lists[gram]!]!.push({ symbols, key, patterns })
+    const gram = symbols.subarray(key, key + 3).reduce(gramWith)
+    this.isKey[gram >> 5]! |= 1 << (gram & 31)
+    this.keyed.set(gram, [...(this.keyed.get(gram) ?? []), { symbols, key, patterns }])
   }
 
   /** Sets `mayMatch`, one value for each pattern: 0 where it does not match the text, else 1. A blank stands before and behind the text. */
   mark({ codes, length }: TextCodes, mayMatch: Uint8Array): void {
     mayMatch.set(this.tried)
-    const { lists, keyed } = this
-    let [before, last] = [0, symbolOf[codes[1]!]!]
+    const { isKey } = this
+    let gram = symbolOf[codes[1]!]!
     for (let i = 2; i <= length + 1; i++) {
-      const symbol = symbolOf[codes[i]!]!
-      const list = lists[gramOf(before, last, symbol)]!
-      if (list !== 0) {
-        const literals = keyed[list]!
-        for (let k = 0; k < literals.length; k++) {
-          const { symbols, key, patterns } = literals[k]!
-          if (standsAt(symbols, codes, i - 2 - key, length + 2)) for (const number of patterns) mayMatch[number] = 1
-        }
+      gram = gramWith(gram, symbolOf[codes[i]!]!)
+      if (((isKey[gram >> 5]! >> (gram & 31)) & 1) === 0) continue
+      for (const { symbols, key, patterns } of this.keyed.get(gram)!) {
+        if (standsAt(symbols, codes, i - 2 - key, length + 2)) for (const number of patterns) mayMatch[number] = 1
       }
-      before = last
-      last = symbol
     }
   }
 }

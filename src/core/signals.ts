@@ -150,28 +150,31 @@ const COMMON = new WordSet([...COMMON_WORDS].map(hashOf))
 const NUMBERS: ReadonlyMap<number, number> = new Map('one two three four five six seven eight nine ten'.split(' ').map((word, i) => [hashOf(word), hashOf(String(i + 1))]))
 const NUMBER_WORDS = new WordSet([...NUMBERS.keys()])
 
-/** Each message is asked for again by the turns after it. */
-const wordsRead = new WeakMap<Message, WordSet>()
+/** As far back a request may be said over again. */
+const LOOKED_BACK = 8
+/** Of the messages at hand, by their place: each is asked for again by the turns after it. */
+const wordsRead: { content: string; words: WordSet }[] = []
 
-function contentWords(message: Message): WordSet {
-  const read = wordsRead.get(message)
-  if (read !== undefined) return read
-  const words: number[] = []
-  for (const word of plainWords(message.content.slice(0, 2000))) if (!COMMON.has(word)) words.push(NUMBER_WORDS.has(word) ? NUMBERS.get(word)! : word)
-  const content = new WordSet(words)
-  wordsRead.set(message, content)
-  return content
+function contentWords(messages: readonly Message[], index: number): WordSet {
+  const { content } = messages[index]!
+  const place = index % (LOOKED_BACK + 1)
+  const read = wordsRead[place]
+  if (read?.content === content) return read.words
+  const found: number[] = []
+  for (const word of plainWords(content.slice(0, 2000))) if (!COMMON.has(word)) found.push(NUMBER_WORDS.has(word) ? NUMBERS.get(word)! : word)
+  const words = new WordSet(found)
+  wordsRead[place] = { content, words }
+  return words
 }
 
 /** How far the message says an earlier request over again (RESTATED_FROM to 1), or null. */
 function restatement(messages: readonly Message[], turnIndex: number): number | null {
-  const now = contentWords(messages[turnIndex]!)
+  const now = contentWords(messages, turnIndex)
   if (now.size < 4) return null
   let most = 0
-  for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - 8; i--) {
-    const earlier = messages[i]
-    if (earlier?.role !== 'user') continue
-    const then = contentWords(earlier)
+  for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - LOOKED_BACK; i--) {
+    if (messages[i]!.role !== 'user') continue
+    const then = contentWords(messages, i)
     if (then.size < 4) continue
     most = Math.max(most, (2 * countShared(now.words, then)) / (now.size + then.size))
   }
