@@ -6,11 +6,12 @@ import { labelledWorldTurns } from '../world/labelled-turns.ts'
 import { addFeatures, FeatureList, FEATURES_VERSION, MEASURES, takeMeasures } from './features.ts'
 
 const long = (words: string): string => Array.from({ length: 60 }, (_, i) => `${words} ${i}`).join(', ')
-const talks: Message[][] = [
-  ...Map.groupBy(labelledWorldTurns({ seed: 5, dialogues: 60 }), ({ dialogue }) => dialogue).values().map(([first]) => first!.messages as Message[]),
-  [['user', 'Where’s the ‘Café’ at 12:30?'], ['assistant', "I'm sorry, I can`t find it. Is it 3.5 km away?"], ['user', 'NO, that’s WRONG! I said the Café at 12:30…'], ['assistant', long('there are İstanbul and K')], ['user', `${long('do you even read')} thanks`]],
-  [['assistant', long('Two of them')], ['assistant', 'and one more?'], ['user', "don''t"], ['assistant', ''], ['user', ''], ['tool', 'x'], ['assistant', '😂'], ['user', '中文 12 ٣']],
-].map((talk) => talk.map((message) => (Array.isArray(message) ? { role: message[0] as Message['role'], content: message[1]! } : message)))
+const talk = (...messages: [Message['role'], string][]): Message[] => messages.map(([role, content]) => ({ role, content }))
+const talks: (readonly Message[])[] = [
+  ...new Set(labelledWorldTurns({ seed: 5, dialogues: 60 }).map(({ messages }) => messages)),
+  talk(['user', 'Where’s the ‘Café’ at 12:30?'], ['assistant', "I'm sorry, I can`t find it. Is it 3.5 km away?"], ['user', 'NO, that’s WRONG! I said the Café at 12:30…'], ['assistant', long('there are İstanbul and K')], ['user', `${long('do you even read')} thanks`]),
+  talk(['assistant', long('Two of them')], ['assistant', 'and one more?'], ['user', "don''t"], ['assistant', ''], ['user', ''], ['tool', 'x'], ['assistant', '😂'], ['user', '中文 12 ٣']),
+]
 
 it('says the same of a turn, bit by bit, as long as its version is the same', () => {
   const list = new FeatureList()
