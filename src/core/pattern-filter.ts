@@ -1,8 +1,9 @@
 /**
- * Tells quickly that a pattern cannot match a text. Every match of most patterns holds one of a few literal texts; a text
- * that lacks some three characters in a row of each of them is no match (Cox 2012, "Regular Expression Matching with a
- * Trigram Index"). Case is folded and what is no letter, digit or underscore counts as one blank, so that `\b` is one too.
+ * Tells quickly which of many patterns cannot match a text. Every match of most patterns holds one of a few literal texts:
+ * they are looked for all at once, each where a rare three characters in a row of its own stand. Case is folded and what is
+ * no letter, digit or underscore counts as one blank, so that `\b` is one too.
  */
+import type { TextCodes } from './text-codes.ts'
 
 /** A text that a match holds, folded; `ends` where the match may end with it. */
 type Literal = { text: string; ends: boolean }
@@ -125,57 +126,70 @@ class PatternReader {
   }
 }
 
-/** Of letters, digits and the underscore; 0 is the blank. */
-const SYMBOLS = 38
+/** Of letters, digits and the underscore, the more frequent ones in English first; 0 is the blank. */
 const symbolOf = new Uint8Array(128)
-'abcdefghijklmnopqrstuvwxyz0123456789_'.split('').forEach((character, i) => {
+'etaoinshrdlucmfwygpbvkxjqz0123456789_'.split('').forEach((character, i) => {
   symbolOf[character.charCodeAt(0)] = symbolOf[character.toUpperCase().charCodeAt(0)] = i + 1
 })
+/** Three symbols in a row as a number of 18 bits; a further one pushes the first out. */
+const GRAMS = 2 ** 18
+const gramWith = (gram: number, symbol: number): number => ((gram << 6) | symbol) & (GRAMS - 1)
 
-const symbolAt = (text: string, i: number): number => {
-  const code = text.charCodeAt(i)
-  return code < 128 ? symbolOf[code]! : 0
-}
-const gramOf = (first: number, second: number, third: number): number => (first * SYMBOLS + second) * SYMBOLS + third
-
-/** Numbers of the literals' three characters in a row; null where the pattern must be tried. */
-export type PatternFilter = readonly (readonly number[])[] | null
-
-/** Throws where the pattern has a part that is not known here. Case is taken to be ignored. */
-export function filterOf({ source }: RegExp): PatternFilter {
+/** Texts of which every match holds one, folded; null where nothing is known. Throws where the pattern has a part that is not known here. Case is taken to be ignored. */
+export function literalsOf({ source }: RegExp): string[] | null {
   const need = new PatternReader(source).alternatives(false)
-  return need && need.map(({ text }) => Array.from({ length: text.length - 2 }, (_, i) => gramOf(symbolAt(text, i), symbolAt(text, i + 1), symbolAt(text, i + 2))))
+  return need && [...new Set(need.map(({ text }) => text))]
 }
 
-/** A pattern that is tried on many texts. */
-export type Searched = { pattern: RegExp; filter: PatternFilter }
-export const searched = (pattern: RegExp): Searched => ({ pattern, filter: filterOf(pattern) })
+/** `key`: which three characters of its symbols are looked for; `patterns`: the numbers of those that it may be of. */
+type Keyed = { symbols: Uint8Array; key: number; patterns: number[] }
 
-/** The three characters in a row of one text at a time. */
-export class TextGrams {
-  /** Number of the text that had them last. */
-  private readonly seen = new Uint32Array(SYMBOLS ** 3)
-  private text = 0
+/** Of a list of patterns. */
+export class PatternFilter {
+  /** 1 for a pattern that must be tried on every text. */
+  private readonly tried: Uint8Array
+  /** A bit for three symbols in a row: whether `keyed` has them. It stays in the processor's nearest memory, where a list each would not. */
+  private readonly isKey = new Int32Array(GRAMS / 32)
+  private readonly keyed = new Map<number, Keyed[]>()
 
-  /** A blank stands before and behind it. */
-  read(text: string): void {
-    this.text += 1
-    let [before, last] = [0, symbolAt(text, 0)]
-    for (let i = 1; i <= text.length; i++) {
-      const symbol = symbolAt(text, i)
-      this.seen[gramOf(before, last, symbol)] = this.text
-      before = last
-      last = symbol
-    }
+  constructor(patterns: readonly RegExp[]) {
+    const byText = new Map<string, number[]>()
+    this.tried = new Uint8Array(patterns.length)
+    patterns.forEach((pattern, number) => {
+      const literals = literalsOf(pattern)
+      if (literals === null) this.tried[number] = 1
+      for (const text of literals ?? []) byText.set(text, [...(byText.get(text) ?? []), number])
+    })
+    for (const [text, numbers] of byText) this.add(Uint8Array.from(text, (character) => symbolOf[character.charCodeAt(0)]!), numbers)
   }
 
-  mayMatch(filter: PatternFilter): boolean {
-    if (filter === null) return true
-    for (const grams of filter) {
-      let isThere = true
-      for (let i = 0; i < grams.length && isThere; i++) isThere = this.seen[grams[i]!] === this.text
-      if (isThere) return true
-    }
-    return false
+  /** Under the three characters that are the rarest together. */
+  private add(symbols: Uint8Array, patterns: number[]): void {
+    const rarity = (at: number): number => symbols[at]! + symbols[at + 1]! + symbols[at + 2]!
+    let key = 0
+    for (let at = 1; at + 2 < symbols.length; at++) if (rarity(at) > rarity(key)) key = at
+    const gram = symbols.subarray(key, key + 3).reduce(gramWith)
+    this.isKey[gram >> 5]! |= 1 << (gram & 31)
+    this.keyed.set(gram, [...(this.keyed.get(gram) ?? []), { symbols, key, patterns }])
   }
+
+  /** Sets `mayMatch`, one value for each pattern: 0 where it does not match the text, else 1. A blank stands before and behind the text. */
+  mark({ codes, length }: TextCodes, mayMatch: Uint8Array): void {
+    mayMatch.set(this.tried)
+    const { isKey } = this
+    let gram = symbolOf[codes[1]!]!
+    for (let i = 2; i <= length + 1; i++) {
+      gram = gramWith(gram, symbolOf[codes[i]!]!)
+      if (((isKey[gram >> 5]! >> (gram & 31)) & 1) === 0) continue
+      for (const { symbols, key, patterns } of this.keyed.get(gram)!) {
+        if (standsAt(symbols, codes, i - 2 - key, length + 2)) for (const number of patterns) mayMatch[number] = 1
+      }
+    }
+  }
+}
+
+function standsAt(symbols: Uint8Array, codes: Uint8Array, start: number, end: number): boolean {
+  if (start < 0 || start + symbols.length > end) return false
+  for (let i = 0; i < symbols.length; i++) if (symbolOf[codes[start + i]!] !== symbols[i]) return false
+  return true
 }

@@ -3,8 +3,6 @@
  * (the nine signs of each side in WildFeedback's rubric). Weights are log odds, set by hand for chat logs;
  * `docs/log.md` has what they reach on labelled data. Raise `RULES_VERSION` with every change of meaning.
  */
-import { searched, type Searched } from './pattern-filter.ts'
-
 export const RULES_VERSION = '1'
 
 export const DISSATISFIED_SIGNS = [
@@ -21,11 +19,11 @@ export type Sign = (typeof DISSATISFIED_SIGNS)[number] | (typeof SATISFIED_SIGNS
  * `answer`: words that also answer an assistant's question plainly; they count less after one.
  * `within`: counts only in messages of at most so many characters; in longer ones the words belong to a new task.
  */
-export type Rule = Searched & { sign: Sign; weight: number; answer?: true; within?: number }
+export type Rule = { sign: Sign; weight: number; pattern: RegExp; answer?: true; within?: number }
 
 /** Interjections that may stand before what an anchored rule looks for. */
 const LEAD = '^\\s*(?:(?:hm+|no|sorry|ugh|well|oh|ok|okay|but|um|uh|hey|please|yeah|yes|thanks|thank you)[\\s,.!…-]+)*'
-const rule = (sign: Sign, weight: number, pattern: string, options: Pick<Rule, 'answer' | 'within'> = {}): Rule => ({ sign, weight, ...searched(new RegExp(pattern.replaceAll('^LEAD', LEAD), 'i')), ...options })
+const rule = (sign: Sign, weight: number, pattern: string, options: Pick<Rule, 'answer' | 'within'> = {}): Rule => ({ sign, weight, pattern: new RegExp(pattern.replaceAll('^LEAD', LEAD), 'i'), ...options })
 const answer = { answer: true } as const
 const SHORT = 120
 const short = { within: SHORT }
@@ -84,9 +82,9 @@ export const SATISFIED_RULES: readonly Rule[] = [
 ]
 
 /** Assistant replies that tend to displease before the user says a word. */
-export const FAILURE_RULES: readonly (Searched & { weight: number })[] = [
-  { weight: 0.7, ...searched(/\b(i'm sorry|i am sorry|my apologies|i apologi[sz]e|unfortunately|i'm afraid)\b/i) },
-  { weight: 0.6, ...searched(/\b(unable to|couldn't|could not|can't|cannot|wasn't able|not available|unavailable|no \w+ (available|found|match\w*)|don't have (any|access)|as an ai)\b/i) },
+export const FAILURE_RULES: readonly { weight: number; pattern: RegExp }[] = [
+  { weight: 0.7, pattern: /\b(i'm sorry|i am sorry|my apologies|i apologi[sz]e|unfortunately|i'm afraid)\b/i },
+  { weight: 0.6, pattern: /\b(unable to|couldn't|could not|can't|cannot|wasn't able|not available|unavailable|no \w+ (available|found|match\w*)|don't have (any|access)|as an ai)\b/i },
 ]
 
 /** A question about something else: what would be a sign counts less in it. "What a mess" and "how come" are none. */

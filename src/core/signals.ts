@@ -4,10 +4,11 @@
  */
 import type { Message, SignalLabel } from '../shared/types.ts'
 import { isReaction } from './import/messages.ts'
-import { TextGrams } from './pattern-filter.ts'
+import { PatternFilter } from './pattern-filter.ts'
 import { DISSATISFIED_RULES, FAILURE_RULES, OPENS_TASK, SATISFIED_RULES, type Rule, type Sign } from './signal-rules.ts'
 import { sigmoid } from './statistics.ts'
-import { hashOf, plainWords } from './word-hashes.ts'
+import { TextCodes } from './text-codes.ts'
+import { countShared, hashOf, plainWords, WordSet } from './word-hashes.ts'
 
 export { RULES_VERSION } from './signal-rules.ts'
 
@@ -56,12 +57,13 @@ export function readSigns(messages: readonly Message[], turnIndex: number): Sign
   const afterQuestion = reply.content.trimEnd().endsWith('?')
   const share = OPENS_TASK.test(text) ? IN_A_NEW_TASK : 1
   const searched = searchedIn(text)
-  const against = findSigns(searched, DISSATISFIED_RULES, afterQuestion, share)
+  const against = findSigns(searched, DISSATISFIED_RULES, 0, afterQuestion, share)
   const restated = restatement(messages, turnIndex)
   if (restated !== null) against.push({ sign: RESTATED_SIGN, rule: DISSATISFIED_RULES.length, weight: RESTATED_WEIGHT * restated, start: 0, end: user.content.length })
-  const pleased = findSigns(searched, SATISFIED_RULES, false, share)
-  inReply.read(reply.content)
-  const failure = FAILURE_RULES.reduce((sum, { weight, pattern, filter }) => sum + (inReply.mayMatch(filter) && pattern.test(reply.content) ? weight : 0), 0)
+  const pleased = findSigns(searched, SATISFIED_RULES, DISSATISFIED_RULES.length, false, share)
+  codes.read(reply.content)
+  FAILURES.mark(codes, inReply)
+  const failure = FAILURE_RULES.reduce((sum, { weight, pattern }, i) => sum + (inReply[i] === 1 && pattern.test(reply.content) ? weight : 0), 0)
   const logOdds = PRIOR + total(against) - 0.8 * total(pleased) + failure
   const rules = [...against.map(({ rule }) => rule), ...pleased.map(({ rule }) => DISSATISFIED_RULES.length + 1 + rule)]
   return { against, pleased, rules, probability: sigmoid(logOdds) }
@@ -77,7 +79,11 @@ export function judgementFrom({ against, pleased }: Signs, probability: number, 
 /** `rule`: its place in its list; restating comes after the last of the dissatisfied ones. */
 type Found = { sign: Sign; rule: number; weight: number; start: number; end: number }
 
-const [inHead, inTail, inReply] = [new TextGrams(), new TextGrams(), new TextGrams()]
+const RULES = [...DISSATISFIED_RULES, ...SATISFIED_RULES]
+const [SIGNS, FAILURES] = [RULES, FAILURE_RULES].map((rules) => new PatternFilter(rules.map(({ pattern }) => pattern))) as [PatternFilter, PatternFilter]
+const codes = new TextCodes()
+/** Which rules may hold. */
+const [inHead, inTail, inReply] = [new Uint8Array(RULES.length), new Uint8Array(RULES.length), new Uint8Array(FAILURE_RULES.length)]
 
 /** Where rules look for signs: what opens a long message, and how it ends. */
 type SearchedText = { text: string; head: string; tail: string; tailStart: number }
@@ -86,18 +92,27 @@ function searchedIn(text: string): SearchedText {
   const short = text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS
   const [head, tailStart] = short ? [text, text.length] : [text.slice(0, HEAD_CHARACTERS), text.length - TAIL_CHARACTERS]
   const tail = text.slice(tailStart)
-  inHead.read(head)
-  inTail.read(tail)
+  codes.read(head)
+  SIGNS.mark(codes, inHead)
+  if (!short) {
+    codes.read(tail)
+    SIGNS.mark(codes, inTail)
+  }
   return { text, head, tail, tailStart }
 }
 
-function findSigns({ text, head, tail, tailStart }: SearchedText, rules: readonly Rule[], afterQuestion: boolean, share: number): Found[] {
+/** `first`: the place in RULES of the first of the rules. */
+function findSigns({ text, head, tail, tailStart }: SearchedText, rules: readonly Rule[], first: number, afterQuestion: boolean, share: number): Found[] {
   const found: Found[] = []
-  for (const [rule, { sign, weight, pattern, filter, answer, within }] of rules.entries()) {
+  const isLong = tail !== ''
+  for (let rule = 0; rule < rules.length; rule++) {
+    const [mayOpen, mayEnd] = [inHead[first + rule] === 1, isLong && inTail[first + rule] === 1]
+    if (!mayOpen && !mayEnd) continue
+    const { sign, weight, pattern, answer, within } = rules[rule]!
     if (within !== undefined && text.length > within) continue
     let offset = 0
-    let match = inHead.mayMatch(filter) ? pattern.exec(head) : null
-    if (match === null && tail !== '' && !pattern.source.startsWith('^') && inTail.mayMatch(filter)) {
+    let match = mayOpen ? pattern.exec(head) : null
+    if (match === null && mayEnd && !pattern.source.startsWith('^')) {
       match = pattern.exec(tail)
       offset = tailStart
     }
@@ -109,6 +124,7 @@ function findSigns({ text, head, tail, tailStart }: SearchedText, rules: readonl
 
 /** The strongest sign in full, each further kind of sign in part: signs are not independent. */
 function total(found: readonly Found[]): number {
+  if (found.length === 0) return 0
   const bySign = new Map<Sign, number>()
   for (const { sign, weight } of found) bySign.set(sign, Math.max(weight, bySign.get(sign) ?? 0))
   const weights = [...bySign.values()].sort((a, b) => b - a)
@@ -130,37 +146,42 @@ function explain(found: readonly Found[]): Pick<Judgement, 'categories' | 'evide
 export const COMMON_WORDS: ReadonlySet<string> = new Set(
   'a an the of to in on at for with and or but is are was were be been it its this that these those i you he she we they me my your our their do does did can could would should will have has had not no please some any what how as by from so if'.split(' '),
 )
-const COMMON: ReadonlySet<number> = new Set([...COMMON_WORDS].map(hashOf))
+const COMMON = new WordSet([...COMMON_WORDS].map(hashOf))
 const NUMBERS: ReadonlyMap<number, number> = new Map('one two three four five six seven eight nine ten'.split(' ').map((word, i) => [hashOf(word), hashOf(String(i + 1))]))
+const NUMBER_WORDS = new WordSet([...NUMBERS.keys()])
 
-/** Each message is asked for again by the turns after it. */
-const wordsRead = new WeakMap<Message, ReadonlySet<number>>()
+/** As far back a request may be said over again. */
+const LOOKED_BACK = 8
+/** Of the messages at hand, by their place: each is asked for again by the turns after it. */
+const wordsRead: { content: string; words: WordSet }[] = []
 
-function contentWords(message: Message): ReadonlySet<number> {
-  const read = wordsRead.get(message)
-  if (read !== undefined) return read
-  const content = new Set<number>()
-  for (const word of plainWords(message.content.slice(0, 2000).toLowerCase())) if (!COMMON.has(word)) content.add(NUMBERS.get(word) ?? word)
-  wordsRead.set(message, content)
-  return content
+function contentWords(messages: readonly Message[], index: number): WordSet {
+  const { content } = messages[index]!
+  const place = index % (LOOKED_BACK + 1)
+  const read = wordsRead[place]
+  if (read?.content === content) return read.words
+  const found: number[] = []
+  for (const word of plainWords(content.slice(0, 2000))) if (!COMMON.has(word)) found.push(NUMBER_WORDS.has(word) ? NUMBERS.get(word)! : word)
+  const words = new WordSet(found)
+  wordsRead[place] = { content, words }
+  return words
 }
 
 /** How far the message says an earlier request over again (RESTATED_FROM to 1), or null. */
 function restatement(messages: readonly Message[], turnIndex: number): number | null {
-  const now = contentWords(messages[turnIndex]!)
+  const now = contentWords(messages, turnIndex)
   if (now.size < 4) return null
   let most = 0
-  for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - 8; i--) {
-    const earlier = messages[i]
-    if (earlier?.role !== 'user') continue
-    const then = contentWords(earlier)
+  for (let i = turnIndex - 2; i >= 0 && i >= turnIndex - LOOKED_BACK; i--) {
+    if (messages[i]!.role !== 'user') continue
+    const then = contentWords(messages, i)
     if (then.size < 4) continue
-    let shared = 0
-    for (const word of now) if (then.has(word)) shared++
-    most = Math.max(most, (2 * shared) / (now.size + then.size))
+    most = Math.max(most, (2 * countShared(now.words, then)) / (now.size + then.size))
   }
   return most >= RESTATED_FROM ? most : null
 }
 
+const CURLY = ['’', '‘', 'ʼ', '`']
+
 /** Keeps every position: evidence points into the message as it was written. */
-export const straightQuotes = (text: string): string => text.replaceAll(/[’‘ʼ`]/g, "'")
+export const straightQuotes = (text: string): string => (CURLY.some((quote) => text.includes(quote)) ? text.replaceAll(/[’‘ʼ`]/g, "'") : text)

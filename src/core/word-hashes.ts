@@ -1,9 +1,10 @@
 /**
  * The words of a text as hashes: a word is compared with many, and its letters need to be read once. Plain texts (ASCII)
- * are read letter by letter, which takes a fifth of what taking them apart with a pattern does; others by the pattern.
+ * are read letter by letter, which takes a fraction of what taking them apart with a pattern does; others by the pattern.
  * Two words in 2^32 share a hash.
  */
 import { fnv1a, FNV_BASIS } from './fnv.ts'
+import { TextCodes } from './text-codes.ts'
 
 const FNV_PRIME = 0x01000193
 
@@ -19,22 +20,41 @@ export function mix(hash: number): number {
 export const hashOf = (word: string): number => mix(fnv1a(FNV_BASIS, word))
 const [FIGURE, QUESTION, EXCLAMATION] = [hashOf('0'), hashOf('?'), hashOf('!')]
 
-const isLetter = (code: number): boolean => code > 96 && code < 123
 const isDigit = (code: number): boolean => code > 47 && code < 58
 const APOSTROPHE = 39
-const PLAIN = /^[\0-\x7f]*$/
+const BACKTICK = 96
+
+/** A letter in lower case; 0 for what is none. */
+const letterOf = new Uint8Array(128)
+/** Likewise of letters and digits. */
+const letterOrDigit = new Uint8Array(128)
+for (let code = 97; code < 123; code++) letterOf[code] = letterOf[code - 32] = letterOrDigit[code] = letterOrDigit[code - 32] = code
+for (let code = 48; code < 58; code++) letterOrDigit[code] = code
 
 const SPOKEN = /[\p{L}]+(?:'[\p{L}]+)*|\d+|[?!]/gu
 
-/** Words with their inner apostrophes, each number as `0`, question and exclamation marks. @param text in lower case */
-export function spokenWords(text: string): Int32Array {
-  if (!PLAIN.test(text)) return Int32Array.from(text.match(SPOKEN) ?? [], (word) => (isDigit(word.charCodeAt(0)) ? FIGURE : hashOf(word)))
+const own = new TextCodes()
+
+/** Words with their inner apostrophes, each number as `0`, question and exclamation marks. @param text in lower case, with straight quotes */
+export function spokenWords(text: string): number[] {
+  if (own.read(text)) return spokenWordsIn(own)
+  return (text.match(SPOKEN) ?? []).map((word) => (isDigit(word.charCodeAt(0)) ? FIGURE : hashOf(word)))
+}
+
+/** Those of a plain text in any case, a backtick being an apostrophe. */
+export function spokenWordsIn({ codes, length }: TextCodes): number[] {
   const words: number[] = []
-  for (let i = 0; i < text.length; ) {
-    const code = text.charCodeAt(i)
-    if (isLetter(code)) {
+  for (let i = 1; i <= length; ) {
+    const code = codes[i]!
+    let letter = letterOf[code]!
+    if (letter !== 0) {
       let hash = FNV_BASIS
-      for (let at = code; isLetter(at) || (at === APOSTROPHE && isLetter(text.charCodeAt(i + 1))); at = text.charCodeAt(++i)) hash = Math.imul(hash ^ at, FNV_PRIME)
+      do {
+        hash = Math.imul(hash ^ letter, FNV_PRIME)
+        const next = codes[++i]!
+        letter = letterOf[next]!
+        if (letter === 0 && (next === APOSTROPHE || next === BACKTICK) && letterOf[codes[i + 1]!] !== 0) letter = APOSTROPHE
+      } while (letter !== 0)
       words.push(mix(hash))
       continue
     }
@@ -42,24 +62,69 @@ export function spokenWords(text: string): Int32Array {
     if (code === 63) words.push(QUESTION)
     else if (code === 33) words.push(EXCLAMATION)
     else if (isDigit(code)) {
-      while (isDigit(text.charCodeAt(i))) i++
+      while (isDigit(codes[i]!)) i++
       words.push(FIGURE)
     }
   }
-  return Int32Array.from(words)
+  return words
 }
 
 const LETTERS_AND_DIGITS = /[\p{L}\p{N}]+/gu
 
-/** Runs of letters and digits, in their order. @param text in lower case */
+/** Runs of letters and digits in lower case, in their order. */
 export function plainWords(text: string): number[] {
-  if (!PLAIN.test(text)) return (text.match(LETTERS_AND_DIGITS) ?? []).map(hashOf)
+  if (!own.read(text)) return (text.toLowerCase().match(LETTERS_AND_DIGITS) ?? []).map(hashOf)
+  const { codes, length } = own
   const words: number[] = []
-  for (let i = 0; i < text.length; i++) {
+  for (let i = 1; i <= length; i++) {
+    let letter = letterOrDigit[codes[i]!]!
+    if (letter === 0) continue
     let hash = FNV_BASIS
-    const start = i
-    for (let code = text.charCodeAt(i); isLetter(code) || isDigit(code); code = text.charCodeAt(++i)) hash = Math.imul(hash ^ code, FNV_PRIME)
-    if (i > start) words.push(mix(hash))
+    for (; letter !== 0; letter = letterOrDigit[codes[++i]!]!) hash = Math.imul(hash ^ letter, FNV_PRIME)
+    words.push(mix(hash))
   }
   return words
+}
+
+/** Words by their hashes, each once, in the order they came. */
+export class WordSet {
+  readonly words: number[] = []
+  /** Open addressing: a word's number, from 1, in the first free place behind that of its low bits. */
+  private readonly places: number[]
+  private readonly mask: number
+
+  constructor(words: readonly number[]) {
+    let size = 8
+    while (size < 2 * words.length) size *= 2
+    this.places = new Array<number>(size).fill(0)
+    this.mask = size - 1
+    for (let i = 0; i < words.length; i++) this.add(words[i]!)
+  }
+
+  get size(): number {
+    return this.words.length
+  }
+
+  has(word: number): boolean {
+    return this.places[this.placeOf(word)] !== 0
+  }
+
+  private add(word: number): void {
+    const place = this.placeOf(word)
+    if (this.places[place] === 0) this.places[place] = this.words.push(word)
+  }
+
+  private placeOf(word: number): number {
+    const { places, words, mask } = this
+    let place = word & mask
+    for (let number = places[place]!; number !== 0 && words[number - 1] !== word; number = places[place]!) place = (place + 1) & mask
+    return place
+  }
+}
+
+/** How many of the words, each named once, are in the set. */
+export function countShared(words: readonly number[], set: WordSet): number {
+  let shared = 0
+  for (let i = 0; i < words.length; i++) if (set.has(words[i]!)) shared++
+  return shared
 }

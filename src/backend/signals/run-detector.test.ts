@@ -34,24 +34,24 @@ it.each([1, 3])('says the same in %i more threads as in one alone, of every conv
 }, 60_000)
 
 it('writes nothing on a conversation that was deleted meanwhile, nor on what came into its place', async () => {
-  const { db } = aWorkspace(3000)
+  const { db } = aWorkspace(9000)
   let cut = false
   await runDetector(db, detectorNamed('rules'), {
     threads: 1,
     onProgress() {
       if (cut) return
       cut = true
-      // So long that the thread has judged both ranges it was given.
+      // So long that the thread has judged all ranges it was given.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000)
-      db.exec('DELETE FROM conversations WHERE position > 1500')
-      add(db, 5000, 5200)
+      db.exec('DELETE FROM conversations WHERE position > 5500')
+      add(db, 9000, 9200)
     },
   })
   const judged = db.prepare('SELECT count(DISTINCT conversation) FROM signals').pluck().get() as number
   const kept = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
-  expect(kept).toBe(1700)
+  expect(kept).toBe(5700)
   expect(judged).toBeLessThanOrEqual(kept)
-  expect(judged).toBeGreaterThanOrEqual(1500)
+  expect(judged).toBeGreaterThanOrEqual(5500)
   const right = signalsOf(db)
   await runDetector(db, detectorNamed('rules'), { threads: 0 })
   const all = new Set(signalsOf(db).map((row) => JSON.stringify(row)))
@@ -60,10 +60,10 @@ it('writes nothing on a conversation that was deleted meanwhile, nor on what cam
 }, 60_000)
 
 it('stops where it is told to, with what was written kept and its threads ended', async () => {
-  const { db } = aWorkspace(4000)
+  const { db } = aWorkspace(9000)
   const abort = new AbortController()
   await expect(runDetector(db, detectorNamed('rules'), { threads: 2, signal: abort.signal, onProgress: () => abort.abort() })).rejects.toThrow(/aborted/)
-  expect(signalsOf(db)).toHaveLength(2000)
+  expect(signalsOf(db)).toHaveLength(8000)
 }, 60_000)
 
 it('says so where the detector is another one by the time a thread reads it', async () => {

@@ -1,11 +1,12 @@
-/** Runs a local detector over a workspace: one signal per answered turn, in batches of one transaction each. */
+/** Runs a local detector over a workspace: one signal per answered turn, some thousand conversations a transaction. */
 import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
-import { writeSignals } from '../storage/signals.ts'
+import { LABEL_AT, VALUES_PER_SIGNAL, writeSignalValues, type SignalValues } from '../storage/signals.ts'
 import type { Detector } from './detectors.ts'
-import { judgeConversations, type JudgedConversation, type PositionRange } from './judge-conversations.ts'
+import { conversationJudge, type JudgedConversations, type PositionRange } from './judge-conversations.ts'
 import type { JudgeWorkerInput } from './judge-worker.ts'
 
 export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: string; conversations: number; turns: number; dissatisfied: number; satisfied: number; neutral: number; seconds: number }
@@ -13,35 +14,44 @@ export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: 
 export type SignalsProgress = { done: number; total: number; turns: number }
 
 const BATCH_CONVERSATIONS = 1000
+/** Written in one transaction: in an index over a million rows each batch touches most pages it would touch alone. */
+const BATCHES_WRITTEN = 4
 /** Fewer are judged before a thread has started. */
 const WORTH_A_THREAD = 5000
-/** Writing takes a fifth of the time: more threads than these would wait for it. */
+/** Writing takes two thirds of the time that judging does: more threads than these would wait for it. */
 const MOST_THREADS = 3
-/** Batches that a thread has before it, so that it never waits for the next. */
-const AHEAD = 2
+/** Batches that a thread has before it, so that it never waits while others are written. */
+const AHEAD = 4
 /** Beside this file: as source, or as Electron's bundle has it. */
 const ENTRY = import.meta.url.endsWith('.ts') ? './judge-worker.ts' : './judge-worker.js'
 
-/** @param threads that judge beside this one; left out as many as the machine has cores for */
+/** @param threads that judge while this one writes, 0 where it does both; left out as many as the machine has cores, for a write waits for the disk most of its time */
 export async function runDetector(db: WritableDb, detector: Detector, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void; threads?: number } = {}): Promise<SignalsReport> {
   const started = performance.now()
   const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
-  const { threads = total < WORTH_A_THREAD ? 0 : Math.min(MOST_THREADS, availableParallelism() - 1) } = options
+  const cores = availableParallelism()
+  const { threads = total < WORTH_A_THREAD || cores === 1 ? 0 : Math.min(MOST_THREADS, cores) } = options
   const report: SignalsReport = { detector: detector.decider, version: detector.version, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
   const idAt = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
-  const write = db.transaction((judged: readonly JudgedConversation[]) => {
-    // One that was deleted since it was read has no signals, nor has another that came into its place.
-    const present = judged.filter(({ position, id }) => idAt.get(position) === id)
-    writeSignals(db, present.flatMap(({ position, turns }) => turns.map((turn) => ({ conversation: position, ...turn, decider: detector.decider, deciderVersion: detector.version }))))
-    return present
-  })
-  for await (const judged of judgeAll(db, detector, threads)) {
-    const present = write.immediate(judged)
-    report.conversations += present.length
-    for (const { turns } of present) {
-      report.turns += turns.length
-      for (const { label } of turns) report[label] += 1
+  const write = db.transaction((batches: readonly JudgedConversations[]) => {
+    const values: SignalValues = []
+    let conversations = 0
+    for (const { positions, ids, ends, values: judged } of batches) {
+      positions.forEach((position, i) => {
+        // One that was deleted since it was read has no signals, nor has another that came into its place.
+        if (idAt.get(position) !== ids[i]) return
+        conversations += 1
+        for (let at = ends[i - 1] ?? 0; at < ends[i]!; at++) values.push(judged[at]!)
+      })
     }
+    writeSignalValues(db, values)
+    return { conversations, values }
+  })
+  for await (const batches of judgeAll(db, detector, threads)) {
+    const { conversations, values } = write.immediate(batches)
+    report.conversations += conversations
+    report.turns += values.length / VALUES_PER_SIGNAL
+    for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
     options.onProgress?.({ done: report.conversations, total, turns: report.turns })
     options.signal?.throwIfAborted()
   }
@@ -49,10 +59,19 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
   return report
 }
 
-/** Every conversation's judgements, batch by batch in no order: by threads, and here whenever none of theirs is there. */
-async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): AsyncGenerator<JudgedConversation[]> {
+/** Every conversation's judgements, some batches at a time in no order. */
+async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): AsyncGenerator<JudgedConversations[]> {
   const left = rangesOf(db)
-  const arrived: { by: Worker; judged: JudgedConversation[] }[] = []
+  if (threads === 0) {
+    const judge = conversationJudge(db, detector)
+    for (const range of left) {
+      // Lets calls be answered where this runs beside them.
+      await setImmediate()
+      yield [judge(range)]
+    }
+    return
+  }
+  const arrived: { by: Worker; judged: JudgedConversations }[] = []
   let failure: Error | null = null
   let going = 0
   let wake = (): void => {}
@@ -68,8 +87,9 @@ async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): A
   }
   const workers = Array.from({ length: threads }, () => {
     const worker = new Worker(new URL(ENTRY, import.meta.url), { workerData: { database: db.name, named: detector.named, version: detector.version } satisfies JudgeWorkerInput })
-    worker.on('message', (judged: JudgedConversation[]) => {
+    worker.on('message', (judged: JudgedConversations) => {
       arrived.push({ by: worker, judged })
+      going -= 1
       wake()
     })
     worker.on('error', fail)
@@ -82,20 +102,17 @@ async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): A
   })
   try {
     for (;;) {
-      // Lets answers of threads in, and calls be answered where this runs beside them.
-      await setImmediate()
       if (failure !== null) throw failure as Error
-      const next = arrived.shift()
-      if (next !== undefined) {
-        going -= 1
-        ask(next.by)
-        yield next.judged
+      if (arrived.length < BATCHES_WRITTEN && going > 0) {
+        await new Promise<void>((resolve) => (wake = resolve))
         continue
       }
-      const { value: range, done } = left.next()
-      if (!done) yield judgeConversations(db, detector, range)
-      else if (going === 0) return
-      else await new Promise<void>((resolve) => (wake = resolve))
+      const batches = arrived.splice(0, BATCHES_WRITTEN)
+      if (batches.length === 0) return
+      for (const { by } of batches) ask(by)
+      yield batches.map(({ judged }) => judged)
+      // Answers of threads come in only between tasks.
+      await setImmediate()
     }
   } finally {
     for (const { worker } of workers) worker.postMessage(null)

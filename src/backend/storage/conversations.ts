@@ -140,6 +140,24 @@ export function* eachConversation(db: ReadableDb, { source = null, after: start 
   }
 }
 
+/** Ids and messages of the conversations behind `after`, up to `until`, by position: for what reads the texts of a whole workspace alone. */
+export function talkReader(db: ReadableDb): (after: number, until: number) => { position: number; id: string; messages: Message[] }[] {
+  const idsOf = db.prepare('SELECT position, id FROM conversations WHERE position > ? AND position <= ? ORDER BY position').raw()
+  const messagesOf = db.prepare('SELECT conversation, role, content FROM messages WHERE conversation > ? AND conversation <= ? ORDER BY conversation, turn_index').raw()
+  return (after, until) => {
+    const rows = messagesOf.all(after, until) as [conversation: number, role: Message['role'], content: string][]
+    let next = 0
+    return (idsOf.all(after, until) as [position: number, id: string][]).map(([position, id]) => {
+      const messages: Message[] = []
+      for (; next < rows.length && rows[next]![0] <= position; next++) {
+        const [conversation, role, content] = rows[next]!
+        if (conversation === position) messages.push({ role, content })
+      }
+      return { position, id, messages }
+    })
+  }
+}
+
 type StoredConversation = { position: number; id: string; source: string; model: string | null; language: string | null; created_at: string | null; metadata: string }
 
 function toConversation(row: StoredConversation, messages: Message[]): Conversation {

@@ -6,30 +6,49 @@ import type { ReadableDb, WritableDb } from './open.ts'
 
 export type SignalWrite = Omit<Signal, 'conversationId'> & { conversation: number }
 
+/** Signals one behind the other, each as many values as `valuesOf` gives: a thread hands them over at a fraction of what objects cost. */
+export type SignalValues = (string | number | null)[]
+export const VALUES_PER_SIGNAL = 9
+/** Which of them is the label. */
+export const LABEL_AT = 4
+export const valuesOf = ({ conversation, turnIndex, decider, deciderVersion, label, probability, categories, evidence }: SignalWrite): SignalValues => [conversation, turnIndex, decider, deciderVersion, label, probability, categories.length === 0 ? '[]' : JSON.stringify(categories), evidence?.start ?? null, evidence?.end ?? null]
+
+/** Rows of one statement: a third less time than one row each. */
+const ROWS = 32
+
 /** Writes one decider's word on each turn, in place of what it said before, and renews the figures of their conversations; in the caller's transaction. */
 export function writeSignals(db: WritableDb, signals: readonly SignalWrite[]): void {
-  if (signals.length === 0) return
-  const upsert = db.prepare(
-    `INSERT INTO signals (conversation, turn_index, decider, decider_version, label, probability, categories, evidence_start, evidence_end)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (conversation, turn_index, decider) DO UPDATE SET decider_version = excluded.decider_version, label = excluded.label,
-       probability = excluded.probability, categories = excluded.categories, evidence_start = excluded.evidence_start, evidence_end = excluded.evidence_end`,
-  )
-  for (const { conversation, turnIndex, decider, deciderVersion, label, probability, categories, evidence } of signals) {
-    upsert.run(conversation, turnIndex, decider, deciderVersion, label, probability, JSON.stringify(categories), evidence?.start ?? null, evidence?.end ?? null)
+  writeSignalValues(db, signals.flatMap(valuesOf))
+}
+
+/** As `writeSignals`. */
+export function writeSignalValues(db: WritableDb, values: SignalValues): void {
+  let written = 0
+  for (const rows of [ROWS, 1]) {
+    const width = rows * VALUES_PER_SIGNAL
+    if (values.length - written < width) continue
+    const upsert = db.prepare(
+      `INSERT INTO signals (conversation, turn_index, decider, decider_version, label, probability, categories, evidence_start, evidence_end)
+       VALUES ${Array<string>(rows).fill('(?, ?, ?, ?, ?, ?, ?, ?, ?)').join(', ')}
+       ON CONFLICT (conversation, turn_index, decider) DO UPDATE SET decider_version = excluded.decider_version, label = excluded.label,
+         probability = excluded.probability, categories = excluded.categories, evidence_start = excluded.evidence_start, evidence_end = excluded.evidence_end`,
+    )
+    for (; values.length - written >= width; written += width) upsert.run(values.slice(written, written + width))
   }
-  countSignals(db, new Set(signals.map(({ conversation }) => conversation)))
+  const conversations = new Set<number>()
+  for (let at = 0; at < values.length; at += VALUES_PER_SIGNAL) conversations.add(values[at] as number)
+  if (conversations.size > 0) countSignals(db, conversations)
 }
 
 /** Renews the figures of the winning signals on the conversations named. */
 function countSignals(db: WritableDb, conversations: Iterable<number>): void {
-  const count = db.prepare('SELECT conversation, label, count(*) AS count FROM winning_signals WHERE conversation BETWEEN ? AND ? GROUP BY conversation, label')
+  const count = db.prepare('SELECT conversation, label, count(*) FROM winning_signals WHERE conversation BETWEEN ? AND ? GROUP BY conversation, label').raw()
   const update = db.prepare('UPDATE conversations SET dissatisfied_turns = ?, satisfied_turns = ?, neutral_turns = ? WHERE position = ?')
   for (const run of runsOfNeighbours(conversations)) {
     const counts = new Map(run.map((position) => [position, { dissatisfied: 0, satisfied: 0, neutral: 0 }]))
-    for (const row of count.all(run[0], run.at(-1)) as { conversation: number; label: SignalLabel; count: number }[]) {
-      const own = counts.get(row.conversation)
-      if (own !== undefined) own[row.label] = row.count
+    for (const [conversation, label, number] of count.all(run[0], run.at(-1)) as [number, SignalLabel, number][]) {
+      const own = counts.get(conversation)
+      if (own !== undefined) own[label] = number
     }
     for (const [position, { dissatisfied, satisfied, neutral }] of counts) update.run(dissatisfied, satisfied, neutral, position)
   }

@@ -3,11 +3,9 @@
  * satisfaction by themselves; the classifier weighs each, and each pair of a user's and an assistant's act. Messages are
  * read in lower case.
  */
-import { searched, type Searched } from '../pattern-filter.ts'
+export type Act = { name: string; pattern: RegExp }
 
-export type Act = Searched & { name: string }
-
-const act = (name: string, pattern: string): Act => ({ name, ...searched(new RegExp(pattern)) })
+const act = (name: string, pattern: string): Act => ({ name, pattern: new RegExp(pattern) })
 
 /** Few enough to be crossed with every assistant act. */
 export const USER_ACTS: readonly Act[] = [

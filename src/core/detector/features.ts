@@ -5,10 +5,11 @@
  */
 import type { Message } from '../../shared/types.ts'
 import { fnv1a, FNV_BASIS } from '../fnv.ts'
-import { TextGrams } from '../pattern-filter.ts'
+import { PatternFilter } from '../pattern-filter.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
 import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
-import { hashOf, mix, spokenWords } from '../word-hashes.ts'
+import { TextCodes } from '../text-codes.ts'
+import { countShared, hashOf, mix, spokenWords, spokenWordsIn, WordSet } from '../word-hashes.ts'
 import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
 import { WORD_MEASURES } from './word-odds.ts'
 
@@ -29,7 +30,41 @@ const WORDS_BY_REPLY = 2
 const HEAD_CHARACTERS = 450
 const TAIL_CHARACTERS = 150
 
-type Reading = { text: string; /** Hashes. */ words: Int32Array; /** Of those that are not common. */ names: Set<number>; numbers: Set<string>; acts: number[]; /** Capital letters of A to Z. */ capitals: number; opensWithCapital: boolean; /** Made where it is asked for: `vocabularyOf`. */ vocabulary?: Set<number> }
+type Reading = {
+  text: string
+  /** Hashes. */
+  words: readonly number[]
+  vocabulary: WordSet
+  /** Of the vocabulary those that are not common. */
+  names: readonly number[]
+  numbers: ReadonlySet<string>
+  acts: readonly number[]
+  /** Capital letters of A to Z. */
+  capitals: number
+  opensWithCapital: boolean
+  /** Full stops, question and exclamation marks. */
+  ends: number
+}
+
+/** Finds the acts of a text. */
+class ActReader {
+  private readonly acts: readonly Act[]
+  private readonly filter: PatternFilter
+  private readonly mayMatch: Uint8Array
+  constructor(acts: readonly Act[]) {
+    this.acts = acts
+    this.filter = new PatternFilter(acts.map(({ pattern }) => pattern))
+    this.mayMatch = new Uint8Array(acts.length)
+  }
+  /** @param codes of the text, in any case */
+  find(codes: TextCodes, text: string): number[] {
+    const found: number[] = []
+    this.filter.mark(codes, this.mayMatch)
+    for (let i = 0; i < this.acts.length; i++) if (this.mayMatch[i] === 1 && this.acts[i]!.pattern.test(text)) found.push(i)
+    return found
+  }
+}
+const [ofUser, ofReply] = [new ActReader(USER_ACTS), new ActReader(ASSISTANT_ACTS)]
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
@@ -47,12 +82,12 @@ export class FeatureList {
   }
   read(messages: readonly Message[], index: number): Reading {
     this.turnTo(messages)
-    return (this.readings[index] ??= readText(messages[index]!.content, USER_ACTS))
+    return (this.readings[index] ??= readText(messages[index]!.content, ofUser))
   }
   /** The reply before a message of the user's. */
   readReply(messages: readonly Message[], index: number): Reading {
     this.turnTo(messages)
-    return (this.replies[index] ??= readText(replyBefore(messages, index), ASSISTANT_ACTS))
+    return (this.replies[index] ??= readText(replyBefore(messages, index), ofReply))
   }
   private turnTo(messages: readonly Message[]): void {
     if (messages === this.conversation) return
@@ -109,18 +144,37 @@ const NUMBER = /\d+(?:[:.,]\d+)*/g
 const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} ~ ${text.slice(-TAIL_CHARACTERS)}`)
 const readable = (text: string): string => straightQuotes(text.toLowerCase())
 
-function readText(content: string, acts: readonly Act[]): Reading {
+const codes = new TextCodes()
+const NO_NUMBERS: ReadonlySet<string> = new Set()
+
+function readText(content: string, acts: ActReader): Reading {
   const written = headAndTail(content)
+  const isPlain = codes.read(written)
+  const marks = countMarks(codes)
   const text = readable(written)
-  const words = spokenWords(text)
-  return { text, words, names: namesIn(words), numbers: new Set(text.match(NUMBER)), acts: actsOf(text, acts), capitals: capitalsIn(written), opensWithCapital: isCapital(written.charCodeAt(0)) }
+  const words = isPlain ? spokenWordsIn(codes) : spokenWords(text)
+  const vocabulary = new WordSet(words)
+  const names: number[] = []
+  for (const word of vocabulary.words) if (!COMMON.has(word)) names.push(word)
+  const found = marks.digits === 0 && isPlain ? null : text.match(NUMBER)
+  if (!isPlain) codes.read(text)
+  return { text, words, vocabulary, names, numbers: found === null ? NO_NUMBERS : new Set(found), acts: acts.find(codes, text), capitals: marks.capitals, opensWithCapital: isCapital(written.charCodeAt(0)), ends: marks.ends }
 }
 
 const isCapital = (code: number): boolean => code >= 65 && code <= 90
-function capitalsIn(text: string): number {
-  let capitals = 0
-  for (let i = 0; i < text.length; i++) if (isCapital(text.charCodeAt(i))) capitals++
-  return capitals
+
+const marksOf = (characters: string): Uint8Array => Uint8Array.from({ length: 128 }, (_, code) => (characters.includes(String.fromCharCode(code)) ? 1 : 0))
+const [CAPITALS, DIGITS, ENDS] = [marksOf('ABCDEFGHIJKLMNOPQRSTUVWXYZ'), marksOf('0123456789'), marksOf('.?!')]
+
+function countMarks({ codes, length }: TextCodes): { capitals: number; digits: number; ends: number } {
+  let [capitals, digits, ends] = [0, 0, 0]
+  for (let i = 1; i <= length; i++) {
+    const code = codes[i]!
+    capitals += CAPITALS[code]!
+    digits += DIGITS[code]!
+    ends += ENDS[code]!
+  }
+  return { capitals, digits, ends }
 }
 
 /** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
@@ -160,21 +214,13 @@ function firstOfReply(messages: readonly Message[], turnIndex: number): number {
   return first
 }
 
-const grams = new TextGrams()
-function actsOf(text: string, acts: readonly Act[]): number[] {
-  const found: number[] = []
-  grams.read(text)
-  for (let i = 0; i < acts.length; i++) if (grams.mayMatch(acts[i]!.filter) && acts[i]!.pattern.test(text)) found.push(i)
-  return found
-}
-
 /** What the words alone say: for the evidence of a text. */
 export function addWordFeatures(list: FeatureList, text: string): void {
   addWords(list, spokenWords(readable(headAndTail(text))))
 }
 
 /** One, two and three words in a row, the message's edges included. */
-function addWords(list: FeatureList, words: Int32Array): void {
+function addWords(list: FeatureList, words: readonly number[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   for (let i = 0; i <= words.length; i++) {
     const word = i < words.length ? words[i]! : END
@@ -185,7 +231,7 @@ function addWords(list: FeatureList, words: Int32Array): void {
   }
 }
 
-function addReplyWords(list: FeatureList, words: Int32Array): void {
+function addReplyWords(list: FeatureList, words: readonly number[]): void {
   const value = WORDS / Math.sqrt(2 * words.length + 1)
   for (let i = 0; i < words.length; i++) {
     list.add(after(SEED.replyWord, words[i]!), value)
@@ -201,36 +247,33 @@ function addOpening(list: FeatureList, user: Reading, replyActs: readonly number
   list.add(after(after(SEED.opening, opening), words[1] ?? 0))
   if (words.length < 6) list.add(words.reduce(after, SEED.whole))
   const value = WORDS_BY_REPLY / Math.sqrt(words.length)
-  const distinct = vocabularyOf(user)
-  for (const replyAct of replyActs) {
+    for (const replyAct of replyActs) {
     list.add(after(SEED.openingByReply + replyAct, opening))
-    for (const word of distinct) list.add(after(SEED.wordByReply + replyAct, word), value)
+    for (const word of user.vocabulary.words) list.add(after(SEED.wordByReply + replyAct, word), value)
   }
 }
 
-const COMMON: ReadonlySet<number> = new Set([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')].map(hashOf))
-function namesIn(words: Int32Array): Set<number> {
-  const names = new Set<number>()
-  for (const word of words) if (!COMMON.has(word)) names.add(word)
-  return names
-}
+const COMMON = new WordSet([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')].map(hashOf))
 
-function sharedBy<Value>(a: ReadonlySet<Value>, b: ReadonlySet<Value>): number {
+/** Names that both have: common words are no names of either. */
+const sharedNames = (a: Reading, b: Reading): number => countShared(a.names, b.vocabulary)
+
+function sharedNumbers(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   let shared = 0
-  for (const word of a) if (b.has(word)) shared++
+  for (const number of a) if (b.has(number)) shared++
   return shared
 }
 
 /** Whether the user repeats or replaces what the reply just said: words, and values such as times and prices. */
 function addShared(list: FeatureList, user: Reading, reply: Reading): void {
-  const own = user.names
-  const repeated = sharedBy(own, reply.names)
-  const kept = sharedBy(user.numbers, reply.numbers)
+  const named = user.names.length
+  const repeated = sharedNames(user, reply)
+  const kept = sharedNumbers(user.numbers, reply.numbers)
   const findings = [
     `repeats ${Math.min(3, repeated)}`,
-    `new ${Math.min(4, own.size - repeated)}`,
+    `new ${Math.min(4, named - repeated)}`,
     `numbers kept ${Math.min(2, kept)} new ${Math.min(2, user.numbers.size - kept)} of ${Math.min(2, reply.numbers.size)}`,
-    `repeats all ${own.size > 0 && repeated === own.size}`,
+    `repeats all ${named > 0 && repeated === named}`,
   ]
   for (const finding of findings) {
     const hash = fnv1a(SEED.shared, finding)
@@ -277,7 +320,7 @@ function addEarlier(list: FeatureList, messages: readonly Message[], turnIndex: 
       for (const word of earlier.words) list.add(after(SEED.earlierWord, word), value)
     }
     if (earlier.acts.some((act) => COMPLAINTS.has(act))) complaints++
-    if (user.names.size > 0 && earlier.names.size > 0) restated = Math.max(restated, (2 * sharedBy(user.names, earlier.names)) / (user.names.size + earlier.names.size))
+    if (user.names.length > 0 && earlier.names.length > 0) restated = Math.max(restated, (2 * sharedNames(user, earlier)) / (user.names.length + earlier.names.length))
   }
   list.add(fnv1a(SEED.place, `complaints ${Math.min(4, complaints)}`))
   list.add(fnv1a(SEED.place, `restates ${Math.floor(4 * restated)}`))
@@ -291,9 +334,10 @@ const DIALOGUE_MEASURES = 16
 export const WORDS_AT = 1 + 2 * (USER_ACTS.length + ASSISTANT_ACTS.length) + COUNTED_ACTS.length + OTHER_MEASURES + DIALOGUE_MEASURES
 export const MEASURES = WORDS_AT + WORD_MEASURES
 
-const vocabularyOf = (reading: Reading): Set<number> => (reading.vocabulary ??= new Set(reading.words))
-const NOTHING: Reading = readText('', [])
-const shareOf = (a: ReadonlySet<number>, b: ReadonlySet<number>, shared = sharedBy(a, b)): number => (shared === 0 ? 0 : shared / (a.size + b.size - shared))
+const NOTHING: Reading = readText('', ofUser)
+/** Of the words that either has. */
+const shareOf = (a: number, b: number, shared: number): number => (shared === 0 ? 0 : shared / (a + b - shared))
+const shareOfWords = (a: Reading, b: Reading): number => shareOf(a.vocabulary.size, b.vocabulary.size, countShared(a.vocabulary.words, b.vocabulary))
 
 /** Numbers for the trees: acts of the turn and of the one before as 0 and 1, counts, lengths and what is shared. `into`: WORDS_AT values from `at` on. */
 export function takeMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs, into: Float32Array, at = 0): void {
@@ -322,16 +366,16 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
     }
   }
   at += COUNTED_ACTS.length
-  const [own, said, before, saidBefore] = [vocabularyOf(user), vocabularyOf(reply), vocabularyOf(earlier), vocabularyOf(earlierReply)]
-  const twoBefore = vocabularyOf(lastButOne === undefined ? NOTHING : list.read(messages, lastButOne))
-  const repeated = sharedBy(own, said)
+  const twoBefore = lastButOne === undefined ? NOTHING : list.read(messages, lastButOne)
+  const [own, said] = [user.vocabulary, reply.vocabulary]
+  const repeated = countShared(own.words, said)
   for (const value of [
     turnIndex, indices.length, messages[turnIndex]!.content.length, reply.text.length, earlier.text.length,
-    own.size, said.size, repeated, shareOf(own, said, repeated),
-    shareOf(own, before), shareOf(own, twoBefore), shareOf(said, saidBefore), sharedBy(own, saidBefore),
-    user.numbers.size, reply.numbers.size, sharedBy(user.numbers, reply.numbers), sharedBy(user.numbers, earlier.numbers),
-    messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, sentencesIn(user.text), sentencesIn(reply.text),
-    sharedBy(user.names, reply.names), user.names.size,
+    own.size, said.size, repeated, shareOf(own.size, said.size, repeated),
+    shareOfWords(user, earlier), shareOfWords(user, twoBefore), shareOfWords(reply, earlierReply), countShared(own.words, earlierReply.vocabulary),
+    user.numbers.size, reply.numbers.size, sharedNumbers(user.numbers, reply.numbers), sharedNumbers(user.numbers, earlier.numbers),
+    messages[0]!.role === 'user' ? 1 : 0, messages[firstReply - 1]?.role === 'user' ? 1 : 0, turnIndex - firstReply, user.ends, reply.ends,
+    sharedNames(user, reply), user.names.length,
   ]) into[at++] = value
   takeDialogueMeasures(list, messages, turnIndex, indices, into, at)
 }
@@ -343,18 +387,16 @@ export function takeMeasures(list: FeatureList, messages: readonly Message[], tu
 function takeDialogueMeasures(list: FeatureList, messages: readonly Message[], turnIndex: number, indices: readonly number[], into: Float32Array, at: number): void {
   const user = list.read(messages, turnIndex)
   const reply = list.readReply(messages, turnIndex)
-  const own = vocabularyOf(reply)
-  const unheard = new Set(user.names)
-  for (const name of reply.names) unheard.delete(name)
+  const heard = [reply.vocabulary]
   let [repeated, restated, asking, run, capitals, written, longest, said] = [0, 0, 0, reply.text.includes('?') ? 1 : 0, 0, 0, 0, 0]
   let isRun = run === 1
   for (const [ago, index] of indices.entries()) {
     const earlier = list.read(messages, index)
     const earlierReply = list.readReply(messages, index)
     if (ago < EARLIER_MESSAGES) {
-      repeated = Math.max(repeated, shareOf(own, vocabularyOf(earlierReply)))
-      restated = Math.max(restated, shareOf(user.names, earlier.names))
-      for (const name of unheard) if (earlier.names.has(name) || earlierReply.names.has(name)) unheard.delete(name)
+      repeated = Math.max(repeated, shareOfWords(reply, earlierReply))
+      restated = Math.max(restated, shareOf(user.names.length, earlier.names.length, sharedNames(user, earlier)))
+      heard.push(earlier.vocabulary, earlierReply.vocabulary)
     }
     const asks = earlierReply.text.includes('?')
     isRun &&= asks
@@ -365,20 +407,12 @@ function takeDialogueMeasures(list: FeatureList, messages: readonly Message[], t
     longest = Math.max(longest, earlier.text.length)
     said += earlierReply.text.length
   }
+  const unheard = user.names.reduce((count, name) => count + (heard.some((words) => words.has(name)) ? 0 : 1), 0)
   const meanOf = (sum: number): number => (indices.length === 0 ? -1 : sum / indices.length)
   for (const value of [
-    repeated, restated, unheard.size, unheard.size / Math.max(1, user.names.size), meanOf(asking), run,
+    repeated, restated, unheard, unheard / Math.max(1, user.names.length), meanOf(asking), run,
     meanOf(capitals), user.capitals / (user.text.length + 1), reply.capitals / (reply.text.length + 1),
     user.text.length / (user.words.length + 1), reply.text.length / (reply.words.length + 1), user.text.length / (reply.text.length + 1),
     meanOf(written), longest, meanOf(said), messages[0]!.content.length,
   ]) into[at++] = value
-}
-
-function sentencesIn(text: string): number {
-  let ends = 0
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code === 33 || code === 46 || code === 63) ends++
-  }
-  return ends
 }
