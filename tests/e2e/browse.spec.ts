@@ -5,7 +5,7 @@ import type { Locator, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { detectorNamed } from '../../src/backend/signals/detectors.ts'
 import { runDetector } from '../../src/backend/signals/run-detector.ts'
-import { deleteConversations } from '../../src/backend/storage/deletion.ts'
+import { deleteConversations, positionsOf } from '../../src/backend/storage/deletion.ts'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
 import { importLog } from '../support/import-log.ts'
 import { pageSteps } from '../support/page-steps.ts'
@@ -220,7 +220,7 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     await eventually(size).toBe('6 selected')
     expect(await Promise.all([11, 12, 17, 18].map((index) => row(index).getAttribute('aria-selected')))).toEqual(['false', 'true', 'true', 'false'])
     const late = workspace.db.prepare("SELECT id FROM conversations WHERE source = 'late'").pluck().all() as string[]
-    await deleteConversations(workspace.db, late, new Date())
+    await deleteConversations(workspace.db, positionsOf(workspace.db, late), new Date())
     workspace.close()
     await press('Escape')
     await eventually(size).toBeNull()
