@@ -90,7 +90,7 @@ test('restored, everything is as it was, also after an import in between', async
   const before = views(db, queue, browser)
   const { deletion } = await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   await importFiles(db, [aJsonlFile([{ source: 'c', messages: turns('later', 'yes', 'fine') }])])
-  expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0 })
+  expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0, stopped: false })
   const later = conversationId(turns('later', 'yes', 'fine'))
   await deleteConversations(db, positionsOf(db, [later]), NOW)
   expect(views(db, queue, browser)).toEqual(before)
@@ -133,7 +133,7 @@ test('an import does not bring a deleted conversation back, and says how many it
   await purgeConversations(db, { ids: [goneId] })
   expect(await importFiles(db, [file])).toMatchObject({ imported: 0, deleted: 1 })
   // Restoring what is purged lifts the bar.
-  expect(await restoreConversations(db, { ids: [goneId] })).toEqual({ conversations: 0, importable: 1 })
+  expect(await restoreConversations(db, { ids: [goneId] })).toEqual({ conversations: 0, importable: 1, stopped: false })
   expect(await importFiles(db, [file])).toMatchObject({ imported: 1, deleted: 0 })
 })
 
