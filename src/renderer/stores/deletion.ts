@@ -14,13 +14,15 @@ export const useDeletion = defineStore('deletion', () => {
 
   const ask = (selection: ConversationSelection | null): void => void (asked.value = selection)
   /** A million take minutes: their job is in the strip, and what was done stays where it is cancelled. @param selection as it was counted */
-  async function remove(selection: ConversationSelection): Promise<void> {
+  async function remove(selection: ConversationSelection): Promise<boolean> {
     asked.value = null
     try {
       const { deletion, conversations, stopped } = await client.call('conversations.delete', { selection })
       toasts.done(`${stopped ? 'Stopped: ' : ''}${named(conversations)} deleted`, { action: { label: 'Undo', run: () => void restore({ deletion }) } })
+      return true
     } catch (error) {
       toasts.failed('Nothing was deleted', error)
+      return false
     }
   }
   async function restore(which: { deletion: number } | { ids: string[] }): Promise<void> {
