@@ -5,7 +5,7 @@ import { importFiles } from './imports/import-files.ts'
 import { describeAnalysis, groupOf } from './storage/analysis.ts'
 import { conversationBrowser } from './storage/browse.ts'
 import { conversationId } from './storage/conversations.ts'
-import { deleteConversations, restoreConversations } from './storage/deletion.ts'
+import { deleteConversations, positionsOf, restoreConversations } from './storage/deletion.ts'
 import type { ConversationFilter } from '../shared/browse.ts'
 import type { WritableDb } from './storage/open.ts'
 
@@ -76,7 +76,7 @@ test('stopped, it goes on where it was, to the same result', async () => {
 test('a deleted conversation leaves its group and comes back to it', async () => {
   const db = await aLog(original, nearly)
   await analyseConversations(db)
-  const { deletion } = await deleteConversations(db, [conversationId(nearly)], NOW)
+  const { deletion } = await deleteConversations(db, positionsOf(db, [conversationId(nearly)]), NOW)
   expect(describeAnalysis(db)).toMatchObject({ waiting: 0, groups: 0 })
   expect(listed(db, { near: 'yes' })).toEqual([])
   await restoreConversations(db, { deletion })

@@ -9,10 +9,11 @@ export function registerConversationVerbs(program: Command): void {
   const verb = (name: string, description: string): Command => conversations.command(name).description(description).requiredOption('--workspace <dir>', 'folder of the workspace').option('--json', 'one JSON object on stdout')
 
   verb('delete', 'takes conversations out of everything to come; datasets stay and say which of theirs are gone')
-    .argument('<id...>', 'ids of conversations')
+    .argument('[id...]', 'ids of conversations')
+    .option('--matching <query>', 'all that a search finds, in place of ids: words and fields as `drift search` takes them')
     .option('--dry-run', 'only says what comes from them')
     .option('--purge', 'also overwrites their text: they cannot be restored')
-    .action(async (ids: string[], options: Output & { dryRun?: true; purge?: true }) => (await import('./conversations.ts')).runDelete(ids, options))
+    .action(async (ids: string[], options: Output & { dryRun?: true; purge?: true; matching?: string }) => (await import('./conversations.ts')).runDelete(ids, options))
 
   verb('restore', 'brings deleted conversations back; purged ones can be imported again')
     .argument('<id...>', 'ids of deleted conversations')

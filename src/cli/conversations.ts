@@ -4,23 +4,35 @@ import { conversationTasks } from '../backend/conversations/tasks.ts'
 import { turnsLearnedFrom } from '../backend/signals/describe-classifier.ts'
 import { describeAnalysis } from '../backend/storage/analysis.ts'
 import { conversationBrowser } from '../backend/storage/browse.ts'
-import { deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../backend/storage/deletion.ts'
+import { conversationIds } from '../backend/storage/conversations.ts'
+import { deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, positionsOf, purgeConversations, restoreConversations } from '../backend/storage/deletion.ts'
 import { filterOf, parseSearch } from '../core/search-fields.ts'
+import type { ConversationFilter } from '../shared/browse.ts'
+import { UsageError } from '../shared/errors.ts'
 import type { FacetName } from '../shared/facets.ts'
 import type { Descent } from '../shared/deletion.ts'
 import type { Output } from './conversation-verbs.ts'
-import { print, withWorkspace } from './data-verbs.ts'
+import { print, progressLine, withWorkspace } from './data-verbs.ts'
 import { interruption } from './interruption.ts'
 
-export async function runDelete(ids: string[], { workspace, json, dryRun, purge }: Output & { dryRun?: true; purge?: true }): Promise<void> {
+export async function runDelete(ids: string[], { workspace, json, dryRun, purge, matching }: Output & { dryRun?: true; purge?: true; matching?: string }): Promise<void> {
+  if ((ids.length > 0) === (matching !== undefined)) throw new UsageError(`conversations delete: expected ids, or --matching with a search, got ${ids.length > 0 ? 'both' : 'neither'}`)
+  const signal = interruption()
+  const line = progressLine()
   await withWorkspace(workspace, false, async ({ db, path }) => {
-    const descent: Descent = { ...descentOf(db, ids), classifierTurns: turnsLearnedFrom(path, ids) }
-    const { conversations } = dryRun ? { conversations: 0 } : await deleteConversations(db, ids, new Date())
-    const purged = purge && !dryRun ? await purgeConversations(db, { ids }) : 0
-    if (json) return print({ deleted: conversations, purged, descent })
-    for (const line of inWords(descent)) console.log(line)
-    if (dryRun) return
-    console.log(purged > 0 ? `${purged} deleted, their text overwritten` : `${conversations} deleted; \`drift conversations restore\` brings them back within ${KEPT_DAYS} days`)
+    const positions = matching === undefined ? positionsOf(db, ids) : conversationBrowser(db).select({ filter: searchFilter(matching) })
+    const descent = descentOf(db, positions, turnsLearnedFrom(path))
+    if (!json) for (const said of inWords(descent)) console.log(said)
+    const gone = purge === true ? conversationIds(db, positions) : []
+    const { conversations, stopped } = dryRun ? { conversations: 0, stopped: false } : await deleteConversations(db, positions, new Date(), (done, total) => {
+      line.show(`${done}/${total} deleted`)
+      signal.throwIfAborted()
+    })
+    line.end()
+    const purged = purge && !dryRun && !stopped ? await purgeConversations(db, { ids: gone }) : 0
+    if (json) print({ deleted: conversations, purged, descent })
+    else if (!dryRun) console.log(purged > 0 ? `${purged} deleted, their text overwritten` : `${conversations} deleted; \`drift conversations restore\` brings them back within ${KEPT_DAYS} days`)
+    if (stopped) signal.throwIfAborted()
   })
 }
 
@@ -57,11 +69,15 @@ export async function runAnalyse({ workspace, json }: Output): Promise<void> {
 
 export async function runExport(query: string, { workspace, json, output, mask }: Output & { output: string; mask: boolean }): Promise<void> {
   await withWorkspace(workspace, false, async ({ db }) => {
-    const { words, fields } = parseSearch(query)
-    const written = await conversationTasks(db).export({ selection: { filter: filterOf(fields, words) }, path: output, mask })
+    const written = await conversationTasks(db).export({ selection: { filter: searchFilter(query) }, path: output, mask })
     if (json) return print(written)
     console.log(`${written.rows} conversations written: ${written.path}`)
   })
+}
+
+function searchFilter(query: string): ConversationFilter {
+  const { words, fields } = parseSearch(query)
+  return filterOf(fields, words)
 }
 
 function inWords({ conversations, turns, signals, labelledTurns, datasets, runs, samples, classifierTurns }: Descent): string[] {

@@ -1,5 +1,5 @@
 import { execFile, type ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -41,6 +41,22 @@ test('import, search, signals, datasets: one JSON object each', { timeout: 60_00
   const output = join(workspace, 'out.jsonl.gz')
   expect((await drift('dataset', 'export', '--workspace', workspace, '--dataset', 's', '--output', output, '--json')).out).toEqual([{ path: output, rows: 1 }])
   expect(JSON.parse(gunzipSync(readFileSync(output)).toString())).toMatchObject({ chosen: [{ content: 'kiwi, fig' }], user_feedback: "that's not two" })
+})
+
+test('signals rubric shows the categories and takes others; what has none is built by `unspecified`, several by a list', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  const kinds = ['rude', 'slow, very', 'cold', null]
+  await drift('import', aJsonlFile(kinds.map((kind, i) => ({ messages: turns(`q ${i}`, `r ${i}`, 'no'), labels: [{ turn_index: 2, dsat: true, ...(kind === null ? {} : { kind }) }] }))), '--workspace', workspace)
+  expect((await drift('signals', 'rubric', '--workspace', workspace)).stdout).toMatch(/^Dissatisfied:\n- negative feedback: /)
+  const text = join(workspace, 'rubric.txt')
+  writeFileSync(text, 'Dissatisfied:\n- Rude: hurts\nSatisfied:\n- warm')
+  expect((await drift('signals', 'rubric', '--workspace', workspace, '--set', text, '--json')).out).toEqual([{ dissatisfied: ['rude'], satisfied: ['warm'], text: 'Dissatisfied:\n- Rude: hurts\nSatisfied:\n- warm' }])
+  writeFileSync(text, 'Dissatisfied:\n- rude\n- Rude')
+  expect(await drift('signals', 'rubric', '--workspace', workspace, '--set', text)).toMatchObject({ code: 2, stderr: expect.stringContaining('line 3: expected each category once') as string })
+  expect((await drift('signals', 'rubric', '--workspace', workspace)).stdout).toBe('Dissatisfied:\n- Rude: hurts\nSatisfied:\n- warm\n')
+  const build = async (name: string, ...options: string[]) => (await drift('dataset', 'build', '--workspace', workspace, '--kind', 'feedback', '--name', name, ...options, '--json')).out
+  expect(await build('several', '--category', 'slow\\, very,rude')).toMatchObject([{ rows: 2, recipe: { category: ['rude', 'slow, very'] } }])
+  expect(await build('none', '--category', 'unspecified')).toMatchObject([{ rows: 1, recipe: { category: 'unspecified' } }])
 })
 
 test('quarantine list and export: what was exported and mended leaves the quarantine when it is imported', { timeout: 60_000 }, async () => {

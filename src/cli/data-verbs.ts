@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { importFiles } from '../backend/imports/import-files.ts'
 import { readConversations } from '../backend/imports/read-conversations.ts'
-import { DEFAULT_JUDGE, readJudgeSettings } from '../backend/judge/judge-settings.ts'
+import { DEFAULT_JUDGE, readJudgeSettings, workspaceRubric, writeRubric } from '../backend/judge/judge-settings.ts'
 import { describeUsage, estimateJudge, judgeFor, runJudge, type JudgeReport } from '../backend/judge/judge-signals.ts'
 import { mapConcurrently } from '../backend/judge/map-concurrently.ts'
 import { progressRate } from '../backend/progress-rate.ts'
@@ -141,17 +141,17 @@ function namedDetector(options: JudgeOptions & { detector: string }, signal: Abo
 
 export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; rubric?: string; concurrency?: number }
 
-function readText(path: string): string {
+function readText(option: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new UsageError(`--rubric: expected a text file, got "${path}" (${error instanceof Error ? error.message : String(error)})`, { cause: error })
+    throw new UsageError(`${option}: expected a text file, got "${path}" (${error instanceof Error ? error.message : String(error)})`, { cause: error })
   }
 }
 
 /** What the command line says goes before the settings that are there. */
 function judgeSettings({ judgeUrl, judgeModel, rubric, concurrency }: JudgeOptions, present: JudgeSettings): JudgeSettings {
-  return { ...present, baseUrl: judgeUrl ?? present.baseUrl, model: judgeModel ?? present.model, rubric: rubric === undefined ? present.rubric : readText(rubric), concurrency: concurrency ?? present.concurrency }
+  return { ...present, baseUrl: judgeUrl ?? present.baseUrl, model: judgeModel ?? present.model, rubric: rubric === undefined ? present.rubric : readText('--rubric', rubric), concurrency: concurrency ?? present.concurrency }
 }
 
 export async function runDetectorTrain(options: Output & { input: string; output: string; seed: number }): Promise<void> {
@@ -212,6 +212,14 @@ async function judgeWorkspace(db: WritableDb, path: string, options: JudgeOption
 /** A classifier's figures hold for what it was trained on: whoever uses it is told what that was. */
 function sayTraining({ trainedOn }: Detector): void {
   if (trainedOn !== null) console.error(`classifier trained on ${trainedOn}; its accuracy there says little of other conversations`)
+}
+
+export async function runRubric({ workspace, json, set }: Output & { workspace: string; set?: string }): Promise<void> {
+  await withWorkspace(workspace, false, ({ path }) => {
+    const rubric = set === undefined ? workspaceRubric(path) : writeRubric(path, readText('--set', set))
+    if (json) return print(rubric)
+    console.log(rubric.text.trimEnd())
+  })
 }
 
 export async function runReviewExport(options: Output & { workspace: string; output: string }): Promise<void> {

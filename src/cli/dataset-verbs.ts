@@ -1,6 +1,7 @@
 /** The verbs of datasets: build, list, diff, lint, fix, check, export. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { filterOf, parseSearch } from '../core/search-fields.ts'
+import { UNSPECIFIED } from '../core/rubric.ts'
 import { type BuildOptions, DECIDERS, EXPORT_FORMATS, type ExportFormat, LINT_KINDS, type LintKind, MEANING_THRESHOLD } from '../shared/datasets.ts'
 import type { DatasetKind } from '../shared/types.ts'
 import { integer, numberWithin, positiveInteger } from './option-values.ts'
@@ -16,10 +17,11 @@ export function registerDatasetVerbs(program: Command): void {
     .requiredOption('--name <name>', 'name of the dataset')
     .addOption(new Option('--kind <kind>', 'feedback: replies with what users thought; preference: pairs; prompts: requests').choices(['feedback', 'preference', 'prompts']).makeOptionMandatory())
     .option('--conversations <query>', 'conversations that a search finds alone: words and fields as `drift search` takes them', conversations)
-    .option('--source <source>', 'conversations of this source alone')
-    .option('--model <model>', 'conversations with this model alone')
-    .option('--language <language>', 'conversations in this language alone')
-    .option('--category <category>', 'turns whose signal names this category')
+    .option('--source <names>', 'conversations of these sources alone: a list with commas (one within a name as \\,)', listed)
+    .option('--model <names>', 'conversations with these models alone', listed)
+    .option('--language <names>', 'conversations in these languages alone', listed)
+    .option('--tag <names>', 'conversations with one of these tags', listed)
+    .option('--category <names>', `turns whose signal names one of these categories; ${UNSPECIFIED}: dissatisfied ones that name none`, listed)
     .option('--min-turns <number>', 'conversations of so many messages or more', positiveInteger)
     .option('--max-turns <number>', 'conversations of so many messages or fewer', positiveInteger)
     .option('--threshold <number>', 'probability from which a detector counts as dissatisfied', numberWithin(0, 1), 0.5)
@@ -75,6 +77,13 @@ function underModel(command: Command): Command {
 function conversations(text: string): BuildOptions['conversations'] {
   const { words, fields } = parseSearch(text)
   return { filter: filterOf(fields, words) }
+}
+
+/** Names between commas; a comma that belongs to one stands behind a backslash. */
+function listed(text: string): string[] {
+  const names = text.split(/(?<!\\),/).map((name) => name.trim().replaceAll('\\,', ','))
+  if (names.includes('')) throw new InvalidArgumentError(`expected names between commas, got "${text}".`)
+  return names
 }
 
 function deciders(text: string): BuildOptions['deciders'] {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Fix } from '../backend/datasets/lint.ts'
 import { performTask } from '../backend/datasets/tasks.ts'
 import { listDatasets } from '../backend/storage/datasets.ts'
-import { promptsOf } from '../core/contamination.ts'
+import { promptsInWords } from '../core/contamination.ts'
 import type { BuildOptions, ExportFormat, MeaningMatch } from '../shared/datasets.ts'
 import type { Dataset, DatasetKind } from '../shared/types.ts'
 import { print, progressLine, withWorkspace } from './data-verbs.ts'
@@ -74,7 +74,7 @@ export async function runDatasetCheck({ workspace, json, dataset, against, sente
     if (json) return print(contamination)
     if (contamination === null) throw new Error(`dataset ${dataset}: checked, but without a stamp`)
     const { counts, ngram, similarity, meaning } = contamination
-    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${promptsOf(contamination)} prompts: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}${meaning === null ? '' : `, meaning ${counts.meaning}`}`)
+    console.log(`${contamination.rows.length} of ${rows} rows meet one of ${promptsInWords(contamination)}: by source id ${counts['source-id']}, word for word ${counts.exact}, ${ngram}-word run ${counts.ngram}, likeness of ${similarity} or more ${counts.similar}${meaning === null ? '' : `, meaning ${counts.meaning}`}`)
     sayMeaning(meaning)
     if (contamination.rows.length > 0) console.log(`drift dataset fix --dataset ${dataset} --fix contamination drops them`)
   })

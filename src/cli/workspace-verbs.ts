@@ -1,4 +1,4 @@
-/** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run, review export; those of datasets are in `dataset-verbs.ts`. */
+/** The verbs of a workspace's data: import, search, detect, detector train and eval, signals run and rubric, review export; those of datasets are in `dataset-verbs.ts`. */
 import { InvalidArgumentError, type Command } from 'commander'
 import { columnFields, type ColumnMapping } from '../core/import/columns.ts'
 import { importFormats } from '../core/import/index.ts'
@@ -78,6 +78,14 @@ export function registerWorkspaceVerbs(program: Command): void {
     .option('--limit <number>', 'turns the judge is asked about, labelled ones first', positiveInteger)
     .option('--json', 'one JSON object on stdout')
     .action(async (options: Output & JudgeOptions & { workspace: string; detector: string; limit?: number }) => (await import('./data-verbs.ts')).runSignals(options))
+
+  signals
+    .command('rubric')
+    .description('the categories that people, judge, queues and duels go by, as the text they stand in')
+    .requiredOption('--workspace <dir>', where)
+    .option('--set <file>', 'a text to take its place: "- category: what it means" a line, under "Dissatisfied:" and "Satisfied:"; labels keep the categories they have')
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: Output & { workspace: string; set?: string }) => (await import('./data-verbs.ts')).runRubric(options))
 
   const review = program.command('review').description("people's labels")
   review

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { findContamination, type GuardedRow, readGuardPrompt } from './contamination.ts'
+import { findContamination, type GuardedRow, promptsInWords, readGuardPrompt } from './contamination.ts'
 
 const prompts = [
   { requests: ['What are the names of some famous actors that started their careers on Broadway?'], ids: [] },
@@ -43,4 +43,9 @@ test('the files of AlpacaEval and WildBench, and others that say what they ask',
   expect(readGuardPrompt({ session_id: 's', id: 'x', conversation_input: [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a' }, { role: 'user', content: 'r' }] })).toEqual({ ids: ['s', 'x'], requests: ['q', 'r'] })
   expect(readGuardPrompt({ prompt: [{ role: 'user', content: 'q' }] }).requests).toEqual(['q'])
   expect(() => readGuardPrompt({ text: 'q' })).toThrow('got the keys text')
+})
+
+test('one prompt is one prompt', () => {
+  const stamp = (...counts: number[]) => ({ files: counts.map((count) => ({ path: 'p', sha256: '', prompts: count })) })
+  expect([promptsInWords(stamp(1)), promptsInWords(stamp(1, 804)), promptsInWords(stamp(0), 'evaluation prompt'), promptsInWords(stamp(1), 'evaluation prompt')]).toEqual(['1 prompt', '805 prompts', '0 evaluation prompts', '1 evaluation prompt'])
 })

@@ -31,6 +31,12 @@ export function readGuardPrompt(row: Row): GuardPrompt {
   return { ids, requests: [text] }
 }
 
+/** "1 prompt", "805 prompts": those of a stamp's files together, in words. @param noun of one */
+export function promptsInWords(stamp: Pick<ContaminationStamp, 'files'>, noun = 'prompt'): string {
+  const count = promptsOf(stamp)
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** How many prompts the files of a stamp hold together. */
 export const promptsOf = ({ files }: Pick<ContaminationStamp, 'files'>): number => files.reduce((sum, { prompts }) => sum + prompts, 0)
 

@@ -1,6 +1,6 @@
 /** The README.md of a Hugging Face dataset folder: its YAML head and what a reader wants to know. Pure. */
 import type { Dataset } from '../shared/types.ts'
-import { promptsOf } from './contamination.ts'
+import { promptsInWords } from './contamination.ts'
 
 export type CardSplit = { split: 'train' | 'test'; path: string; rows: number; dataset: string }
 
@@ -29,7 +29,7 @@ export function datasetCard(dataset: Dataset, splits: readonly CardSplit[], mask
   const { contamination } = dataset
   const guard = contamination === null
     ? 'Not checked against evaluation prompts.'
-    : `${contamination.rows.length} of ${dataset.rows} rows meet one of ${promptsOf(contamination)} evaluation prompts (by source id ${contamination.counts['source-id']}, word for word ${contamination.counts.exact}, ${contamination.ngram}-word run ${contamination.counts.ngram}, likeness ${contamination.counts.similar}, ${contamination.meaning === null ? 'meaning not compared' : `meaning ${contamination.counts.meaning} at a cosine of ${contamination.meaning.threshold} by ${contamination.meaning.encoder}, SHA-256 ${contamination.meaning.version}`}), checked ${contamination.checkedAt.slice(0, 10)}.`
+    : `${contamination.rows.length} of ${dataset.rows} rows meet one of ${promptsInWords(contamination, 'evaluation prompt')} (by source id ${contamination.counts['source-id']}, word for word ${contamination.counts.exact}, ${contamination.ngram}-word run ${contamination.counts.ngram}, likeness ${contamination.counts.similar}, ${contamination.meaning === null ? 'meaning not compared' : `meaning ${contamination.counts.meaning} at a cosine of ${contamination.meaning.threshold} by ${contamination.meaning.encoder}, SHA-256 ${contamination.meaning.version}`}), checked ${contamination.checkedAt.slice(0, 10)}.`
   const { gone } = dataset
   const origins = gone === null ? [] : [`${gone.conversations} of the conversations these rows come from were deleted from the workspace since (${gone.rows} rows; last on ${gone.lastDeletedAt.slice(0, 10)}).`, '']
   return [

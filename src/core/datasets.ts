@@ -30,7 +30,7 @@ export type Attribution = 'turn' | 'request'
  * One row per reply that answers a user: judged ones with their label and the user's words, the others (the user
  * went on without a sign, or left) as neutral without words, so that every logged request is there.
  * A preference row of somebody's data set gives two: its rejected reply as dissatisfied, with the user's words where
- * it has them, and its chosen one as satisfied. A reply that was judged by a flag has that label.
+ * it has them or the critique of whoever rated it (UltraFeedback), and its chosen one as satisfied. A reply that was judged by a flag has that label.
  */
 export function feedbackRows(conversation: Conversation, signals: SignalsByTurn, threshold = 0.5, attribution: Attribution = 'turn'): FeedbackRow[] {
   const { id: conversationId, messages } = conversation
@@ -41,8 +41,9 @@ export function feedbackRows(conversation: Conversation, signals: SignalsByTurn,
     const prompt = mergeRoles(messages.slice(0, start))
     const common = { prompt, conversationId, turnIndex: reply.turnIndex, task: taskAt(conversation, start) }
     if (chosen !== null && reply.turnIndex === messages.length) {
+      const critique = textAt(conversation, 'critique')
       return [
-        { ...common, reply: reply.text, label: 'dissatisfied', userFeedback: textAt(conversation, 'user_feedback') },
+        { ...common, reply: reply.text, label: 'dissatisfied', userFeedback: textAt(conversation, 'user_feedback'), ...(critique !== null && { critique }) },
         { ...common, reply: chosen, label: 'satisfied', userFeedback: null },
       ]
     }

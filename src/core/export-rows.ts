@@ -14,7 +14,7 @@ type NotCarried = {
 const ORIGIN_FIELDS = ['conversationId', 'turnIndex', 'userFeedback', 'round', 'policy', 'seed', 'task'] as const
 /**
  * What of a row is not in a format's file. Everything else is there again when the file is imported or read; imported,
- * rows of equal texts are one conversation. A critique stands in UltraFeedback's files alone: nothing built from a workspace has one.
+ * rows of equal texts are one conversation. A critique (of UltraFeedback's raters) stands in no trainer's columns.
  */
 export const NOT_CARRIED: Record<ExportFormat, NotCarried> = {
   'trl-jsonl': { rows: ['neutral'], fields: ['critique'] },

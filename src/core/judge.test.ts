@@ -1,16 +1,7 @@
 import { expect, test } from 'vitest'
 import { turns } from '../../tests/support/workspace.ts'
-import { DEFAULT_RUBRIC, judgePrompt, readRubric, readVerdict } from './judge.ts'
-import { DISSATISFIED_SIGNS, SATISFIED_SIGNS } from './signal-rules.ts'
-
-test('the rubric that ships has the categories of the rules', () => {
-  expect(readRubric(DEFAULT_RUBRIC)).toEqual({ dissatisfied: [...DISSATISFIED_SIGNS], satisfied: [...SATISFIED_SIGNS] })
-})
-
-test('a rubric line that cannot be read is named', () => {
-  expect(() => readRubric('Dissatisfied:\n- slow: takes long\nsomething')).toThrow('rubric, line 3: expected "Dissatisfied:"')
-  expect(() => readRubric('Satisfied:\n- fast')).toThrow('at least one category under "Dissatisfied:"')
-})
+import { judgePrompt, readVerdict } from './judge.ts'
+import { DEFAULT_RUBRIC } from './rubric.ts'
 
 test('the prompt shows nothing after the judged message', () => {
   const messages = turns('two fruits', 'kiwi', "that's not two", 'kiwi, SECRET', 'thanks')

@@ -1,53 +1,13 @@
 /**
- * The LLM judge's words: the rubric, the messages that ask for a verdict on one turn, and the reading of the answer.
+ * The LLM judge's words: the messages that ask for a verdict on one turn, and the reading of the answer.
  * Judges answer as they like (fences, prose around JSON, other spellings); what cannot be read is an error, not a guess.
  */
-import { UsageError } from '../shared/errors.ts'
 import type { Message, SignalLabel } from '../shared/types.ts'
+import { readRubric } from './rubric.ts'
 import type { Judgement } from './signals.ts'
 
 /** Raise it when the question changes: verdicts of another question are another decider's. */
 export const JUDGE_QUESTION = 1
-
-/** One category a line under its side; users edit this text, since rubrics do not transfer between domains. */
-export const DEFAULT_RUBRIC = `Dissatisfied:
-- negative feedback: complains, is annoyed, says the reply is no good
-- revision asked: asks for a redo or a change of the reply
-- factual error: points out that something is wrong
-- unrealistic expectation: asks for what the assistant cannot do
-- no engagement: does not take up what the assistant asked or offered
-- instruction ignored: says that an instruction was not followed, or repeats it
-- low quality: says the reply is poor, generic or makes no sense
-- too little detail: says it is too short or too thin
-- style or format: says tone, length or layout is wrong
-
-Satisfied:
-- gratitude: thanks
-- learned something: says they learned or understood something
-- followed the suggestion: takes or has tried what was suggested
-- praise: says the reply is good
-- personal detail: opens up about themselves
-- humour: jokes, is amused
-- acknowledgment: confirms, agrees
-- positive closing: ends in a friendly way
-- getting there: visibly comes closer to what they want`
-
-/** The categories of each side. Throws a UsageError naming the line that cannot be read. */
-export function readRubric(text: string): { dissatisfied: string[]; satisfied: string[] } {
-  const sides = { dissatisfied: [] as string[], satisfied: [] as string[] }
-  let side: 'dissatisfied' | 'satisfied' | null = null
-  for (const [i, raw] of text.split('\n').entries()) {
-    const line = raw.trim()
-    if (line === '') continue
-    const head = /^(dissatisfied|satisfied):?$/i.exec(line)
-    const entry = /^[-*]\s*([^:]+?)\s*(?::.*)?$/.exec(line)
-    if (head) side = head[1]!.toLowerCase() as 'dissatisfied' | 'satisfied'
-    else if (entry && side) sides[side].push(entry[1]!.toLowerCase())
-    else throw new UsageError(`rubric, line ${i + 1}: expected "Dissatisfied:", "Satisfied:" or "- category: what it means", got "${line.slice(0, 80)}"`)
-  }
-  if (sides.dissatisfied.length === 0) throw new UsageError('rubric: expected at least one category under "Dissatisfied:", got none')
-  return sides
-}
 
 /** Messages before the judged reply that the judge sees, and characters kept of each. */
 const CONTEXT_MESSAGES = 6

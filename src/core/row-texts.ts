@@ -26,18 +26,18 @@ export function feedbackOf(row: DatasetRow): string | null {
   if ('provenance' in row) return row.provenance.userFeedback
   return 'userFeedback' in row ? row.userFeedback : null
 }
-/** Every text of a row: each message of the prompt, each reply, the user's words. */
-export const textsOf = (row: DatasetRow): string[] => [...row.prompt.map(({ content }) => content), ...repliesOf(row).map(({ text }) => text), feedbackOf(row) ?? '']
+/** Every text of a row: each message of the prompt, each reply, the user's words, a rater's critique. */
+export const textsOf = (row: DatasetRow): string[] => [...row.prompt.map(({ content }) => content), ...repliesOf(row).map(({ text }) => text), feedbackOf(row) ?? '', ('critique' in row ? row.critique : undefined) ?? '']
 /** Where a row comes from. */
 export function originOf(row: DatasetRow): { conversationId: string | null; turnIndex: number | null } {
   if ('provenance' in row) return row.provenance
   return { conversationId: row.conversationId, turnIndex: 'turnIndex' in row ? row.turnIndex : null }
 }
 
-/** The row with every text passed through `change`: prompt, replies, the user's words. */
+/** The row with every text passed through `change`: prompt, replies, the user's words, a rater's critique. */
 export function mapTexts(row: DatasetRow, change: (text: string) => string): DatasetRow {
   const prompt = row.prompt.map((message) => ({ ...message, content: change(message.content) }))
   const words = (text: string | null): string | null => (text === null ? null : change(text))
   if ('chosen' in row) return { ...row, prompt, chosen: change(row.chosen), rejected: change(row.rejected), provenance: { ...row.provenance, userFeedback: words(row.provenance.userFeedback) } }
-  return 'reply' in row ? { ...row, prompt, reply: change(row.reply), userFeedback: words(row.userFeedback) } : { ...row, prompt }
+  return 'reply' in row ? { ...row, prompt, reply: change(row.reply), userFeedback: words(row.userFeedback), ...(row.critique !== undefined && { critique: change(row.critique) }) } : { ...row, prompt }
 }

@@ -30,8 +30,12 @@ export const conversationFilter = {
 const filterSchema = z.object(conversationFilter)
 export type ConversationFilter = z.output<typeof filterSchema>
 
-/** Conversations to do something with: those named, or all that pass a filter. */
-export const conversationSelection = z.union([z.object({ ids: z.array(z.string()).min(1).max(10_000) }), z.object({ filter: filterSchema })])
+const named = z.array(z.string()).max(10_000)
+/**
+ * Conversations to do something with: those named, or all that pass a filter but those left out. `until`: how far the
+ * workspace reached when they were counted; what came in later is not meant.
+ */
+export const conversationSelection = z.union([z.object({ ids: named.min(1) }), z.object({ filter: filterSchema, except: named.optional(), until: z.int().optional() })])
 export type ConversationSelection = z.output<typeof conversationSelection>
 
 export const tagName = z.string().trim().min(1).max(60)

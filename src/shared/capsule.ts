@@ -18,7 +18,7 @@ export type SavedCapsule = { path: string; bytes: number; fingerprint: string; r
 
 /** Calls that start or change something: refused in an opened capsule, whose database refuses writes by itself too. */
 export const WRITING_CALLS: ReadonlySet<CallName> = new Set<CallName>([
-  'imports.start', 'imports.upload', 'imports.mend', 'imports.dismiss', 'signals.run', 'signals.retrain', 'signals.configureJudge', 'signals.label',
+  'imports.start', 'imports.upload', 'imports.mend', 'imports.dismiss', 'signals.run', 'signals.retrain', 'signals.configureJudge', 'signals.saveRubric', 'signals.label',
   'conversations.tag', 'conversations.undoTag', 'conversations.saveView', 'conversations.renameView', 'conversations.removeView', 'conversations.analyse', 'conversations.makeMap', 'conversations.delete', 'conversations.restore', 'conversations.purge',
   'review.queue', 'review.label', 'review.undo', 'datasets.build', 'datasets.fix', 'datasets.check',
   'runs.start', 'runs.pause', 'runs.resume', 'runs.cancel', 'runs.script', 'runs.note', 'runs.tag', 'runs.mark', 'runs.import', 'races.start', 'races.continue', 'demo.start',

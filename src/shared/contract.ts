@@ -7,7 +7,7 @@ import type { Analysis, GroupMember } from './analysis.ts'
 import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
-import type { DeletedConversation, Descent } from './deletion.ts'
+import type { DeletedConversation, Deletion, Descent } from './deletion.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
@@ -21,7 +21,7 @@ import type { Race, RaceCheck, StartedRace, Sweep } from './race.ts'
 import { FOREIGN_FORMATS, type ImportedRecipe, type LeftKey } from './recipe-exchange.ts'
 import type { Trip } from './tripwires.ts'
 import { RUN_FORMATS, RUN_MARKS, type RunColumns, type RunImport } from './run-table.ts'
-import type { ClassifierInfo, ThresholdBench } from './signals.ts'
+import type { ClassifierInfo, Rubric, ThresholdBench } from './signals.ts'
 import type { Conversation, Dataset, FairnessLedger, Job, Message, MetricRow, Run, RunStage, SampleRow, Signal, SignalLabel } from './types.ts'
 import { LOG_ACTIONS, REVIEW_ORDERS, REVIEW_PASSES, type LogEntry, type LogRow, type Resolution, type ReviewAgreement, type ReviewItem, type ReviewQueue } from './review.ts'
 
@@ -120,12 +120,12 @@ export const calls = {
   'conversations.makeMap': call<{ jobId: string }>()({ folder: z.string().trim().min(1).nullable() }),
   /** One conversation as the list shows it. */
   'conversations.glance': call<ConversationRow>()({ id: z.string() }),
-  /** What comes from these conversations: shown before they are deleted. */
-  'conversations.descent': call<Descent>()({ ids }),
+  /** What comes from these conversations: shown before they are deleted. `until`: how far the workspace reached; given with the selection, no others are deleted. */
+  'conversations.descent': call<Descent & { until: number }>()({ selection: conversationSelection }),
   /** Out of every list, count, queue and dataset to come, until they are restored or purged; `deletion` restores them together. */
-  'conversations.delete': call<{ deletion: number; conversations: number }>()({ ids }),
+  'conversations.delete': call<Deletion>()({ selection: conversationSelection }),
   /** `importable`: of these the text was purged; they can be imported again. */
-  'conversations.restore': call<{ conversations: number; importable: number }>()({ which: z.union([z.object({ deletion: z.int() }), z.object({ ids })]) }),
+  'conversations.restore': call<{ conversations: number; importable: number; stopped: boolean }>()({ which: z.union([z.object({ deletion: z.int() }), z.object({ ids })]) }),
   /** Overwrites the text of deleted conversations. */
   'conversations.purge': call<{ conversations: number }>()({ ids }),
   'conversations.deleted': call<{ total: number; rows: DeletedConversation[] }>()({ ...page }),
@@ -139,6 +139,10 @@ export const calls = {
   'signals.retrain': call<{ jobId: string }>()({}),
   /** What each cut-off on a detector's probability finds, against the labels of people and of the data. */
   'signals.threshold': call<ThresholdBench>()({ detector }),
+  /** Why users are content or not, in the workspace's own categories; `text` is what a person edits and a judge reads. */
+  'signals.rubric': call<Rubric & { text: string }>()({}),
+  /** Labels keep the categories they have, also those that are not in it any more. */
+  'signals.saveRubric': call<Rubric & { text: string }>()({ text: z.string().max(100_000) }),
   'signals.judge': call<JudgeSettings & { key: 'environment' | 'settings' | null }>()({}),
   /** `key`: kept for this user; empty forgets it; left out, it stays. */
   'signals.configureJudge': call<{ ok: true }>()({ settings: judgeSettingsSchema, key: z.string().optional() }),

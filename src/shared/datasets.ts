@@ -11,15 +11,20 @@ export type Detector = (typeof DETECTORS)[number]
 /** Strongest first: where several have judged a turn, the first of those asked for counts. */
 export const DECIDERS = ['human', 'imported', ...DETECTORS] as const satisfies readonly Decider[]
 
+/** A value, or several of which any will do. */
+const anyOf = z.union([z.string(), z.array(z.string()).min(1).max(200)])
+export type AnyOf = z.output<typeof anyOf>
+
 /** How rows are chosen; the same keys on the command line. */
 export const buildShape = {
   /** Of these conversations alone: those that pass a filter, as the page and `drift search` have it, or those named. */
   conversations: conversationSelection.optional(),
-  source: z.string().optional(),
-  model: z.string().optional(),
-  language: z.string().optional(),
-  /** A category of the signal a row stems from. */
-  category: z.string().optional(),
+  source: anyOf.optional(),
+  model: anyOf.optional(),
+  language: anyOf.optional(),
+  tag: anyOf.optional(),
+  /** Categories of the signal a row stems from; `unspecified`: dissatisfied ones that name none. */
+  category: anyOf.optional(),
   minTurns: z.int().optional(),
   maxTurns: z.int().optional(),
   /** Probability from which a detector's word counts as dissatisfied. */

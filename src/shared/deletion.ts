@@ -18,6 +18,9 @@ export type Descent = {
   classifierTurns: number
 }
 
+/** Deleted together, under a number that brings them back; `stopped`: it was cancelled, and so many of them are gone. */
+export type Deletion = { deletion: number; conversations: number; stopped: boolean }
+
 export type DeletedConversation = {
   id: string
   source: string

@@ -1,5 +1,8 @@
-/** The classifier and the threshold workbench, as they cross the contract. */
+/** The rubric, the classifier and the threshold workbench, as they cross the contract. */
 import type { Interval } from './types.ts'
+
+/** Categories of each side, as the workspace's people want them told apart. */
+export type Rubric = { dissatisfied: string[]; satisfied: string[] }
 
 export type ClassifierInfo = {
   version: string

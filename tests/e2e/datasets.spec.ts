@@ -1,6 +1,6 @@
 /** Datasets by keyboard alone, on real conversations: build, lint, fix, compare, check against evaluation prompts, export. */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { cpSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
 import { openWorkspace } from '../../src/backend/storage/open.ts'
@@ -109,6 +109,13 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     await dialog.getByRole('textbox', { name: 'Model folder' }).fill('/no/such/model')
     await press('Enter')
     await dialog.getByText('found nothing at /no/such/model').waitFor()
+    // What only the comparing process finds out is said here too, however long its start takes.
+    const broken = join(dirname(prompts), 'broken-model')
+    cpSync(sentenceModel, broken, { recursive: true })
+    truncateSync(join(broken, 'model.onnx'), 200)
+    await dialog.getByRole('textbox', { name: 'Model folder' }).fill(broken)
+    await press('Enter')
+    await dialog.getByRole('alert').filter({ hasText: 'broken-model' }).waitFor({ timeout: 30_000 })
     await dialog.getByRole('textbox', { name: 'Model folder' }).fill(sentenceModel)
     await dialog.getByRole('textbox', { name: 'Cosine' }).fill('0.4')
     expect(await accessibilityProblems(page)).toEqual([])
@@ -164,6 +171,28 @@ describe.each(hosts)('datasets on the %s host', (host) => {
     await press('Enter')
     await heading('three').waitFor()
     await page.getByRole('tab', { name: 'Rows 6' }).waitFor()
+  })
+
+  it('takes several values of a facet, and the recipe lists them', async () => {
+    await page.goto(new URL('/datasets?name=pairs', page.url()).href)
+    await heading('pairs').waitFor()
+    await press('b')
+    const dialog = page.getByRole('dialog', { name: 'New dataset' })
+    await dialog.getByRole('textbox', { name: 'Name' }).fill('several')
+    await dialog.getByRole('combobox', { name: 'Sources: All sources' }).press('Enter')
+    await page.getByRole('option', { name: 'shop' }).press('Enter')
+    await page.getByRole('option', { name: 'forum' }).press('Enter')
+    await press('Escape')
+    await dialog.getByRole('combobox', { name: 'Sources: shop, forum' }).waitFor()
+    await dialog.getByRole('combobox', { name: /^Categories of the signal/ }).press('Enter')
+    await page.getByRole('option', { name: 'too little detail' }).press('Enter')
+    await press('Escape')
+    expect(await accessibilityProblems(page)).toEqual([])
+    await dialog.getByRole('textbox', { name: 'Name' }).press('Enter')
+    await heading('several').waitFor()
+    await page.getByRole('tab', { name: 'Rows 24' }).waitFor()
+    await press('4')
+    await page.getByText('forum, shop', { exact: true }).waitFor()
   })
 
   it('logs no error and asks nobody else for anything', () => {

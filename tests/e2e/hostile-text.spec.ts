@@ -164,6 +164,12 @@ describe.each(hosts)('hostile text on the %s host', (host) => {
     await go('/signals')
     await eventually(async () => (await page.getByRole('main').innerText()).includes('that is wrong')).toBe(true)
     await isText()
+    // The last rows hold what turns the direction of text, in words, evidence, replies and tooltips.
+    const signals = page.getByRole('grid', { name: 'Signals' })
+    await signals.evaluate((element) => (element.scrollTop = element.scrollHeight))
+    await eventually(() => signals.innerText()).toMatch(/that is wrong ⟲txt\.exe⟲ ⟲turned⟲[^]*that is wrong a⟲b⟲c⟲d/)
+    expect(await signals.locator('button[title*="⟲txt.exe"]').count()).toBeGreaterThan(0)
+    await isText()
   })
 
   it('shows every turn of it as text in the review', async () => {

@@ -1,5 +1,5 @@
 /** The calls of workspace, imports, conversations, signals and datasets, answered from made-up conversations. */
-import { DEFAULT_RUBRIC } from '../../src/core/judge.ts'
+import { DEFAULT_RUBRIC, readRubric } from '../../src/core/rubric.ts'
 import { wilson } from '../../src/core/statistics.ts'
 import { reliability, thresholdCurve } from '../../src/core/threshold.ts'
 import { BackendError } from '../../src/backend/errors.ts'
@@ -140,9 +140,12 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     'conversations.analyse': () => ({ jobId: 'analysis-1' }),
     ...fakeMap(made, (one) => rowOf(one, 0, undefined)),
     'conversations.group': () => ({ total: 0, members: [] }),
-    'conversations.descent': ({ ids }) => ({ conversations: ids.length, turns: 4 * ids.length, signals: ids.length, labelledTurns: 0, datasets: [{ name: 'feedback-1', rows: ids.length, of: signals().length }], runs: [], samples: 0, classifierTurns: 0 }),
-    'conversations.delete': ({ ids }) => ({ deletion: 1, conversations: ids.length }),
-    'conversations.restore': () => ({ conversations: 1, importable: 0 }),
+    'conversations.descent': ({ selection }) => {
+      const conversations = 'ids' in selection ? selection.ids.length : Math.round(matching(selection.filter).length * repeats)
+      return { conversations, turns: 4 * conversations, signals: conversations, labelledTurns: 0, datasets: [{ name: 'feedback-1', rows: conversations, of: signals().length }], runs: [], samples: 0, classifierTurns: 0, until: 1e6 }
+    },
+    'conversations.delete': ({ selection }) => ({ deletion: 1, conversations: 'ids' in selection ? selection.ids.length : matching(selection.filter).length, stopped: false }),
+    'conversations.restore': () => ({ conversations: 1, importable: 0, stopped: false }),
     'conversations.purge': ({ ids }) => ({ conversations: ids.length }),
     'conversations.deleted': () => ({ total: 0, rows: [] }),
     'conversations.list': (input) => {
@@ -219,6 +222,8 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
       const cutoffs = Array.from({ length: 101 }, (_, i) => i / 100)
       return { reviewed: { people: 48, imported: 192, dissatisfied: reviewed.filter(({ dissatisfied }) => dissatisfied).length }, curve: thresholdCurve(reviewed, cutoffs), mix: cutoffs.map((cutoff) => ({ dissatisfied: Math.round(900 * (1 - cutoff) ** 2), satisfied: Math.round(140 * cutoff) + 60, neutral: 1200 - Math.round(900 * (1 - cutoff) ** 2) - Math.round(140 * cutoff) - 60 })), reliability: reliability(reviewed) }
     },
+    'signals.rubric': () => ({ ...readRubric(DEFAULT_RUBRIC), text: DEFAULT_RUBRIC }),
+    'signals.saveRubric': ({ text }) => ({ ...readRubric(text), text }),
     'signals.judge': () => ({ baseUrl: '', model: '', rubric: DEFAULT_RUBRIC, concurrency: 4, promptPrice: null, completionPrice: null, key: null }),
     'signals.configureJudge': () => ({ ok: true }),
     'signals.estimateJudge': () => ({ turns: 1480, cached: 0, promptTokens: 902_000, completionTokens: 88_800, cost: null, seconds: null }),

@@ -9,7 +9,7 @@ import { turnsLearnedFrom } from '../signals/describe-classifier.ts'
 import { describeAnalysis, groupOf } from '../storage/analysis.ts'
 import { firstConversations, glanceAt } from '../storage/browse.ts'
 import { getConversation } from '../storage/conversations.ts'
-import { deletedAt, deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, purgeConversations, restoreConversations } from '../storage/deletion.ts'
+import { deletedAt, KEPT_DAYS, pageOfDeleted, purgeConversations } from '../storage/deletion.ts'
 import { usesOf } from '../storage/lineage.ts'
 import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
 import { winningSignalsOf } from '../storage/signals.ts'
@@ -65,9 +65,9 @@ export function conversationsApi(session: Session) {
       return { jobId: mapJobOf(session).start(path).id }
     },
     'conversations.glance': ({ id }) => glanceAt(db, id),
-    'conversations.descent': ({ ids }) => ({ ...descentOf(db, ids), classifierTurns: turnsLearnedFrom(path, ids) }),
-    'conversations.delete': async ({ ids }) => moved(await deleteConversations(db, ids, new Date())),
-    'conversations.restore': async ({ which }) => moved(await restoreConversations(db, which)),
+    'conversations.descent': (input) => thread().perform('descent', { ...input, learned: turnsLearnedFrom(path) }),
+    'conversations.delete': async (input) => moved(await thread().perform('delete', { ...input, now: new Date() }, 'deletion of conversations')),
+    'conversations.restore': async (input) => moved(await thread().perform('restore', input, 'restoring of conversations')),
     'conversations.purge': async ({ ids }) => moved({ conversations: await purgeConversations(db, { ids }) }),
     'conversations.deleted': (input) => pageOfDeleted(db, input),
   } satisfies Pick<Handlers, Extract<CallName, `conversations.${string}`>>

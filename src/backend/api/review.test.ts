@@ -8,6 +8,7 @@ import { openBackend, type Backend } from '../index.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { detectorNamed } from '../signals/detectors.ts'
 import { runDetector } from '../signals/run-detector.ts'
+import { writeSignals } from '../storage/signals.ts'
 
 const REACTIONS = ['that is wrong, I asked for a poem', 'thanks, perfect', 'and in French?', 'no', 'you ignored my request', 'great, but too long', 'never mind', 'is it true?']
 
@@ -95,6 +96,39 @@ test('a category’s queue holds its turns alone', async () => {
   const items = await upcoming(backend, id)
   expect(items.length).toBeGreaterThan(0)
   for (const item of items) expect(item.suggestion?.categories).toContain('instruction ignored')
+})
+
+test('the queue of `unspecified` holds dissatisfied turns without a category, for a first and a second look', async () => {
+  const backend = await aBackend()
+  const { db } = backend.workspace
+  const position = db.prepare("SELECT conversation FROM messages WHERE content LIKE 'never mind%' LIMIT 1").pluck().get() as number
+  writeSignals(db, [{ conversation: position, turnIndex: 2, label: 'dissatisfied', probability: 0.8, categories: [], evidence: null, decider: 'classifier', deciderVersion: 'v' }])
+  const queueOf = async (request: Partial<CallInput<'review.queue'>>) => upcoming(backend, (await backend.call('review.queue', { annotator: 'ana', order: 'category', category: 'unspecified', ...request })).id)
+  const [item, ...others] = await queueOf({})
+  expect(item).toMatchObject({ suggestion: { decider: 'classifier', categories: [] } })
+  expect(others).toEqual([])
+  await label(backend, item!, 'dissatisfied')
+  expect((await queueOf({ annotator: 'ben', pass: 'second' })).map(key)).toEqual([key(item!)])
+})
+
+test('the rubric is the workspace’s: read, replaced as a whole or not at all, also by the judge’s settings; labels keep what they have', async () => {
+  const backend = await aBackend()
+  const told: string[] = []
+  backend.subscribe((push) => void (push.type === 'workspace.changed' && told.push(...push.nouns)))
+  expect(await backend.call('signals.rubric', {})).toMatchObject({ dissatisfied: expect.arrayContaining(['low quality']) as unknown, satisfied: expect.arrayContaining(['praise']) as unknown, text: expect.stringContaining('- low quality: ') as unknown })
+  const [item] = await upcoming(backend, (await backend.call('review.queue', { annotator: 'ana' })).id)
+  await label(backend, item!, 'dissatisfied', { categories: ['low quality'] })
+  told.length = 0
+  const text = 'Dissatisfied:\n- Poor: weak\n- late\nSatisfied:\n- quick'
+  expect(await backend.call('signals.saveRubric', { text })).toEqual({ dissatisfied: ['poor', 'late'], satisfied: ['quick'], text })
+  expect(told).toContain('signals')
+  await expect(backend.call('signals.saveRubric', { text: 'Dissatisfied:' })).rejects.toThrow('at least one category')
+  expect(await backend.call('signals.rubric', {})).toEqual({ dissatisfied: ['poor', 'late'], satisfied: ['quick'], text })
+  expect((await backend.call('signals.judge', {})).rubric).toBe(text)
+  const { key: _, ...settings } = await backend.call('signals.judge', {})
+  await backend.call('signals.configureJudge', { settings: { ...settings, rubric: 'Dissatisfied:\n- cold' } })
+  expect((await backend.call('signals.rubric', {})).dissatisfied).toEqual(['cold'])
+  expect((await backend.call('conversations.get', { id: item!.conversationId })).signals[0]).toMatchObject({ decider: 'human', categories: ['low quality'] })
 })
 
 test('skipped turns come back when they are asked for', async () => {

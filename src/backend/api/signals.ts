@@ -1,8 +1,8 @@
 import type { CallName, Handlers } from '../../shared/contract.ts'
-import { readRubric } from '../../core/judge.ts'
+import { readRubric } from '../../core/rubric.ts'
 import { dataJobs } from '../data-jobs.ts'
 import type { DataTask } from '../data-worker.ts'
-import { isSameJudge, judgeKey, keepJudgeKey, readJudgeSettings, writeJudgeSettings } from '../judge/judge-settings.ts'
+import { isSameJudge, judgeKey, keepJudgeKey, readJudgeSettings, workspaceRubric, writeJudgeSettings, writeRubric } from '../judge/judge-settings.ts'
 import { estimateJudge, judgeFor } from '../judge/judge-signals.ts'
 import { describeClassifier } from '../signals/describe-classifier.ts'
 import { signalsThread } from '../signals/thread.ts'
@@ -26,6 +26,12 @@ export function signalsApi(session: Session) {
     'signals.classifier': async () => describeClassifier(path, await thread().perform('labels', null)),
     'signals.retrain': () => ({ jobId: dataJobs(session).start('classifier: training on your labels', { kind: 'signals', detector: 'classifier', retrain: true }).id }),
     'signals.threshold': ({ detector }) => thread().perform('threshold', detector),
+    'signals.rubric': () => workspaceRubric(path),
+    'signals.saveRubric': ({ text }) => {
+      const rubric = writeRubric(path, text)
+      push({ type: 'workspace.changed', nouns: ['signals'] })
+      return rubric
+    },
     'signals.judge': () => {
       const { baseUrl, model, rubric, concurrency, promptPrice, completionPrice } = readJudgeSettings(path)
       return { baseUrl, model, rubric, concurrency, promptPrice, completionPrice, key: judgeKey().from }
@@ -35,6 +41,7 @@ export function signalsApi(session: Session) {
       const present = readJudgeSettings(path)
       writeJudgeSettings(path, { ...settings, secondsPerCall: isSameJudge(present, settings) ? present.secondsPerCall : null })
       if (key !== undefined) keepJudgeKey(key)
+      if (settings.rubric !== present.rubric) push({ type: 'workspace.changed', nouns: ['signals'] })
       return { ok: true }
     },
     'signals.estimateJudge': ({ limit }) => {

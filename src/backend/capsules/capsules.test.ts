@@ -14,7 +14,7 @@ import { WRITING_CALLS } from '../../shared/capsule.ts'
 import { openBackend } from '../index.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { listDatasets } from '../storage/datasets.ts'
-import { deleteConversations } from '../storage/deletion.ts'
+import { deleteConversations, positionsOf } from '../storage/deletion.ts'
 import { openWorkspace, type ReadableDb, type Workspace } from '../storage/open.ts'
 import { listRuns } from '../storage/runs.ts'
 import { COMMENT, fingerprintOf, MANIFEST, type Manifest } from './manifest.ts'
@@ -225,7 +225,7 @@ test('what was deleted is not in a capsule, whose datasets still say that they c
   workspace.db.exec('DROP TRIGGER dataset_rows_are_immutable')
   workspace.db.prepare("UPDATE dataset_rows SET conversation_id = ? WHERE conversation_id = 'c0'").run(id)
   await execute(workspace, queueRun(workspace, aRecipe('drift', { iterations: 1 })))
-  await deleteConversations(workspace.db, [id!], new Date('2026-03-01T10:00:00Z'))
+  await deleteConversations(workspace.db, positionsOf(workspace.db, [id!]), new Date('2026-03-01T10:00:00Z'))
   const output = join(aFolder(), 'one.drift')
   await saveCapsule(workspace, { of: [listRuns(workspace.db)[0]!.id], output, withModels: false }, '1')
   const { folder } = await openCapsule(output, aFolder())

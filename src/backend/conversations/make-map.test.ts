@@ -6,7 +6,7 @@ import { NOT_PASSING, type MapColouring } from '../../shared/conversation-map.ts
 import { importFiles } from '../imports/import-files.ts'
 import { openSentenceEncoder } from '../../engine/sentence-encoder.ts'
 import { describeMap, readMapPoints, readVectors } from '../storage/conversation-map.ts'
-import { deleteConversations, restoreConversations } from '../storage/deletion.ts'
+import { deleteConversations, positionsOf, restoreConversations } from '../storage/deletion.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { makeMap } from './make-map.ts'
 import { conversationTasks } from './tasks.ts'
@@ -97,7 +97,7 @@ test('a deleted conversation leaves the map at once, and comes back to the one i
   const db = await aLog(20)
   await makeMap(db, { folder: null })
   const { ids } = readMapPoints(db)
-  const { deletion } = await deleteConversations(db, [ids[3]!, ids[4]!], NOW)
+  const { deletion } = await deleteConversations(db, positionsOf(db, [ids[3]!, ids[4]!]), NOW)
   expect(readMapPoints(db).ids).toEqual(ids.filter((_, i) => i !== 3 && i !== 4))
   await restoreConversations(db, { ids: [ids[3]!] })
   expect(readMapPoints(db).ids).toEqual(ids.filter((_, i) => i !== 4))

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
 import { calls, type CallInput } from '../../shared/contract.ts'
 import { importFiles } from '../imports/import-files.ts'
+import { DEFAULT_BUILD } from '../../shared/datasets.ts'
+import { buildDataset } from '../storage/build-datasets.ts'
 import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
 import { conversationTasks } from './tasks.ts'
 
@@ -26,6 +28,50 @@ test('a tag goes on what is chosen or all that match, and undoing leaves those t
   expect(list({ tag: 'hard' }).rows.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: ['hard'] }])
   expect(() => tasks.undoTag({ change: all.change })).toThrow('expected one of the newest 20 changes')
   expect(() => tasks.tag({ selection: { ids: ['nope'] }, tag: 'x', on: true })).toThrow('expected ids of this workspace, got "nope"')
+})
+
+/** More than can be named one by one. */
+const MANY = 12_000
+
+test('all that match of more than can be named are tagged, built from, deleted with their descent, and brought back; those taken out stay', { timeout: 60_000 }, async () => {
+  const db = anEmptyDatabase()
+  await importFiles(db, [aJsonlFile(Array.from({ length: MANY + 5 }, (_, i) => ({ source: i < MANY ? 'big' : 'small', messages: turns(`request ${i}`, `reply ${i}`, 'no'), labels: [{ turn_index: 2, dsat: true }] })))])
+  const tasks = conversationTasks(db)
+  const ids = db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all() as string[]
+  const selection = { filter: { source: 'big' }, except: [ids[0]!, ids[MANY - 1]!, ids[MANY]!, 'gone meanwhile'] }
+  const left = MANY - 2
+
+  const tagged = await tasks.tag({ selection, tag: 'all', on: true })
+  expect(tagged.changed).toBe(left)
+  expect(await tasks.undoTag({ change: tagged.change })).toEqual({ changed: left })
+  expect(buildDataset(db, { ...DEFAULT_BUILD, name: 'd', kind: 'feedback', conversations: selection })).toMatchObject({ rows: left, recipe: { conversations: selection } })
+
+  const descent = await tasks.descent({ selection, learned: { [ids[1]!]: 2, [ids[0]!]: 9 } })
+  expect(descent).toEqual({ conversations: left, turns: 3 * left, signals: left, labelledTurns: 0, datasets: [{ name: 'd', rows: left, of: left }], runs: [], samples: 0, classifierTurns: 2, until: MANY + 5 })
+  // What comes in after it was counted is not meant.
+  await importFiles(db, [aJsonlFile([{ source: 'big', messages: turns('late', 'reply', 'no') }])])
+  const told: number[] = []
+  const gone = await tasks.delete({ selection: { ...selection, until: descent.until }, now: new Date(0) }, (done) => void told.push(done))
+  expect(gone).toMatchObject({ conversations: left, stopped: false })
+  expect(told.at(-1)).toBe(left)
+  expect(told.length).toBeGreaterThan(3)
+  const there = () => db.prepare('SELECT count(*) FROM conversations').pluck().get()
+  expect(there()).toBe(5 + 2 + 1)
+  expect(db.prepare('SELECT id FROM conversations ORDER BY position LIMIT 2').pluck().all()).toEqual([ids[0], ids[MANY - 1]])
+
+  expect(await tasks.restore({ which: { deletion: gone.deletion } })).toEqual({ conversations: left, importable: 0, stopped: false })
+  expect(db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all().slice(0, -1)).toEqual(ids)
+  expect(db.prepare("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)").run()).toBeDefined()
+
+  // Cancelled on the way: what is gone is said, and comes back under its number.
+  const stopped = await tasks.delete({ selection, now: new Date(1) }, (done) => {
+    if (done > 100) throw new Error('cancelled')
+  })
+  expect(stopped.stopped).toBe(true)
+  expect(stopped.conversations).toBeGreaterThan(100)
+  expect(stopped.conversations).toBeLessThan(left)
+  expect(await tasks.restore({ which: { deletion: stopped.deletion } })).toMatchObject({ conversations: stopped.conversations })
+  expect(there()).toBe(MANY + 6)
 })
 
 test('an export imports to the same conversations', async () => {

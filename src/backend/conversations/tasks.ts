@@ -2,11 +2,13 @@
 import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
 import type { ConversationMap, MapColouring, MapPoints } from '../../shared/conversation-map.ts'
+import type { Deletion } from '../../shared/deletion.ts'
 import type { Facet } from '../../shared/facets.ts'
 import { BackendError } from '../errors.ts'
 import { conversationBrowser, type ConversationBrowser, type ConversationPage } from '../storage/browse.ts'
 import { describeMap } from '../storage/conversation-map.ts'
 import { conversationIds } from '../storage/conversations.ts'
+import { deleteConversations, descentOf, positionsOf, restoreConversations } from '../storage/deletion.ts'
 import type { WritableDb } from '../storage/open.ts'
 import { setTag } from '../storage/tags.ts'
 import type { Tell } from '../task-thread.ts'
@@ -23,6 +25,10 @@ export type Tasks = {
   map: { input: Record<string, never>; output: ConversationMap }
   mapPoints: { input: { key: string }; output: MapPoints }
   mapColours: { input: ParsedInput<'conversations.mapColours'>; output: MapColouring }
+  /** `learned`: turns that the classifier has learned from, by conversation id. */
+  descent: { input: ParsedInput<'conversations.descent'> & { learned: Record<string, number> }; output: CallOutput<'conversations.descent'> }
+  delete: { input: ParsedInput<'conversations.delete'> & { now: Date }; output: Deletion }
+  restore: { input: ParsedInput<'conversations.restore'>; output: CallOutput<'conversations.restore'> }
   ids: { input: { selection: ConversationSelection }; output: { ids: string[]; total: number } }
 }
 
@@ -35,6 +41,8 @@ export function conversationTasks(db: WritableDb, browser: ConversationBrowser =
   const changes = new Map<number, { tag: string; on: boolean; positions: Uint32Array }>()
   let lastChange = 0
   const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()
+  /** Those that are named may have been deleted, which is said. */
+  const chosen = (selection: ConversationSelection): ArrayLike<number> => ('ids' in selection ? positionsOf(db, selection.ids) : browser.select(selection))
   return {
     list: browser.list,
     between: (input) => ({ ids: browser.between(input) }),
@@ -54,6 +62,12 @@ export function conversationTasks(db: WritableDb, browser: ConversationBrowser =
     export: ({ selection, ...options }, tell = () => {}) => exportConversations(db, browser.select(selection), options, tell),
     map: () => describeMap(db),
     ...mapTasks(db, browser),
+    descent({ selection, learned }) {
+      const until = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number
+      return { ...descentOf(db, chosen('filter' in selection ? { ...selection, until } : selection), learned), until }
+    },
+    delete: ({ selection, now }, tell) => deleteConversations(db, chosen(selection), now, tell && ((done, total) => tell(done, total, 'deleting'))),
+    restore: ({ which }, tell) => restoreConversations(db, which, tell && ((done, total) => tell(done, total, 'restoring'))),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }

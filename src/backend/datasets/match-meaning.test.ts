@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
 import { importFiles } from '../imports/import-files.ts'
-import { deleteConversations } from '../storage/deletion.ts'
+import { deleteConversations, positionsOf } from '../storage/deletion.ts'
 import { noProvenance } from '../../core/datasets.ts'
 import type { Pair } from '../../shared/types.ts'
 import { createDataset, requireDataset } from '../storage/datasets.ts'
@@ -83,6 +83,6 @@ test('no vector outlives the conversation whose words it may be of', async () =>
   await checkContamination(db, { name: 'pairs', files: [promptFile()], folder, threshold: 0.85 })
   expect(keptVectors(db)).toBeGreaterThan(0)
   await importFiles(db, [aJsonlFile([{ messages: turns('name two fruits', 'kiwi', 'one is missing') }])])
-  await deleteConversations(db, db.prepare('SELECT id FROM conversations').pluck().all() as string[], new Date(0))
+  await deleteConversations(db, positionsOf(db, db.prepare('SELECT id FROM conversations').pluck().all() as string[]), new Date(0))
   expect(keptVectors(db)).toBe(0)
 })

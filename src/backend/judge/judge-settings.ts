@@ -1,13 +1,14 @@
 /**
- * Which endpoint judges, with which rubric, at what price: `judge.json` in the workspace. The key never stands there:
+ * Which endpoint judges, with which rubric (people's labels and duels follow it too), at what price: `judge.json` in the workspace. The key never stands there:
  * it comes from DRIFT_JUDGE_API_KEY or from a file of the user's own that nobody else may read.
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { DEFAULT_RUBRIC } from '../../core/judge.ts'
+import { DEFAULT_RUBRIC, readRubric } from '../../core/rubric.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { judgeSettingsSchema, type JudgeSettings } from '../../shared/judge.ts'
+import type { Rubric } from '../../shared/signals.ts'
 import { configFolder } from '../recent-workspaces.ts'
 import { writeWhole } from '../write-lines.ts'
 
@@ -31,6 +32,19 @@ export function readJudgeSettings(workspace: string): Stored {
 
 export function writeJudgeSettings(workspace: string, settings: Stored): void {
   writeWhole(settingsFile(workspace), `${JSON.stringify(settings, null, 1)}\n`)
+}
+
+/** The workspace's categories, and the text they stand in. */
+export function workspaceRubric(workspace: string): Rubric & { text: string } {
+  const { rubric } = readJudgeSettings(workspace)
+  return { ...readRubric(rubric), text: rubric }
+}
+
+/** Throws a UsageError naming the line that cannot be read. */
+export function writeRubric(workspace: string, text: string): Rubric & { text: string } {
+  const rubric = readRubric(text)
+  writeJudgeSettings(workspace, { ...readJudgeSettings(workspace), rubric: text })
+  return { ...rubric, text }
 }
 
 /** Keeps the pace of a run, unless the settings name another judge by now: they can be edited while it goes on. */

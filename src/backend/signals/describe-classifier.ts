@@ -13,10 +13,9 @@ export function describeClassifier(workspace: string, labels: ClassifierInfo['la
   return { version, own: path !== SHIPPED_CLASSIFIER, trainedOn, turns, dissatisfied, cutoff, precision: wilson(hits, flagged), recall: wilson(hits, positives), labels, fewestOfEach: FEWEST_OF_EACH }
 }
 
-/** How many turns of these conversations the workspace's own classifier has learned from. */
-export function turnsLearnedFrom(workspace: string, ids: readonly string[]): number {
+/** How many turns of which conversations, by their ids, the workspace's own classifier has learned from. */
+export function turnsLearnedFrom(workspace: string): Record<string, number> {
   const path = classifierPath(workspace)
-  if (path === SHIPPED_CLASSIFIER) return 0
-  const { heldOut } = readDetectorFile(path)
-  return ids.reduce((sum, id) => sum + Object.keys(heldOut[id] ?? {}).length, 0)
+  if (path === SHIPPED_CLASSIFIER) return {}
+  return Object.fromEntries(Object.entries(readDetectorFile(path).heldOut).map(([id, turns]) => [id, Object.keys(turns).length]))
 }

@@ -3,6 +3,7 @@ import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow
 import { IN_A_GROUP } from './analysis.ts'
 import { readAll, readKeptColumns, writeKeptColumns } from './kept-columns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { countedCategoriesOf } from './signals.ts'
 import { tagsOf } from './tags.ts'
 
 export type ConversationColumns = {
@@ -41,7 +42,7 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
   let dataVersion: unknown
 
   const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
-  const categoriesOf = db.prepare('SELECT DISTINCT k.value FROM winning_signals w, json_each(w.categories) k WHERE w.conversation = ?').pluck()
+  const categoriesOf = db.prepare(`SELECT DISTINCT k.value FROM winning_signals w, json_each(${countedCategoriesOf('w')}) k WHERE w.conversation = ?`).pluck()
   const firstOf = db.prepare('SELECT id FROM messages WHERE conversation = ? AND turn_index = 0').pluck()
   const marks = [
     ['tag', db.prepare('SELECT tag, conversation FROM conversation_tags').raw()],
@@ -56,7 +57,7 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
     lastChange = newest.get() as number
     const made = makeColumns(newestPosition() + 1)
     for (const row of db.prepare(`SELECT ${ROW} FROM conversations INDEXED BY conversations_by_facet`).raw().iterate() as Iterable<RawRow>) setRow(made, toRow(row))
-    for (const [position, categories] of db.prepare('SELECT conversation, categories FROM winning_signals').raw().iterate() as Iterable<[number, string]>) {
+    for (const [position, categories] of db.prepare(`SELECT conversation, ${countedCategoriesOf('w')} FROM winning_signals w`).raw().iterate() as Iterable<[number, string]>) {
       if (categories === '[]') continue
       for (const category of JSON.parse(categories) as string[]) addMember(made.category, category, position)
     }

@@ -11,7 +11,7 @@ import { conversationColumns } from './browse-columns.ts'
 import { openDatabase, type WritableDb } from './open.ts'
 import { MARK_END, MARK_START, matchExpression } from './search.ts'
 import { searchTurns } from './search-turns.ts'
-import { writeSignals } from './signals.ts'
+import { pageOfSignals, summarizeSignals, writeSignals } from './signals.ts'
 import { setTag } from './tags.ts'
 
 async function aLog(): Promise<WritableDb> {
@@ -45,6 +45,20 @@ test('no query is a syntax error', () => {
   for (const query of ['"', 'a AND', 'NEAR(', 'a:b', '*', '-', '', ' ', '()', 'x" OR "y', '"*"']) expect(searchTurns(db, { query }, 5).total).toBe(0)
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (query) => void searchTurns(db, { query }, 5)), { numRuns: 50 })
   expect(matchExpression('???')).toBeNull()
+})
+
+test('dissatisfied turns without a category are found and counted as unspecified, also by who knew the log before', async () => {
+  const db = await aLog()
+  const browser = conversationBrowser(db)
+  const unspecified = (known = browser) => [known.list(calls['conversations.list'].input.parse({ category: 'unspecified' })).total, known.facets({}).find(({ name }) => name === 'category')?.values.find(({ value }) => value === 'unspecified')?.count ?? 0]
+  expect(unspecified()).toEqual([0, 0])
+  const position = db.prepare("SELECT position FROM conversations WHERE model = 'm2'").pluck().get() as number
+  writeSignals(db, [{ conversation: position, turnIndex: 2, label: 'dissatisfied', probability: 0.9, categories: [], evidence: null, decider: 'human', deciderVersion: 'single' }])
+  setTag(db, 'told', [position], true)
+  expect(unspecified()).toEqual([1, 1])
+  expect(unspecified(conversationBrowser(db))).toEqual([1, 1])
+  expect(pageOfSignals(db, { category: 'unspecified', offset: 0, limit: 9 })).toMatchObject({ total: 1, rows: [{ userText: 'and socks?', categories: [] }] })
+  expect(summarizeSignals(db).categories).toContainEqual({ category: 'unspecified', count: 1, examples: [{ conversationId: expect.any(String) as string, turnIndex: 2, text: 'and socks?' }] })
 })
 
 test('lists filter, sort and page; totals ignore the page', async () => {

@@ -81,7 +81,11 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
       return { columns, positions: known.standing.passing }
     },
     select(selection) {
-      if ('filter' in selection) return inOrder(selection.filter, 'imported', false).positions
+      if ('filter' in selection) {
+        const { positions } = inOrder(selection.filter, 'imported', false, selection.until)
+        const leftOut = new Set(selection.except?.map((id) => findConversation(db, id)))
+        return leftOut.size === 0 ? positions : positions.filter((position) => !leftOut.has(position))
+      }
       return Uint32Array.from(selection.ids, (id) => {
         const position = findConversation(db, id)
         if (position === null) throw new BackendError('not-found', `conversations: expected ids of this workspace, got "${id}"`)

@@ -36,6 +36,30 @@ test('source, model, language, turns and category choose rows, and the recipe na
   expect(() => build(db, { source: 'nowhere' })).toThrow('expected rows, got none')
 })
 
+test('of several values any will do; one alone, and none, are written as they always were', async () => {
+  const db = await aLog()
+  db.prepare("INSERT INTO conversation_tags (tag, conversation) VALUES ('keep', 1), ('maybe', 3)").run()
+  const models = (name: string): string[] => readDataset(db, name, 'feedback').map(({ conversationId }) => db.prepare('SELECT source || model FROM conversations WHERE id = ?').pluck().get(conversationId) as string)
+  build(db, { source: ['b', 'a'], model: ['m1'] }, 'both')
+  expect(models('both')).toEqual(['am1', 'bm1', 'bm1'])
+  expect(build(db, { category: ['low quality', 'instruction ignored'], language: ['de', 'en'] }, 'two reasons').rows).toBe(3)
+  expect(build(db, { tag: ['keep', 'maybe'] }, 'tagged').rows).toBe(3)
+  expect(build(db, { tag: 'keep' }, 'one tag').rows).toBe(1)
+  expect(requireDataset(db, 'both').recipe).toEqual({ from: 'signals', source: ['a', 'b'], threshold: 0.5, model: 'm1', lineage: expect.anything() as unknown })
+  expect(requireDataset(db, 'one tag').recipe).toEqual({ from: 'signals', source: null, threshold: 0.5, tag: 'keep', lineage: expect.anything() as unknown })
+  // The same rows chosen by one value or by a list of it: one hash, one recipe, and both as snapshots have them since the first.
+  const [one, listed] = [build(db, { source: 'a', model: 'm1' }, 'one'), build(db, { source: ['a', 'a'], model: ['m1'] }, 'listed')]
+  expect([one.hash, JSON.stringify(one.recipe)]).toEqual([listed.hash, JSON.stringify(listed.recipe)])
+  expect(JSON.stringify(one.recipe)).toBe('{"from":"signals","source":"a","threshold":0.5,"model":"m1","lineage":{"conversations":1,"signals":1,"candidates":1,"removed":{"exact":0,"near":0,"capped":0}}}')
+})
+
+test('a dissatisfied turn without a category is built and counted as unspecified', async () => {
+  const db = await aLog()
+  await importFiles(db, [aJsonlFile([{ source: 'c', messages: turns('q', 'r', 'no'), labels: [{ turn_index: 2, dsat: true }] }, { source: 'c', messages: turns('q2', 'r', 'fine'), labels: [{ turn_index: 2, dsat: false }] }])])
+  expect(build(db, { category: 'unspecified' }, 'no reason')).toMatchObject({ rows: 1, statistics: expect.arrayContaining([{ group: 'category', label: 'unspecified', value: 1 }]) as unknown })
+  expect(build(db, { category: ['unspecified', 'low quality'] }, 'either').rows).toBe(2)
+})
+
 test('built from what a search of conversations finds, or from those named, and the recipe says so', async () => {
   const db = await aLog()
   const [first, , third] = db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all() as [string, string, string]

@@ -1,16 +1,23 @@
 /** Rows of a dataset from conversations and their signals: which turns count, what is kept, what is set aside. */
 import { assemble, type Candidate } from '../../core/dataset-assembly.ts'
 import { type Attribution, feedbackRows, importedPairs, promptRows, seedPairs, type SignalsByTurn } from '../../core/datasets.ts'
+import { countedCategories } from '../../core/rubric.ts'
 import { originOf, promptText, wholeText } from '../../core/row-texts.ts'
-import { type BuildOptions, type DatasetRow, DECIDERS } from '../../shared/datasets.ts'
+import type { ConversationSelection } from '../../shared/browse.ts'
+import { type AnyOf, type BuildOptions, type DatasetRow, DECIDERS } from '../../shared/datasets.ts'
 import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, Signal } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { conversationBrowser } from './browse.ts'
 import { eachConversation, readConversationAt } from './conversations.ts'
 import { createDataset } from './datasets.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { tagReader } from './tags.ts'
 
-type RowFilter = Partial<Pick<BuildOptions, 'conversations' | 'source' | 'model' | 'language' | 'category' | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
+const FACETS = ['source', 'model', 'language', 'tag', 'category'] as const
+type Facet = (typeof FACETS)[number]
+type RowFilter = Partial<Pick<BuildOptions, 'conversations' | Facet | 'minTurns' | 'maxTurns' | 'threshold' | 'deciders'>>
+/** Of each facet the values that will do; absent where any will. */
+type Wanted = Partial<Record<Facet, ReadonlySet<string>>>
 type BuildFilter = RowFilter & { attribution?: Attribution | undefined }
 
 /** Every reply that answers a user, with its winning signal. */
@@ -64,13 +71,20 @@ function recipeOf(kind: DatasetKind, { threshold, dedup, heldOut, splitBy, seed,
   const seeded = dedup === 'near' || heldOut > 0 || filter.maxPerSource !== undefined
   return {
     from: 'signals',
-    source: source ?? null,
+    source: source === undefined ? null : asWritten(source),
     ...(kind === 'prompts' ? {} : { threshold }),
     ...Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(FACETS.flatMap((facet) => (facet === 'source' || filter[facet] === undefined ? [] : [[facet, asWritten(filter[facet])]]))),
     ...(dedup === 'none' ? {} : { dedup }),
     ...(heldOut === 0 ? {} : { heldOutShare: heldOut, splitBy }),
     ...(seeded ? { seed } : {}),
   }
+}
+
+/** One value as itself; several each once, in one order: the same choice is the same recipe. */
+function asWritten(wanted: AnyOf): AnyOf {
+  const values = [...new Set([wanted].flat())].sort()
+  return values.length === 1 ? values[0]! : values
 }
 
 type RowMaker<Row> = (conversation: Conversation, signals: SignalsByTurn) => Row[]
@@ -79,15 +93,18 @@ type JudgedTurn = Pick<Signal, 'label' | 'probability' | 'decider'> & { turn_ind
 
 function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, rowsOf: RowMaker<Row>, onConversation: (read: number, total: number) => void = () => {}): Found<Row> {
   const signalsOf = signalReader(db, filter.deciders)
+  const tagsAt = tagReader(db)
+  const wanted: Wanted = Object.fromEntries(FACETS.flatMap((facet) => (filter[facet] === undefined ? [] : [[facet, new Set([filter[facet]].flat())]])))
   const readRows = db.transaction((): Found<Row> => {
-    const { total, conversations } = chosenConversations(db, filter)
+    const { total, conversations } = chosenConversations(db, filter.conversations, wanted.source)
     let read = 0
     const found: Found<Row> = { rows: [], candidates: [], conversations: 0, signals: 0 }
     for (const { position, conversation } of conversations) {
       onConversation(++read, total)
-      if (!passes(conversation, filter)) continue
+      if (!passes(conversation, wanted, filter)) continue
+      if (wanted.tag !== undefined && !tagsAt([position]).get(position)?.some((tag) => wanted.tag!.has(tag))) continue
       const judged = signalsOf(position)
-      const inCategory = filter.category === undefined ? null : new Set(judged.filter(({ categories }) => (JSON.parse(categories) as string[]).includes(filter.category!)).map(({ turn_index }) => turn_index))
+      const inCategory = wanted.category === undefined ? null : new Set(judged.filter(({ label, categories }) => countedCategories(label, JSON.parse(categories) as string[]).some((category) => wanted.category!.has(category))).map(({ turn_index }) => turn_index))
       if (inCategory?.size === 0) continue
       found.conversations += 1
       found.signals += judged.length
@@ -104,11 +121,12 @@ function buildRows<Row extends DatasetRow>(db: ReadableDb, filter: BuildFilter, 
   return readRows()
 }
 
-/** Read one after the other, in the order of their import: all, those of a source, or those of a selection. */
-function chosenConversations(db: ReadableDb, { conversations: selection, source }: RowFilter): { total: number; conversations: Iterable<{ position: number; conversation: Conversation }> } {
+/** Read one after the other, in the order of their import: all, those of some sources, or those of a selection. */
+function chosenConversations(db: ReadableDb, selection: ConversationSelection | undefined, sources: ReadonlySet<string> | undefined): { total: number; conversations: Iterable<{ position: number; conversation: Conversation }> } {
   if (selection === undefined) {
-    const total = db.prepare('SELECT count(*) FROM conversations WHERE @source IS NULL OR source = @source').pluck().get({ source: source ?? null }) as number
-    return { total, conversations: eachConversation(db, { source }) }
+    const named = sources === undefined ? null : [...sources]
+    const total = db.prepare('SELECT count(*) FROM conversations WHERE @sources IS NULL OR source IN (SELECT value FROM json_each(@sources))').pluck().get({ sources: named && JSON.stringify(named) }) as number
+    return { total, conversations: eachConversation(db, { sources: named }) }
   }
   const positions = conversationBrowser(db).select(selection)
   return { total: positions.length, conversations: readThose(db, positions) }
@@ -134,11 +152,9 @@ function candidateOf(row: DatasetRow, { source, id }: Conversation, user: string
   }
 }
 
-function passes({ source, model, language, messages }: Conversation, filter: RowFilter): boolean {
-  if (filter.source !== undefined && source !== filter.source) return false
-  if (filter.model !== undefined && model !== filter.model) return false
-  if (filter.language !== undefined && language !== filter.language) return false
-  return messages.length >= (filter.minTurns ?? 0) && messages.length <= (filter.maxTurns ?? Infinity)
+function passes({ source, model, language, messages }: Conversation, wanted: Wanted, { minTurns = 0, maxTurns = Infinity }: RowFilter): boolean {
+  const holds = (facet: Facet, value: string | null): boolean => wanted[facet] === undefined || (value !== null && wanted[facet].has(value))
+  return holds('source', source) && holds('model', model) && holds('language', language) && messages.length >= minTurns && messages.length <= maxTurns
 }
 
 /** The signal that counts on each turn of a conversation: the winning one, or the strongest of the deciders named. */

@@ -122,15 +122,15 @@ export function findReaction(db: ReadableDb, position: number, turnIndex: number
 }
 
 /** Conversations in import order, read in pages so that a transaction elsewhere is not held up. @param among all, or those of one source, or those behind a position up to another */
-export function* eachConversation(db: ReadableDb, { source = null, after: start = 0, until = Number.MAX_SAFE_INTEGER }: { source?: string | null | undefined; after?: number; until?: number } = {}): Generator<{ position: number; conversation: Conversation }> {
+export function* eachConversation(db: ReadableDb, { sources = null, after: start = 0, until = Number.MAX_SAFE_INTEGER }: { sources?: readonly string[] | null; after?: number; until?: number } = {}): Generator<{ position: number; conversation: Conversation }> {
   const pageSize = 500
   const pageOf = db.prepare(
     `SELECT position, id, source, model, language, created_at, metadata FROM conversations
-     WHERE position > @after AND position <= @until AND (@source IS NULL OR source = @source) ORDER BY position LIMIT ${pageSize}`,
+     WHERE position > @after AND position <= @until AND (@sources IS NULL OR source IN (SELECT value FROM json_each(@sources))) ORDER BY position LIMIT ${pageSize}`,
   )
   const messagesBetween = db.prepare('SELECT conversation, role, content FROM messages WHERE conversation BETWEEN ? AND ? ORDER BY conversation, turn_index')
   for (let after = start; ; ) {
-    const rows = pageOf.all({ after, until, source }) as StoredConversation[]
+    const rows = pageOf.all({ after, until, sources: sources && JSON.stringify(sources) }) as StoredConversation[]
     const [first, last] = [rows[0], rows.at(-1)]
     if (first === undefined || last === undefined) return
     const messages = new Map<number, Message[]>(rows.map((row) => [row.position, []]))

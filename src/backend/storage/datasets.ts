@@ -7,6 +7,7 @@ import type { GoneConversations } from '../../shared/deletion.ts'
 import type { Dataset, DatasetKind, FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { countedCategoriesOf } from './signals.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
 
@@ -167,7 +168,7 @@ const COUNTED_VALUES = 24
 /** Rows by where they come from, for those whose conversation is in the workspace. */
 function countOrigins(db: ReadableDb, dataset: number): Dataset['statistics'] {
   const joined = 'dataset_rows r JOIN conversations c ON c.id = r.conversation_id'
-  const signal = 'SELECT s.categories FROM winning_signals s WHERE s.conversation = c.position AND s.turn_index = r.turn_index'
+  const signal = `SELECT ${countedCategoriesOf('s')} FROM winning_signals s WHERE s.conversation = c.position AND s.turn_index = r.turn_index`
   return db
     .prepare(
       `SELECT 'source' AS "group", c.source AS label, count(*) AS value FROM ${joined} WHERE r.dataset = @dataset GROUP BY 2

@@ -9,7 +9,7 @@ import { conversationBrowser, type ConversationBrowser } from './browse.ts'
 import { buildDataset, buildFeedback } from './build-datasets.ts'
 import { conversationId, eachConversation, getConversation } from './conversations.ts'
 import { getDataset } from './datasets.ts'
-import { deleteConversations, descentOf, pageOfDeleted, purgeConversations, restoreConversations } from './deletion.ts'
+import { deleteConversations, descentOf, pageOfDeleted, positionsOf, purgeConversations, restoreConversations } from './deletion.ts'
 import { listImports } from './imports.ts'
 import type { WritableDb } from './open.ts'
 import { nextItems, openQueue, readQueue } from './review-queue.ts'
@@ -66,7 +66,7 @@ test('a deleted conversation is in no list, search, facet, count, signal, queue,
   expect(before.search.total).toBe(2)
   expect(before.queue.flat()).toContain(goneId)
   expect(JSON.stringify(before.labels)).toContain(goneId)
-  await deleteConversations(db, [goneId], NOW)
+  await deleteConversations(db, positionsOf(db, [goneId]), NOW)
 
   const after = views(db, queue, browser)
   expect(JSON.stringify(after)).not.toMatch(new RegExp(`${goneId}|zanzibar`))
@@ -88,11 +88,11 @@ test('restored, everything is as it was, also after an import in between', async
   // Kept over the changes, as a session keeps it.
   const browser = conversationBrowser(db)
   const before = views(db, queue, browser)
-  const { deletion } = await deleteConversations(db, [goneId], NOW)
+  const { deletion } = await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   await importFiles(db, [aJsonlFile([{ source: 'c', messages: turns('later', 'yes', 'fine') }])])
-  expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0 })
+  expect(await restoreConversations(db, { deletion })).toEqual({ conversations: 1, importable: 0, stopped: false })
   const later = conversationId(turns('later', 'yes', 'fine'))
-  await deleteConversations(db, [later], NOW)
+  await deleteConversations(db, positionsOf(db, [later]), NOW)
   expect(views(db, queue, browser)).toEqual(before)
   expect(() => db.exec("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")).not.toThrow()
 })
@@ -105,10 +105,10 @@ test('what comes from a conversation is listed: signals, labels, datasets and th
      VALUES ('drift-1', 'drift-1', 'drift', 'drift', 'done', 1, 1, 'base', 'embedded', 1, '', '{"dataset":"feedback","warm_start":null}', '')`,
   ).run()
   db.exec(`INSERT INTO run_samples (run_id, stage, idx, row, conversation_id) VALUES ('drift-1', 'round-1/sample', 0, '{}', '${goneId}')`)
-  expect(descentOf(db, [goneId])).toEqual({
-    conversations: 1, turns: 5, signals: 3, labelledTurns: 1, datasets: [{ name: 'feedback', rows: 2, of: 4 }], runs: [{ id: 'drift-1', status: 'done', dataset: 'feedback' }], samples: 1,
+  expect(descentOf(db, positionsOf(db, [goneId]), { [goneId]: 2, other: 5 })).toEqual({
+    conversations: 1, turns: 5, signals: 3, labelledTurns: 1, datasets: [{ name: 'feedback', rows: 2, of: 4 }], runs: [{ id: 'drift-1', status: 'done', dataset: 'feedback' }], samples: 1, classifierTurns: 2,
   })
-  expect(() => descentOf(db, ['nothing'])).toThrow('expected ids of conversations in this workspace, got "nothing"')
+  expect(() => positionsOf(db, ['nothing'])).toThrow('expected ids of conversations in this workspace, got "nothing"')
 })
 
 test('a dataset keeps its rows and hash, and says which of its conversations are gone', async () => {
@@ -116,7 +116,7 @@ test('a dataset keeps its rows and hash, and says which of its conversations are
   await aReviewedLog(db)
   const before = getDataset(db, 'feedback')!
   expect(before.gone).toBeNull()
-  const { deletion } = await deleteConversations(db, [goneId], NOW)
+  const { deletion } = await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   expect(getDataset(db, 'feedback')).toEqual({ ...before, gone: { conversations: 1, rows: 2, purged: 0, lastDeletedAt: NOW.toISOString() } })
   await purgeConversations(db, { ids: [goneId] })
   expect(getDataset(db, 'feedback')?.gone).toMatchObject({ conversations: 1, purged: 1 })
@@ -127,13 +127,13 @@ test('a dataset keeps its rows and hash, and says which of its conversations are
 test('an import does not bring a deleted conversation back, and says how many it left out', async () => {
   const db = anEmptyDatabase()
   const { file } = await aReviewedLog(db)
-  await deleteConversations(db, [goneId], NOW)
+  await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   expect(await importFiles(db, [file])).toMatchObject({ imported: 0, duplicates: 1, deleted: 1 })
   expect(listImports(db)[0]).toMatchObject({ imported: 0, duplicates: 1, deleted: 1 })
   await purgeConversations(db, { ids: [goneId] })
   expect(await importFiles(db, [file])).toMatchObject({ imported: 0, deleted: 1 })
   // Restoring what is purged lifts the bar.
-  expect(await restoreConversations(db, { ids: [goneId] })).toEqual({ conversations: 0, importable: 1 })
+  expect(await restoreConversations(db, { ids: [goneId] })).toEqual({ conversations: 0, importable: 1, stopped: false })
   expect(await importFiles(db, [file])).toMatchObject({ imported: 1, deleted: 0 })
 })
 
@@ -143,7 +143,7 @@ test('purged text is nowhere in the workspace folder but in the datasets made of
   await importFiles(db, [file])
   const onDisk = (text: string): boolean => ['workspace.db', 'workspace.db-wal'].some((name) => readFileSync(join(path, name)).includes(text))
   expect(onDisk('zanzibar')).toBe(true)
-  await deleteConversations(db, [goneId], NOW)
+  await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   expect(pageOfDeleted(db, { offset: 0, limit: 10 })).toEqual({ total: 1, rows: [{ id: goneId, source: 'log', turns: 5, deletedAt: NOW.toISOString(), opening: 'zanzibar clove recipe' }] })
   await purgeConversations(db, { ids: [goneId] })
   expect(onDisk('zanzibar')).toBe(false)
@@ -154,7 +154,7 @@ test('purged text is nowhere in the workspace folder but in the datasets made of
 test('what was deleted long ago is purged, what is younger is kept', async () => {
   const db = anEmptyDatabase()
   await aReviewedLog(db)
-  await deleteConversations(db, [goneId], NOW)
+  await deleteConversations(db, positionsOf(db, [goneId]), NOW)
   expect(await purgeConversations(db, { before: NOW })).toBe(0)
   expect(await purgeConversations(db, { before: new Date(NOW.getTime() + 1) })).toBe(1)
 })
@@ -163,7 +163,7 @@ test('many are deleted and restored together', async () => {
   const db = anEmptyDatabase()
   await importFiles(db, [aJsonlFile(Array.from({ length: 450 }, (_, i) => ({ messages: turns(`request ${i}`, `reply ${i}`) })))])
   const ids = [...eachConversation(db)].map(({ conversation }) => conversation.id)
-  const { deletion, conversations } = await deleteConversations(db, ids.slice(0, 401), NOW)
+  const { deletion, conversations } = await deleteConversations(db, positionsOf(db, ids.slice(0, 401)), NOW)
   expect(conversations).toBe(401)
   expect(db.prepare('SELECT count(*) FROM conversations').pluck().get()).toBe(49)
   await restoreConversations(db, { deletion })

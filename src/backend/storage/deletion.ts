@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { deserialize, serialize } from 'node:v8'
 import { excerpt } from '../../core/lint/finding.ts'
-import type { DeletedConversation, Descent } from '../../shared/deletion.ts'
+import type { DeletedConversation, Deletion, Descent } from '../../shared/deletion.ts'
 import type { Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { tellChanges } from './conversation-changes.ts'
@@ -14,31 +14,46 @@ import type { ReadableDb, WritableDb } from './open.ts'
 /** Deleted conversations are purged after so many days. */
 export const KEPT_DAYS = 30
 
-/** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. */
+/** Conversations to a transaction: others write in between, and taking one out of the index costs milliseconds. A batch grows while it is quick. */
 const BATCH = 20
+const LARGEST_BATCH = 2000
+const QUICK_MS = 100
+
+/** Told after each batch; throws where the work is to stop, which keeps what is done. */
+type Told = (done: number, total: number) => void
 
 type StoredRow = Record<string, unknown>
 /** A deleted conversation's rows by table, itself first. */
 type StoredRows = [table: string, rows: StoredRow[]][]
 
-/** Takes conversations out; returns the number under which `restoreConversations` brings them back together. */
-export async function deleteConversations(db: WritableDb, ids: readonly string[], now: Date): Promise<{ deletion: number; conversations: number }> {
-  requireConversations(db, ids)
+/** Positions of conversations by their ids. Throws a BackendError that names the first it does not find, and when it was deleted. */
+export function positionsOf(db: ReadableDb, ids: readonly string[]): number[] {
+  const missing = db.prepare('SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM conversations)').pluck().all(JSON.stringify(ids)) as string[]
+  const [first] = missing
+  if (first !== undefined) {
+    const when = deletedAt(db, first)
+    throw new BackendError('not-found', `conversations: expected ids of conversations in this workspace, got "${first}"${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}${when === null ? '' : `, which was deleted on ${when.slice(0, 10)}`}`)
+  }
+  return db.prepare('SELECT position FROM conversations WHERE id IN (SELECT value FROM json_each(?)) ORDER BY position').pluck().all(JSON.stringify(ids)) as number[]
+}
+
+/** Takes conversations out by their positions; the number it returns brings them back together (`restoreConversations`). */
+export async function deleteConversations(db: WritableDb, positions: ArrayLike<number>, now: Date, tell?: Told): Promise<Deletion> {
   const tables = tablesOfConversations(db)
   const nextNumber = db.prepare('SELECT coalesce(max(deletion), 0) + 1 FROM deleted_conversations').pluck()
-  const conversationOf = db.prepare('SELECT * FROM conversations WHERE id = ?')
+  const conversationAt = db.prepare('SELECT * FROM conversations WHERE position = ?')
   const readers = tables.map(({ table, column }) => ({ table, rowsOf: db.prepare(`SELECT * FROM "${table}" WHERE "${column}" = ?`) }))
   const forget = db.prepare("INSERT INTO messages_fts (messages_fts, rowid, content) SELECT 'delete', id, content FROM messages WHERE conversation = ?")
   const remove = db.prepare('DELETE FROM conversations WHERE position = ?')
   const keep = db.prepare('INSERT INTO deleted_conversations (position, last_message, id, source, turns, deletion, deleted_at, rows) VALUES (?, (SELECT max(id) FROM messages WHERE conversation = ?), ?, ?, ?, ?, ?, ?)')
   let deletion = 0
   let conversations = 0
-  const take = db.transaction((some: readonly string[]) => {
+  const take = db.transaction((some: ArrayLike<number>) => {
     if (deletion === 0) deletion = nextNumber.get() as number
-    for (const id of some) {
-      const conversation = conversationOf.get(id) as (StoredRow & { position: number; source: string; turns: number }) | undefined
+    for (const position of Array.from(some)) {
+      const conversation = conversationAt.get(position) as (StoredRow & { id: string; source: string; turns: number }) | undefined
       if (conversation === undefined) continue
-      const { position, source, turns } = conversation
+      const { id, source, turns } = conversation
       const rows: StoredRows = [['conversations', [conversation]], ...readers.map(({ table, rowsOf }): StoredRows[number] => [table, rowsOf.all(position) as StoredRow[]])]
       keep.run(position, position, id, source, turns, deletion, now.toISOString(), serialize(rows))
       forget.run(position)
@@ -47,40 +62,46 @@ export async function deleteConversations(db: WritableDb, ids: readonly string[]
     }
     tellChanges(db, [])
   })
-  await overwriting(db, () => inBatches(ids, (some) => void take.immediate(some)))
-  return { deletion, conversations }
+  const stopped = await overwriting(db, () => inBatches(positions, (some) => void take.immediate(some), tell))
+  return { deletion, conversations, stopped }
 }
 
 /** Brings back those deleted together, or those named. A purged one has no text left: from then on it can be imported again. */
-export async function restoreConversations(db: WritableDb, which: { deletion: number } | { ids: readonly string[] }): Promise<{ conversations: number; importable: number }> {
-  const ids = 'ids' in which ? [...new Set(which.ids)] : (db.prepare('SELECT id FROM deleted_conversations WHERE deletion = ? ORDER BY position').pluck().all(which.deletion) as string[])
-  const unknown = db.prepare('SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM deleted_conversations) LIMIT 1').pluck().get(JSON.stringify(ids))
-  if (unknown !== undefined) throw new BackendError('not-found', `restore: expected ids of deleted conversations, got "${String(unknown)}"`)
-  const find = db.prepare('SELECT position, rows FROM deleted_conversations WHERE id = ?')
-  const drop = db.prepare('DELETE FROM deleted_conversations WHERE id = ?')
+export async function restoreConversations(db: WritableDb, which: { deletion: number } | { ids: readonly string[] }, tell?: Told): Promise<{ conversations: number; importable: number; stopped: boolean }> {
+  if ('ids' in which) {
+    const unknown = db.prepare('SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM deleted_conversations) LIMIT 1').pluck().get(JSON.stringify(which.ids))
+    if (unknown !== undefined) throw new BackendError('not-found', `restore: expected ids of deleted conversations, got "${String(unknown)}"`)
+  }
+  const positions =
+    'ids' in which
+      ? (db.prepare('SELECT position FROM deleted_conversations WHERE id IN (SELECT value FROM json_each(?)) ORDER BY position').pluck().all(JSON.stringify(which.ids)) as number[])
+      : (db.prepare('SELECT position FROM deleted_conversations WHERE deletion = ? ORDER BY position').pluck().all(which.deletion) as number[])
+  const find = db.prepare('SELECT rows FROM deleted_conversations WHERE position = ?')
+  const drop = db.prepare('DELETE FROM deleted_conversations WHERE position = ?')
   const index = db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE conversation = ?')
+  const insert = rowInserter(db)
   const report = { conversations: 0, importable: 0 }
-  const bringBack = db.transaction((some: readonly string[]) => {
+  const bringBack = db.transaction((some: ArrayLike<number>) => {
     // An entry of the review log may come before the one it takes back.
     db.pragma('defer_foreign_keys = ON')
     const back: number[] = []
-    for (const id of some) {
-      const deleted = find.get(id) as { position: number; rows: Buffer | null } | undefined
+    for (const position of Array.from(some)) {
+      const deleted = find.get(position) as { rows: Buffer | null } | undefined
       if (deleted === undefined) continue
-      drop.run(id)
+      drop.run(position)
       if (deleted.rows === null) {
         report.importable += 1
         continue
       }
-      for (const [table, rows] of deserialize(deleted.rows) as StoredRows) insertRows(db, table, rows)
-      index.run(deleted.position)
+      for (const [table, rows] of deserialize(deleted.rows) as StoredRows) insert(table, rows)
+      index.run(position)
       report.conversations += 1
-      back.push(deleted.position)
+      back.push(position)
     }
     tellChanges(db, back)
   })
-  await inBatches(ids, (some) => void bringBack.immediate(some))
-  return report
+  const stopped = await inBatches(positions, (some) => void bringBack.immediate(some), tell)
+  return { ...report, stopped }
 }
 
 /** Ends what can be taken back: the text of those named, or of all deleted before `before`, is overwritten on the disk. */
@@ -111,17 +132,17 @@ export function deletedAt(db: ReadableDb, id: string): string | null {
   return (db.prepare('SELECT deleted_at FROM deleted_conversations WHERE id = ?').pluck().get(id) as string | undefined) ?? null
 }
 
-/** What comes from these conversations, before they are deleted. */
-export function descentOf(db: ReadableDb, ids: readonly string[]): Omit<Descent, 'classifierTurns'> {
-  requireConversations(db, ids)
-  const bound = { ids: JSON.stringify(ids) }
-  const positions = 'SELECT position FROM conversations WHERE id IN (SELECT value FROM json_each(@ids))'
-  const { conversations, turns } = db.prepare(`SELECT count(*) AS conversations, coalesce(sum(turns), 0) AS turns FROM conversations WHERE id IN (SELECT value FROM json_each(@ids))`).get(bound) as Pick<Descent, 'conversations' | 'turns'>
+/** What comes from conversations, by their positions, before they are deleted. @param learned turns that the workspace's classifier has learned from, by conversation id */
+export function descentOf(db: ReadableDb, positions: ArrayLike<number>, learned: Readonly<Record<string, number>> = {}): Descent {
+  const bound = { positions: JSON.stringify(Array.from(positions)), learned: JSON.stringify(learned) }
+  const chosen = 'SELECT value FROM json_each(@positions)'
+  const chosenIds = `SELECT id FROM conversations WHERE position IN (${chosen})`
+  const { conversations, turns } = db.prepare(`SELECT count(*) AS conversations, coalesce(sum(turns), 0) AS turns FROM conversations WHERE position IN (${chosen})`).get(bound) as Pick<Descent, 'conversations' | 'turns'>
   const countOf = (sql: string): number => db.prepare(sql).pluck().get(bound) as number
   const datasets = db
     .prepare(
       `SELECT d.name, count(*) AS rows, d.rows AS "of" FROM dataset_rows r JOIN datasets d ON d.id = r.dataset
-       WHERE r.conversation_id IN (SELECT value FROM json_each(@ids)) GROUP BY d.id ORDER BY d.id`,
+       WHERE r.conversation_id IN (${chosenIds}) GROUP BY d.id ORDER BY d.id`,
     )
     .all(bound) as Descent['datasets']
   const runs = db
@@ -133,20 +154,13 @@ export function descentOf(db: ReadableDb, ids: readonly string[]): Omit<Descent,
   return {
     conversations,
     turns,
-    signals: countOf(`SELECT count(*) FROM signals WHERE conversation IN (${positions})`),
-    labelledTurns: countOf(`SELECT count(*) FROM signals WHERE decider = 'human' AND conversation IN (${positions})`),
+    signals: countOf(`SELECT count(*) FROM signals WHERE conversation IN (${chosen})`),
+    labelledTurns: countOf(`SELECT count(*) FROM signals WHERE decider = 'human' AND conversation IN (${chosen})`),
     datasets,
     runs,
-    samples: countOf('SELECT count(*) FROM run_samples WHERE conversation_id IN (SELECT value FROM json_each(@ids))'),
+    samples: countOf(`SELECT count(*) FROM run_samples WHERE conversation_id IN (${chosenIds})`),
+    classifierTurns: countOf(`SELECT coalesce(sum(l.value), 0) FROM json_each(@learned) l JOIN conversations c ON c.id = l.key WHERE c.position IN (${chosen})`),
   }
-}
-
-function requireConversations(db: ReadableDb, ids: readonly string[]): void {
-  const missing = db.prepare('SELECT value FROM json_each(?) WHERE value NOT IN (SELECT id FROM conversations)').pluck().all(JSON.stringify(ids)) as string[]
-  const [first] = missing
-  if (first === undefined) return
-  const when = deletedAt(db, first)
-  throw new BackendError('not-found', `conversations: expected ids of conversations in this workspace, got "${first}"${missing.length > 1 ? ` and ${missing.length - 1} more` : ''}${when === null ? '' : `, which was deleted on ${when.slice(0, 10)}`}`)
 }
 
 /** Tables whose rows belong to a conversation, by the keys they declare: a table that comes later is among them. */
@@ -156,12 +170,18 @@ function tablesOfConversations(db: ReadableDb): { table: string; column: string 
     .all() as { table: string; column: string }[]
 }
 
-function insertRows(db: WritableDb, table: string, rows: readonly StoredRow[]): void {
-  const [first] = rows
-  if (first === undefined) return
-  const columns = Object.keys(first)
-  const insert = db.prepare(`INSERT INTO "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`)
-  for (const row of rows) insert.run(columns.map((column) => row[column]))
+/** Statements are prepared once a table and set of columns: a deletion's rows are alike but for the versions that wrote them. */
+function rowInserter(db: WritableDb): (table: string, rows: readonly StoredRow[]) => void {
+  const prepared = new Map<string, ReturnType<WritableDb['prepare']>>()
+  return (table, rows) => {
+    for (const row of rows) {
+      const columns = Object.keys(row)
+      const sql = `INSERT INTO "${table}" (${columns.map((column) => `"${column}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`
+      const insert = prepared.get(sql) ?? db.prepare(sql)
+      prepared.set(sql, insert)
+      insert.run(Object.values(row))
+    }
+  }
 }
 
 const OPENING_CHARACTERS = 120
@@ -172,19 +192,31 @@ function openingIn(stored: Buffer): string {
   return excerpt((messages.find(({ role }) => role === 'user') ?? messages[0])?.content ?? '', 0, OPENING_CHARACTERS)
 }
 
-async function inBatches(ids: readonly string[], work: (some: readonly string[]) => void): Promise<void> {
-  for (let from = 0; from < ids.length; from += BATCH) {
-    work(ids.slice(from, from + BATCH))
+/** @returns whether it was told to stop before its end */
+async function inBatches<Item>(items: ArrayLike<Item>, work: (some: readonly Item[]) => void, tell: Told = () => {}): Promise<boolean> {
+  const all = Array.from(items)
+  for (let from = 0, size = BATCH; from < all.length; ) {
+    const started = performance.now()
+    work(all.slice(from, from + size))
+    from += size
+    if (performance.now() - started < QUICK_MS) size = Math.min(LARGEST_BATCH, 2 * size)
+    else size = Math.max(BATCH, Math.floor(size / 2))
     await setImmediate()
+    try {
+      tell(Math.min(from, all.length), all.length)
+    } catch {
+      return from < all.length
+    }
   }
+  return false
 }
 
 /** While `work` runs, deleted content is overwritten with zeros. */
-async function overwriting(db: WritableDb, work: () => Promise<void>): Promise<void> {
+async function overwriting<Done>(db: WritableDb, work: () => Promise<Done>): Promise<Done> {
   const before = db.pragma('secure_delete', { simple: true }) as number
   db.pragma('secure_delete = ON')
   try {
-    await work()
+    return await work()
   } finally {
     db.pragma(`secure_delete = ${before}`)
   }

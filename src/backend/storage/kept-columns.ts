@@ -9,7 +9,7 @@ export type KeptColumns = { columns: Columns; firsts: Uint32Array; lastChange: n
 /** A row of `kept_columns` each, beside the header. */
 type ArrayName = 'firsts' | 'alive' | (typeof CODED_COLUMNS)[number] | (typeof LABEL_COLUMNS)[number] | (typeof NUMBER_COLUMNS)[number] | (typeof SET_COLUMNS)[number]
 
-const headerSchema = z.object({ format: z.literal(2), end: z.int().min(0), lastChange: z.int().min(0), values: z.record(z.enum(CODED_COLUMNS), z.array(z.string())), sets: z.record(z.enum(SET_COLUMNS), z.array(z.string())) })
+const headerSchema = z.object({ format: z.literal(3), end: z.int().min(0), lastChange: z.int().min(0), values: z.record(z.enum(CODED_COLUMNS), z.array(z.string())), sets: z.record(z.enum(SET_COLUMNS), z.array(z.string())) })
 type Header = z.output<typeof headerSchema>
 type Numbers = Uint8Array | Uint16Array | Uint32Array
 
@@ -54,7 +54,7 @@ export function readAll({ labels, ...columns }: Columns): unknown {
 /** Takes the place of those kept before. */
 export function writeKeptColumns(db: WritableDb, { columns, firsts, lastChange }: KeptColumns): void {
   const { end, labels } = columns
-  const header: Header = { format: 2, end, lastChange, values: { source: columns.source.values, model: columns.model.values, language: columns.language.values }, sets: { category: [...columns.category.keys()], tag: [...columns.tag.keys()], near: [...columns.near.keys()], personal: [...columns.personal.keys()] } }
+  const header: Header = { format: 3, end, lastChange, values: { source: columns.source.values, model: columns.model.values, language: columns.language.values }, sets: { category: [...columns.category.keys()], tag: [...columns.tag.keys()], near: [...columns.near.keys()], personal: [...columns.personal.keys()] } }
   const words = wordsFor(end)
   const insert = db.prepare('INSERT INTO kept_columns (name, bytes) VALUES (?, ?)')
   const write = (name: ArrayName, numbers: Numbers): void => void insert.run(name, Buffer.from(numbers.buffer, numbers.byteOffset, end * numbers.BYTES_PER_ELEMENT))

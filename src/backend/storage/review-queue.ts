@@ -2,13 +2,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { drawIndices, orderCandidates, resolve, type Candidate } from '../../core/review.ts'
 import { makeRng } from '../../core/rng.ts'
+import { countedCategories } from '../../core/rubric.ts'
 import type { ParsedInput } from '../../shared/contract.ts'
 import { DETECTORS, type Detector } from '../../shared/datasets.ts'
 import type { ReviewItem, ReviewOrder, ReviewPass, ReviewQueue } from '../../shared/review.ts'
 import type { Message, SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { labelledTurns, labelsOfTurn, pace, type LabelledTurn } from './review.ts'
-import { detectorSignal } from './signals.ts'
+import { countedCategoriesOf, detectorSignal } from './signals.ts'
 
 export type QueueRequest = Omit<ParsedInput<'review.queue'>, 'fresh'>
 
@@ -70,13 +71,13 @@ function turnsNearCutoff(db: ReadableDb, { annotator, order, category, cutoff, t
       const rows = db
         .prepare(
           `SELECT s.conversation, s.turn_index AS turnIndex, s.probability, s.categories, s.label FROM signals s
-           WHERE s.decider = @decider AND s.probability ${side} AND (@category IS NULL OR EXISTS (SELECT 1 FROM json_each(s.categories) WHERE value = @category))
+           WHERE s.decider = @decider AND s.probability ${side} AND (@category IS NULL OR EXISTS (SELECT 1 FROM json_each(${countedCategoriesOf('s')}) WHERE value = @category))
              AND NOT EXISTS (SELECT 1 FROM signals o WHERE o.conversation = s.conversation AND o.turn_index = s.turn_index AND o.decider IN (${stronger}))
              AND NOT ${TAKEN('s')}
            ORDER BY s.probability ${direction} LIMIT @limit`,
         )
         .all({ decider, cutoff, annotator, category: order === 'category' ? category : null, limit: SPARE * target }) as (Turn & { probability: number; categories: string; label: SignalLabel })[]
-      for (const { conversation, turnIndex, probability, categories, label } of rows) found.push({ conversation, turnIndex, probability, categories: JSON.parse(categories) as string[], labels: [label] })
+      for (const { conversation, turnIndex, probability, categories, label } of rows) found.push({ conversation, turnIndex, probability, categories: countedCategories(label, JSON.parse(categories) as string[]), labels: [label] })
     }
   })
   return found
@@ -145,7 +146,7 @@ function disputedTurns(db: ReadableDb, { annotator }: QueueRequest): TurnCandida
 
 function withDetector(db: ReadableDb, { conversation, turnIndex, votes }: LabelledTurn): TurnCandidate {
   const signal = detectorSignal(db, conversation, turnIndex)
-  return { conversation, turnIndex, probability: signal?.probability ?? null, categories: signal?.categories ?? [], labels: [...votes.map(({ label }) => label), ...(signal ? [signal.label] : [])] }
+  return { conversation, turnIndex, probability: signal?.probability ?? null, categories: signal === null ? [] : countedCategories(signal.label, signal.categories), labels: [...votes.map(({ label }) => label), ...(signal ? [signal.label] : [])] }
 }
 
 function skippedTurns(db: ReadableDb, { annotator, pass }: Pick<QueueRequest, 'annotator' | 'pass'>): Turn[] {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { anEmptyDatabase } from '../../../tests/support/workspace.ts'
 import { secondsOf } from '../../core/run-table.ts'
 import { recipeSchema } from '../../shared/recipe.ts'
@@ -41,6 +41,18 @@ describe('a run', () => {
     expect(secondsOf(requireRun(db, left.runId), Date.now())).toBe(0)
     expect(claimRun(db, paused.runId, thisOwner(), Date.now())).not.toBeNull()
     expect(requireRun(db, paused.runId).endedAt).toBeNull()
+  })
+
+  it('is read by a statement that is prepared once a database', () => {
+    const db = anEmptyDatabase()
+    const { runId } = aRun(db)
+    requireRun(db, runId)
+    const prepare = vi.spyOn(db, 'prepare')
+    for (let i = 0; i < 3; i++) expect(requireRun(db, runId).id).toBe(runId)
+    expect(prepare).not.toHaveBeenCalled()
+    prepare.mockRestore()
+    const other = anEmptyDatabase()
+    expect(() => requireRun(other, runId)).toThrow(/There are none/)
   })
 
   it('is missing with the names of those that are there', () => {

@@ -182,8 +182,13 @@ type StoredRun = {
   tags: string; pinned: number; archived: number; imported_from: string | null
 }
 
+/** Each call about a run begins with its row, a worker's every few steps. */
+const rowStatements = new WeakMap<ReadableDb, ReturnType<ReadableDb['prepare']>>()
+
 function requireRow(db: ReadableDb, id: string): StoredRun {
-  const row = db.prepare(`${SELECT_RUNS} WHERE id = ?`).get(id) as StoredRun | undefined
+  const statement = rowStatements.get(db) ?? db.prepare(`${SELECT_RUNS} WHERE id = ?`)
+  rowStatements.set(db, statement)
+  const row = statement.get(id) as StoredRun | undefined
   if (row !== undefined) return row
   const ids = db.prepare('SELECT id FROM runs ORDER BY position DESC LIMIT 6').pluck().all() as string[]
   throw new BackendError('not-found', `run: expected a run of this workspace, got "${id}". ${ids.length === 0 ? 'There are none: start one with `drift run RECIPE.yaml`' : `The newest are: ${ids.join(', ')}`}`)

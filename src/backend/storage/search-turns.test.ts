@@ -5,7 +5,7 @@ import type { ConversationFilter } from '../../shared/browse.ts'
 import type { Message } from '../../shared/types.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { writeConversations } from './conversations.ts'
-import { deleteConversations } from './deletion.ts'
+import { deleteConversations, positionsOf } from './deletion.ts'
 import type { WritableDb } from './open.ts'
 import { matchExpression, snippetOf } from './search.ts'
 import { searchTurns } from './search-turns.ts'
@@ -39,7 +39,7 @@ test('totals, order and snippets are those of the full-text index joined to the 
     const held = conversationColumns(db)
     held.current()
     const ids = db.prepare('SELECT id FROM conversations WHERE position IN (SELECT value FROM json_each(?))').pluck().all(JSON.stringify(deleted)) as string[]
-    await deleteConversations(db, ids, new Date(0))
+    await deleteConversations(db, positionsOf(db, ids), new Date(0))
     const keeper = conversationColumns(db, { keptFrom: 1 })
     keeper.current()
     keeper.keep(db)

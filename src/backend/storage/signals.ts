@@ -1,8 +1,12 @@
 /** Signals: one row per turn and decider, and the winning one. Figures per conversation are kept beside them. */
+import { UNSPECIFIED } from '../../core/rubric.ts'
 import type { SignalSummary, SignalRow } from '../../shared/contract.ts'
 import { DETECTORS } from '../../shared/datasets.ts'
 import type { Decider, Signal, SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+
+/** SQL of a signal's categories as they are counted and filtered (`countedCategories`), a JSON list. @param signal table or alias with `label` and `categories` */
+export const countedCategoriesOf = (signal: string): string => `CASE WHEN ${signal}.categories = '[]' AND ${signal}.label = 'dissatisfied' THEN '["${UNSPECIFIED}"]' ELSE ${signal}.categories END`
 
 export type SignalWrite = Omit<Signal, 'conversationId'> & { conversation: number }
 
@@ -121,7 +125,7 @@ export function pageOfSignals(
   filter: { label?: SignalLabel | undefined; category?: string | undefined; decider?: string | undefined; offset: number; limit: number },
 ): { total: number; rows: SignalRow[] } {
   const where = `(@label IS NULL OR s.label = @label) AND (@decider IS NULL OR s.decider = @decider)
-    AND (@category IS NULL OR EXISTS (SELECT 1 FROM json_each(s.categories) WHERE value = @category))`
+    AND (@category IS NULL OR EXISTS (SELECT 1 FROM json_each(${countedCategoriesOf('s')}) WHERE value = @category))`
   const bound = { label: filter.label ?? null, category: filter.category ?? null, decider: filter.decider ?? null }
   const total = db.prepare(`SELECT count(*) FROM winning_signals s WHERE ${where}`).pluck().get(bound) as number
   const rows = db
@@ -150,11 +154,11 @@ export function summarizeSignals(db: ReadableDb): SignalSummary {
     .prepare('SELECT decider, decider_version AS version, count(*) AS count FROM signals GROUP BY decider, decider_version ORDER BY count DESC')
     .all() as SignalSummary['deciders']
   const counted = db
-    .prepare('SELECT value AS category, count(*) AS count FROM winning_signals, json_each(categories) GROUP BY value ORDER BY count DESC, value LIMIT ?')
+    .prepare(`SELECT value AS category, count(*) AS count FROM winning_signals w, json_each(${countedCategoriesOf('w')}) GROUP BY value ORDER BY count DESC, value LIMIT ?`)
     .all(SHOWN_CATEGORIES) as { category: string; count: number }[]
   const examples = db.prepare(
     `SELECT c.id AS conversationId, s.turn_index AS turnIndex, m.content AS text
-     FROM (SELECT conversation, turn_index FROM winning_signals WHERE EXISTS (SELECT 1 FROM json_each(categories) WHERE value = ?) LIMIT ${EXAMPLES}) s
+     FROM (SELECT conversation, turn_index FROM winning_signals w WHERE EXISTS (SELECT 1 FROM json_each(${countedCategoriesOf('w')}) WHERE value = ?) LIMIT ${EXAMPLES}) s
      JOIN conversations c ON c.position = s.conversation JOIN messages m ON m.conversation = s.conversation AND m.turn_index = s.turn_index`,
   )
   return {

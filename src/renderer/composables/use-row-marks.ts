@@ -5,8 +5,8 @@ import { MOST_NAMED } from '../stores/selection.ts'
 import { useToasts } from '../stores/toasts.ts'
 
 type Row = { id: string }
-/** What marks rows. Where everything that passes a filter is marked, `filter` is it. */
-export type Marked = { readonly ids: ReadonlySet<string>; readonly filter: unknown; readonly isEmpty: boolean; mark(ids: ReadonlySet<string>): void; named(): Promise<string[]> }
+/** What marks rows. Where everything that passes a filter is marked, `filter` is it, and rows are taken out of it one by one. */
+export type Marked = { readonly ids: ReadonlySet<string>; readonly filter: unknown; toggleExcept?(id: string): void; readonly isEmpty: boolean; mark(ids: ReadonlySet<string>): void }
 type Rows = {
   selection: Marked
   /** undefined where it is not here. */
@@ -47,8 +47,16 @@ export function useRowMarks({ selection, row, indexOf, between, cursor }: Rows) 
   async function toggle(index: number): Promise<void> {
     const id = row(index)?.id
     if (id === undefined) return
+    if (selection.filter !== null) {
+      try {
+        selection.toggleExcept?.(id)
+      } catch (error) {
+        toasts.failed('The selection stays as it is', error)
+      }
+      return
+    }
     await change(async () => {
-      const ids = new Set(await selection.named())
+      const ids = new Set(selection.ids)
       if (!ids.delete(id)) ids.add(id)
       if (ids.size > MOST_NAMED) throw tooMany(ids.size)
       before = ids

@@ -1,5 +1,7 @@
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
+import type { ConversationSelection } from '../../shared/browse.ts'
+import { count } from '../charts/format.ts'
 import { useClient } from '../client.ts'
 import { useToasts } from './toasts.ts'
 
@@ -7,15 +9,16 @@ import { useToasts } from './toasts.ts'
 export const useDeletion = defineStore('deletion', () => {
   const client = useClient()
   const toasts = useToasts()
-  /** Ids the dialog asks about; empty while it is shut. */
-  const asked = shallowRef<readonly string[]>([])
+  /** What the dialog asks about; null while it is shut. */
+  const asked = shallowRef<ConversationSelection | null>(null)
 
-  const ask = (ids: readonly string[]): void => void (asked.value = ids)
-  async function remove(): Promise<boolean> {
+  const ask = (selection: ConversationSelection | null): void => void (asked.value = selection)
+  /** A million take minutes: their job is in the strip, and what was done stays where it is cancelled. @param selection as it was counted */
+  async function remove(selection: ConversationSelection): Promise<boolean> {
+    asked.value = null
     try {
-      const { deletion, conversations } = await client.call('conversations.delete', { ids: [...asked.value] })
-      asked.value = []
-      toasts.done(`${conversations} ${conversations === 1 ? 'conversation' : 'conversations'} deleted`, { action: { label: 'Undo', run: () => void restore({ deletion }) } })
+      const { deletion, conversations, stopped } = await client.call('conversations.delete', { selection })
+      toasts.done(`${stopped ? 'Stopped: ' : ''}${named(conversations)} deleted`, { action: { label: 'Undo', run: () => void restore({ deletion }) } })
       return true
     } catch (error) {
       toasts.failed('Nothing was deleted', error)
@@ -24,11 +27,13 @@ export const useDeletion = defineStore('deletion', () => {
   }
   async function restore(which: { deletion: number } | { ids: string[] }): Promise<void> {
     try {
-      const { conversations, importable } = await client.call('conversations.restore', { which })
-      toasts.done(conversations > 0 ? `${conversations} ${conversations === 1 ? 'conversation' : 'conversations'} restored` : `${importable} can be imported again`)
+      const { conversations, importable, stopped } = await client.call('conversations.restore', { which })
+      toasts.done(conversations > 0 ? `${stopped ? 'Stopped: ' : ''}${named(conversations)} restored` : `${count(importable)} can be imported again`)
     } catch (error) {
       toasts.failed('Nothing was restored', error)
     }
   }
   return { asked, ask, remove, restore }
 })
+
+const named = (n: number): string => `${count(n)} ${n === 1 ? 'conversation' : 'conversations'}`

@@ -8,5 +8,7 @@ export function inWords(selection: ConversationSelection): string {
   if ('ids' in selection) return selection.ids.length === 1 ? 'the one selected' : `the ${count(selection.ids.length)} selected`
   const { query, ...others } = selection.filter
   const fields = Object.entries({ query, ...others }).filter(([, value]) => value !== undefined)
-  return fields.length === 0 ? 'all' : fields.map(([name, value]) => `${NAMES[name] ?? name} ${typeof value === 'number' ? count(value) : value}`).join(' · ')
+  const out = selection.except?.length ?? 0
+  const but = out === 0 ? '' : `, but ${count(out)} taken out`
+  return fields.length === 0 ? `all${but}` : fields.map(([name, value]) => `${NAMES[name] ?? name} ${typeof value === 'number' ? count(value) : value}`).join(' · ') + but
 }
