@@ -8,6 +8,7 @@ import { conversationFilter, conversationSelection, tagName, type SavedView } fr
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
+import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
 import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
@@ -266,6 +267,16 @@ export const calls = {
   'evaluations.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
   /** The others minus the first, on the prompts they share. */
   'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
+
+  /** Sets of answers of policies to a benchmark's prompts, newest first. */
+  'answers.list': call<AnswerSet[]>()({}),
+  /** Has a model answer a benchmark's prompts; one set at a time. */
+  'answers.start': call<{ id: string; jobId: string }>()({ answers: answersInput }),
+  /** Goes on with a stopped set: answers that came are not drawn again. */
+  'answers.resume': call<{ jobId: string }>()({ id: z.string() }),
+  'answers.rows': call<{ total: number; rows: AnswerRow[] }>()({ id: z.string(), offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(50) }),
+  /** Hides one, or takes that back. */
+  'answers.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
 
   'duels.list': call<DuelRow[]>()({}),
   /** Pairs what two files of model outputs, or two runs after their last round, answer differently, in a seeded order with seeded sides. */
