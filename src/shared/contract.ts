@@ -9,7 +9,7 @@ import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
 import type { DeletedConversation, Descent } from './deletion.ts'
 import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
-import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
+import type { DecidedPair, DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, MEANING_THRESHOLD, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
@@ -285,8 +285,8 @@ export const calls = {
   'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
   /** With null the decision is taken back. */
   'duels.decide': call<{ id: string }>()({ id: z.string(), index: z.int().min(0), winner: z.enum(['left', 'right', 'tie']).nullable(), reasons: z.array(z.string()).default([]) }),
-  /** Null where nothing is decided. */
-  'duels.result': call<{ result: DuelResult | null }>()({ id: z.string() }),
+  /** Null where nothing is decided; the decided pairs with whose answer is whose and where it was given. */
+  'duels.result': call<{ result: DuelResult | null; pairs: DecidedPair[] }>()({ id: z.string() }),
   /** What lost, as a feedback dataset. */
   'duels.dataset': call<Dataset>()({ id: z.string(), name: z.string().min(1) }),
 

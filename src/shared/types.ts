@@ -36,6 +36,9 @@ export type Signal = {
   deciderVersion: string
 }
 
+/** Where a policy's reply stands: a sample of a run's evaluation (`prompt` counts in its dataset), or an answer of a set. */
+export type ReplyOrigin = { run: string; round: number; prompt: number; sample: number; temperature: number } | { answers: string; index: number; run: string | null; checkpoint: string | null }
+
 /** A logged reply with what its user thought of it: DRIFT's raw material. */
 export type FeedbackRow = {
   prompt: Message[]
@@ -48,6 +51,8 @@ export type FeedbackRow = {
   task: VerifiableTask | null
   /** Of an annotator, where data without user reactions has one (UltraFeedback). */
   critique?: string
+  /** Of a reply that a policy of this workspace gave. */
+  origin?: ReplyOrigin
 }
 
 export type Provenance = { conversationId: string | null; turnIndex: number | null; userFeedback: string | null; round: number | null; policy: string | null; seed: number | null }
