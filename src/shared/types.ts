@@ -120,7 +120,7 @@ export type RunStage = {
   seconds: number | null
   /** Trained or sampled; null where it did neither. */
   tokens: number | null
-  /** The most that the process which computed it was seen to hold; null where the torch engine's own processes did, or an earlier version. */
+  /** The most that the process which computed it was seen to hold (of the torch engine on a GPU: allocated there); null where vLLM sampled, or in an earlier version. */
   peakMemoryBytes: number | null
   /** Set when an equal stage of another run was reused (same inputs, same result). */
   reusedFrom: string | null
@@ -160,7 +160,7 @@ export type FairnessLedger = {
   seconds: number
 }
 
-/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; null where the torch engine's own processes do. */
+/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; of the torch engine on a GPU what it has allocated there; null where vLLM samples. */
 export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null; tokensPerSecond: number | null; memoryBytes: number | null }
 
 export type Job = {
