@@ -7,7 +7,7 @@ import { torchForTests } from '../../../tests/support/torch.ts'
 const [engine] = torchForTests('memory of a training')
 
 describe.skipIf(engine === undefined)('the torch engine', () => {
-  it('tells what a training took, counted from where it began', { timeout: 120_000 }, async () => {
+  it('tells what a training took, counted from where it began', { timeout: 300_000 }, async () => {
     // 5.4 million weights, 21.6 MB: what training adds (gradients, two arrays of the optimizer) stands out.
     const folder = writeRandomModel({ vocab_size: 8000, hidden_size: 256, intermediate_size: 688, num_hidden_layers: 2 })
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
