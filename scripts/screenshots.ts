@@ -48,7 +48,6 @@ const shots: Shot[] = [
   { name: 'compare-gradients', path: '/compare?tab=gradients' },
   { name: 'compare-settings', path: '/compare?tab=settings' },
   { name: 'evaluate', path: '/evaluate' },
-  { name: 'evaluate-answers', path: '/evaluate?answers=alpacaeval-drift-seed1-round-2' },
   { name: 'settings', path: '/settings' },
 ]
 

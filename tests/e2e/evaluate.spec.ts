@@ -170,7 +170,7 @@ describe('the evaluate page', () => {
     await page.waitForURL(/\/datasets\?name=duel-1-losses/)
   })
 
-  it('has a policy answer a benchmark’s prompts, shows its answers, has a judge decide on them, and leads back from the figures', async () => {
+  it('has a policy answer a benchmark’s prompts, shows its answers, has a judge decide on them, and leads back from the figures', { timeout: 180_000 }, async () => {
     writeFileSync(join(workbench.workspace, 'prompts.json'), JSON.stringify(Array.from({ length: 12 }, (_, i) => ({ instruction: `plan ${i + 2} lunches`, output: 'bread and cheese', generator: 'reference' }))))
     await go('/evaluate')
     await page.getByRole('button', { name: 'From files' }).waitFor()
@@ -185,7 +185,8 @@ describe('the evaluate page', () => {
     await answering.getByRole('button', { name: 'Answer', exact: true }).click()
     await answering.waitFor({ state: 'detached' })
     const sets = page.getByRole('region', { name: 'Sets of answers' })
-    await eventually(() => sets.getByRole('row').filter({ hasText: 'base-model' }).innerText()).toMatch(/base-model[^]*[0-9a-f]{10}\s+12\s+\d+/)
+    // Its process steps back behind everything else.
+    await expect.poll(() => sets.getByRole('row').filter({ hasText: 'base-model' }).innerText(), { timeout: 90_000 }).toMatch(/base-model[^]*[0-9a-f]{10}\s+12\s+\d+/)
     const answers = page.getByRole('region', { name: 'Answers of policies' })
     await eventually(() => answers.getByRole('listitem').filter({ hasText: 'plan 2 lunches' }).innerText()).toMatch(/1 · \d+ tokens/)
     await answers.getByText('greedy, at most 24 tokens, 16 at once, seed 42; embedded on cpu').waitFor()
