@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { calls, type CallInput, type CallName, type CallOutput, type Handlers, type ParsedInput, type Push, type WorkspaceInfo } from '../shared/contract.ts'
 import { type CapsuleInfo, WRITING_CALLS } from '../shared/capsule.ts'
+import { answersApi } from './api/answers.ts'
 import { capsulesApi } from './api/capsules.ts'
 import { comparisonsApi } from './api/comparisons.ts'
 import { conversationsApi } from './api/conversations.ts'
@@ -81,6 +82,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       ...inspectionsApi(session),
       ...demoApi(session),
       ...evaluationsApi(session),
+      ...answersApi(session),
       ...duelsApi(session),
       ...comparisonsApi(session),
       ...capsulesApi(session, switchTo),

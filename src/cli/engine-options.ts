@@ -13,13 +13,13 @@ export function withEngine(command: Command): Command {
     .option('--device <name>', 'embedded: cpu or webgpu (any graphics adapter with WebGPU); torch: cpu, cuda or mps; never replaced by another', deviceName, 'cpu')
 }
 
-function engineName(text: string): EngineName {
+export function engineName(text: string): EngineName {
   const engine = ENGINES.find(name => name === text)
   if (!engine) throw new InvalidArgumentError(`expected ${ENGINES.join(' or ')}.`)
   return engine
 }
 
-function deviceName(text: string): Device {
+export function deviceName(text: string): Device {
   const device = DEVICES.find(name => name === text)
   if (!device) throw new InvalidArgumentError(`expected ${DEVICES.join(' or ')}.`)
   return device

@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { aJudgeServer, probabilityOfFirst } from '../../tests/support/judge-server.ts'
 import { aFolder, aJsonlFile } from '../../tests/support/workspace.ts'
+import { SHIPPED_BASE } from '../backend/demo/base.ts'
 
 /** `drift eval …` in a process of its own. */
-function drift(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+const drift = (...words: string[]): ReturnType<typeof cli> => cli('eval', ...words)
+
+function cli(...words: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [join(import.meta.dirname, 'index.ts'), 'eval', ...words], (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }))
+    const child = execFile(process.execPath, [join(import.meta.dirname, 'index.ts'), ...words], (_, stdout, stderr) => resolve({ code: child.exitCode ?? -1, stdout, stderr }))
   })
 }
 
@@ -78,4 +81,28 @@ test('a judge: estimate, figures, a file in the published format, and nothing as
   expect(JSON.parse(again.stdout)).toMatchObject({ win_rate: figures.win_rate, model: 'mine', judge: 'judge-1', badge: 'uncalibrated' })
   expect(JSON.parse((await drift(...words)).stdout)).toMatchObject({ win_rate: figures.win_rate, evaluation: 'alpacaeval-own-2' })
   expect(requests).toHaveLength(4)
+})
+
+test('answer: the texts are those of drift sample, in a file that a judge here takes, and --resume wants a set that stopped', { timeout: 90_000 }, async () => {
+  const rows = ['name a tree', 'a plan for lunch', 'three rules'].map((instruction) => ({ instruction, output: 'an oak', generator: 'base' }))
+  const [workspace, prompts] = [join(aFolder(), 'w'), aJsonlFile(rows, 'prompts.jsonl')]
+  const settings = ['--max-new-tokens', '24', '--temperature', '0.8', '--seed', '7', '--batch-size', '2']
+  const answered = await drift('answer', '--workspace', workspace, '--benchmark', 'alpacaeval', '--prompts', prompts, '--model', SHIPPED_BASE, ...settings, '--json')
+  const set = JSON.parse(answered.stdout) as { file: string; answers: string }
+  expect(set).toMatchObject({ answers: 'alpacaeval-base-model', generator: 'base-model', run: null, checkpoint: null, model_sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string, total: 3, sampling: { temperature: 0.8, seed: 7, batch_size: 2, max_new_tokens: 24 } })
+  const file = JSON.parse(readFileSync(set.file, 'utf8')) as { instruction: string; output: string }[]
+  expect(file.map(({ instruction }) => instruction)).toEqual(rows.map(({ instruction }) => instruction))
+
+  const sampled = await cli('sample', '--model', SHIPPED_BASE, '--prompts', aJsonlFile(rows.map(({ instruction }) => ({ prompt: [{ role: 'user', content: instruction }] }))), ...settings)
+  expect(file.map(({ output }) => output)).toEqual(sampled.stdout.trim().split('\n').map((line) => (JSON.parse(line) as { text: string }).text))
+
+  const { url } = await aJudgeServer()
+  const judged = await drift('alpacaeval', '--outputs', set.file, '--baseline', prompts, '--judge-url', url, '--judge-model', 'judge-1', '--workspace', workspace, '--json')
+  expect(JSON.parse(judged.stdout)).toMatchObject({ n_total: 3, answered_by: { id: set.answers, run: null } })
+
+  const [done, neither, both] = await Promise.all([drift('answer', '--workspace', workspace, '--resume', set.answers), drift('answer', '--workspace', workspace, '--benchmark', 'alpacaeval', '--prompts', prompts), drift('answer', '--workspace', workspace)])
+  expect([done.code, neither.code, both.code]).toEqual([2, 2, 2])
+  expect(done.stderr).toMatch(/got one that is done/)
+  expect(neither.stderr).toMatch(/expected either --run \(and --round\) or --model/)
+  expect(both.stderr).toMatch(/expected --benchmark and --prompts, or --resume/)
 })

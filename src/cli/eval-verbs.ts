@@ -1,13 +1,42 @@
-/** `drift eval alpacaeval` and `drift eval wildbench`. Declared here, done in ./evals.ts. */
+/** `drift eval answer`, `drift eval alpacaeval` and `drift eval wildbench`. Declared here, done in ./answers.ts and ./evals.ts. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { aboveZero, concurrency, lengthMargin } from './option-values.ts'
+import type { Device, EngineName } from '../engine/device.ts'
+import { ANSWERED_BENCHMARKS, type AnsweredBenchmark } from '../shared/answers.ts'
+import { deviceName, engineName } from './engine-options.ts'
+import { aboveZero, concurrency, lengthMargin, numberWithin, positiveInteger, topP, wholeNumber } from './option-values.ts'
 
 export type JudgeOptions = { judgeUrl?: string; judgeModel?: string; workspace?: string; concurrency: number; price?: { prompt: number; completion: number }; estimate?: true; json?: true }
 export type AlpacaOptions = JudgeOptions & { annotations?: string; outputs?: string; baseline?: string; difficulty?: string; gamed?: string; instructions?: string; match: 'instruction' | 'position'; c?: number; swap?: true }
 export type WildBenchOptions = JudgeOptions & { scores?: string; pairwise?: string; tasks?: string; outputs?: string; baseline?: string; reference?: string; tags?: string; k: number }
 
+export type AnswerOptions = {
+  workspace: string; benchmark?: AnsweredBenchmark; prompts?: string; run?: string; round?: number; model?: string; resume?: string
+  engine: EngineName; device: Device; useVllm?: true; temperature: number; topP: number; maxNewTokens?: number; batchSize: number; seed: number; json?: true
+}
+
 export function registerEvalVerbs(program: Command): void {
-  const evaluate = program.command('eval').description('judged evaluations: AlpacaEval 2 and WildBench')
+  const evaluate = program.command('eval').description('AlpacaEval 2 and WildBench: answers of a policy, and figures by a judge')
+  evaluate
+    .command('answer')
+    .description("a policy's answers to a benchmark's prompts, in the benchmark's own format, for a judge here or elsewhere")
+    .requiredOption('--workspace <dir>', 'keeps the answers as they come')
+    .addOption(new Option('--benchmark <name>', 'whose prompts').choices(ANSWERED_BENCHMARKS))
+    .option('--prompts <file>', "AlpacaEval: rows with instruction, such as any model's outputs; WildBench: the data set's rows")
+    .option('--run <id>', 'the run whose checkpoint answers')
+    .option('--round <number>', 'its round; 0 is the warm start (default: the last that is trained)', wholeNumber)
+    .option('--model <dir>', 'another model folder, instead of a run')
+    .option('--resume <id>', 'go on with a set that was stopped; its settings are kept')
+    .option('--engine <name>', 'embedded or torch', engineName, 'embedded')
+    .option('--device <name>', 'embedded: cpu or webgpu; torch: cpu, cuda or mps', deviceName, 'cpu')
+    .option('--use-vllm', 'with --engine torch: by vLLM, which makes its batches itself')
+    .option('--temperature <t>', 'softmax temperature; 0 is greedy', numberWithin(0, Infinity), 0)
+    .option('--top-p <p>', 'smallest set of tokens with this probability is kept', topP, 1)
+    .option('--max-new-tokens <count>', "longest answer (default: 2048, or half of the model's context)", positiveInteger)
+    .option('--batch-size <count>', 'answers decoded together; part of what makes them repeatable', positiveInteger, 16)
+    .option('--seed <number>', 'seed of the whole set', wholeNumber, 42)
+    .option('--json', 'one JSON object on stdout')
+    .action(async (options: AnswerOptions) => (await import('./answers.ts')).runAnswerVerb(options))
+
   const alpacaeval = evaluate
     .command('alpacaeval')
     .description("win rates of AlpacaEval 2, plain and length-controlled, in percent; from a judge's file, or with --judge-url by asking a judge")

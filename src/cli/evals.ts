@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { evaluateAlpaca, evaluateComparisons, evaluateScores, type Evaluated } from '../backend/evaluations/evaluate-files.ts'
 import { calibrationOf, readCalibrations, toRow } from '../backend/evaluations/calibrations.ts'
 import { estimateJudging, nameOf, runEvaluation } from '../backend/evaluations/run-evaluation.ts'
+import { answeredFiles } from '../backend/storage/answers.ts'
 import { insertEvaluation, requireEvaluation } from '../backend/storage/judged-evaluations.ts'
 import { badgeOf } from '../core/evals/badge.ts'
 import { UsageError } from '../shared/errors.ts'
@@ -63,10 +64,10 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
       },
     })
     const calibrations = readCalibrations(workspace.db)
-    const row = toRow(requireEvaluation(workspace.db, id), calibrations)
+    const row = toRow(requireEvaluation(workspace.db, id), calibrations, answeredFiles(workspace.db))
     const calibration = calibrationOf(row, calibrations)
     if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
-    show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
+    show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(row.answeredBy === null ? {} : { answered_by: row.answeredBy }), ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
   })
 }
 

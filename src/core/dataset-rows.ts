@@ -3,7 +3,7 @@
  * Writing: TRL's rows with provenance columns (design section 6), DRIFT's feedback rows.
  */
 import { z } from 'zod'
-import type { FeedbackRow, Message, Pair, PromptRow, VerifiableTask } from '../shared/types.ts'
+import type { FeedbackRow, Message, Pair, PromptRow, ReplyOrigin, VerifiableTask } from '../shared/types.ts'
 import { noProvenance } from './datasets.ts'
 import { driftRows } from './import/drift-rows.ts'
 import { describe, isRow, RowProblem, type Row } from './import/format.ts'
@@ -19,9 +19,13 @@ const message = z.object({ role: z.enum(['system', 'user', 'assistant', 'tool'])
 const task = z.preprocess(unfoldJson, z.object({ verifier: z.string(), spec: z.unknown() }).nullish()).transform((value): VerifiableTask | null => value ?? null)
 const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().transform((value) => value ?? null)
 
+const replyOrigin = z.union([
+  z.object({ run: z.string(), round: z.int(), prompt: z.int(), sample: z.int(), temperature: z.number() }),
+  z.object({ answers: z.string(), index: z.int(), run: z.string().nullable(), checkpoint: z.string().nullable() }),
+])
 const ownFeedback = z.object({
   prompt: z.array(message).min(1), reply: z.string(), label: z.enum(['dissatisfied', 'satisfied', 'neutral']),
-  userFeedback: optional(z.string()), conversationId: z.string().default(''), turnIndex: z.int().default(0), task, critique: z.string().optional(),
+  userFeedback: optional(z.string()), conversationId: z.string().default(''), turnIndex: z.int().default(0), task, critique: z.string().optional(), origin: replyOrigin.optional(),
 })
 const originColumns = z.object({ conversation_id: optional(z.string()), turn_index: optional(z.int()) })
 const provenanceColumns = originColumns.extend({ user_feedback: optional(z.string()), round: optional(z.int()), policy: optional(z.string()), seed: optional(z.int()), task })
@@ -58,9 +62,9 @@ export function readFeedbackRow(row: Row): FeedbackRow {
   }
 }
 
-/** A row without a critique has no such key, so that rows written before there were any keep their hash. */
-function withoutNone({ critique, ...row }: Omit<FeedbackRow, 'critique'> & { critique?: string | undefined }): FeedbackRow {
-  return critique === undefined ? row : { ...row, critique }
+/** A row without critique or origin has no such key, so that rows written before there were any keep their hash. */
+function withoutNone({ critique, origin, ...row }: Omit<FeedbackRow, 'critique' | 'origin'> & { critique?: string | undefined; origin?: ReplyOrigin | undefined }): FeedbackRow {
+  return { ...row, ...(critique === undefined ? {} : { critique }), ...(origin === undefined ? {} : { origin }) }
 }
 
 /**

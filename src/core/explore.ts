@@ -118,9 +118,9 @@ export function mapOf(samples: readonly ExploredSample[], methods: readonly stri
     const { text } = shown[i]!
     return !places.has(text) && places.set(text, places.size)
   })
-  const { points, projection, trustworthiness } = layoutOf(distinct, told ? { told } : {})
+  const { points, projection, trustworthiness, refit } = layoutOf(distinct, told ? { told } : {})
   return {
-    seed, projection, trustworthiness, of: own.length,
+    seed, projection, trustworthiness, refit, of: own.length,
     points: shown.map(({ method, round, prompt, text, pass, reward }) => {
       const [x, y] = points[places.get(text)!]!
       return { x: round4(x), y: round4(y), method: methods.indexOf(method), round, prompt, pass, reward: round4(reward), text: text.slice(0, 300) }

@@ -14,15 +14,16 @@ type NotCarried = {
 const ORIGIN_FIELDS = ['conversationId', 'turnIndex', 'userFeedback', 'round', 'policy', 'seed', 'task'] as const
 /**
  * What of a row is not in a format's file. Everything else is there again when the file is imported or read; imported,
- * rows of equal texts are one conversation. A critique (of UltraFeedback's raters) stands in no trainer's columns.
+ * rows of equal texts are one conversation. A critique (of UltraFeedback's raters) and the policy that gave a reply (in
+ * the rows of duels) stand in no trainer's columns.
  */
 export const NOT_CARRIED: Record<ExportFormat, NotCarried> = {
-  'trl-jsonl': { rows: ['neutral'], fields: ['critique'] },
-  'trl-parquet': { rows: ['neutral'], fields: ['critique'] },
-  hf: { rows: ['neutral'], fields: ['critique'] },
-  drift: { rows: ['neutral', 'satisfied', 'silent'], fields: ['critique'] },
+  'trl-jsonl': { rows: ['neutral'], fields: ['critique', 'origin'] },
+  'trl-parquet': { rows: ['neutral'], fields: ['critique', 'origin'] },
+  hf: { rows: ['neutral'], fields: ['critique', 'origin'] },
+  drift: { rows: ['neutral', 'satisfied', 'silent'], fields: ['critique', 'origin'] },
   // These trainers' own columns, and no others.
-  'llama-factory': { rows: ['neutral'], fields: [...ORIGIN_FIELDS, 'critique'] },
+  'llama-factory': { rows: ['neutral'], fields: [...ORIGIN_FIELDS, 'critique', 'origin'] },
   openrlhf: { rows: [], fields: ORIGIN_FIELDS },
   spin: { rows: [], fields: ORIGIN_FIELDS },
 }

@@ -18,7 +18,7 @@ const comparison: Comparison = {
   probe: { conditioned: 0.8, unconditioned: 0.5, gain: 0.3 }, cautions: ['1 seed'], finished: true,
 }
 const point = (method: number, round: number, pass: boolean, x: number) => ({ x, y: -x, method, round, prompt: 0, pass, reward: 1, text: '</svg><b>' })
-const exploration = { embedding: 'lexical <words>', methods: ['base', 'drift'], map: { seed: 1, projection: 'UMAP, 15 neighbours', trustworthiness: 0.876, of: 2000, points: [point(0, -1, true, -1), point(1, 1, true, 0), point(1, 1, false, 0.5), point(1, 2, true, 1)] }, figures: {
+const exploration = { embedding: 'lexical <words>', methods: ['base', 'drift'], map: { seed: 1, projection: 'UMAP, 15 neighbours', trustworthiness: 0.876, refit: { overlap: 0.614, trustworthiness: 0.871 }, of: 2000, points: [point(0, -1, true, -1), point(1, 1, true, 0), point(1, 1, false, 0.5), point(1, 2, true, 1)] }, figures: {
   k: 4, seeds: 1, prompts: 40, rarefiedOver: { prompts: 7, passes: 2.5 },
   methods: ['drift', 'base'].map((key) => ({ key, label: key, round: 1, passAtK: [1, 4].map((k) => ({ k, value: interval(k / 10) })), rarefied: key === 'base' ? null : interval(1.5), selfBleu: interval(0.62), coverage: null, density: null })),
 } }
@@ -60,6 +60,7 @@ it('draws the map of answers: a panel per round, the base behind, who passes hea
   expect(svg).toMatch(/stroke-opacity="\.5" d="M105\.0 105\.0h0"/)
   expect(svg).toMatch(/stroke-opacity="\.9" d="M72\.0 72\.0h0"/)
   expect(html).toContain('4 of 2,000 answers, all rounds on one plane. Likeness is lexical &#60;words&#62;. UMAP, 15 neighbours; trustworthiness 0.88')
+  expect(html).toContain("laid out again from another start, 61 % of an answer's 15 nearest stay the same (trustworthiness 0.87): read neighbourhoods, not places.")
   expect(html).toContain('distances between far clusters and their sizes mean little')
 })
 
@@ -91,3 +92,22 @@ it('says what was found beside passing, and whether each method still teaches', 
   expect(without).toContain('Where the answers lie')
   expect(without).not.toMatch(/What was found, final|Does it still teach/)
 })
+
+it('has every method’s colour on light and on dark paper, none too dim to read', () => {
+  const style = /<style>([\s\S]*?)<\/style>/.exec(report('x'))![1]!
+  const [light, dark] = [/:root\{([^}]*)\}/.exec(style)![1]!, /prefers-color-scheme:dark\)\{:root\{([^}]*)\}/.exec(style)![1]!]
+  for (const [paper, colours] of [['#ffffff', light], ['#0f1318', dark]] as const) {
+    const own = new Map([...colours.matchAll(/--([\w-]+):(#[0-9a-f]{6})/g)].map(([, name, colour]) => [name!, colour!]))
+    for (const method of [...KNOWN, 'other', 'pass']) expect([method, contrast(own.get(method)!, paper)], method).toEqual([method, expect.toSatisfy((ratio: number) => ratio >= 3.9)])
+  }
+  // Nothing is drawn in a colour of one paper alone.
+  expect(report('x').replace(style, '')).not.toMatch(/#[0-9a-f]{6}/)
+})
+
+const KNOWN = ['base', 'warm-start', 'drift', 'drift-unguided', 'drift-own-rejected', 'drift-sft', 'drift-frozen', 'iterative-dpo', 'iterative-dpo-oracle', 'iterative-dpo-judge', 'spin']
+/** WCAG's ratio of relative luminances. */
+function contrast(a: string, b: string): number {
+  const luminance = (colour: string): number => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i]!, 0)
+  const [lighter, darker] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
+  return (lighter + 0.05) / (darker + 0.05)
+}

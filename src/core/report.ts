@@ -19,10 +19,12 @@ export type ReportExploration = { embedding: string; methods: readonly string[];
 export type ReportParts = { exploration: ReportExploration | null; gradients: readonly { key: string; verdict: Verdict }[] }
 export type ReportInput = ReportParts & { comparison: Comparison; answers: PromptAnswers[]; settings: { run: string; yaml: string }[]; version: string; machine: string; createdAt: string }
 
-const COLOURS: Record<string, string> = { base: '#6b7280', 'warm-start': '#8a6d3b', drift: '#0b62c4', 'drift-unguided': '#4a7fd6', 'drift-own-rejected': '#7a5fd0', 'drift-sft': '#a2559f', 'drift-frozen': '#2f4f8f', 'iterative-dpo-judge': '#a8862b', 'iterative-dpo': '#b4540a', 'iterative-dpo-oracle': '#d08a4e', spin: '#00795c' }
+/** As the interface has them (`tokens.css`), by method: on light and on dark paper. */
+const COLOURS: Record<string, [light: string, dark: string]> = { base: ['#6b7280', '#9aa2ae'], 'warm-start': ['#8a6d3b', '#c9a86a'], drift: ['#0b62c4', '#56b4e9'], 'drift-unguided': ['#4a7fd6', '#8fb4ff'], 'drift-own-rejected': ['#7a5fd0', '#b3a0f5'], 'drift-sft': ['#a2559f', '#d69ad2'], 'drift-frozen': ['#2f4f8f', '#6f93d6'], 'iterative-dpo-judge': ['#8a6c14', '#d3bb62'], 'iterative-dpo': ['#b4540a', '#f0a03c'], 'iterative-dpo-oracle': ['#8a4a10', '#d6a06c'], spin: ['#00795c', '#2fc093'], other: ['#444444', '#a4abb6'] }
+const variables = (paper: 0 | 1): string => Object.entries(COLOURS).map(([method, colours]) => `--${method}:${colours[paper]}`).join(';')
 const DASHES: Record<string, string> = { base: '2 3', 'warm-start': '6 3', drift: '', 'drift-unguided': '4 2', 'drift-own-rejected': '8 2 2 2', 'drift-sft': '1 2', 'drift-frozen': '12 2', 'iterative-dpo-judge': '2 2 6 2', 'iterative-dpo': '8 3', 'iterative-dpo-oracle': '3 3', spin: '10 3 2 3' }
 const SETTING_DASHES = ['9 3', '6 3 1 3', '3 2', '1 3', '12 3 3 3', '5 5', '2 2 8 2']
-const colourOf = (method: string): string => COLOURS[familyOf(method)] ?? '#444'
+const colourOf = (method: string): string => `var(--${familyOf(method) in COLOURS ? familyOf(method) : 'other'})`
 /** Settings of one method share its colour; their dashes differ. */
 const dashOf = (method: string): string => DASHES[method] ?? (method === familyOf(method) ? '' : SETTING_DASHES[placeOf(method, SETTING_DASHES.length)]!)
 
@@ -208,7 +210,7 @@ function mapSection({ embedding, methods, map }: ReportExploration): string {
   const names = trained.map((key, row) => `<text x="${left - 8}" y="${20 + row * PANEL + PANEL / 2}" text-anchor="end" style="fill:${colourOf(key)}">${escape(labelOf(key))}</text>`).join('')
   const width = left + rounds.length * PANEL
   return `<h2>Where the answers lie</h2><div class="wide"><svg viewBox="0 0 ${width} ${20 + trained.length * PANEL}" style="max-width:${width}px" role="img" aria-label="Map of answers: a row per method, a panel per round"><defs>${base.length > 0 ? dots(base, 'id="base-answers" class="behind" stroke-width="2.6"') : '<g id="base-answers"/>'}</defs>${heads}${names}${panels.join('')}</svg></div>
-<p class="note">A dot is an answer of seed ${map.seed}, heavy where it passes; grey: the base's. ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')} answers, all rounds on one plane. Likeness is ${escape(embedding)}. ${escape(map.projection)}${map.trustworthiness === null ? '' : `; trustworthiness ${fixed(map.trustworthiness, 2)} (1: the 15 nearest on the plane are the nearest in the embedding)`}. Near is alike; distances between far clusters and their sizes mean little.</p>`
+<p class="note">A dot is an answer of seed ${map.seed}, heavy where it passes; grey: the base's. ${map.points.length.toLocaleString('en-US')} of ${map.of.toLocaleString('en-US')} answers, all rounds on one plane. Likeness is ${escape(embedding)}. ${escape(map.projection)}${map.trustworthiness === null ? '' : `; trustworthiness ${fixed(map.trustworthiness, 2)} (1: the 15 nearest on the plane are the nearest in the embedding)`}${map.refit === null ? '' : `; laid out again from another start, ${Math.round(100 * map.refit.overlap)} % of an answer's 15 nearest stay the same (trustworthiness ${fixed(map.refit.trustworthiness, 2)}): read neighbourhoods, not places`}. Near is alike; distances between far clusters and their sizes mean little.</p>`
 }
 
 /** As the comparison's other tables have their methods. */
@@ -272,10 +274,10 @@ function ticksBetween(low: number, high: number): number[] {
   return ticks
 }
 
-const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--paper:#fff;--tint:#f6f8fa}
-@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--line:#343b44;--paper:#0f1318;--tint:#181d24}}
+const STYLE = `:root{color-scheme:light dark;--ink:#1b1f24;--soft:#59636e;--line:#d8dee4;--paper:#fff;--tint:#f6f8fa;--pass:#00795c;${variables(0)}}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b3;--line:#343b44;--paper:#0f1318;--tint:#181d24;--pass:#2fc093;${variables(1)}}}
 body{margin:0;background:var(--paper);color:var(--ink);font:14px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}main{max-width:1060px;margin:0 auto;padding:32px 24px 64px}
 h1{font-size:22px;margin:0 0 8px}h2{font-size:16px;margin:36px 0 8px}h3{font-size:13px;margin:0 0 4px}.headline{font-size:18px;margin:0 0 12px}.note,.ci,small,footer{color:var(--soft)}.ci{white-space:nowrap}
 .cautions{border-left:3px solid #b7791f;margin:0 0 12px;padding:6px 12px 6px 28px;background:var(--tint)}table{border-collapse:collapse;width:100%;font-size:13px}th{font-weight:600;text-align:right;vertical-align:bottom}td{text-align:right}th:first-child,td:first-child{text-align:left}th,td{padding:4px 8px;border-bottom:1px solid var(--line)}th.words,td.words{text-align:left}.primary td{font-weight:600}
 svg{width:100%;height:auto;font-size:11.5px;fill:var(--ink)}svg text.value{font-weight:600}.grid{stroke:var(--line)}.panel{fill:none;stroke:var(--line)}.behind{stroke:var(--soft);stroke-opacity:.45}.wide{overflow-x:auto}.wide td{white-space:nowrap}.grid2{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:16px}figure{margin:0}figcaption{font-weight:600;font-size:13px}
-.prompt{border-top:1px solid var(--line);padding:12px 0}.user{font-weight:600;margin:0 0 8px}.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--tint);padding:8px;margin:0;font:12.5px/1.45 ui-monospace,monospace;border-left:3px solid transparent}pre.pass{border-left-color:#00795c}footer{margin-top:48px;font-size:12px}`
+.prompt{border-top:1px solid var(--line);padding:12px 0}.user{font-weight:600;margin:0 0 8px}.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:12px}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--tint);padding:8px;margin:0;font:12.5px/1.45 ui-monospace,monospace;border-left:3px solid transparent}pre.pass{border-left-color:var(--pass)}footer{margin-top:48px;font-size:12px}`

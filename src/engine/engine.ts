@@ -195,10 +195,15 @@ export type Model = {
   dispose(): Promise<void>
 }
 
+/** Of a process that computes apart from the app's: bytes it holds, and its peak since the piece of work that `since` counts. */
+export type ProcessMemory = { held: number; peak: number; since: number }
+
 export type Engine = {
   readonly name: EngineName
   /** What computes besides the app itself, with its version and settings: results that differ by it are told apart. */
   describe?(): Promise<string>
+  /** Where it computes in a process of its own: as that one last told, null before it has. Of several processes the first's, which holds as much as any other. */
+  memory?(): ProcessMemory | null
   load(folder: string, options?: LoadOptions): Promise<Model>
   /** Ends the process it computes in, where it has one of its own; otherwise that ends with this process. */
   close?(): Promise<void>

@@ -22,5 +22,5 @@ export const WRITING_CALLS: ReadonlySet<CallName> = new Set<CallName>([
   'conversations.tag', 'conversations.undoTag', 'conversations.saveView', 'conversations.renameView', 'conversations.removeView', 'conversations.analyse', 'conversations.makeMap', 'conversations.delete', 'conversations.restore', 'conversations.purge',
   'review.queue', 'review.label', 'review.undo', 'datasets.build', 'datasets.fix', 'datasets.check',
   'runs.start', 'runs.pause', 'runs.resume', 'runs.cancel', 'runs.script', 'runs.note', 'runs.tag', 'runs.mark', 'runs.import', 'races.start', 'races.continue', 'demo.start',
-  'evaluations.start', 'evaluations.resume', 'evaluations.remove', 'duels.start', 'duels.decide', 'duels.dataset', 'capsules.save', 'engines.parity',
+  'evaluations.start', 'evaluations.resume', 'evaluations.remove', 'answers.start', 'answers.resume', 'answers.remove', 'duels.start', 'duels.decide', 'duels.dataset', 'capsules.save', 'engines.parity',
 ])

@@ -132,8 +132,8 @@ export type Exploration = {
     coverage: Interval | null
     density: Interval | null
   }[]
-  /** Samples of one seed, all rounds on one plane; `projection` says how it was made, `trustworthiness` (0 to 1, of 15 neighbours) whether who is near on it is near in the embedding. */
-  map: { seed: number; projection: string; trustworthiness: number | null; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
+  /** Samples of one seed, all rounds on one plane; `projection` says how it was made, `trustworthiness` (0 to 1, of 15 neighbours) whether who is near on it is near in the embedding, `refit` how much of it another start keeps. */
+  map: { seed: number; projection: string; trustworthiness: number | null; /** `overlap`: share of an answer's 15 nearest on the map that stay its nearest. */ refit: { overlap: number; trustworthiness: number } | null; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
 }
 
 /** A training metric of runs by optimizer step: smoothed at full length, then thinned. */

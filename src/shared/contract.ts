@@ -7,8 +7,9 @@ import type { Analysis, GroupMember } from './analysis.ts'
 import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
+import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
 import type { DeletedConversation, Deletion, Descent } from './deletion.ts'
-import type { DuelResult, DuelRow, ShownPair } from './duel.ts'
+import type { DecidedPair, DuelResult, DuelRow, ShownPair } from './duel.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, MEANING_THRESHOLD, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
@@ -271,6 +272,16 @@ export const calls = {
   /** The others minus the first, on the prompts they share. */
   'evaluations.differences': call<EvaluationDifference[]>()({ ids: z.array(z.string()).min(2) }),
 
+  /** Sets of answers of policies to a benchmark's prompts, newest first. */
+  'answers.list': call<AnswerSet[]>()({}),
+  /** Has a model answer a benchmark's prompts; one set at a time. */
+  'answers.start': call<{ id: string; jobId: string }>()({ answers: answersInput }),
+  /** Goes on with a stopped set: answers that came are not drawn again. */
+  'answers.resume': call<{ jobId: string }>()({ id: z.string() }),
+  'answers.rows': call<{ total: number; rows: AnswerRow[] }>()({ id: z.string(), offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(50) }),
+  /** Hides one, or takes that back. */
+  'answers.remove': call<{ id: string }>()({ id: z.string(), removed: z.boolean() }),
+
   'duels.list': call<DuelRow[]>()({}),
   /** Pairs what two files of model outputs, or two runs after their last round, answer differently, in a seeded order with seeded sides. */
   'duels.start': call<{ id: string }>()({ a: duelSide, b: duelSide, seed: z.int().default(1) }),
@@ -278,8 +289,8 @@ export const calls = {
   'duels.next': call<{ pair: ShownPair | null; decided: number; total: number }>()({ id: z.string() }),
   /** With null the decision is taken back. */
   'duels.decide': call<{ id: string }>()({ id: z.string(), index: z.int().min(0), winner: z.enum(['left', 'right', 'tie']).nullable(), reasons: z.array(z.string()).default([]) }),
-  /** Null where nothing is decided. */
-  'duels.result': call<{ result: DuelResult | null }>()({ id: z.string() }),
+  /** Null where nothing is decided; the decided pairs with whose answer is whose and where it was given. */
+  'duels.result': call<{ result: DuelResult | null; pairs: DecidedPair[] }>()({ id: z.string() }),
   /** What lost, as a feedback dataset. */
   'duels.dataset': call<Dataset>()({ id: z.string(), name: z.string().min(1) }),
 

@@ -128,6 +128,9 @@ export type JudgingEstimate = {
 /** 95 % intervals over instructions or tasks: bootstrap, for the length-controlled rate with the fit repeated. */
 export type EvaluationIntervals = { win_rate?: Interval; length_controlled_winrate?: Interval | null; wb_score?: Interval; task_macro_score?: Interval | null; reward?: Interval; task_macro_reward?: Interval | null }
 
+/** Who gave a set of answers: the run and its checkpoint, null for a model of no run; the model's hash. */
+export type AnsweredBy = { id: string; run: string | null; checkpoint: string | null; modelHash: string | null }
+
 export type EvaluationRow = {
   id: string
   model: string
@@ -143,6 +146,8 @@ export type EvaluationRow = {
   notices: string[]
   error: string | null
   createdAt: string
+  /** The set of this workspace whose file of answers was judged. */
+  answeredBy: AnsweredBy | null
 } & ({ benchmark: 'alpacaeval'; figures: AlpacaFigures | null } | { benchmark: 'wb-score'; figures: WildBenchScore | null } | { benchmark: 'wb-reward'; figures: WildBenchReward | null })
 
 export type CalibrationRow = JudgeCalibration & { benchmark: Benchmark; judge: string; judgeUrl: string | null; models: string[] }

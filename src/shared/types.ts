@@ -36,6 +36,9 @@ export type Signal = {
   deciderVersion: string
 }
 
+/** Where a policy's reply stands: a sample of a run's evaluation (`prompt` counts in its dataset), or an answer of a set. */
+export type ReplyOrigin = { run: string; round: number; prompt: number; sample: number; temperature: number } | { answers: string; index: number; run: string | null; checkpoint: string | null }
+
 /** A logged reply with what its user thought of it: DRIFT's raw material. */
 export type FeedbackRow = {
   prompt: Message[]
@@ -48,6 +51,8 @@ export type FeedbackRow = {
   task: VerifiableTask | null
   /** Of an annotator, where data without user reactions has one (UltraFeedback). */
   critique?: string
+  /** Of a reply that a policy of this workspace gave. */
+  origin?: ReplyOrigin
 }
 
 export type Provenance = { conversationId: string | null; turnIndex: number | null; userFeedback: string | null; round: number | null; policy: string | null; seed: number | null }
@@ -115,7 +120,7 @@ export type RunStage = {
   seconds: number | null
   /** Trained or sampled; null where it did neither. */
   tokens: number | null
-  /** The most that the process which computed it was seen to hold; null where the torch engine's own processes did, or an earlier version. */
+  /** The most that the process which computed it was seen to hold (of the torch engine on a GPU: allocated there); null where vLLM sampled, or in an earlier version. */
   peakMemoryBytes: number | null
   /** Set when an equal stage of another run was reused (same inputs, same result). */
   reusedFrom: string | null
@@ -155,7 +160,7 @@ export type FairnessLedger = {
   seconds: number
 }
 
-/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; null where the torch engine's own processes do. */
+/** Of the stage that a run is in. `memoryBytes`: resident memory of the process that computes it; of the torch engine on a GPU what it has allocated there; null where vLLM samples. */
 export type JobProgress = { runId: string; stage: string; done: number; total: number; perSecond: number | null; etaSeconds: number | null; tokensPerSecond: number | null; memoryBytes: number | null }
 
 export type Job = {

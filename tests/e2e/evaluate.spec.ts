@@ -2,7 +2,7 @@
  * The evaluate page on real computing in a real browser: published files in, a judge of the test's own asked over
  * HTTP, calibrated against them; failures, removal, export. Tests run in order and share the workspace.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -161,11 +161,50 @@ describe('the evaluate page', () => {
       }
     }
     await page.getByRole('heading', { name: 'ash against oak' }).waitFor()
+    // Files of elsewhere lead nowhere; what was decided stands there all the same.
+    expect(await page.getByRole('region', { name: 'What was decided' }).getByRole('listitem').allInnerTexts()).toEqual([1, 2, 3].map(() => expect.stringMatching(/Name a tree, \d\s*ash/) as string))
     await page.getByText(/ash wins\s*100\.0 %[^]*3 won, 0 lost, 0 ties[^]*not distinguishable/).waitFor()
     await page.getByRole('button', { name: 'Make the dataset' }).click()
     await page.getByText('3 rows are in').waitFor()
     await page.getByRole('link', { name: 'duel-1-losses' }).click()
     await page.waitForURL(/\/datasets\?name=duel-1-losses/)
+  })
+
+  it('has a policy answer a benchmark’s prompts, shows its answers, has a judge decide on them, and leads back from the figures', { timeout: 180_000 }, async () => {
+    writeFileSync(join(workbench.workspace, 'prompts.json'), JSON.stringify(Array.from({ length: 12 }, (_, i) => ({ instruction: `plan ${i + 2} lunches`, output: 'bread and cheese', generator: 'reference' }))))
+    await go('/evaluate')
+    await page.getByRole('button', { name: 'From files' }).waitFor()
+    await page.keyboard.press('p')
+    const answering = page.getByRole('dialog', { name: 'Answers of a policy' })
+    await answering.getByLabel('Prompts').fill('nowhere.json')
+    await answering.getByLabel('Longest answer').fill('24')
+    await answering.getByRole('button', { name: 'Answer', exact: true }).click()
+    await answering.getByRole('alert').filter({ hasText: 'expected a file, found none at' }).waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+    await answering.getByLabel('Prompts').fill('prompts.json')
+    await answering.getByRole('button', { name: 'Answer', exact: true }).click()
+    await answering.waitFor({ state: 'detached' })
+    const sets = page.getByRole('region', { name: 'Sets of answers' })
+    // Its process steps back behind everything else.
+    await expect.poll(() => sets.getByRole('row').filter({ hasText: 'base-model' }).innerText(), { timeout: 90_000 }).toMatch(/base-model[^]*[0-9a-f]{10}\s+12\s+\d+/)
+    const answers = page.getByRole('region', { name: 'Answers of policies' })
+    await eventually(() => answers.getByRole('listitem').filter({ hasText: 'plan 2 lunches' }).innerText()).toMatch(/1 · \d+ tokens/)
+    await answers.getByText('greedy, at most 24 tokens, 16 at once, seed 42; embedded on cpu').waitFor()
+    expect(await accessibilityProblems(page)).toEqual([])
+
+    await answers.getByRole('button', { name: 'Ask a judge' }).click()
+    await dialog().getByText('The judge decides on the answers of base-model.').waitFor()
+    expect(await dialog().getByLabel('Model outputs', { exact: true }).inputValue()).toMatch(/exports\/answers\/alpacaeval-base-model\/model_outputs\.json$/)
+    await evaluate({ 'Baseline outputs': 'prompts.json', Endpoint: judge.url, Model: 'judge-of-answers' }, 'Ask the judge')
+    await eventually(() => lineOf('judge-of-answers').innerText()).toMatch(/base-model[^]*\d+\.\d/)
+    const origin = page.getByRole('region', { name: 'base-model' }).getByRole('link', { name: 'alpacaeval-base-model' })
+    await origin.click()
+    await eventually(() => query('answers')).toBe('alpacaeval-base-model')
+
+    await answers.getByRole('button', { name: 'Remove' }).click()
+    await sets.waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Undo' }).click()
+    await sets.waitFor()
   })
 
   it('survives a restart of the page, logs no error and asks nobody else', async () => {

@@ -1,7 +1,7 @@
 /** The map of answers beside umap-learn's and scikit-learn's (scripts/reference_umap.py). */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { layoutOf, trustworthiness } from '../../src/core/umap.ts'
+import { layoutOf, neighbourOverlap, trustworthiness } from '../../src/core/umap.ts'
 
 type Fixture = { neighbours: number; rows: number[][]; plane: [number, number][]; plane_trustworthiness: number; trustworthiness: number[] }
 const fixture = JSON.parse(readFileSync(new URL('./umap.json', import.meta.url), 'utf8')) as Fixture
@@ -20,13 +20,23 @@ describe('the map of answers', () => {
       expect(layout.trustworthiness).toBe(trustworthiness(rows, layout.points, fixture.neighbours))
     }
   })
+  it('says how much of it another start keeps, which chance would not', () => {
+    const [one, other] = ['one', 'one, again'].map((seed) => layoutOf(rows, { seed }))
+    expect(one!.refit).toEqual({ overlap: neighbourOverlap(one!.points, other!.points, 15), trustworthiness: trustworthiness(rows, other!.points, 15, 300) })
+    expect(one!.refit!.overlap).toBeGreaterThan(0.3)
+    expect(one!.refit!.overlap).toBeLessThan(1)
+    const line = Array.from({ length: 401 }, (_, i): [number, number] => [i, 0])
+    expect(neighbourOverlap(line, line.map(([x]) => [-3 * x, 1]), 15)).toBe(1)
+    const shuffled = line.map((_, i): [number, number] => [(i * 148) % 401, 0])
+    expect(neighbourOverlap(line, shuffled, 15)).toBeLessThan(0.2)
+  })
   it('is the same for the same seed and another for another', () => {
     const few = rows.slice(0, 200)
     expect(layoutOf(few, { seed: 'a' })).toEqual(layoutOf(few, { seed: 'a' }))
     expect(layoutOf(few, { seed: 'b' }).points).not.toEqual(layoutOf(few, { seed: 'a' }).points)
   })
   it('says so where too few rows have no neighbourhoods', () => {
-    expect(layoutOf(rows.slice(0, 31))).toMatchObject({ projection: expect.stringMatching(/^PCA, too few/) as string, trustworthiness: null })
+    expect(layoutOf(rows.slice(0, 31))).toMatchObject({ projection: expect.stringMatching(/^PCA, too few/) as string, trustworthiness: null, refit: null })
     expect(layoutOf(rows.slice(0, 32)).projection).toMatch(/^UMAP, 15 neighbours/)
     expect(layoutOf([])).toMatchObject({ points: [] })
   })

@@ -1,7 +1,8 @@
 """
 One JSON object per line in both directions, a reply for each request, in order.
 
-Request {"id", "method", "params"}; reply {"id", "result"} or {"id", "error": {"kind", "message"}}. Arrays of float32
+Request {"id", "method", "params"}; reply {"id", "result"} or {"id", "error": {"kind", "message"}}, with "memory" where
+the worker watches its own (`memory.py`). Arrays of float32
 travel as base64 of their little-endian bytes, whole weights as safetensors files. The other side is
 `src/engine/torch/protocol.ts`; whoever changes one changes VERSION in both.
 """
@@ -13,7 +14,7 @@ from typing import Any, TextIO
 
 import torch
 
-VERSION = 2
+VERSION = 3
 
 
 class InputError(Exception):

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import torch
 
 from .capabilities import version_of
+from .memory import MemoryWatch
 from .model import LoadedModel
 from .packing import pack
 from .processes import Processes
@@ -38,6 +39,7 @@ class Worker:
         self.trainings: dict[int, Training] = {}
         self.samplings: dict[int, Sampling] = {}
         self.loaded = 0
+        self.memory = MemoryWatch()
 
     def hello(self) -> dict[str, Any]:
         return greeting(self.processes)
@@ -45,6 +47,7 @@ class Worker:
     def load(self, folder: str, adapter: str | None, device: str, dtype: str, in4bit: bool, deepspeed: dict[str, Any] | None, threads: int) -> dict[str, Any]:
         torch.set_num_threads(threads)
         where = find_device(device, self.processes.local)
+        self.memory.begin(where)
         if deepspeed is not None:
             os.environ["DS_ACCELERATOR"] = where.type
             check(deepspeed)
@@ -83,6 +86,7 @@ class Worker:
 
     def trainBegin(self, model: int, settings: dict[str, Any], head: str | None, state: str | None, step: int) -> dict[str, Any]:
         loaded = self.models[model]
+        self.memory.begin(loaded.device)
         if head is not None:
             loaded.begin_reward(decode(head))
         training = self.trainings[model] = (Training if loaded.deepspeed is None else ZeroTraining)(loaded, settings, self.processes)
@@ -117,6 +121,7 @@ class Worker:
         return {}
 
     def sampleBegin(self, model: int, prompts: list[list[int]], of: list[int], settings: dict[str, Any]) -> dict[str, Any]:
+        self.memory.begin(self.models[model].device)
         self.samplings[model] = Sampling(self.models[model], prompts, of, settings, self.processes)
         return {}
 
@@ -187,7 +192,8 @@ def serve(make: Callable[[Processes], Any]) -> None:
             traceback.print_exc(file=sys.stderr)
             reply = {"id": request["id"], "error": describe(error)}
         if processes.is_first:
-            send(replies, reply)
+            watch = getattr(worker, "memory", None)
+            send(replies, reply if watch is None else {**reply, "memory": watch.read()})
 
 
 def end_with_reason(rank: int | str) -> NoReturn:

@@ -25,7 +25,7 @@ export function writeReport(workspace: KeepingWorkspace & { path: string; export
   const answers = Array.from({ length: prompts }, (_, index) => readAnswers(workspace.db, ids, { index }))
   const settings = recipesOf(workspace.db, runs.map((run) => run.id))
   const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}, Node ${process.versions.node}`
-  const html = renderReport({ comparison, ...(parts ?? { exploration: reportExploration(workspace.db, ids), gradients: methodGradients(workspace.db, methodsOfRuns(workspace.db, ids), folder).methods }), answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
+  const html = renderReport({ comparison, ...(parts ?? { exploration: reportExploration(workspace, ids), gradients: methodGradients(workspace.db, methodsOfRuns(workspace.db, ids), folder).methods }), answers, settings, version, machine, createdAt: new Date().toISOString().slice(0, 16).replace('T', ' ') })
   const name = `comparison-${(selection.group ?? runs.map((run) => run.id).join('-')).replace(/[^\w.-]+/g, '-').slice(0, 80)}.html`
   const file = join(workspace.exports, name)
   writeWhole(file, html)

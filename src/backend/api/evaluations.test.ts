@@ -152,3 +152,83 @@ describe('a judge', () => {
     expect(requests.map(({ response_format: format }) => format !== undefined)).toEqual([true, false, false, true, false, false])
   })
 })
+
+describe('a judge that misbehaves', () => {
+  const judge = (url: string) => ({ url, model: 'judge-1', concurrency: 1 })
+  const abc = ['a', 'b', 'c']
+  const tasks = () => aFile(abc.map((id) => ({ id, session_id: id, primary_tag: 'Math', secondary_tags: [], checklist: ['is right'], conversation_input: [{ role: 'user', content: `task ${id}` }] })), 'tasks.json')
+  const answers = (generator: string, ...texts: string[]) => aFile(texts.map((text, i) => ({ session_id: abc[i], output: [text], generator })), `${generator}.json`)
+  const REFUSAL = "I'm sorry, I can't help with that."
+
+  it.each([
+    ['wb-score', {}, /1 reply is not a JSON object with score 1 to 10 and is left out \(first: "I'm sorry/],
+    ['wb-reward', { reference: 'ref' }, /1 reply is not a JSON object with choice A\+\+, A\+, A=B, B\+ or B\+\+ and is left out/],
+  ] as const)('%s: a refusal is left out aloud, and the figures speak of the rest', async (benchmark, more, notice) => {
+    const backend = await aBackend()
+    const { url } = await aJudgeServer(({ number }) => (number === 1 ? { reply: REFUSAL } : undefined))
+    const row = await evaluate(backend, { benchmark, ...more, files: { tasks: tasks(), outputs: answers('mine', 'xxxxxx', 'xx', 'xxx'), ...(benchmark === 'wb-reward' ? { baseline: answers('ref', 'yy', 'yyyy', 'yyyyy') } : {}) }, judge: judge(url) })
+    expect(row).toMatchObject({ status: 'done', figures: { total: 2 } })
+    expect(row.notices.join('\n')).toMatch(notice)
+  })
+
+  it('that answers nothing but prose has no figures', async () => {
+    const backend = await aBackend()
+    const { url } = await aJudgeServer(() => ({ reply: REFUSAL }))
+    const scores = await evaluate(backend, { benchmark: 'wb-score', files: { tasks: tasks(), outputs: answers('mine', 'x', 'y', 'z') }, judge: judge(url) })
+    expect(scores).toMatchObject({ status: 'failed', figures: null, error: expect.stringMatching(/expected rows, got none/) as string })
+    const rates = await evaluate(backend, { benchmark: 'alpacaeval', files: { annotations: aFile(published.slice(0, 4), 'annotations.json') }, judge: judge(url) })
+    expect(rates).toMatchObject({ status: 'failed', figures: null, error: expect.stringMatching(/preference/) as string })
+  })
+
+  it('that becomes another one ends the evaluation without figures', async () => {
+    const backend = await aBackend()
+    const { url } = await aJudgeServer(({ number }) => ({ model: number < 3 ? 'judge-a' : 'judge-b' }))
+    const row = await evaluate(backend, { benchmark: 'alpacaeval', files: { annotations: aFile(published.slice(0, 8), 'annotations.json') }, judge: judge(url) })
+    expect(row).toMatchObject({ status: 'failed', figures: null, error: expect.stringMatching(/expected replies of judge-a as before, got one of judge-b\. Figures of two judges are not averaged; the 3 replies so far are kept/) as string })
+  })
+
+  it('that gives log-probabilities for some replies alone has a discrete figure, and how many is said', async () => {
+    const backend = await aBackend()
+    const { url } = await aJudgeServer(({ number }) => (number % 4 === 0 ? { withoutLogprobs: true } : undefined))
+    const row = await evaluate(backend, { benchmark: 'alpacaeval', files: { annotations: aFile(published.slice(0, 8), 'annotations.json') }, judge: judge(url) })
+    expect(row).toMatchObject({ status: 'done', badge: 'discrete', notices: expect.arrayContaining(['2 of 8 replies came without log-probabilities and count as choices among probabilities']) as string[] })
+  })
+})
+
+describe('answers and baseline', () => {
+  const answered = (generator: string, which: number[], text = generator) => aFile(which.map((i) => ({ instruction: `do ${i}`, output: `${text} ${i}`, generator })), `${generator}.json`)
+  const all = Array.from({ length: 805 }, (_, i) => i)
+
+  it('of 805 rows with gaps are judged where both have an answer, and every gap is counted', { timeout: 60_000 }, async () => {
+    const backend = await aBackend()
+    const { url, requests } = await aJudgeServer()
+    const input = { benchmark: 'alpacaeval' as const, files: { outputs: answered('mine', all.filter((i) => i % 100 !== 7), 'an answer'), baseline: answered('base', all.filter((i) => i !== 3)) }, judge: { url, model: 'judge-1', concurrency: 16 } }
+    const row = await evaluate(backend, input)
+    // Nine have no answer (7, 107, … 807 is none: eight), one has no baseline.
+    expect(row).toMatchObject({ status: 'done', figures: { n_total: 796 } })
+    expect(row.notices).toEqual(expect.arrayContaining(['8 of 804 instructions of the baseline have no answer and are not judged', '1 answers are to instructions that the baseline lacks and are not judged', '796 of 805 instructions are in the file: the figures speak of those alone']))
+    expect(requests).toHaveLength(796)
+  })
+
+  it.each([['outputs', 'mine'], ['baseline', 'base']] as const)('with an instruction twice in %s are refused before the judge is asked', async (role, generator) => {
+    const backend = await aBackend()
+    const { url, requests } = await aJudgeServer()
+    const files = { outputs: answered('mine', [1, 2, 3]), baseline: answered('base', [1, 2, 3]), [role]: answered(generator, [1, 2, 2]) }
+    const row = await evaluate(backend, { benchmark: 'alpacaeval', files, judge: { url, model: 'judge-1' } })
+    expect(row).toMatchObject({ status: 'failed', error: expect.stringMatching(/got "do 2" in rows 2 and 3\. Remove one of them/) as string })
+    expect(requests).toHaveLength(0)
+  })
+
+  it('of two baselines, or under two margins, are not subtracted', async () => {
+    const backend = await aBackend()
+    const rows = (baseline: string) => aFile(published.slice(0, 5).map((row) => ({ ...row, generator_1: baseline })), 'annotations.json')
+    const [one, other] = [await evaluate(backend, { benchmark: 'alpacaeval', files: { annotations: rows(OFFICIAL_BASELINE) } }), await evaluate(backend, { benchmark: 'alpacaeval', files: { annotations: rows('another') } })]
+    await expect(backend.call('evaluations.differences', { ids: [one.id, other.id] })).rejects.toThrow(/expected evaluations against one reference under one length margin, got gpt4_1106_preview .* and another/)
+  })
+
+  it('scores of two judges in one file are refused', async () => {
+    const backend = await aBackend()
+    const row = await evaluate(backend, { benchmark: 'wb-score', files: { scores: aFile(['x', 'y'].map((judge, i) => ({ session_id: String(i), score: '5', model_output: 'a', model_test: 'm', judge })), 's.json') } })
+    expect(row).toMatchObject({ status: 'failed', error: expect.stringMatching(/expected one judge, got "x" and "y"\. Split the file by judge/) as string })
+  })
+})

@@ -7,6 +7,7 @@ import { readCalibrations, toRow } from '../evaluations/calibrations.ts'
 import { estimateJudging, nameOf } from '../evaluations/run-evaluation.ts'
 import { environmentKey } from '../judge/judge-settings.ts'
 import type { Session } from '../session.ts'
+import { answeredFiles } from '../storage/answers.ts'
 import { insertEvaluation, listEvaluations, readValues, requireEvaluation, restartEvaluation, setEvaluationRemoved, type StoredEvaluation } from '../storage/judged-evaluations.ts'
 
 export function evaluationsApi(session: Session) {
@@ -20,7 +21,8 @@ export function evaluationsApi(session: Session) {
   return {
     'evaluations.list': () => {
       const calibrations = readCalibrations(db)
-      return { rows: listEvaluations(db).map((stored) => toRow(stored, calibrations)), calibrations, key: environmentKey() !== null }
+      const answered = answeredFiles(db)
+      return { rows: listEvaluations(db).map((stored) => toRow(stored, calibrations, answered)), calibrations, key: environmentKey() !== null }
     },
     'evaluations.start': ({ evaluation }) => {
       const id = insertEvaluation(db, evaluation, nameOf(evaluation), new Date().toISOString())

@@ -1,28 +1,52 @@
-/** The evaluation's samples of runs, as exploration looks at them. */
+/** The evaluation's samples of runs, as exploration looks at them, and what it found, kept. */
+import { join } from 'node:path'
 import { BASE_ROUND, WARM_START_ROUND } from '../../core/comparison.ts'
 import { explore, type ExploredSample } from '../../core/explore.ts'
 import type { ReportExploration } from '../../core/report.ts'
 import type { Told } from '../../core/umap.ts'
 import { type Exploration, isBase, isStart, isWarmStart } from '../../shared/comparison.ts'
 import { BackendError } from '../errors.ts'
-import { evaluatedRuns } from '../storage/comparisons.ts'
+import { forgetOldest, keep, readKept } from '../kept.ts'
+import { hashOf } from '../lab/context.ts'
+import { evaluatedRuns, stateOfRuns } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
+import type { KeepingWorkspace } from './read-comparison.ts'
 
 type Row = { round: number; prompt: number; text: string; score: number; pass: number; items: string; solution_size: number | null }
 
-export function exploreRuns(db: ReadableDb, ids: readonly string[], told?: Told): Exploration {
-  const { samples, finals, k } = readExplored(db, ids)
-  return explore(samples, finals, told ? { k, told } : { k })
-}
+/** Part of what is kept's mark: raise it when an exploration of the same rows has other figures or words. */
+const EDITION = 1
+/** So many are kept, the newest: megabytes each. */
+const KEPT = 8
+
+/** What was found, and the methods that the map's points count in, also before every one of them has a finished last round. */
+type Explored = { exploration: Exploration; methods: string[] }
+
+export const exploreRuns = (workspace: KeepingWorkspace, ids: readonly string[], told?: Told): Exploration => explored(workspace, ids, told).exploration
 
 /** As a report shows it; null where nothing was sampled at T > 0. */
-export function reportExploration(db: ReadableDb, ids: readonly string[], told?: Told): ReportExploration | null {
-  const { config } = evaluatedRuns(db, ids)
+export function reportExploration(workspace: KeepingWorkspace, ids: readonly string[], told?: Told): ReportExploration | null {
+  const { config } = evaluatedRuns(workspace.db, ids)
   if (config === null || Math.max(...config.temperatures) === 0) return null
+  const { exploration: { embedding, map, ...figures }, methods } = explored(workspace, ids, told)
+  return { embedding, methods, map, figures: figures.methods.length > 0 ? figures : null }
+}
+
+/** Kept until one of the runs gains rows: it takes seconds, and page, report and capsule ask for it. Nothing is kept in an opened capsule. */
+function explored({ db, runs, capsule }: KeepingWorkspace, ids: readonly string[], told?: Told): Explored {
+  const folder = join(runs, '.explorations')
+  const file = join(folder, `${hashOf([...ids]).slice(0, 16)}.json`)
+  // Of before the reading, as comparisons are marked.
+  const mark = hashOf([EDITION, ids, stateOfRuns(db, ids)])
+  const kept = capsule === null ? readKept<Explored>(file, mark) : null
+  if (kept !== null) return kept
   const { samples, finals, k } = readExplored(db, ids)
-  const { embedding, map, ...figures } = explore(samples, finals, told ? { k, told } : { k })
-  // Without a finished last round it names no methods, and the map's points count in them.
-  return { embedding, methods: [...finals.keys()], map, figures: figures.methods.length > 0 ? figures : null }
+  const made = { exploration: explore(samples, finals, told ? { k, told } : { k }), methods: [...finals.keys()] }
+  if (capsule === null) {
+    keep(file, mark, made)
+    forgetOldest(folder, KEPT)
+  }
+  return made
 }
 
 /** All samples of the highest temperature, and each method's last round. */

@@ -17,5 +17,5 @@ serveTasks((db, workspace) => (name, input, tell) => {
     for (const run of runs) keepCurves(db, folder, run, tell)
     return null
   }
-  return name === 'reported' ? reportExploration(db, runs, tell) : exploreRuns(db, runs, tell)
+  return name === 'reported' ? reportExploration(workspace, runs, tell) : exploreRuns(workspace, runs, tell)
 })

@@ -1,11 +1,10 @@
 /** The comparison of runs: made from all their samples, and kept until one of them gains rows. */
 import { createHash } from 'node:crypto'
-import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ComparedRun, compareRuns } from '../../core/comparison.ts'
 import type { Comparison } from '../../shared/comparison.ts'
 import { BackendError } from '../errors.ts'
-import { keep, readKept } from '../kept.ts'
+import { forgetOldest, keep, readKept } from '../kept.ts'
 import { comparedRuns, probeOf, runIdsOfGroup, stateOfRuns } from '../storage/comparisons.ts'
 import type { ReadableDb, Workspace } from '../storage/open.ts'
 import { findRace, findSweep } from '../storage/races.ts'
@@ -65,8 +64,6 @@ export function makeComparison({ db, runs, capsule }: KeepingWorkspace, selectio
   const { comparison } = readComparison(db, selection, folder)
   if (folder === null) return comparison
   keep(fileOf(folder, selection), mark, comparison)
-  const files = readdirSync(folderOf(folder)).filter((name) => name.endsWith('.json')).map((name) => join(folderOf(folder), name))
-  const byAge = files.map((file) => ({ file, at: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 })).sort((a, b) => b.at - a.at)
-  for (const { file } of byAge.slice(KEPT)) rmSync(file, { force: true })
+  forgetOldest(folderOf(folder), KEPT)
   return comparison
 }

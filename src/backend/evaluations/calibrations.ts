@@ -1,7 +1,7 @@
 /** How the judges of a workspace compare with published annotations, and what that makes of their figures. */
 import { badgeOf } from '../../core/evals/badge.ts'
 import { calibrate } from '../../core/evals/calibration.ts'
-import type { CalibrationRow, EvaluationRow } from '../../shared/evaluation.ts'
+import type { AnsweredBy, CalibrationRow, EvaluationRow } from '../../shared/evaluation.ts'
 import { readCalibrationPairs, type StoredEvaluation } from '../storage/judged-evaluations.ts'
 import type { ReadableDb } from '../storage/open.ts'
 
@@ -15,9 +15,10 @@ export function readCalibrations(db: ReadableDb): CalibrationRow[] {
   })
 }
 
-/** A stored evaluation as it is shown, with its badge. */
-export function toRow({ official, discrete, ...stored }: StoredEvaluation, calibrations: readonly CalibrationRow[]): EvaluationRow {
-  return { ...stored, badge: badgeOf({ official, discrete }, calibrationOf(stored, calibrations)) } as EvaluationRow
+/** A stored evaluation as it is shown, with its badge. @param answered sets of answers by the hash of their file */
+export function toRow({ official, discrete, ...stored }: StoredEvaluation, calibrations: readonly CalibrationRow[], answered: ReadonlyMap<string, AnsweredBy>): EvaluationRow {
+  const outputs = stored.files.find(({ role }) => role === 'outputs')
+  return { ...stored, answeredBy: (outputs && answered.get(outputs.sha256)) ?? null, badge: badgeOf({ official, discrete }, calibrationOf(stored, calibrations)) } as EvaluationRow
 }
 
 /** The calibration of an evaluation's judge; null where it has none. */

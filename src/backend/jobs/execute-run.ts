@@ -7,6 +7,7 @@ import { ENGINE_CHANGED } from '../../shared/engines.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { Recipe } from '../../shared/recipe.ts'
 import { type LabContext, type LabReport, type LabWorkspace, Stopped } from '../lab/context.ts'
+import { engineIn, nameComputer } from '../lab/computed-by.ts'
 import { createLab } from '../lab/lab.ts'
 import { readEvaluationData, readLogs } from '../lab/logs.ts'
 import { hashModel, ModelShelf } from '../lab/models.ts'
@@ -94,7 +95,7 @@ async function work(options: ExecuteOptions, stop: AbortController): Promise<str
   const { recipe } = readRunFiles(db, lease.runId)
   const threads = requireRun(db, lease.runId).threads ?? 1
   const made = await engine.describe?.()
-  const computedBy = `${engine.name} ${version}, ${process.platform}-${process.arch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}${recipe.device === 'cpu' ? '' : `, ${recipe.device}`}${made === undefined ? '' : `, ${made}`}`
+  const computedBy = nameComputer({ engine: engine.name, version, threads, device: recipe.device, made })
   const log = (text: string): void => writeAsOwner(db, lease, () => addLog(db, lease.runId, 'info', text, now()))
   checkEngine(options, computedBy, log)
   const folder = await resolveModel(recipe.model_name_or_path, { base: workspace.path, signal, note: log })
@@ -131,12 +132,6 @@ function checkEngine({ workspace: { db, path }, lease: { runId }, engine, engine
   const change = `computed with ${engineIn(before)} so far, now it is ${engineIn(computedBy)}`
   if (!engineChange) throw new UsageError(`${ENGINE_CHANGED} this run was ${change}. Its numbers would be of two engines: bring the first one back, or ask for the change: drift resume ${runId} --workspace ${path} --engine ${engine.name}`)
   log(`engine changed, as was asked: ${change}; what is finished stays`)
-}
-
-/** Engine, device and the engine's versions and settings, of a `computedBy`; app, machine and threads may change within a run. */
-function engineIn(computedBy: string): string {
-  const [engine = '', _platform, _threads, ...settings] = computedBy.split(', ')
-  return [engine.split(' ')[0], ...settings].join(', ')
 }
 
 /** Null for a model of the Hub that is still to be fetched, which the run does when it starts. */

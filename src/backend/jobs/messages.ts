@@ -15,7 +15,9 @@ export type InspectArgs = { workspace: string; inspect: true }
 export type MapArgs = { workspace: string; map: { folder: string | null } }
 /** And it holds a dataset against evaluation prompts by meaning. */
 export type CheckArgs = { workspace: string; check: CheckInput }
-export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs | CheckArgs
+/** And it answers a benchmark's prompts. */
+export type AnswerArgs = { workspace: string; answer: { id: string } }
+export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs | CheckArgs | AnswerArgs
 /** Models by absolute folder. */
 export type InspectRequest = { source: PairSource; policy: string; reference: string | null; beta: number; maxLength: number | null }
 export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' } | { type: 'inspect'; id: number; request: InspectRequest }

@@ -26,6 +26,11 @@ test('alternatives are asked for by OpenAI’s keys, and the name is the one tha
   expect(requests[0]).toMatchObject({ model: 'judge-1', max_tokens: 5, temperature: 1, logprobs: true, top_logprobs: 5 })
 })
 
+test('a refusal in a field of its own is the reply', async () => {
+  const { baseUrl } = await aChatServer(() => ({ raw: JSON.stringify({ choices: [{ message: { content: null, refusal: 'I cannot judge this.' } }] }) }))
+  expect(await chatEndpoint({ baseUrl, model: 'm' }).complete(question)).toMatchObject({ text: 'I cannot judge this.' })
+})
+
 test('a server without log-probabilities, or one that refuses the key, answers with text alone', async () => {
   const silent = await aJudgeServer(() => ({ reply: 'm', withoutLogprobs: true }))
   expect((await chatEndpoint({ baseUrl: silent.url, model: 'm' }).complete([], { topLogprobs: 5 })).logprobs).toBeNull()

@@ -1,11 +1,10 @@
 /** What a judge is shown, read from files: pairs of AlpacaEval answers, WildBench tasks with their answers. */
 import { readAnnotations, readModelOutputs, refuseDuplicates, textOf } from '../../core/evals/alpaca-files.ts'
 import type { WildBenchTask } from '../../core/evals/judge-prompts.ts'
-import { sessionOf } from '../../core/evals/wildbench-files.ts'
-import { describe, isRow, type Row } from '../../core/import/format.ts'
+import { conversationOf, sessionOf } from '../../core/evals/wildbench-files.ts'
+import { describe, type Row } from '../../core/import/format.ts'
 import { UsageError } from '../../shared/errors.ts'
 import type { EvaluationFiles } from '../../shared/evaluation.ts'
-import type { Message } from '../../shared/types.ts'
 import { modelOfFolder } from '../evaluations/evaluate-files.ts'
 import { readTable } from '../evaluations/read-table.ts'
 
@@ -55,17 +54,9 @@ export async function readAnsweredTasks({ tasks, outputs, baseline }: Evaluation
 function readTasks(rows: readonly Row[], where: string): WildBenchTask[] {
   const tasks = rows.map((row, i): WildBenchTask => {
     const at = `tasks ${where}, row ${i + 1}`
-    const { conversation_input: conversation, checklist } = row
-    if (!Array.isArray(conversation) || conversation.length === 0) throw new UsageError(`${at}: expected conversation_input as a list of messages, got ${describe(conversation)}`)
+    const { checklist } = row
     if (!Array.isArray(checklist) || !checklist.every((item) => typeof item === 'string')) throw new UsageError(`${at}: expected checklist as a list of texts, got ${describe(checklist)}`)
-    return {
-      sessionId: sessionOf(row, at),
-      conversation: conversation.map((message: unknown): Message => {
-        if (!isRow(message)) throw new UsageError(`${at}: expected messages with role and content, got ${describe(message)}`)
-        return { role: textOf(message, 'role', at) as Message['role'], content: textOf(message, 'content', at) }
-      }),
-      checklist: checklist as string[],
-    }
+    return { sessionId: sessionOf(row, at), conversation: conversationOf(row, at), checklist: checklist as string[] }
   })
   refuseDuplicates(tasks.map(({ sessionId }) => sessionId), `tasks ${where}`)
   return tasks

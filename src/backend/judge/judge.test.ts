@@ -48,6 +48,12 @@ describe('asking all', () => {
     expect((await askAll(db, endpointAt(server.url), questions(5), { url: server.url, concurrency: 1 })).completions.every((completion) => completion !== null)).toBe(true)
     expect(server.requests.length - before).toBe(1)
   })
+  it('leaves a question out that is not answered in time, and says so', async () => {
+    const { url } = await aJudgeServer(({ body }) => (body.messages[0]!.content === 'question 1' ? { reply: 'm', delayMs: 60_000 } : { reply: 'm' }))
+    const replies = await askAll(anEmptyDatabase(), endpointAt(url, { attempts: 2, timeoutMs: 2_000 }), questions(3), { url, concurrency: 1 })
+    expect(replies.completions.map((completion) => completion?.text ?? null)).toEqual(['m', null, 'm'])
+    expect(replies.firstFailure).toMatch(/expected an answer within 2 s, got none/)
+  })
   it('stops where the endpoint is gone or refuses, keeping what came', async () => {
     const db = anEmptyDatabase()
     const { url, requests } = await aJudgeServer(({ number }) => (number < 3 ? { reply: 'm' } : { drop: true }))

@@ -9,7 +9,7 @@ import { copyEvaluations } from '../storage/evaluations.ts'
 import { copyStageRows, deleteStage, findEqualStages, findStage, finishStage, insertStage, listStages, setStageUse, type StageCounts, type StageUse, type StoredStage } from '../storage/run-stages.ts'
 import { addLog, setProgress, writeAsOwner } from '../storage/runs.ts'
 import { hashOf, type LabContext, log } from './context.ts'
-import { type MemoryWatch, watchMemory } from './memory-watch.ts'
+import { type MemoryWatch, watchMemory, watchProcess } from './memory-watch.ts'
 
 export type StageSpec<Result> = {
   key: string
@@ -65,8 +65,7 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   }
   const spentBefore = stage?.seconds ?? 0
   const started = context.now()
-  // The torch engine computes in processes of its own, of which this one knows nothing.
-  const memory = context.engine.name === 'torch' ? null : watchMemory(stage?.peakMemoryBytes ?? 0)
+  const memory = memoryOf(context, spec, stage?.peakMemoryBytes ?? null)
   if (stage === null) {
     const adopted = adopt(context, spec, inputHash)
     if (adopted !== null) return adopted.result
@@ -93,6 +92,12 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   })
   context.tell({ type: 'stage', stage: finished })
   return outcome.result
+}
+
+/** Null where vLLM samples: its memory is its own affair. */
+function memoryOf({ engine, recipe }: LabContext, { kind }: Pick<StageSpec<unknown>, 'kind'>, before: number | null): MemoryWatch | null {
+  if (engine.memory === undefined) return watchMemory(before ?? 0)
+  return recipe.torch.use_vllm && kind !== 'train' ? null : watchProcess(before, () => engine.memory?.() ?? null)
 }
 
 /** Takes over an equal stage of another run (or of this one, under another key): rows copied, files linked. */

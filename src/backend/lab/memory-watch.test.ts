@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { watchMemory } from './memory-watch.ts'
+import { watchMemory, watchProcess } from './memory-watch.ts'
 
 const MEGABYTE = 1e6
 
@@ -16,5 +16,24 @@ describe('the memory of the process', () => {
 
   it('goes on from the peak of an earlier process', () => {
     expect(watchMemory(1e15).peak()).toBe(1e15)
+  })
+})
+
+describe('the memory of a process of the engine’s own', () => {
+  const told = (...memory: ({ held: number; peak: number; since: number } | null)[]) => () => memory.length > 1 ? memory.shift()! : memory[0]!
+
+  it('is not known before it has told', () => {
+    const watch = watchProcess(null, () => null)
+    expect([watch.now(), watch.peak()]).toEqual([null, null])
+  })
+  it('has no part in the peak of work that was done before', () => {
+    expect(watchProcess(null, told({ held: 40, peak: 90, since: 1 })).peak()).toBe(40)
+  })
+  it('has the peak of work that has begun since, or that rose above the earlier one', () => {
+    expect(watchProcess(null, told({ held: 40, peak: 90, since: 1 }, { held: 30, peak: 70, since: 2 })).peak()).toBe(70)
+    expect(watchProcess(null, told({ held: 40, peak: 90, since: 0 }, { held: 30, peak: 95, since: 0 })).peak()).toBe(95)
+  })
+  it('goes on from the peak of an earlier process', () => {
+    expect(watchProcess(120, told({ held: 40, peak: 90, since: 1 }, { held: 30, peak: 70, since: 2 })).peak()).toBe(120)
   })
 })

@@ -114,8 +114,9 @@ export function fitPrompts(context: LabContext, key: string, prompts: readonly (
 /**
  * Replies from request `done` on, batch by batch. A batch is `batch_size` consecutive requests whatever was
  * interrupted, because sequences decoded together belong to what makes results repeatable; a server makes its own.
+ * @param atOnce ends a batch where it is; without it an interruption waits for the batch's end.
  */
-export async function* drawReplies(context: LabContext, folder: string, requests: readonly SampleRequest[], done: number, settings: DrawSettings): AsyncGenerator<DrawnReply[]> {
+export async function* drawReplies(context: Pick<LabContext, 'text' | 'models' | 'signal'>, folder: string, requests: readonly SampleRequest[], done: number, settings: DrawSettings, atOnce?: AbortSignal): AsyncGenerator<DrawnReply[]> {
   const { text } = context
   const served = done < requests.length && (await context.models.use(folder)).serve?.(requests.slice(done), asked(text, settings), context.signal)
   if (served) {
@@ -123,16 +124,16 @@ export async function* drawReplies(context: LabContext, folder: string, requests
     return
   }
   for (let from = done; from < requests.length; from += settings.batch_size) {
-    yield await drawBatch(text, await context.models.use(folder), requests.slice(from, from + settings.batch_size), settings)
+    yield await drawBatch(text, await context.models.use(folder), requests.slice(from, from + settings.batch_size), settings, atOnce)
     await eventTurn()
     context.signal.throwIfAborted()
   }
 }
 
 /** One reply to each request, decoded together. */
-export async function drawBatch(text: Text, model: Model, batch: readonly SampleRequest[], settings: DrawSettings): Promise<(DrawnReply & { entropy: number })[]> {
+export async function drawBatch(text: Text, model: Model, batch: readonly SampleRequest[], settings: DrawSettings, signal?: AbortSignal): Promise<(DrawnReply & { entropy: number })[]> {
   const replies: (DrawnReply & { entropy: number })[] = []
-  for await (const completions of model.sample([...batch], { ...asked(text, settings), batch_size: settings.batch_size })) replies.push(...completions.map((completion) => toReply(text, completion)))
+  for await (const completions of model.sample([...batch], { ...asked(text, settings), batch_size: settings.batch_size }, signal)) replies.push(...completions.map((completion) => toReply(text, completion)))
   if (replies.length !== batch.length) throw new Error(`the engine drew ${replies.length} replies for ${batch.length} requests`)
   return replies
 }

@@ -1,7 +1,7 @@
 /** Scores and answers of every prompt of an evaluation, for the per-prompt board. */
 import { arrangeBoard, boardColumns, boardRows, type BoardSort } from '../../core/board.ts'
 import type { AnswerCell, BoardColumn, PromptAnswers, PromptBoard } from '../../shared/comparison.ts'
-import type { PromptRow } from '../../shared/types.ts'
+import type { PromptRow, ReplyOrigin } from '../../shared/types.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { BackendError } from '../errors.ts'
 import { evaluatedRuns } from './comparisons.ts'
@@ -52,20 +52,20 @@ export function readBoard(db: ReadableDb, ids: readonly string[], view: BoardVie
  * Prompts of several messages are left out: an answer is shown and learned from with its request alone.
  * @throws where nothing of the run is evaluated.
  */
-export function readLastAnswers(db: ReadableDb, id: string): { prompt: string; answer: string }[] {
+export function readLastAnswers(db: ReadableDb, id: string): { prompt: string; answer: string; origin: ReplyOrigin }[] {
   const { config } = evaluatedRuns(db, [id])
   const rows = config === null ? [] : (db
     .prepare(
-      `SELECT prompt_index AS "index", text FROM run_evaluations AS one WHERE run_id = @id AND dataset = @dataset AND sample_index = 0
+      `SELECT prompt_index AS "index", round, temperature, text FROM run_evaluations AS one WHERE run_id = @id AND dataset = @dataset AND sample_index = 0
          AND round = (SELECT max(round) FROM run_evaluations WHERE run_id = @id AND dataset = @dataset)
          AND temperature = (SELECT min(temperature) FROM run_evaluations WHERE run_id = @id AND dataset = @dataset AND round = one.round) ORDER BY prompt_index`,
     )
-    .all({ id, dataset: config.dataset }) as { index: number; text: string }[])
+    .all({ id, dataset: config.dataset }) as { index: number; round: number; temperature: number; text: string }[])
   if (config === null || rows.length === 0) throw new UsageError(`answers of ${id}: expected an evaluated run, found no evaluation. Let it finish a round, or give its recipe an evaluation`)
   const prompts = readDatasetRows<PromptRow>(db, config.dataset)
-  return rows.flatMap(({ index, text }) => {
+  return rows.flatMap(({ index, text, ...at }) => {
     const [asked, ...more] = prompts[index]?.prompt ?? []
-    return asked === undefined || more.length > 0 ? [] : [{ prompt: asked.content, answer: text }]
+    return asked === undefined || more.length > 0 ? [] : [{ prompt: asked.content, answer: text, origin: { run: id, ...at, prompt: index, sample: 0 } }]
   })
 }
 

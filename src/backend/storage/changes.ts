@@ -27,7 +27,7 @@ function readMarks(db: ReadableDb): Marks {
     conversations: mark("SELECT (SELECT max(position) FROM conversations) || ' ' || count(*) || ' ' || count(rows) || ' ' || total(position) FROM deleted_conversations"),
     review: mark('SELECT max(id) FROM annotations'),
     datasets: mark('SELECT max(id) FROM datasets'),
-    evaluations: mark("SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations"),
+    evaluations: mark("SELECT coalesce((SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations), '') || ' ' || coalesce((SELECT group_concat(id || status || removed || seconds, ' ') FROM answer_sets), '')"),
     runs: mark("SELECT group_concat(id || status || round || notes, ' ') FROM runs"),
   }
 }

@@ -5,7 +5,7 @@ import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 /** What decides the badge, in its place. */
-export type StoredEvaluation = Omit<EvaluationRow, 'badge'> & { official: boolean; discrete: boolean }
+export type StoredEvaluation = Omit<EvaluationRow, 'badge' | 'answeredBy'> & { official: boolean; discrete: boolean }
 
 /** Makes a row that is running and owned by this process. `model` is shown until its name is known. */
 export function insertEvaluation(db: WritableDb, input: EvaluationInput, model: string, now: string): string {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { duelResult, lossRows, pairUp, type Decision } from './duels.ts'
 
-const outputs = (generator: string, ...texts: string[]) => texts.map((output, i) => ({ instruction: `do ${i}`, output, generator }))
+const outputs = (generator: string, ...texts: string[]) => texts.map((output, i) => ({ instruction: `do ${i}`, output, origin: { run: generator, round: 2, prompt: i, sample: 0, temperature: 0 } }))
 
 it('pairs what both answered differently, with sides and order from the seed alone', () => {
   const a = outputs('a', ...Array.from({ length: 40 }, (_, i) => `a${i}`))
@@ -11,6 +11,8 @@ it('pairs what both answered differently, with sides and order from the seed alo
   expect(pairUp(a, b, 1)).toEqual(pairs)
   expect(pairUp(a, b, 2)).not.toEqual(pairs)
   expect(pairs.map(({ prompt }) => prompt)).not.toEqual(a.slice(0, 29).map(({ instruction }) => instruction))
+  // Whatever the order, each answer keeps its own origin.
+  for (const { prompt, a, b, originA, originB } of pairs) expect([originA, originB]).toMatchObject([{ run: 'a', prompt: Number(a.slice(1)) }, { run: 'b', prompt: Number(b.slice(1)) }].map((origin) => ({ ...origin, prompt: Number(prompt.slice(3)) })))
   const left = pairs.filter(({ aIsLeft }) => aIsLeft).length
   expect(left).toBeGreaterThan(5)
   expect(left).toBeLessThan(24)
@@ -24,9 +26,10 @@ it('counts a tie half and tells whether wins are more than chance', () => {
 })
 
 it('losses become rows of dissatisfaction, with the reasons as the words; ties do not', () => {
-  const pair = { prompt: 'do', a: 'A', b: 'B', aIsLeft: true }
+  const originB = { run: 'spin', round: 2, prompt: 4, sample: 0, temperature: 0 }
+  const pair = { prompt: 'do', a: 'A', b: 'B', aIsLeft: true, originA: null, originB }
   expect(lossRows([{ ...pair, winner: 'a', reasons: ['too little detail', 'low quality'] }, { ...pair, winner: 'b', reasons: [] }, { ...pair, winner: 'tie', reasons: [] }], (prompt, reply) => `${prompt}/${reply}`)).toEqual([
-    { prompt: [{ role: 'user', content: 'do' }], reply: 'B', label: 'dissatisfied', userFeedback: 'The other answer is better: too little detail, low quality.', conversationId: 'do/B', turnIndex: 2, task: null },
-    expect.objectContaining({ reply: 'A', userFeedback: null }),
+    { prompt: [{ role: 'user', content: 'do' }], reply: 'B', label: 'dissatisfied', userFeedback: 'The other answer is better: too little detail, low quality.', conversationId: 'do/B', turnIndex: 2, task: null, origin: originB },
+    expect.not.objectContaining({ origin: expect.anything() as unknown }),
   ])
 })

@@ -1,21 +1,23 @@
 /** Blind duels: two models' answers to the same requests, decided by a person who does not know whose is whose. */
-import type { DuelResult } from '../../shared/duel.ts'
-import type { FeedbackRow } from '../../shared/types.ts'
+import type { DecidedPair, DuelResult } from '../../shared/duel.ts'
+import type { FeedbackRow, ReplyOrigin } from '../../shared/types.ts'
 import { mcnemarTest } from '../paired-tests.ts'
 import { makeRng } from '../rng.ts'
 import type { ModelOutput } from './alpaca-files.ts'
 import { meanInterval } from './intervals.ts'
 
-export type DuelPair = { prompt: string; a: string; b: string; aIsLeft: boolean }
-export type Decision = { winner: 'a' | 'b' | 'tie'; reasons: string[] }
+export type DuelPair = Pick<DecidedPair, 'prompt' | 'a' | 'b' | 'originA' | 'originB'> & { aIsLeft: boolean }
+export type Decision = Pick<DecidedPair, 'winner' | 'reasons'>
+/** `origin` is null where nobody knows where the answer was given. */
+export type DuelAnswer = Pick<ModelOutput, 'instruction' | 'output'> & { origin: ReplyOrigin | null }
 
 /** Requests both have answered, differently, in a seeded order with seeded sides. */
-export function pairUp(a: readonly ModelOutput[], b: readonly ModelOutput[], seed: number): DuelPair[] {
+export function pairUp(a: readonly DuelAnswer[], b: readonly DuelAnswer[], seed: number): DuelPair[] {
   const rng = makeRng(`duel/${seed}`)
-  const answers = new Map(b.map(({ instruction, output }) => [instruction, output]))
-  const shared = a.flatMap(({ instruction, output }) => {
+  const answers = new Map(b.map((answer) => [answer.instruction, answer]))
+  const shared = a.flatMap(({ instruction, output, origin }) => {
     const other = answers.get(instruction)
-    return other === undefined || other === output ? [] : [{ prompt: instruction, a: output, b: other }]
+    return other === undefined || other.output === output ? [] : [{ prompt: instruction, a: output, b: other.output, originA: origin, originB: other.origin }]
   })
   return rng.fork('order').shuffled(shared).map((pair) => ({ ...pair, aIsLeft: rng.next() < 0.5 }))
 }
@@ -33,13 +35,13 @@ export function duelResult(decisions: readonly Decision[]): DuelResult | null {
 }
 
 /**
- * What lost, as rows of dissatisfaction: the reply with the reasons it lost for. A tie says nothing against a reply.
+ * What lost, as rows of dissatisfaction: the reply with the reasons it lost for and where it was given. A tie says nothing against a reply.
  * `idOf` is the identity of request and reply.
  */
 export function lossRows(pairs: readonly (DuelPair & Decision)[], idOf: (prompt: string, reply: string) => string): FeedbackRow[] {
-  return pairs.flatMap(({ prompt, a, b, winner, reasons }): FeedbackRow[] => {
+  return pairs.flatMap(({ prompt, a, b, originA, originB, winner, reasons }): FeedbackRow[] => {
     if (winner === 'tie') return []
-    const reply = winner === 'a' ? b : a
-    return [{ prompt: [{ role: 'user', content: prompt }], reply, label: 'dissatisfied', userFeedback: reasons.length === 0 ? null : `The other answer is better: ${reasons.join(', ')}.`, conversationId: idOf(prompt, reply), turnIndex: 2, task: null }]
+    const [reply, origin] = winner === 'a' ? [b, originB] : [a, originA]
+    return [{ prompt: [{ role: 'user', content: prompt }], reply, label: 'dissatisfied', userFeedback: reasons.length === 0 ? null : `The other answer is better: ${reasons.join(', ')}.`, conversationId: idOf(prompt, reply), turnIndex: 2, task: null, ...(origin === null ? {} : { origin }) }]
   })
 }

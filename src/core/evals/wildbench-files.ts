@@ -1,6 +1,7 @@
 /** The files of WildBench as rows: scores, comparisons, task tags. */
 import { UsageError } from '../../shared/errors.ts'
-import { describe, type Row } from '../import/format.ts'
+import type { Message } from '../../shared/types.ts'
+import { describe, isRow, type Row } from '../import/format.ts'
 import { refuseDuplicates, textOf } from './alpaca-files.ts'
 import { type ComparedTask, OFFICIAL_SCORE_JUDGE, type ScoredTask, TASKS, type TaskTags } from './wildbench.ts'
 
@@ -90,3 +91,13 @@ export function readTags(rows: readonly Row[], where: string): TaskTags[] {
 
 /** A task's id: the data set calls it `session_id`, or `id`. */
 export const sessionOf = (row: Row, at: string): string => textOf(row, typeof row['session_id'] === 'string' ? 'session_id' : 'id', at)
+
+/** A task's messages, of the data set's `conversation_input`. */
+export function conversationOf(row: Row, at: string): Message[] {
+  const { conversation_input: conversation } = row
+  if (!Array.isArray(conversation) || conversation.length === 0) throw new UsageError(`${at}: expected conversation_input as a list of messages, got ${describe(conversation)}`)
+  return conversation.map((message: unknown): Message => {
+    if (!isRow(message)) throw new UsageError(`${at}: expected messages with role and content, got ${describe(message)}`)
+    return { role: textOf(message, 'role', at) as Message['role'], content: textOf(message, 'content', at) }
+  })
+}

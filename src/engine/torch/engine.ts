@@ -29,13 +29,18 @@ const ALLOCATOR = { MALLOC_MMAP_MAX_: '65536', MALLOC_MMAP_THRESHOLD_: '1048576'
 /** One worker for all models of the engine; it is started with the first, and again where it has died. */
 export function createTorchEngine(options: TorchOptions, launch = (): WorkerLaunch => launchOf(options, process.env)): Engine {
   let started: ReturnType<typeof TorchWorker.start> | undefined
+  let worker: TorchWorker | undefined
   const start = async (): ReturnType<typeof TorchWorker.start> => {
     const known = await started?.catch(() => undefined)
-    if (!known?.worker.isAlive) started = TorchWorker.start(launch())
+    if (!known?.worker.isAlive) {
+      started = TorchWorker.start(launch())
+      worker = (await started).worker
+    }
     return started as ReturnType<typeof TorchWorker.start>
   }
   return {
     name: 'torch',
+    memory: () => worker?.memory ?? null,
     async describe() {
       const { hello } = await start()
       if (options.use_vllm && !hello.vllm) throw new InputError(`use_vllm: expected vLLM in ${torchPython(process.env)}, found none; \`pip install vllm\` there, or set use_vllm: false`)

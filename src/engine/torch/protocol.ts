@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import type { PackedRow } from '../packing.ts'
 
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 /** float32 numbers as base64 of their little-endian bytes. */
 export const floats = z.base64().transform(text => {
@@ -19,7 +19,9 @@ export function encodeFloats(values: Float32Array): string {
 }
 
 const error = z.object({ kind: z.enum(['input', 'memory', 'internal']), message: z.string() })
-export const replySchema = z.union([z.object({ id: z.int(), result: z.record(z.string(), z.unknown()) }), z.object({ id: z.int(), error })])
+/** In bytes; `peak` is since the worker last began a piece of work, which `since` counts. */
+const memory = z.object({ held: z.number(), peak: z.number(), since: z.int() }).optional()
+export const replySchema = z.union([z.object({ id: z.int(), result: z.record(z.string(), z.unknown()), memory }), z.object({ id: z.int(), error, memory })])
 export type WorkerError = z.infer<typeof error>
 
 /** What each request is answered with. */

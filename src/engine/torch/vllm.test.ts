@@ -26,7 +26,7 @@ function copy(name: string, more = ''): WorkerLaunch {
       appendFileSync(${JSON.stringify(join(scratch, `${name}.log`))}, line + '\\n')
       const say = result => console.log(JSON.stringify({ id, result }))
       ${more}
-      if (method === 'hello') return say({ protocol: 2, torch: 'x', transformers: 'y', vllm: 'z', deepspeed: null, processes: 1 })
+      if (method === 'hello') return say({ protocol: 3, torch: 'x', transformers: 'y', vllm: 'z', deepspeed: null, processes: 1 })
       if (method === 'add') waiting.push(...params.requests)
       if (method !== 'poll') return say({})
       const ended = waiting.splice(0, 3).reverse()

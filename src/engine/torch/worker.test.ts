@@ -15,10 +15,10 @@ const fake = (answer: string): { command: string; args: string[]; env: NodeJS.Pr
   args: ['-e', `let n = 0; require('readline').createInterface({ input: process.stdin }).on('line', line => { n++; const { id } = JSON.parse(line); const say = result => console.log(JSON.stringify({ id, result })); ${answer} })`],
   env: process.env,
 })
-const HELLO = "say({ protocol: 2, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"
+const HELLO = "say({ protocol: 3, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"
 
 it('refuses a worker of another version', async () => {
-  await expect(TorchWorker.start(fake("say({ protocol: 99, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"))).rejects.toThrow('expected a worker of protocol 2, got 99')
+  await expect(TorchWorker.start(fake("say({ protocol: 99, torch: 'x', transformers: 'y', vllm: null, deepspeed: null, processes: 1 })"))).rejects.toThrow('expected a worker of protocol 3, got 99')
 })
 
 it('says what stands on stdout where a reply should', async () => {
@@ -112,4 +112,11 @@ it.skipIf(process.platform === 'win32')('outlives a Ctrl-C of the process that a
     if (line === 'ready') process.kill(-asker.pid!, 'SIGINT')
   }
   expect(lines).toEqual(['ready', '{"norm":2}'])
+})
+
+it('keeps what the worker last told of its memory', async () => {
+  const { worker } = await TorchWorker.start(fake(`if (n === 1) ${HELLO}; else console.log(JSON.stringify({ id, result: { norm: 1 }, memory: { held: 7, peak: 9, since: 2 } }))`))
+  expect(worker.memory).toBeNull()
+  await worker.request('trainNorm', {}, results.norm)
+  expect(worker.memory).toEqual({ held: 7, peak: 9, since: 2 })
 })

@@ -6,6 +6,7 @@ import { constants } from 'node:os'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import type { z } from 'zod'
+import type { ProcessMemory } from '../engine.ts'
 import { InputError } from '../input-error.ts'
 import { PROTOCOL_VERSION, replySchema, results } from './protocol.ts'
 import type { WorkerError } from './protocol.ts'
@@ -25,6 +26,8 @@ export class TorchWorker {
   private readonly lastLines: string[] = []
   private ended: Error | undefined
   private count = 0
+  /** As the worker's last reply told it. */
+  memory: ProcessMemory | null = null
 
   private constructor({ command, args, env }: WorkerLaunch) {
     // A process group of its own: Ctrl-C reaches whoever asks, which pauses; torchrun would end its ranks at once. It ends with
@@ -116,6 +119,7 @@ export class TorchWorker {
     }
     this.waiting.shift()
     if (this.waiting.length === 0) this.hold(false)
+    this.memory = reply.data.memory ?? this.memory
     if ('result' in reply.data) first.resolve(reply.data.result)
     else first.reject(this.toError(reply.data.error, first.method))
   }

@@ -3,7 +3,7 @@ import type { EChartsOption } from 'echarts'
 import { type Exploration, isStart } from '../../shared/comparison.ts'
 import { baseOption, type Chart, escapeHtml, pointBeside, pointUnder } from './chart.ts'
 import { roundLabel } from './by-round.ts'
-import { count, fixed } from './format.ts'
+import { count, fixed, percent } from './format.ts'
 import { methodStyle } from './methods.ts'
 import type { ChartTheme } from './theme.ts'
 
@@ -52,7 +52,7 @@ export function answerMap({ map, embedding, methods, shown, round, theme }: { ma
 }
 
 /** What a reader may take from places on the map. */
-const farWords = ({ trustworthiness }: Exploration['map']): string => `${trustworthiness === null ? '' : `Near is alike, trustworthiness ${fixed(trustworthiness, 2)}; `}distances between far clusters mean little.`
+const farWords = ({ trustworthiness, refit }: Exploration['map']): string => `${trustworthiness === null ? '' : `Near is alike, trustworthiness ${fixed(trustworthiness, 2)}; `}${refit === null ? '' : `laid out again from another start, ${percent(refit.overlap)} of an answer’s 15 nearest stay the same (trustworthiness ${fixed(refit.trustworthiness, 2)}): read neighbourhoods, not places; `}distances between far clusters mean little.`
 
 const toItem = (point: Point): { value: [number, number]; point: Point } => ({ value: [point.x, point.y], point })
 

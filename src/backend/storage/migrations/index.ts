@@ -17,6 +17,7 @@ import { untoldEntropy } from './0015-untold-entropy.ts'
 import { keptColumnsApart } from './0016-kept-columns-apart.ts'
 import { peakMemory } from './0017-peak-memory.ts'
 import { quarantineMending } from './0018-quarantine-mending.ts'
+import { answers } from './0019-answers.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   { number: 16, name: 'kept-columns-apart', up: keptColumnsApart },
   { number: 17, name: 'peak-memory', up: peakMemory },
   { number: 18, name: 'quarantine-mending', up: quarantineMending },
+  { number: 19, name: 'answers', up: answers },
 ]

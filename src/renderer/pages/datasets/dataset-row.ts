@@ -11,8 +11,9 @@ export const lastRequest = (prompt: readonly Message[]): string => prompt.findLa
 /** A pair's sides, chosen first; a feedback row's reply; nothing for a prompt. */
 export const repliesInWords = (row: DatasetRow): string => repliesOf(row).map(({ text }) => text).join(' · ')
 
-/** Where the row comes from, if that is a conversation of the workspace. */
+/** Where the row comes from, if that is a conversation of the workspace. A policy's reply is of none. */
 export function originOf(row: DatasetRow): { id: string; turn: number | null } | null {
+  if ('origin' in row) return null
   const { conversationId: id, turnIndex: turn } = rowOrigin(row)
   return id === null || id === '' ? null : { id, turn }
 }

@@ -1,9 +1,11 @@
 /** Judged evaluations as a leaderboard: which figures each benchmark has, in which order models stand, and the table to copy. */
+import type { AnsweredBenchmark } from '../../../shared/answers.ts'
 import type { Benchmark, EvaluationRow } from '../../../shared/evaluation.ts'
 import type { Interval } from '../../../shared/types.ts'
 import type { ChartTable } from '../../charts/chart.ts'
 import type { Term } from '../../definitions.ts'
 
+export const ANSWERED_NAMES: Record<AnsweredBenchmark, string> = { alpacaeval: 'AlpacaEval 2', wildbench: 'WildBench' }
 export const BENCHMARK_NAMES: Record<Benchmark, string> = { alpacaeval: 'AlpacaEval 2', 'wb-score': 'WB-Score', 'wb-reward': 'WB-Reward' }
 
 export type RowOf<B extends Benchmark> = Extract<EvaluationRow, { benchmark: B }>
