@@ -34,6 +34,10 @@ sampling:
   repetition_penalty: 1.05
   max_new_tokens: 512
   max_prompt_tokens: 2048
+  # As in the script, so that pairs are its pairs: a prompt too long loses its end, with it the user's words, and the
+  # reply is what follows the last "Assistant: " of all the text. Take both lines away for pairs without these two harms.
+  truncation_side: right
+  reply_from: last-marker
   batch_size: 16
 training:
   # rpo_alpha: 0.001 there

@@ -14,7 +14,9 @@ export const samplingSchema = z.strictObject({
   repetition_penalty: z.number().positive().default(1).describe('Divides the logits of tokens that prompt or reply hold; 1 changes nothing.'),
   max_new_tokens: z.int().positive().default(512).describe('Longest sampled reply, in tokens.'),
   n: z.int().positive().default(1).describe('Samples of each prompt, a pair each; iterative DPO always draws two.'),
-  max_prompt_tokens: z.int().positive().default(2048).describe('Longer prompts lose their beginning, never the instruction.'),
+  max_prompt_tokens: z.int().positive().default(2048).describe('Longer prompts lose their beginning, never the instruction, unless truncation_side says otherwise.'),
+  truncation_side: z.enum(['left', 'right']).default('left').describe('Of raw-text prompts too long (prompt_style paper): right cuts the end as the public script does, and with it the instruction and the user’s words.'),
+  reply_from: z.enum(['completion', 'last-marker']).default('completion').describe('Of raw-text prompts: the reply is what was generated, or, as the public script takes it, all that follows the last “Assistant: ” of prompt and reply.'),
   batch_size: z.int().positive().default(64).describe('Prompts decoded together; part of what makes samples repeatable.'),
 })
 
@@ -142,8 +144,8 @@ export function decidingTraining(training: TrainingConfig): Partial<TrainingConf
 }
 
 /** As `decidingTraining`, of samples. */
-export function decidingSampling({ top_k, min_p, repetition_penalty, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
-  return { ...sampling, ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
+export function decidingSampling({ top_k, min_p, repetition_penalty, truncation_side, reply_from, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
+  return { ...sampling, ...(truncation_side === 'right' && { truncation_side }), ...(reply_from === 'last-marker' && { reply_from }), ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
 }
 
 /** As `decidingTraining`, of an evaluation: what its samples and their scores depend on. */
