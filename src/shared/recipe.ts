@@ -114,6 +114,7 @@ export const recipeSchema = z.strictObject({
   improve_instruction: z.string().default('Please give an improved response that addresses my feedback.').describe('Stands after the user’s words (chat) or as the last System line (paper) when the chosen side is sampled.'),
   without_feedback: z.enum(['instruction', 'unguided', 'critique']).default('instruction').describe('Disliked replies without the user’s words: shown with the instruction alone, sampled unguided, or shown with the data’s critique (unguided where it has none).'),
   pairs_per_round: z.int().positive().nullable().default(null).describe('Pairs of each round; empty takes every row.'),
+  token_budget: z.int().positive().nullable().default(null).describe('Tokens that the run generates, scores and trains in all, evaluations apart: rounds share them, and each trains as many steps as its share leaves after sampling. Empty: by epochs.'),
   holdout_pairs: z.int().min(0).default(0).describe('The first n pairs of a round are held out of training (the public script: 100).'),
   resample_stale_only: z.number().min(0).nullable().default(null).describe('DRIFT keeps a chosen reply of an earlier round until log π of it has moved by more than so many nats per token, and samples anew for those rows alone; empty samples all anew, as the paper does.'),
   mix_previous: z.boolean().default(false).describe('A round trains on the previous round’s pairs too, as SPIN’s authors do.'),

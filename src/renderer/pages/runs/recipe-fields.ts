@@ -83,7 +83,7 @@ const fieldsAt = (path: FieldPath, keys: readonly string[]): Field[] => keys.map
 const restAt = (path: FieldPath, but: readonly string[]): Field[] => fieldsAt(path, Object.keys(shapeAt(path)).filter((key) => !but.includes(key)))
 
 const METHOD = ['recipe', 'model_name_or_path', 'dataset', 'iterations', 'pairs_per_round', 'seed', 'reference', 'reward', 'mix_previous', 'without_feedback']
-const METHOD_MORE = ['prompt_style', 'improve_instruction', 'holdout_pairs', 'resample_stale_only']
+const METHOD_MORE = ['prompt_style', 'improve_instruction', 'holdout_pairs', 'token_budget', 'resample_stale_only']
 const SAMPLING = ['temperature', 'top_p', 'max_new_tokens']
 const TRAINING = ['learning_rate', 'loss_type', 'loss_weights', 'label_smoothing', 'beta', 'optim', 'per_device_train_batch_size', 'num_train_epochs']
 const LORA = ['use_peft', 'lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora']
