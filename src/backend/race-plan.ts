@@ -101,9 +101,22 @@ export function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspac
     for (const cell of cells) for (const seed of sweep!.seeds) sweeping.push(...[entryOf(sweepRunName(method, seed, cell), seed, cell, true)].filter((entry) => entry !== null))
   }
   if (issues.length === 0) issues.push(...checkTogether(file, entries, methods))
+  else issues.splice(0, Infinity, ...ofAllSeeds(issues, new Set(file.seeds).size))
   if (issues.length === 0 && sweep !== undefined) issues.push(...checkApart(entries, sweeping, workspace))
   return { planned: issues.length === 0 ? { file, entries, sweeping, recipes } : null, issues, methods }
 }
+
+/** What is said of every seed alike, once, without them. */
+function ofAllSeeds(issues: RaceCheck['issues'], seeds: number): RaceCheck['issues'] {
+  const plain = ({ path, message }: RaceCheck['issues'][number]): string => `${path.replace(SEED, '')}\n${message}`
+  const alike = Map.groupBy(issues, plain)
+  return issues.flatMap((issue) => {
+    const of = alike.get(plain(issue))!
+    if (of.length < seeds || !SEED.test(issue.path)) return [issue]
+    return of[0] === issue ? [{ path: issue.path.replace(SEED, ''), message: issue.message }] : []
+  })
+}
+const SEED = /, seed -?\d+(?=: )/
 
 /** The warmest that was declared: one choice for all of them. */
 export const sweepTemperature = (declared: Pick<Declaration, 'temperature'>): number => Math.max(...declaredTemperatures(declared))

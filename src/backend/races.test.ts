@@ -55,7 +55,7 @@ describe('a race', () => {
   it.each<[Partial<RaceFile>, string]>([
     [{ members: [{ recipe: 'missing', set: {} }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: expected a recipe file, got "missing"'],
     [{ members: [{ recipe: 'drift', set: {} }, { recipe: 'drift', set: { seed: 1 } }] }, 'members.1: expected a name of its own (as:), got a second member that is shown as drift'],
-    [{ members: [{ recipe: 'drift', set: { 'training.learning_rat': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0, seed 5: training.learning_rat'],
+    [{ members: [{ recipe: 'drift', set: { 'training.learning_rat': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0: training.learning_rat: unknown key "learning_rat"; did you mean "learning_rate"?'],
     [{ members: [{ recipe: 'drift', set: { pairs_per_round: 3 } }, { recipe: 'spin', set: {} }] }, 'regime: equal-pairs: expected the same pairs_per_round and iterations for all, got {"pairs_per_round":3,"iterations":2} and {"pairs_per_round":4,"iterations":2}'],
     [{ members: [{ recipe: 'drift', set: { evaluation: [] } }, { recipe: 'spin', set: {} }] }, 'members: expected recipes with an evaluation'],
     [{ declared: { metric: 'score', temperature: 0.5, pairs: [['drift', 'spin']] } }, 'declared.temperature: expected one that is evaluated (0, 1), got 0.5'],

@@ -99,6 +99,12 @@ export const FIELD_GROUPS: FieldGroup[] = [
   { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit', 'canary_steps', 'canary_prompts']), ...restAt(['torch'], [])] },
 ]
 
+const keysOf = (groups: readonly FieldGroup[]): string[] => groups.flatMap(({ fields, more }) => [...fields, ...more]).map(({ path }) => path.join('.'))
+/** Every key of a recipe but those of its lists' items, dots between levels. */
+export const RECIPE_KEYS: readonly string[] = keysOf(FIELD_GROUPS)
+/** Those that say what is done, not what computes it. */
+export const METHOD_KEYS: readonly string[] = keysOf(FIELD_GROUPS.filter(({ title }) => title !== 'Machine'))
+
 const fieldsOfItem = (list: string, index: number, shape: unknown): Field[] => Object.keys(shape as object).map((key) => fieldFrom([list, String(index)], key, shape as Record<string, Schema>))
 
 /** The fields of the evaluation at a place of the list. */
