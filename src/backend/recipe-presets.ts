@@ -19,6 +19,8 @@ device: cuda
 torch:
   dtype: bfloat16
   num_processes: 1 # how many GPUs shared the work is not stated there
+# No evaluation: prompts to evaluate on are not among the public files. Without one a run ends with no score and no
+# verdict; the form says so before the start, and adds one where the workspace has prompts and held-out pairs.
 reference: round-start # not stated there: TRL's default
 warm_start:
   dataset: seed-data/train.jsonl
@@ -57,6 +59,7 @@ training:
 }
 
 const SMALL = `# DRIFT on a small model with an adapter: runs on the processor of a laptop.
+# No evaluation, since it needs prompts of yours: without one a run ends with no score and no verdict. The form adds one.
 recipe: drift
 model_name_or_path: Qwen/Qwen2.5-0.5B-Instruct
 dataset: feedback

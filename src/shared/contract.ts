@@ -426,6 +426,8 @@ export type RecipeCheck = {
   translated: { from: string; to: string; note: string }[]
   /** Keys that are given and have no effect. */
   warnings: { path: string; message: string }[]
+  /** Why the run would end without a score or a verdict, and the fields that would give it them from the workspace's datasets; null where it has both. */
+  evaluation: { why: string; fields: { path: string[]; value: string }[] } | null
   /** Seconds and bytes, from this machine's measured rates where there are any. */
   estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null; /** Where a judge ranks the samples; cost in the currency of the recipe's prices. */ judge: { queries: number; promptTokens: number; completionTokens: number; cost: number | null; seconds: number | null } | null } | null
 }
