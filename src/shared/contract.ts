@@ -288,7 +288,7 @@ export const calls = {
   /** Of each method, the runs given for it as one: what its training did to its pairs round by round, and the verdict. */
   'comparisons.gradients': call<{ methods: { key: string; rounds: RoundHealth[]; verdict: Verdict }[] }>()({ methods: z.array(z.object({ key: z.string(), runs: z.array(z.string()) })).min(1) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */
-  'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
+  'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), dataset: z.string().optional(), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
   /** Every prompt of the evaluation, a score per method and round; without answers. */
   'comparisons.prompts': call<PromptBoard>()({ ...compared, ...boardView, sort: z.enum(['index', 'gain', 'harm']).default('index'), turnedBad: z.boolean().default(false) }),
   /** One prompt: every method's answers side by side, round by round. */

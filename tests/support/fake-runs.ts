@@ -258,7 +258,7 @@ function answersTo(experiment: FakeExperiment, runs: Live[], input: ParsedInput<
   const { columns, seed, answers } = viewed(experiment, runs, input)
   const cells = columns.map((column): AnswerCell => {
     const own = answers(column, input.index)
-    return { ...column, temperature: input.temperature ?? 1, answers: own, n: own.length, passes: own.filter(({ pass }) => pass).length, score: meanOf(own, ({ score }) => score) ?? 0 }
+    return { ...column, dataset: 'test-requests', place: input.index, temperature: input.temperature ?? 1, answers: own, n: own.length, passes: own.filter(({ pass }) => pass).length, score: meanOf(own, ({ score }) => score) ?? 0 }
   })
   return { index: input.index, seed, prompt: [{ role: 'user', content: experiment.requests[input.index]!.text }], cells }
 }

@@ -16,7 +16,7 @@ export type Selection = { runs?: string[] | undefined; group?: string | undefine
 export type KeepingWorkspace = Pick<Workspace, 'db' | 'runs' | 'capsule'>
 
 /** Part of a comparison's mark: raise it when a comparison of the same rows has other figures or words. */
-const EDITION = 2
+const EDITION = 3
 /** So many comparisons are kept, the newest. */
 const KEPT = 32
 
