@@ -19,6 +19,24 @@ const { go, eventually } = pageSteps(() => page, RACE_MS)
 const form = () => page.getByRole('region', { name: 'Race as a form' })
 const text = () => page.getByRole('textbox', { name: 'Race as YAML' })
 
+it('says of a recipe without an evaluation that no verdict will come, and adds one by a click', async () => {
+  await go('/runs?new=1')
+  const recipe = page.getByRole('textbox', { name: 'Recipe as YAML' })
+  await page.getByRole('combobox', { name: 'Start from' }).click()
+  await page.getByRole('option', { name: 'recipes/drift.yaml' }).click()
+  await eventually(() => recipe.inputValue()).toContain('evaluation:')
+  const whole = await recipe.inputValue()
+  const without = whole.replace(/^evaluation:\n(?:[ -].*\n)*/m, '')
+  expect(without).not.toContain('evaluation:')
+  await recipe.fill(without)
+  await page.getByText('No evaluation: the run will end without a score, and its verdict will be “Cannot tell”.').waitFor()
+  expect(await accessibilityProblems(page)).toEqual([])
+  await page.getByRole('button', { name: /^Add test-\S+ and \S+$/ }).click()
+  await eventually(() => recipe.inputValue()).toMatch(/evaluation:\n {2}- dataset: test-\S+\n {4}heldout_pairs: \S+/)
+  await page.getByText('No evaluation:').waitFor({ state: 'detached' })
+  expect(await page.getByRole('button', { name: 'Start run' }).isDisabled()).toBe(false)
+})
+
 it('proposes the workspace\'s recipes, the first against all others', async () => {
   await go('/runs')
   await page.getByRole('button', { name: 'New race' }).waitFor()
@@ -85,6 +103,9 @@ it('shows budget and declaration beside the lanes, and goes on after a pause', a
   await page.getByText(/score at T = 1, final round: .*DRIFT minus .*SPIN/).waitFor()
   // The last of three on two lanes.
   await go('/runs/spin-seed1')
+  await go('/runs/spin-seed1?tab=evaluation')
+  await page.getByText('The first evaluation comes after the warm start.').waitFor()
+  expect(await page.getByRole('main').innerText()).not.toContain('Infinity')
   // Not the buttons of the running jobs, which say whose they are.
   await page.getByRole('button', { name: 'Pause', exact: true }).click({ timeout: RACE_MS })
   await page.getByRole('button', { name: 'Resume', exact: true }).click({ timeout: RACE_MS })

@@ -57,6 +57,9 @@ const fileOf = (runs: string, { group, runs: ids }: Selection): string => join(f
 /** @returns null where it is not kept, or a run has gained rows since. */
 export const keptComparison = ({ runs, capsule }: KeepingWorkspace, selection: Selection, mark: string): Comparison | null => (capsule === null ? readKept(fileOf(runs, selection), mark) : null)
 
+/** As it is kept, or made now: whoever asks second finds what the first has made. */
+export const keptOrMade = (workspace: KeepingWorkspace, selection: Selection): Comparison => keptComparison(workspace, selection, markOfComparison(workspace.db, selection)) ?? makeComparison(workspace, selection)
+
 /** Makes the comparison and keeps it. */
 export function makeComparison({ db, runs, capsule }: KeepingWorkspace, selection: Selection): Comparison {
   const folder = capsule === null ? runs : null
