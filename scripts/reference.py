@@ -178,14 +178,13 @@ def make_losses(folder, golden, rows, tensors, config, tok):
         for key in ("model.layers.0.self_attn.q_proj.weight", "model.layers.1.mlp.down_proj.weight", "model.norm.weight"):
             kept[f"{name} {key}"] = gradients[key]
     dump(f"{golden}/dpo-losses.json", {"reference": logps, "runs": runs})
-    make_pair_gradients(folder, golden, tensors, logps)
+    make_pair_gradients(f"{golden}/dpo-pair-gradients.json", AutoModelForCausalLM.from_pretrained(folder).float().eval(), tensors, logps)
     save_file(kept, f"{golden}/dpo-losses.safetensors")
 
 
-def make_pair_gradients(folder, golden, tensors, reference, beta=0.1):
-    """Gradient of each pair's sigmoid loss alone: its norm and weight, and the norm of the mean over the pairs."""
-    model = AutoModelForCausalLM.from_pretrained(folder).float().eval()
-    parameters = list(model.parameters())
+def make_pair_gradients(path, model, tensors, reference, beta=0.1):
+    """Gradient of each pair's sigmoid loss alone over what is trained: its norm and weight, and the norm of the mean over the pairs."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
     rows, total = [], [torch.zeros_like(p) for p in parameters]
     for i, ((p, c, _), (_, r, _)) in enumerate(tensors):
         ratio = token_logps(model, p, c).sum() - token_logps(model, p, r).sum()
@@ -194,7 +193,7 @@ def make_pair_gradients(folder, golden, tensors, reference, beta=0.1):
         gradients = torch.autograd.grad(-torch.nn.functional.logsigmoid(margin), parameters)
         rows.append({"margin": margin.item(), "weight": beta * torch.sigmoid(-margin).item(), "norm": norm_of(gradients), "log_ratio_norm": ratio_norm})
         total = [a + b for a, b in zip(total, gradients)]
-    dump(f"{golden}/dpo-pair-gradients.json", {"beta": beta, "reference": reference, "pairs": rows, "mean_norm": norm_of(total) / len(rows)})
+    dump(path, {"beta": beta, "reference": reference, "pairs": rows, "mean_norm": norm_of(total) / len(rows)})
 
 
 def norm_of(gradients):
@@ -233,6 +232,9 @@ def make_lora(name, folder, golden, rows, tensors, tok):
     load = lambda: PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder).float(), f"{golden}/lora-init", is_trainable=True)
     loss, gradients, norm = first_step(trainer_of(load(), rows, tok))
     save_file({key.replace(".default", ""): value for key, value in gradients.items()}, f"{golden}/dpo-lora-first-grad.safetensors")
+
+    # The reference: the model without the adapter.
+    make_pair_gradients(f"{golden}/dpo-lora-pair-gradients.json", load().eval(), tensors, {side: [pair[i][2] for pair in tensors] for i, side in enumerate(("chosen", "rejected"))})
 
     options = dict(optim="adamw_torch", learning_rate=5e-3, lr_scheduler_type="constant", max_steps=10, weight_decay=0.01)
     trainer = trainer_of(load(), rows, tok, **options)

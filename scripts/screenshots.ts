@@ -36,6 +36,7 @@ const shots: Shot[] = [
   { name: 'runs', path: '/runs' },
   { name: 'race', path: '/runs?view=race' },
   { name: 'new-run', path: '/runs?new=1' },
+  { name: 'new-race', path: '/runs?newrace=1', act: setApart },
   { name: 'run', path: '/runs/drift-seed1' },
   { name: 'run-health', path: '/runs/drift-seed1?tab=health' },
   { name: 'run-samples', path: '/runs/drift-seed1?tab=samples' },
@@ -55,6 +56,18 @@ async function openReader(page: Page): Promise<void> {
   await page.getByRole('grid', { name: 'Conversations' }).getByRole('row').nth(2).waitFor()
   await page.keyboard.press('j')
   await page.locator('.opinion').first().waitFor()
+}
+
+/** A recipe that runs twice under one budget of tokens. */
+async function setApart(page: Page): Promise<void> {
+  const form = page.getByRole('region', { name: 'Race as a form' })
+  await form.getByRole('button', { name: 'Run it once more' }).first().click()
+  const second = form.locator('.member').nth(1)
+  await second.getByRole('button', { name: 'A difference' }).click()
+  await second.getByRole('textbox', { name: /^Value of/ }).fill('1e-4')
+  await form.getByRole('button', { name: 'equal compute' }).click()
+  await form.getByRole('textbox', { name: 'Tokens of each run' }).fill('2000000')
+  await page.getByText(/ runs, \d at a time/).waitFor()
 }
 
 /** A cut-off needs probabilities; the first look makes them for all. */

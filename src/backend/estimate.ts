@@ -142,6 +142,12 @@ function estimateSeconds(recipe: Recipe, db: ReadableDb): number | null {
   const trained = warmPairs + inRounds * recipe.training.num_train_epochs
   const verified = (roundsOf(recipe) + 2) * recipe.evaluation.reduce((sum, { dataset, k, temperatures }) => sum + rowsOf(dataset) * temperatures.reduce((count, temperature) => count + (temperature === 0 ? 1 : k), 0), 0)
   if (perPair === null || (samples > 0 && perSample === null) || (verified > 0 && perVerified === null)) return null
+  const { token_budget: budget } = recipe
+  if (budget !== null) {
+    const perToken = rate('train', "json_extract(s.counts, '$.trainedTokens')")
+    const ofSample = db.prepare("SELECT sum(json_extract(s.counts, '$.generatedTokens')) / sum(json_extract(s.counts, '$.samplesDrawn')) FROM run_stages s JOIN runs r ON r.id = s.run_id WHERE s.kind = 'sample' AND s.status = 'done' AND r.base_model = ?").pluck().get(recipe.model_name_or_path) as number | null
+    return perToken === null ? null : samples * (perSample ?? 0) + Math.max(0, budget - samples * (ofSample ?? 0)) * perToken + verified * (perVerified ?? 0)
+  }
   const resampled = threshold === null ? 0 : (samples * (roundsOf(recipe) - 1)) / roundsOf(recipe)
   return trained * perPair + (samples - resampled) * (perSample ?? 0) + resampled * (perResample ?? perSample ?? 0) + verified * (perVerified ?? 0)
 }

@@ -86,6 +86,7 @@ export function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspac
         return null
       }
       if (validate) onValidation(changed, file)
+      if (file.regime === 'equal-compute' && file.tokens !== undefined) changed['token_budget'] = file.tokens
       const yaml = stringify({ ...changed, seed }, (_, value: unknown) => (typeof value === 'string' ? value.replaceAll('{seed}', String(seed)) : value), { lineWidth: 0 })
       const read = readRecipe(yaml, workspace)
       for (const issue of read.issues) add(`${path}, ${validate ? `sweep of ${settingWords(setting)}, ` : ''}seed ${seed}: ${issue.path}`, issue.message)
@@ -100,9 +101,22 @@ export function planRace(file: RaceFile, textOf: RecipeText, workspace: Workspac
     for (const cell of cells) for (const seed of sweep!.seeds) sweeping.push(...[entryOf(sweepRunName(method, seed, cell), seed, cell, true)].filter((entry) => entry !== null))
   }
   if (issues.length === 0) issues.push(...checkTogether(file, entries, methods))
+  else issues.splice(0, Infinity, ...ofAllSeeds(issues, new Set(file.seeds).size))
   if (issues.length === 0 && sweep !== undefined) issues.push(...checkApart(entries, sweeping, workspace))
   return { planned: issues.length === 0 ? { file, entries, sweeping, recipes } : null, issues, methods }
 }
+
+/** What is said of every seed alike, once, without them. */
+function ofAllSeeds(issues: RaceCheck['issues'], seeds: number): RaceCheck['issues'] {
+  const plain = ({ path, message }: RaceCheck['issues'][number]): string => `${path.replace(SEED, '')}\n${message}`
+  const alike = Map.groupBy(issues, plain)
+  return issues.flatMap((issue) => {
+    const of = alike.get(plain(issue))!
+    if (of.length < seeds || !SEED.test(issue.path)) return [issue]
+    return of[0] === issue ? [{ path: issue.path.replace(SEED, ''), message: issue.message }] : []
+  })
+}
+const SEED = /, seed -?\d+(?=: )/
 
 /** The warmest that was declared: one choice for all of them. */
 export const sweepTemperature = (declared: Pick<Declaration, 'temperature'>): number => Math.max(...declaredTemperatures(declared))
@@ -165,7 +179,7 @@ function setAt(recipe: Yaml, key: string, value: unknown): boolean {
 }
 
 /** What makes members incomparable, whatever the ledger says later. */
-function checkTogether({ regime, declared, seeds }: RaceFile, entries: readonly Entry[], methods: readonly string[]): RaceCheck['issues'] {
+function checkTogether({ regime, declared, seeds, tokens }: RaceFile, entries: readonly Entry[], methods: readonly string[]): RaceCheck['issues'] {
   const issues: RaceCheck['issues'] = []
   const differ = (of: (recipe: Recipe) => unknown): string | null => {
     const values = [...new Set(entries.filter(({ seed }) => seed === seeds[0]).map(({ recipe }) => JSON.stringify(of(recipe))))]
@@ -187,6 +201,9 @@ function checkTogether({ regime, declared, seeds }: RaceFile, entries: readonly 
     if (entries.some(({ recipe }) => recipe.pairs_per_round === null)) add('regime', 'equal-pairs: expected pairs_per_round in every recipe, at least one takes all rows')
     else if (pairs !== null) add('regime', `equal-pairs: expected the same pairs_per_round and iterations for all, got ${pairs}`)
   }
+  const budgets = regime === 'equal-compute' ? differ(({ token_budget: budget }) => budget) : null
+  if (budgets !== null) add('regime', `equal-compute: expected one token_budget for all, got ${budgets}; or say tokens in the race`)
+  if (regime !== 'equal-compute' && tokens !== undefined) add('tokens', `expected it under regime equal-compute alone, got ${regime}`)
   const logs = regime === 'equal-logs' ? differ(({ dataset }) => dataset) : null
   if (logs !== null) add('regime', `equal-logs: expected one dataset for all, got ${logs}`)
   return issues

@@ -1,12 +1,18 @@
+import { availableParallelism } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
-import { aLabWorkspace, aRecipe } from '../../tests/support/lab-workspace.ts'
+import { aLabWorkspace, aRecipe, execute, queueRun } from '../../tests/support/lab-workspace.ts'
+import { fairness, tokensOf } from '../core/fairness.ts'
 import type { RaceFile } from '../shared/race.ts'
+import { estimateRun } from './estimate.ts'
 import type { StartRun } from './jobs/supervisor.ts'
 import { readRaceFile } from './race-plan.ts'
+import { readRecipe, requireRecipe } from './recipe-file.ts'
 import { checkRace, startRace } from './races.ts'
 import { createDataset, readDataset } from './storage/datasets.ts'
 import { findRace } from './storage/races.ts'
+import { readLedger } from './storage/run-stages.ts'
+import { requireRun } from './storage/runs.ts'
 
 const file = (changes: Partial<RaceFile> = {}): RaceFile => ({
   name: 'methods', regime: 'equal-pairs', declared: { metric: 'score', temperature: 0, pairs: [['drift', 'spin']] }, seeds: [5, 6],
@@ -49,7 +55,7 @@ describe('a race', () => {
   it.each<[Partial<RaceFile>, string]>([
     [{ members: [{ recipe: 'missing', set: {} }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: expected a recipe file, got "missing"'],
     [{ members: [{ recipe: 'drift', set: {} }, { recipe: 'drift', set: { seed: 1 } }] }, 'members.1: expected a name of its own (as:), got a second member that is shown as drift'],
-    [{ members: [{ recipe: 'drift', set: { 'training.learning_rat': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0, seed 5: training.learning_rat'],
+    [{ members: [{ recipe: 'drift', set: { 'training.learning_rat': 1 } }, { recipe: 'spin', set: {} }] }, 'members.0: training.learning_rat: unknown key "learning_rat"; did you mean "learning_rate"?'],
     [{ members: [{ recipe: 'drift', set: { pairs_per_round: 3 } }, { recipe: 'spin', set: {} }] }, 'regime: equal-pairs: expected the same pairs_per_round and iterations for all, got {"pairs_per_round":3,"iterations":2} and {"pairs_per_round":4,"iterations":2}'],
     [{ members: [{ recipe: 'drift', set: { evaluation: [] } }, { recipe: 'spin', set: {} }] }, 'members: expected recipes with an evaluation'],
     [{ declared: { metric: 'score', temperature: 0.5, pairs: [['drift', 'spin']] } }, 'declared.temperature: expected one that is evaluated (0, 1), got 0.5'],
@@ -61,6 +67,10 @@ describe('a race', () => {
     [{ members: [{ recipe: 'broken', set: {} }, { recipe: 'spin', set: {} }] }, 'members.0.recipe: '],
     [{ members: [{ recipe: 'drift', set: {}, as: 'base' }, { recipe: 'spin', set: {} }] }, 'members.0.as: expected a name of its own, got base'],
     [{ seeds: [5, 5] }, 'seeds: expected different seeds, got 5, 5'],
+    [{ regime: 'equal-compute' }, 'tokens: equal-compute: expected how many tokens each run generates, scores and trains in all (tokens: 2000000), got none'],
+    [{ tokens: 9000 }, 'tokens: expected it under regime equal-compute alone, got equal-pairs'],
+    [{ regime: 'equal-compute', members: [{ recipe: 'drift', set: { token_budget: 5000 } }, { recipe: 'spin', set: { token_budget: 6000 } }] }, 'regime: equal-compute: expected one token_budget for all, got 5000 and 6000'],
+    [{ regime: 'equal-compute', tokens: 9000, members: [{ recipe: 'drift', set: { 'training.max_steps': 4 } }, { recipe: 'spin', set: {} }] }, 'token_budget: expected training.max_steps -1 with it, got 4'],
   ])('says what keeps it from starting: %j', (changes, message) => {
     expect(messages(changes).join('\n')).toContain(message)
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
@@ -79,4 +89,50 @@ describe('a race', () => {
     expect(() => readRaceFile('name: x\nregime: equal\n')).toThrow(/regime/)
     expect(() => readRaceFile('a: [')).toThrow('expected YAML')
   })
+})
+
+describe('a race of equal compute', () => {
+  const compute = (tokens: number | undefined) => file({ regime: 'equal-compute', ...(tokens !== undefined && { tokens }), seeds: [5], members: ['drift', 'spin', 'iterative-dpo'].map((recipe) => ({ recipe, set: {} })) })
+
+  it('has every method end on its tokens, whatever their pairs cost: the ledger holds, and without a budget it does not', async () => {
+    const workspace = aLabWorkspace()
+    const spentUnder = async (yamls: readonly StartRun[]) => {
+      const spent = []
+      for (const { yaml, method } of yamls) {
+        const lease = queueRun(workspace, yaml)
+        expect((await execute(workspace, lease)).status, requireRun(workspace.db, lease.runId).error ?? '').toBe('done')
+        const ledger = readLedger(workspace.db, lease.runId)
+        spent.push({ key: method ?? '', label: method ?? '', pairs: 0, ledger })
+      }
+      return spent
+    }
+    const equalPairs = noting()
+    startRace(file({ name: 'pairs', seeds: [5], members: compute(1).members }), textOf, workspace, equalPairs)
+    const free = await spentUnder(equalPairs.asked)
+    expect(fairness('equal-compute', free)[0]).toMatchObject({ equal: false })
+    // Said with what they took, before anything is started.
+    const [issue] = checkRace(compute(undefined), textOf, workspace).issues
+    expect(issue!.message).toContain(`The last runs from the same base took ${free.map(({ label, ledger }) => `${label} ${tokensOf(ledger).toLocaleString('en-US')}`).join(', ')}`)
+    expect(() => startRace(compute(undefined), textOf, workspace, noting())).toThrow('equal-compute: expected how many tokens')
+
+    const tokens = 3 * Math.max(...free.map(({ ledger }) => tokensOf(ledger)))
+    const asked = noting()
+    startRace(compute(tokens), textOf, workspace, asked)
+    expect(asked.asked.every(({ yaml }) => yaml.includes(`token_budget: ${tokens}`))).toBe(true)
+    const budgeted = await spentUnder(asked.asked)
+    for (const { ledger } of budgeted) expect(Math.abs(tokensOf(ledger) / tokens - 1)).toBeLessThan(0.02)
+    expect(fairness('equal-compute', budgeted)[0]).toMatchObject({ equal: true })
+  })
+})
+
+it('a race’s estimate is of as many runs as go on at once, at their peaks', () => {
+  const workspace = aLabWorkspace()
+  const threads = availableParallelism()
+  const alone = checkRace(file({ members: ['drift', 'spin'].map((recipe) => ({ recipe, set: { threads } })) }), textOf, workspace)
+  const peak = estimateRun(requireRecipe(readRecipe(aRecipe('drift', { threads }), workspace)), workspace).memoryBytes!
+  expect([alone.lanes, alone.memoryBytes]).toEqual([1, peak])
+  const beside = checkRace(file({ members: ['drift', 'spin'].map((recipe) => ({ recipe, set: { threads: 1 } })) }), textOf, workspace)
+  const lanes = Math.min(4, threads)
+  expect(beside.lanes).toBe(lanes)
+  expect(beside.memoryBytes).toBe(lanes * peak)
 })

@@ -23,6 +23,8 @@ describe('a recipe file', () => {
     ['training: { learnig_rate: 1.0e-6 }', 'training.learnig_rate: unknown key "learnig_rate"; did you mean "learning_rate"?'],
     ['evaluation: [{ dataset: t, temperature: [1] }]', 'evaluation.0.temperature: unknown key "temperature"; did you mean "temperatures"?'],
     ['learning_rate: 1.0e-6', 'learning_rate: unknown key "learning_rate"; it belongs under training (training.learning_rate)'],
+    ['sampling: { truncation_side: right }', 'sampling.truncation_side: expected left with prompt_style chat, got right: a chat prompt without its end asks for nothing; set prompt_style: paper'],
+    ['sampling: { reply_from: last-marker }', 'sampling.reply_from: expected completion with prompt_style chat, got last-marker: a chat prompt holds no "Assistant: "; set prompt_style: paper'],
     ['sampling: { seed: 3 }', 'sampling.seed: unknown key "seed"; it belongs at the top level'],
   ])('with an unknown key (%s) is told the nearest one', (line, message) => {
     expect(issuesOf(`${minimal}${line}\n`)).toEqual([message])
@@ -111,6 +113,7 @@ describe('what a stage is known by', () => {
     expect({ use_peft, lora_r, lora_alpha, lora_target_modules, use_rslora }).toEqual({ use_peft: false, lora_r: 16, lora_alpha: 32, lora_target_modules: null, use_rslora: false })
     expect(decidingTraining(training)).toEqual(older)
     expect(decidingSampling(sampling)).toEqual({ temperature: 0.7, top_p: 0.9, max_new_tokens: 512, n: 1, max_prompt_tokens: 2048, batch_size: 64 })
+    expect(decidingSampling({ ...sampling, truncation_side: 'right', reply_from: 'last-marker' })).toMatchObject({ truncation_side: 'right', reply_from: 'last-marker' })
     expect(decidingTraining({ ...training, use_peft: true })).toMatchObject({ use_peft: true, lora_r: 16 })
     expect(decidingSampling({ ...sampling, top_k: 40, min_p: 0.1, repetition_penalty: 1.1 })).toMatchObject({ top_k: 40, min_p: 0.1, repetition_penalty: 1.1 })
   })

@@ -178,6 +178,10 @@ function checkTogether(recipe: Recipe): RecipeIssue[] {
   if (!torch.use_vllm && torch.vllm_tensor_parallel_size > 1) add('torch.vllm_tensor_parallel_size', `${torch.vllm_tensor_parallel_size} is read with torch.use_vllm: true alone; set it, or leave this out`)
   if (torch.num_processes % torch.vllm_tensor_parallel_size > 0) add('torch.vllm_tensor_parallel_size', `expected a divisor of torch.num_processes ${torch.num_processes}, got ${torch.vllm_tensor_parallel_size}`)
   if (recipe.recipe === 'iterative-dpo' && recipe.reward === 'judge' && recipe.judge === null) add('judge', 'expected base_url and model of the judge (reward: judge), found none; add them, the key stays in DRIFT_JUDGE_API_KEY')
+  if (recipe.token_budget !== null && recipe.training.max_steps > 0) add('token_budget', `expected training.max_steps -1 with it, got ${recipe.training.max_steps}: both say when a round ends`)
+  const { truncation_side: side, reply_from: from } = recipe.sampling
+  if (recipe.prompt_style === 'chat' && side === 'right') add('sampling.truncation_side', 'expected left with prompt_style chat, got right: a chat prompt without its end asks for nothing; set prompt_style: paper')
+  if (recipe.prompt_style === 'chat' && from === 'last-marker') add('sampling.reply_from', 'expected completion with prompt_style chat, got last-marker: a chat prompt holds no "Assistant: "; set prompt_style: paper')
   if (recipe.pairs_per_round !== null && recipe.holdout_pairs >= recipe.pairs_per_round) add('holdout_pairs', `expected fewer than pairs_per_round ${recipe.pairs_per_round}, got ${recipe.holdout_pairs}; nothing would be left to train on`)
   recipe.tripwires.forEach(({ above, below }, i) => {
     if (above !== null && below !== null && above < below) add(`tripwires.${i}`, `expected above to be at least below, got above ${above} and below ${below}: every value would trip`)

@@ -19,6 +19,8 @@ device: cuda
 torch:
   dtype: bfloat16
   num_processes: 1 # how many GPUs shared the work is not stated there
+# No evaluation: prompts to evaluate on are not among the public files. Without one a run ends with no score and no
+# verdict; the form says so before the start, and adds one where the workspace has prompts and held-out pairs.
 reference: round-start # not stated there: TRL's default
 warm_start:
   dataset: seed-data/train.jsonl
@@ -34,6 +36,10 @@ sampling:
   repetition_penalty: 1.05
   max_new_tokens: 512
   max_prompt_tokens: 2048
+  # As in the script, so that pairs are its pairs: a prompt too long loses its end, with it the user's words, and the
+  # reply is what follows the last "Assistant: " of all the text. Take both lines away for pairs without these two harms.
+  truncation_side: right
+  reply_from: last-marker
   batch_size: 16
 training:
   # rpo_alpha: 0.001 there
@@ -53,6 +59,7 @@ training:
 }
 
 const SMALL = `# DRIFT on a small model with an adapter: runs on the processor of a laptop.
+# No evaluation, since it needs prompts of yours: without one a run ends with no score and no verdict. The form adds one.
 recipe: drift
 model_name_or_path: Qwen/Qwen2.5-0.5B-Instruct
 dataset: feedback

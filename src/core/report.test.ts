@@ -23,7 +23,7 @@ const exploration = { embedding: 'lexical <words>', methods: ['base', 'drift'], 
   methods: ['drift', 'base'].map((key) => ({ key, label: key, round: 1, passAtK: [1, 4].map((k) => ({ k, value: interval(k / 10) })), rarefied: key === 'base' ? null : interval(1.5), selfBleu: interval(0.62), coverage: null, density: null })),
 } }
 const gradients = [{ key: 'drift', verdict: { state: 'degenerating' as const, because: 'held-out margin −0.10 <fell>' } }]
-const report = (text: string) => renderReport({ comparison, exploration, gradients, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', base: 'base', warmStart: 'warm-start', round: 1, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
+const report = (text: string) => renderReport({ comparison, exploration, gradients, answers: [{ index: 0, seed: 1, prompt: [{ role: 'user', content: text }], cells: [{ run: 'drift-1', method: 'drift', base: 'base', warmStart: 'warm-start', round: 1, dataset: 'test', place: 0, temperature: 1, score: 0.7, passes: 1, n: 2, answers: [{ text, score: 1, pass: true }] }] }], settings: [{ run: 'drift-1', yaml: text }], version: '0.1.0', machine: 'test', createdAt: 'today' })
 
 it('says what was found, with intervals, and the limits', () => {
   const html = report('a request')

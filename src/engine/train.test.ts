@@ -10,7 +10,7 @@ import { readModelFolder } from './model-folder.ts'
 import { decoderConfig } from './models/index.ts'
 import { createRandom } from './rng.ts'
 import { runDpoBatch } from './tasks.ts'
-import { DivergedError, lengthGroupedBatches, shuffledBatches, totalSteps } from './train.ts'
+import { DivergedError, lengthGroupedBatches, shuffledBatches, stepsForTokens, totalSteps } from './train.ts'
 import { memoryPlan, TrainingStep } from './training-step.ts'
 import type { RowSize } from './training-step.ts'
 
@@ -257,5 +257,26 @@ describe('the order of the data', () => {
     expect(totalSteps(5, config)).toBe(9)
     expect(totalSteps(5, { ...config, num_train_epochs: 0.5 })).toBe(2)
     expect(totalSteps(5, { ...config, max_steps: 4 })).toBe(4)
+  })
+})
+
+describe('steps for so many tokens', () => {
+  const config = { per_device_train_batch_size: 2, gradient_accumulation_steps: 1, seed: 3 }
+  const lengths = [10, 20, 30, 40, 50]
+
+  it('are those whose sum is nearest, in the order of training, over as many epochs as it takes', () => {
+    const order = [0, 1, 2].flatMap((epoch) => shuffledBatches(lengths.length, 2, 3, epoch)).map((batch) => batch.reduce((sum, i) => sum + lengths[i]!, 0))
+    for (const tokens of [0, 60, 149, 150, 151, 333, 444]) {
+      const sums = [...order, 0].map((_, steps) => order.slice(0, steps).reduce((sum, step) => sum + step, 0))
+      const nearest = Math.min(...sums.map((sum) => Math.abs(sum - tokens)))
+      expect(Math.abs(sums[stepsForTokens(lengths, config, tokens)]! - tokens)).toBe(nearest)
+    }
+  })
+
+  it('take a step’s accumulated batches together, and are none where not half a step fits', () => {
+    expect(stepsForTokens(lengths, { ...config, gradient_accumulation_steps: 3 }, 300)).toBe(2)
+    expect(stepsForTokens(lengths, { ...config, gradient_accumulation_steps: 3 }, 74)).toBe(0)
+    expect(stepsForTokens(lengths, config, -5)).toBe(0)
+    expect(stepsForTokens([NaN], config, 100)).toBe(0)
   })
 })

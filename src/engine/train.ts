@@ -53,6 +53,24 @@ export function totalSteps(batchesPerEpoch: number, config: Pick<TrainConfig, 'g
   return config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * Math.ceil(batchesPerEpoch / config.gradient_accumulation_steps))
 }
 
+/**
+ * Steps whose pairs hold `tokens` tokens in all, to the nearest step: the order is that of training, epoch after epoch.
+ * @param lengths tokens of each pair, as `num_tokens` counts them. @returns 0 where not even half a step fits.
+ */
+export function stepsForTokens(lengths: readonly number[], config: Pick<TrainConfig, 'per_device_train_batch_size' | 'gradient_accumulation_steps' | 'seed'>, tokens: number): number {
+  let [steps, used] = [0, 0]
+  for (let epoch = 0; ; epoch++) {
+    const batches = shuffledBatches(lengths.length, config.per_device_train_batch_size, config.seed, epoch)
+    for (let from = 0; from < batches.length; from += config.gradient_accumulation_steps) {
+      const step = batches.slice(from, from + config.gradient_accumulation_steps).flat().reduce((sum, i) => sum + (lengths[i] ?? 0), 0)
+      // Also where a length is no number: it must end.
+      if (!(used + step / 2 <= tokens)) return steps
+      used += step
+      steps++
+    }
+  }
+}
+
 export async function train(task: TrainingTask, config: TrainConfig, hooks: TrainHooks = {}): Promise<void> {
   const batchesPerEpoch = task.batches(0).length
   if (batchesPerEpoch === 0) throw new Error(`expected at least one of ${task.noun} to train on, got none`)

@@ -13,8 +13,8 @@ export const drift: Method = {
   source: 'arXiv 2510.02341 and its code, cacayaya/DRIFT',
   deviations: [
     'the feedback is a chat turn by default; prompt_style paper writes the public raw "User:/Assistant:" text',
-    'a prompt too long loses its beginning, so that the instruction survives, and the cut is reported (there the end is cut, and the instruction lost)',
-    'the reply is what was generated, cut by token count (there: what follows the last "Assistant: " in the text, also one within a reply)',
+    'a prompt too long loses its beginning, so that the instruction survives, and the cut is reported (there the end is cut, and the instruction lost: sampling.truncation_side right does as there, and the paper presets set it)',
+    'the reply is what was generated, cut by token count (there: what follows the last "Assistant: " in the text, also one within a reply or a cut prompt: sampling.reply_from last-marker does as there, and the paper presets set it)',
     'training cuts pairs at max_length alone, as TRL does today (there prompts are cut to 1,024 tokens too)',
     'which frozen policy is the reference is not stated there: reference says it (default: the round\'s start)',
     'sampling says all that samples depend on (there model.generate adds the model\'s generation_config to what the script passes: for Qwen2.5-Instruct top_k 20 and repetition_penalty 1.05, which the paper presets write out)',

@@ -14,6 +14,9 @@ export function guided(row: FeedbackRow, recipe: PromptKeys): SamplePrompt {
 
 export const unguided = (row: FeedbackRow): SamplePrompt => ({ messages: row.prompt, about: row })
 
+/** Asks for the reply in raw text, and is what the public script looks for in the result. */
+const MARKER = 'Assistant: '
+
 /**
  * The dialogue, the disliked reply, what was wrong with it (empty: nothing is said), then the request to improve.
  * chat: as chat turns, the instruction at the end of the user's words. paper: the public script's raw text, the
@@ -25,9 +28,15 @@ export function promptWithFeedback(row: FeedbackRow, words: string, recipe: Pick
   }
   const system = row.prompt.find(({ role }) => role === 'system')
   const turns: Message[] = [...row.prompt, { role: 'assistant', content: row.reply }, ...(words === '' ? [] : [{ role: 'user' as const, content: words }])]
-  const lines = turns.flatMap(({ role, content }) => (role === 'user' ? [`User: ${content}\n`] : role === 'assistant' ? [`Assistant: ${content}\n`] : []))
-  return `${system ? `${system.content}\n\n` : ''}${lines.join('')}System: ${recipe.improve_instruction}\nAssistant: `
+  const lines = turns.flatMap(({ role, content }) => (role === 'user' ? [`User: ${content}\n`] : role === 'assistant' ? [`${MARKER}${content}\n`] : []))
+  return `${system ? `${system.content}\n\n` : ''}${lines.join('')}System: ${recipe.improve_instruction}\n${MARKER}`
 }
+
+/**
+ * The reply as the public script finds it: what follows the last "Assistant: " of the whole text that was shown and
+ * generated. Where there is none its arithmetic (-1 and the marker's length) loses the first ten characters.
+ */
+export const afterLastMarker = (text: string): string => text.slice(text.lastIndexOf(MARKER) + MARKER.length)
 
 /** A sample as the side of a pair: after raw text without the white space around it, as the public script cuts it. */
 export const asReply = (sample: string, { prompt_style: style }: Pick<Recipe, 'prompt_style'>): string => (style === 'paper' ? sample.trim() : sample)

@@ -45,7 +45,7 @@ export const definitions = {
   'pair accuracy': 'Share of training pairs whose chosen reply really scores higher by the verifier; ties left out.',
   'gradient norm': 'L2 norm of the gradient of a batch before clipping. A large one is not teaching: read it with held-out accuracy.',
   'probe pairs': '32 of the recipe’s held-out pairs, drawn by the data set’s name: the same for every method, seed and round. Reference: the base.',
-  'gradient bound': 'The paper’s lower bound on the mean gradient norm: β·τ·p₀·Δ. p₀: share of pairs with σ(−margin) above τ = 0.25; Δ: their mean norm of ∇(log π(chosen) − log π(rejected)).',
+  'gradient bound': 'The paper’s lower bound on the mean gradient norm: β·τ·p₀·Δ. With use_peft gradients are over an adapter laid anew on the round’s policy, as the next round would begin. p₀: share of pairs with σ(−margin) above τ = 0.25; Δ: their mean norm of ∇(log π(chosen) − log π(rejected)).',
   'gradient agreement': '‖mean g‖ / mean ‖g‖ over the probe pairs: 1 where all gradients point one way, about 1/√n where they point anywhere.',
   'KL to base': 'KL(π ‖ base) in nats per reply: the mean of log π − log π_base over one reply to each probe prompt, drawn by the policy itself at temperature 1 (Monte Carlo, unbiased). 95 % normal interval.',
   'stale pairs': 'Up to 32 chosen replies that the policy sampled for the round, scored again at its end in the context they were drawn in. A reply is stale where a token’s mean log-probability moved by more than 0.2 nats, the edge of PPO’s usual clip range.',

@@ -181,6 +181,7 @@ export type BoardRow = {
 /** Every prompt of the evaluation at one seed and temperature. */
 export type PromptBoard = { total: number; turnedBad: number; seeds: number[]; seed: number; temperature: number; temperatures: number[]; columns: BoardColumn[]; rows: BoardRow[] }
 
-export type AnswerCell = BoardColumn & { temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }
+/** `place`: of the prompt in `dataset`, on which the run was evaluated. */
+export type AnswerCell = BoardColumn & { dataset: string; place: number; temperature: number; score: number; passes: number; n: number; answers: { text: string; score: number; pass: boolean }[] }
 /** One prompt with all answers of one seed and temperature, in the board's column order. */
 export type PromptAnswers = { index: number; seed: number; prompt: Message[]; cells: AnswerCell[] }

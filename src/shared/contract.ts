@@ -303,7 +303,7 @@ export const calls = {
   /** Of each method, the runs given for it as one: what its training did to its pairs round by round, and the verdict. */
   'comparisons.gradients': call<{ methods: { key: string; rounds: RoundHealth[]; verdict: Verdict }[] }>()({ methods: z.array(z.object({ key: z.string(), runs: z.array(z.string()) })).min(1) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */
-  'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
+  'comparisons.lineage': call<AnswerLineage>()({ run: z.string(), round: z.int().min(-1), dataset: z.string().optional(), prompt: z.int().min(0), sample: z.int().min(0), temperature: z.number().min(0) }),
   /** Every prompt of the evaluation, a score per method and round; without answers. */
   'comparisons.prompts': call<PromptBoard>()({ ...compared, ...boardView, sort: z.enum(['index', 'gain', 'harm']).default('index'), turnedBad: z.boolean().default(false) }),
   /** One prompt: every method's answers side by side, round by round. */
@@ -441,6 +441,8 @@ export type RecipeCheck = {
   translated: { from: string; to: string; note: string }[]
   /** Keys that are given and have no effect. */
   warnings: { path: string; message: string }[]
+  /** Why the run would end without a score or a verdict, and the fields that would give it them from the workspace's datasets; null where it has both. */
+  evaluation: { why: string; fields: { path: string[]; value: string }[] } | null
   /** Seconds and bytes, from this machine's measured rates where there are any. */
   estimate: { seconds: number | null; memoryBytes: number | null; /** What the memory consists of, in bytes. */ memoryParts: MemoryParts | null; diskBytes: number | null; /** Where a judge ranks the samples; cost in the currency of the recipe's prices. */ judge: { queries: number; promptTokens: number; completionTokens: number; cost: number | null; seconds: number | null } | null } | null
 }

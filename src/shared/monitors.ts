@@ -7,6 +7,8 @@ export type Probe = {
   pairs: ProbePair[]
   /** Norm of the mean of the pairs' gradients; null where gradients were not measured. */
   meanNorm: number | null
+  /** What gradients are over where that is not all weights, in words. */
+  over?: string
   /** One reply to each pair's prompt, drawn by the policy at temperature 1. */
   replies: ProbeReply[]
   /** The same few prompts, answered greedily. */
@@ -27,7 +29,7 @@ export type ProbePair = {
   rejected: number
   /** beta x (log-ratio of the policy minus that of the base). */
   margin: number
-  /** Of the pair's own DPO gradient over all weights, against the base; null where it was not measured. */
+  /** Of the pair's own DPO gradient against the base, over all weights or those of the probe's `over`; null where it was not measured. */
   norm: number | null
 }
 

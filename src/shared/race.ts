@@ -10,7 +10,7 @@ export type Regime = (typeof REGIMES)[number]
 export const REGIME_WORDS: Record<Regime, string> = {
   'equal-logs': 'every method reads the same logs',
   'equal-pairs': 'every method trains on as many pairs',
-  'equal-compute': 'every method generates and trains as many tokens',
+  'equal-compute': 'every method generates, scores and trains as many tokens in all',
 }
 
 const memberSchema = z.strictObject({
@@ -34,6 +34,7 @@ export const raceSchema = z.strictObject({
   regime: z.enum(REGIMES).describe('What is held equal; the ledger says where it is not.'),
   /** None is said by the check, which still knows the methods then. */
   declared: declarationSchema.extend({ pairs: z.array(z.tuple([z.string(), z.string()])) }).describe('The primary family: pairs of methods at the final round. Everything else is exploratory.'),
+  tokens: z.int().positive().optional().describe('Under equal-compute, what each run generates, scores and trains in all: its rounds train as many steps as that leaves.'),
   seeds: z.array(z.int()).min(1).max(100),
   members: z.array(memberSchema).min(2).max(20),
   sweep: sweepSchema.optional().describe('Settings tried before the race’s own runs: each method takes its best by the declared metric.'),
@@ -51,8 +52,12 @@ export type RaceCheck = {
   runs: number
   /** Before those, of its sweep. */
   sweepRuns: number
+  /** How many go on at once. */
+  lanes: number
   /** For all runs on this machine's lanes, where rates are known. */
   seconds: number | null
+  /** Of as many runs as go on at once, the largest, each at its peak; null where a run's is not known. */
+  memoryBytes: number | null
   diskBytes: number | null
 }
 
@@ -81,7 +86,7 @@ export type Sweep = {
 /** What a race compares: the same in all its runs, whatever suits a method. */
 export const COMPARED_KEYS: readonly string[] = ['recipe', 'reward', 'model_name_or_path', 'seed', 'evaluation']
 /** What a regime holds equal between methods, each of which may take a setting of its own. */
-export const HELD_KEYS: Record<Regime, readonly string[]> = { 'equal-logs': ['dataset'], 'equal-pairs': ['pairs_per_round', 'iterations'], 'equal-compute': [] }
+export const HELD_KEYS: Record<Regime, readonly string[]> = { 'equal-logs': ['dataset'], 'equal-pairs': ['pairs_per_round', 'iterations'], 'equal-compute': ['token_budget'] }
 
 const SWEEP_SUFFIX = ' (sweep)'
 /** The group of a race's sweep runs. */

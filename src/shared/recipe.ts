@@ -14,7 +14,9 @@ export const samplingSchema = z.strictObject({
   repetition_penalty: z.number().positive().default(1).describe('Divides the logits of tokens that prompt or reply hold; 1 changes nothing.'),
   max_new_tokens: z.int().positive().default(512).describe('Longest sampled reply, in tokens.'),
   n: z.int().positive().default(1).describe('Samples of each prompt, a pair each; iterative DPO always draws two.'),
-  max_prompt_tokens: z.int().positive().default(2048).describe('Longer prompts lose their beginning, never the instruction.'),
+  max_prompt_tokens: z.int().positive().default(2048).describe('Longer prompts lose their beginning, never the instruction, unless truncation_side says otherwise.'),
+  truncation_side: z.enum(['left', 'right']).default('left').describe('Of raw-text prompts too long (prompt_style paper): right cuts the end as the public script does, and with it the instruction and the user’s words.'),
+  reply_from: z.enum(['completion', 'last-marker']).default('completion').describe('Of raw-text prompts: the reply is what was generated, or, as the public script takes it, all that follows the last “Assistant: ” of prompt and reply.'),
   batch_size: z.int().positive().default(64).describe('Prompts decoded together; part of what makes samples repeatable.'),
 })
 
@@ -112,6 +114,7 @@ export const recipeSchema = z.strictObject({
   improve_instruction: z.string().default('Please give an improved response that addresses my feedback.').describe('Stands after the user’s words (chat) or as the last System line (paper) when the chosen side is sampled.'),
   without_feedback: z.enum(['instruction', 'unguided', 'critique']).default('instruction').describe('Disliked replies without the user’s words: shown with the instruction alone, sampled unguided, or shown with the data’s critique (unguided where it has none).'),
   pairs_per_round: z.int().positive().nullable().default(null).describe('Pairs of each round; empty takes every row.'),
+  token_budget: z.int().positive().nullable().default(null).describe('Tokens that the run generates, scores and trains in all, evaluations apart: rounds share them, and each trains as many steps as its share leaves after sampling. Empty: by epochs.'),
   holdout_pairs: z.int().min(0).default(0).describe('The first n pairs of a round are held out of training (the public script: 100).'),
   resample_stale_only: z.number().min(0).nullable().default(null).describe('DRIFT keeps a chosen reply of an earlier round until log π of it has moved by more than so many nats per token, and samples anew for those rows alone; empty samples all anew, as the paper does.'),
   mix_previous: z.boolean().default(false).describe('A round trains on the previous round’s pairs too, as SPIN’s authors do.'),
@@ -142,8 +145,8 @@ export function decidingTraining(training: TrainingConfig): Partial<TrainingConf
 }
 
 /** As `decidingTraining`, of samples. */
-export function decidingSampling({ top_k, min_p, repetition_penalty, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
-  return { ...sampling, ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
+export function decidingSampling({ top_k, min_p, repetition_penalty, truncation_side, reply_from, ...sampling }: SamplingConfig): Partial<SamplingConfig> {
+  return { ...sampling, ...(truncation_side === 'right' && { truncation_side }), ...(reply_from === 'last-marker' && { reply_from }), ...(top_k && { top_k }), ...(min_p && { min_p }), ...(repetition_penalty !== undefined && repetition_penalty !== 1 && { repetition_penalty }) }
 }
 
 /** As `decidingTraining`, of an evaluation: what its samples and their scores depend on. */

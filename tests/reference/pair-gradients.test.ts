@@ -13,11 +13,16 @@ const own = goldenSets().filter(({ folder }) => folder.startsWith(join(import.me
 
 const engines = [embeddedEngine, ...torchForTests('gradients of single pairs')]
 
-describe.each(own.flatMap((set) => engines.map((engine) => ({ set, engine, name: set.name, on: engine.name }))))('$name, $on engine', ({ set, engine }) => {
+const cases = own.flatMap((set) => engines.flatMap((engine) => [
+  { set, engine, name: set.name, on: engine.name, over: 'all weights', file: 'dpo-pair-gradients.json', options: {} },
+  { set, engine, name: set.name, on: engine.name, over: 'an adapter alone', file: 'dpo-lora-pair-gradients.json', options: { adapter: join(set.folder, 'golden', 'lora-init') } },
+]))
+
+describe.each(cases)('$name, $on engine, over $over', ({ set, engine, file, options }) => {
   test('norm and margin of each pair alone, and the norm of the mean, as autograd has them (1e-4)', async () => {
-    const wanted = set.read('dpo-pair-gradients.json') as Wanted
+    const wanted = set.read(file) as Wanted
     const pairs = (set.read('score.json') as { chosen: Side; rejected: Side }[]).map(({ chosen, rejected }) => ({ promptIds: chosen.prompt_ids, chosenIds: chosen.completion_ids, rejectedIds: rejected.completion_ids }))
-    const model = await engine.load(set.folder)
+    const model = await engine.load(set.folder, options)
     const { norms, margins, meanNorm } = await model.pairGradients(pairs, { chosen: Float64Array.from(wanted.reference.chosen), rejected: Float64Array.from(wanted.reference.rejected) }, { ...DPO, beta: wanted.beta })
     await model.dispose()
     expect(norms).toHaveLength(wanted.pairs.length)

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { hash32 } from '../../src/core/rng.ts'
 import type { Text } from '../../src/backend/lab/text.ts'
 import type { Renderer } from '../../src/engine/chat-template.ts'
+import { pairTokens } from '../../src/engine/dpo-loss.ts'
 import type { Engine, Model, PairGradients, SampledCompletion, TokenPair, TrainConfig, TrainHooks } from '../../src/engine/engine.ts'
 import { readSafetensors, writeSafetensors } from '../../src/engine/safetensors.ts'
 import { shuffledBatches, train, type TrainingTask } from '../../src/engine/train.ts'
@@ -111,7 +112,7 @@ class FakeModel implements Model {
 
   trainDpo(pairs: TokenPair[], reference: { chosen: Float64Array; rejected: Float64Array }, config: TrainConfig & { beta: number }, hooks?: TrainHooks): Promise<void> {
     const signalOf = (i: number): number => Math.sin((pairs[i]?.chosenIds.length ?? 0) * 3 + (pairs[i]?.rejectedIds.length ?? 0) + (reference.chosen[i] ?? NaN) - (reference.rejected[i] ?? NaN))
-    return this.train(pairs.length, (i) => (pairs[i]?.promptIds.length ?? 0) + (pairs[i]?.chosenIds.length ?? 0), signalOf, config, hooks)
+    return this.train(pairs.length, (i) => pairTokens(pairs[i]!), signalOf, config, hooks)
   }
 
   trainLanguageModel(): Promise<void> {

@@ -215,12 +215,12 @@ function validate(yaml: string): ReturnType<FakeRuns['handlers']['runs.validate'
   try {
     value = parse(yaml)
   } catch (error) {
-    return { ok: false, issues: [{ path: '', message: error instanceof Error ? error.message : String(error) }], translated: [], warnings: [], estimate: null }
+    return { ok: false, issues: [{ path: '', message: error instanceof Error ? error.message : String(error) }], translated: [], warnings: [], evaluation: null, estimate: null }
   }
   const result = recipeSchema.safeParse(value)
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: `unknown key "${key}"; nearest is "${key === 'learnig_rate' ? 'learning_rate' : 'beta'}"` })) : [{ path: issue.path.join('.'), message: issue.message }]))
   const pairs = result.success ? (result.data.pairs_per_round ?? 458) * result.data.iterations : 0
-  return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], warnings: [], estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, memoryParts: { weights: 3e6, gradients: 3e6, optimizer: 3e6, activations: 33e6, longest: 120 }, diskBytes: 11e6, judge: null } : null }
+  return { ok: issues.length === 0, issues, translated: yaml.includes('rpo_alpha') ? [{ from: 'rpo_alpha', to: 'training.loss_weights', note: 'removed in TRL 1.0; read as alpha x DPO + NLL' }] : [], warnings: [], evaluation: null, estimate: result.success ? { seconds: 6 + pairs * 0.021, memoryBytes: 212e6, memoryParts: { weights: 3e6, gradients: 3e6, optimizer: 3e6, activations: 33e6, longest: 120 }, diskBytes: 11e6, judge: null } : null }
 }
 
 type Viewed = { columns: BoardColumn[]; seeds: number[]; seed: number; answers(column: BoardColumn, index: number): AnswerCell['answers'] }
@@ -258,7 +258,7 @@ function answersTo(experiment: FakeExperiment, runs: Live[], input: ParsedInput<
   const { columns, seed, answers } = viewed(experiment, runs, input)
   const cells = columns.map((column): AnswerCell => {
     const own = answers(column, input.index)
-    return { ...column, temperature: input.temperature ?? 1, answers: own, n: own.length, passes: own.filter(({ pass }) => pass).length, score: meanOf(own, ({ score }) => score) ?? 0 }
+    return { ...column, dataset: 'test-requests', place: input.index, temperature: input.temperature ?? 1, answers: own, n: own.length, passes: own.filter(({ pass }) => pass).length, score: meanOf(own, ({ score }) => score) ?? 0 }
   })
   return { index: input.index, seed, prompt: [{ role: 'user', content: experiment.requests[input.index]!.text }], cells }
 }

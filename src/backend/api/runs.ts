@@ -5,6 +5,7 @@ import type { Handlers, RunDetail } from '../../shared/contract.ts'
 import { gradientHealth } from '../comparisons/gradient-health.ts'
 import { explorationThread } from '../comparisons/thread.ts'
 import { estimateRun, trainingMemoryOf } from '../estimate.ts'
+import { adviseEvaluation } from '../evaluation-advice.ts'
 import { exportRun } from '../export-run.ts'
 import { importRuns } from '../import-runs.ts'
 import { baseFolder } from '../jobs/execute-run.ts'
@@ -58,8 +59,8 @@ export function runsApi(session: Session) {
     'runs.samples': ({ id, ...page }) => pageOfSamples(db, requireRun(db, id).id, page),
     'runs.validate': ({ yaml }) => {
       const { recipe, issues, translated, warnings } = readRecipe(yaml, workspace)
-      if (recipe === null) return { ok: false, issues, translated, warnings, estimate: null }
-      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env), ...adviseParity(recipe, baseFolder(workspace.path, recipe), process.env)], estimate: estimateRun(recipe, workspace) }
+      if (recipe === null) return { ok: false, issues, translated, warnings, evaluation: null, estimate: null }
+      return { ok: true, issues, translated, warnings: [...warnings, ...adviseTorch(recipe, trainingMemoryOf(recipe, workspace), process.env), ...adviseParity(recipe, baseFolder(workspace.path, recipe), process.env)], evaluation: adviseEvaluation(recipe, db), estimate: estimateRun(recipe, workspace) }
     },
     'runs.start': (input) => runs.start(input),
     'runs.pause': ({ id }) => runs.pause(id),

@@ -9,15 +9,17 @@ import { readDatasetRows } from '../storage/datasets.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { listStages, readStoredSamples } from '../storage/run-stages.ts'
 
-export type LineageInput = { run: string; round: number; prompt: number; sample: number; temperature: number }
+/** `prompt` is its place in `dataset`, one that the run was evaluated on; without it the first. */
+export type LineageInput = { run: string; round: number; dataset?: string | undefined; prompt: number; sample: number; temperature: number }
 
 const NEAREST = 6
 
-export function lineageOf(db: ReadableDb, { run: id, round, prompt: index, sample, temperature }: LineageInput): AnswerLineage {
+export function lineageOf(db: ReadableDb, { run: id, round, dataset: named, prompt: index, sample, temperature }: LineageInput): AnswerLineage {
   const { runs: [found], config } = evaluatedRuns(db, [id])
-  const row = config && db.prepare('SELECT text, score, pass FROM run_evaluations WHERE run_id = ? AND round = ? AND dataset = ? AND temperature = ? AND prompt_index = ? AND sample_index = ?').get(id, round, config.dataset, temperature, index, sample) as { text: string; score: number; pass: number } | undefined
-  const asked = config && readDatasetRows<PromptRow>(db, config.dataset)[index]?.prompt
-  if (!found || !config || !row || !asked) throw new BackendError('not-found', `lineage: expected an answer of run ${id} at round ${round}, T = ${temperature}, got sample ${sample} to prompt ${index}, which is not there. \`comparisons.answers\` lists what there is.`)
+  const dataset = named ?? config?.dataset
+  const row = dataset !== undefined && db.prepare('SELECT text, score, pass FROM run_evaluations WHERE run_id = ? AND round = ? AND dataset = ? AND temperature = ? AND prompt_index = ? AND sample_index = ?').get(id, round, dataset, temperature, index, sample) as { text: string; score: number; pass: number } | undefined
+  const asked = row && dataset !== undefined ? readDatasetRows<PromptRow>(db, dataset)[index]?.prompt : undefined
+  if (!found || !row || !asked) throw new BackendError('not-found', `lineage: expected an answer of run ${id} at round ${round}, T = ${temperature}, got sample ${sample} to prompt ${index}, which is not there. \`comparisons.answers\` lists what there is.`)
   const all = listStages(db, id)
   const stages = all.filter(({ kind, status, key }) => kind === 'train' && status === 'done' && !key.startsWith('reward/'))
   const trained = stages.filter((stage) => stage.round <= round).sort((a, b) => b.round - a.round)

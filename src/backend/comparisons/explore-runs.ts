@@ -8,11 +8,11 @@ import { type Exploration, isBase, isStart, isWarmStart } from '../../shared/com
 import { BackendError } from '../errors.ts'
 import { forgetOldest, keep, readKept } from '../kept.ts'
 import { hashOf } from '../lab/context.ts'
-import { evaluatedRuns, stateOfRuns } from '../storage/comparisons.ts'
+import { atPlaces, evaluatedRuns, stateOfRuns } from '../storage/comparisons.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import type { KeepingWorkspace } from './read-comparison.ts'
 
-type Row = { round: number; prompt: number; text: string; score: number; pass: number; items: string; solution_size: number | null }
+type Row = { round: number; prompt_index: number; text: string; score: number; pass: number; items: string; solution_size: number | null }
 
 /** Part of what is kept's mark: raise it when an exploration of the same rows has other figures or words. */
 const EDITION = 1
@@ -54,14 +54,14 @@ export function readExplored(db: ReadableDb, ids: readonly string[]): { samples:
   const { runs, config } = evaluatedRuns(db, ids)
   const temperature = config === null ? 0 : Math.max(...config.temperatures)
   if (config === null || temperature === 0) throw new BackendError('bad-input', 'exploration: expected runs that were evaluated at a temperature above 0, where a prompt has several answers')
-  const read = db.prepare('SELECT round, prompt_index AS prompt, text, score, pass, items, solution_size FROM run_evaluations WHERE run_id = ? AND dataset = ? AND temperature = ? ORDER BY round, prompt_index, sample_index')
+  const read = db.prepare('SELECT round, prompt_index, text, score, pass, items, solution_size FROM run_evaluations WHERE run_id = ? AND dataset = ? AND temperature = ? ORDER BY round, prompt_index, sample_index')
   const samples: ExploredSample[] = []
   const finals = new Map<string, number>()
   /** Base and warm start of a seed are the same in every run that begins there: the first that has one gives it. */
   const givenBy = new Map<string, string>()
-  for (const { run, recipe, arm } of runs) {
+  for (const { run, recipe, evaluation, arm, places } of runs) {
     const last = recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds
-    for (const row of read.all(run.id, config.dataset, temperature) as Row[]) {
+    for (const row of atPlaces(read.all(run.id, evaluation.dataset, temperature) as Row[], places)) {
       const method = row.round === BASE_ROUND ? arm.base : row.round === WARM_START_ROUND ? (arm.warmStart ?? arm.method) : arm.method
       if (isStart(method)) {
         const shared = `${run.seed}/${method}`
@@ -70,7 +70,7 @@ export function readExplored(db: ReadableDb, ids: readonly string[]): { samples:
       }
       finals.set(method, isBase(method) ? BASE_ROUND : isWarmStart(method) ? WARM_START_ROUND : last)
       const answer = row.solution_size === null ? row.text : (JSON.parse(row.items) as string[]).sort().join('|')
-      samples.push({ method, seed: run.seed, round: row.round, prompt: row.prompt, text: row.text, answer, pass: row.pass === 1, reward: row.score })
+      samples.push({ method, seed: run.seed, round: row.round, prompt: row.prompt_index, text: row.text, answer, pass: row.pass === 1, reward: row.score })
     }
   }
   const reached = new Set(samples.map(({ method, round }) => `${method}/${round}`))

@@ -4,7 +4,7 @@ import { stateOfGroup } from '../storage/comparisons.ts'
 import { isLong } from '../storage/run-stages.ts'
 import { requireRun } from '../storage/runs.ts'
 import { gradientHealth } from './gradient-health.ts'
-import { type KeepingWorkspace, makeComparison } from './read-comparison.ts'
+import { keptOrMade, type KeepingWorkspace } from './read-comparison.ts'
 import { keepCurves } from './step-curves.ts'
 
 /** Thinned curves and gradient health of a long run; and of the last run of a group to end, the comparison of the group. */
@@ -16,7 +16,7 @@ export function keepDerived(workspace: KeepingWorkspace, runId: string): void {
   const { group } = requireRun(db, runId)
   if (group === null || stateOfGroup(db, group).going > 0) return
   try {
-    makeComparison(workspace, { group })
+    keptOrMade(workspace, { group })
   } catch (error) {
     // Runs without an evaluation have none.
     if (!(error instanceof BackendError)) throw error

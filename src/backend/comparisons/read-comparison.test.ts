@@ -9,12 +9,13 @@ import type { Comparison } from '../../shared/comparison.ts'
 import { recipeSchema } from '../../shared/recipe.ts'
 import type { PromptRow } from '../../shared/types.ts'
 import { demoMethods, demoRecipe, type DemoSize } from '../demo/settings.ts'
-import { readBoard } from '../storage/boards.ts'
+import { readAnswers, readBoard } from '../storage/boards.ts'
 import { comparedRuns } from '../storage/comparisons.ts'
 import { createDataset, readDatasetRows } from '../storage/datasets.ts'
 import type { Workspace } from '../storage/open.ts'
 import { insertMetric } from '../storage/run-stages.ts'
 import type { Lease } from '../storage/runs.ts'
+import { lineageOf } from './answer-lineage.ts'
 import { readExplored } from './explore-runs.ts'
 import { keptComparison, makeComparison, markOfComparison, readComparison } from './read-comparison.ts'
 
@@ -111,7 +112,7 @@ describe('a comparison of runs that are not seeds of one setting', () => {
     expect(comparison.methods.flatMap(({ runs }) => runs)).toEqual([first, cold])
     expect(comparison.cautions.slice(0, 5)).toEqual([
       `${none} has no evaluation: left out here, curves by step show what it trained.`,
-      `${prompts} is left out: evaluated with dataset test-b instead of test (2 of its 3 prompts are asked in both). Start it again with the evaluation of the others; what is trained already is taken over.`,
+      `${prompts} is left out: evaluated with dataset test-b instead of test (2 of its 3 prompts are asked in both, 20 asked in all are needed). Start it again with the evaluation of the others; what is trained already is taken over.`,
       `${samples} is left out: evaluated with k 4 instead of 2. Start it again with the evaluation of the others; what is trained already is taken over.`,
       `Held-out margins of ${cold} are left out: they are of other pairs than the first run’s (heldout).`,
       `${cold} was not evaluated at T = 0: missing there.`,
@@ -124,6 +125,50 @@ describe('a comparison of runs that are not seeds of one setting', () => {
     const shared = { dataset: 'test', k: 2, max_new_tokens: 120, heldout_pairs: 'heldout' }
     const runs = [aFinished(workspace, 'drift', {}, { 1: 0.4 }), aFinished(workspace, 'spin', { evaluation: [{ ...shared, dataset: 'test-b' }, shared] }, { 1: 0.8 })]
     expect(finals(readComparison(workspace.db, { runs }).comparison)).toEqual({ drift: 0.41, spin: 0.81 })
+  })
+
+  it('compares runs on partly other prompts on those that all were asked, in figures, board and map, and says how many', () => {
+    const workspace = aLabWorkspace()
+    const { db } = workspace
+    const asks = (name: string, names: readonly string[]) => createDataset(db, { name, kind: 'prompts', rows: names.map((content) => ({ prompt: [{ role: 'user', content }], task: null, conversationId: null })), recipe: {} })
+    const numbered = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `question ${from + i}`)
+    // 30 and 30, of which 24 are asked in both, at other places; the third shares 5, too few.
+    asks('early', numbered(0, 30))
+    asks('late', numbered(6, 36).reverse())
+    asks('far', numbered(25, 60))
+    const scored = { type: 'dsat-rate', scorer_dataset: 'scored', k: 2, max_new_tokens: 120 }
+    const run = (recipe: string, dataset: string, scoreOf: (question: number) => number): string => {
+      const id = aFinished(workspace, recipe, { evaluation: [{ ...scored, dataset }] }, {})
+      const insert = db.prepare("INSERT INTO run_evaluations (run_id, round, dataset, temperature, prompt_index, sample_index, seed, text, score, reward, pass, checks, items, solution_size, tokens, entropy, finish_reason) VALUES (?, ?, ?, ?, ?, 0, 5, ?, ?, 0, 1, '{}', '[]', NULL, 10, 0.5, 'stop')")
+      readDatasetRows<PromptRow>(db, dataset).forEach(({ prompt }, place) => {
+        const question = Number(prompt[0]!.content.split(' ')[1])
+        for (const round of [-1, 0, 1]) for (const temperature of [0, 1]) insert.run(id, round, dataset, temperature, place, `${recipe} on ${question}`, round === 1 ? scoreOf(question) : 0.1)
+      })
+      return id
+    }
+    const first = run('drift', 'early', (question) => question / 100)
+    const second = run('spin', 'late', (question) => question / 100 - 0.05)
+    const third = run('iterative-dpo', 'far', () => 1)
+    const { comparison } = readComparison(db, { runs: [first, second, third] })
+    expect(comparison.evaluation.prompts).toBe(24)
+    expect(comparison.cautions[0]).toBe(`Compared on the 24 prompts that all of early, late ask: ${second} was evaluated on late, the first run on early (30 prompts).`)
+    expect(comparison.cautions.join()).toContain(`${third} is left out: evaluated with dataset far instead of early (5 of its 35 prompts are asked in both, 20 asked in all are needed)`)
+    // Questions 6 to 29: each method's mean, and the same difference at every prompt.
+    const last = (method: string): number => comparison.methods.find(({ key }) => key === method)!.byTemperature[0]!.rounds.at(-1)!.score.estimate
+    expect([last('drift'), last('spin')]).toEqual([expect.closeTo(0.175, 9), expect.closeTo(0.125, 9)])
+    for (const difference of comparison.differences.filter(({ a, b, measure }) => a === 'drift' && b === 'spin' && measure === 'score')) {
+      expect(difference.difference.estimate).toBeCloseTo(0.05, 9)
+      expect(difference.prompts).toBe(24)
+    }
+    const board = readBoard(db, [first, second], { sort: 'index', turnedBad: false })
+    expect(board.rows.map(({ index }) => index)).toEqual(Array.from({ length: 24 }, (_, i) => i + 6))
+    const { cells } = readAnswers(db, [first, second], { index: 10 })
+    expect(cells.filter(({ round }) => round === 1).map(({ answers, dataset, place }) => [answers[0]!.text, dataset, place])).toEqual([['drift on 10', 'early', 10], ['spin on 10', 'late', 25]])
+    const [, spin] = cells.filter(({ round }) => round === 1)
+    expect(lineageOf(db, { run: second, round: 1, dataset: spin!.dataset, prompt: spin!.place, sample: 0, temperature: 1 }).answer).toMatchObject({ text: 'spin on 10', prompt: [{ role: 'user', content: 'question 10' }] })
+    const explored = readExplored(db, [first, second]).samples.filter(({ round }) => round === 1)
+    expect(explored.every(({ prompt, text }) => text.endsWith(` on ${prompt}`))).toBe(true)
+    expect(new Set(explored.map(({ method, prompt }) => `${method} ${prompt}`)).size).toBe(48)
   })
 
   it('knows runs that have no evaluation from other failures', () => {

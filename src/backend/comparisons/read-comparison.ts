@@ -15,7 +15,7 @@ export type Selection = { runs?: string[] | undefined; group?: string | undefine
 export type KeepingWorkspace = Pick<Workspace, 'db' | 'runs' | 'capsule'>
 
 /** Part of a comparison's mark: raise it when a comparison of the same rows has other figures or words. */
-const EDITION = 2
+const EDITION = 3
 /** So many comparisons are kept, the newest. */
 const KEPT = 32
 
@@ -55,6 +55,9 @@ const fileOf = (runs: string, { group, runs: ids }: Selection): string => join(f
 
 /** @returns null where it is not kept, or a run has gained rows since. */
 export const keptComparison = ({ runs, capsule }: KeepingWorkspace, selection: Selection, mark: string): Comparison | null => (capsule === null ? readKept(fileOf(runs, selection), mark) : null)
+
+/** As it is kept, or made now: whoever asks second finds what the first has made. */
+export const keptOrMade = (workspace: KeepingWorkspace, selection: Selection): Comparison => keptComparison(workspace, selection, markOfComparison(workspace.db, selection)) ?? makeComparison(workspace, selection)
 
 /** Makes the comparison and keeps it. */
 export function makeComparison({ db, runs, capsule }: KeepingWorkspace, selection: Selection): Comparison {

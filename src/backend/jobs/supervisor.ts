@@ -98,7 +98,7 @@ function makeSupervisor(session: Session, fork: ForkWorker): Supervisor {
       db,
       {
         slug: slugOf(name ?? `${method}-seed${recipe.seed}`), name: name ?? `${method}, seed ${recipe.seed}`, method, recipe, group: group ?? null, yaml,
-        rounds: recipe.recipe === 'dpo' ? 0 : recipe.iterations, threads: recipe.threads ?? threadsFor(baseFolder(workspace.path, recipe)),
+        rounds: recipe.recipe === 'dpo' ? 0 : recipe.iterations, threads: threadsOf(recipe, workspace.path),
       },
       thisOwner(),
       Date.now(),
@@ -294,6 +294,9 @@ export function slugOf(name: string): string {
 }
 
 /** A model that is still to be fetched is none of the small ones. */
+/** Threads that a run of this recipe takes of the machine's. @param workspace its folder. */
+export const threadsOf = (recipe: Recipe, workspace: string): number => recipe.threads ?? threadsFor(baseFolder(workspace, recipe))
+
 function threadsFor(folder: string | null): number {
   return defaultThreads(folder === null ? Infinity : countParameters(readModelConfig(folder)))
 }

@@ -1,18 +1,27 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim } from '../../../tests/support/lab-workspace.ts'
+import { aLabWorkspace, aRecipe, execute, forgetRuns, leftBehind, queueRun, reclaim, seedPairs } from '../../../tests/support/lab-workspace.ts'
 import { putRandomModel } from '../../../tests/support/real-models.ts'
+import { DPO } from '../../../tests/reference/train-config.ts'
+import { hash32, makeRng } from '../../core/rng.ts'
+import { gradientFigures } from '../../core/probe-figures.ts'
 import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import type { Workspace } from '../storage/open.ts'
-import { listStages, readMetrics } from '../storage/run-stages.ts'
+import { findStage, listStages, readMetrics, readProbes } from '../storage/run-stages.ts'
 import { readLog, requireRun } from '../storage/runs.ts'
-import { Stopped } from './context.ts'
+import { hashOf, Stopped } from './context.ts'
+import { hashModel } from './models.ts'
+import { loadText, tokenizePairs } from './text.ts'
 
 const training = { learning_rate: 0.01, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 1, use_peft: true, lora_r: 4, lora_target_modules: 'all-linear' }
 const changes = { training, sampling: { temperature: 1, max_new_tokens: 6 }, evaluation: [{ dataset: 'test', k: 1, temperatures: [1], max_new_tokens: 6 }] }
 const yaml = aRecipe('spin', changes)
+
+const ADAPTER = { r: 4, lora_alpha: 32, target_modules: 'all-linear' as const, use_rslora: false }
+/** As the probe shuffles held-out pairs. */
+const probeOrder = (pairs: typeof seedPairs): unknown[] => makeRng('probe/heldout').shuffled(pairs).map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected])
 
 /** On the embedded engine, with weights of its own. */
 function aWorkspace(): Workspace {
@@ -97,6 +106,50 @@ describe('a run with use_peft', () => {
     const inode = (run: string): number => statSync(join(workspace.runs, run, 'adapters', 'warm-start', 'adapter_model.safetensors')).ino
     expect(inode(second)).toBe(inode(first))
     expect(inode(other)).not.toBe(inode(first))
+  })
+})
+
+describe('the probe of a run with use_peft', () => {
+  const probed = { ...changes, iterations: 1, evaluation: [{ ...changes.evaluation[0], heldout_pairs: 'heldout' }] }
+
+  it('measures gradients over an adapter as the next round begins it, and says so', async () => {
+    const workspace = aWorkspace()
+    const id = await finish(workspace, aRecipe('spin', probed))
+    const probes = readProbes(workspace.db, id)
+    expect(probes.map(({ round, over }) => [round, over])).toEqual([-1, 0, 1].map((round) => [round, 'a new adapter of rank 4 on all linear layers']))
+    for (const probe of probes) {
+      const figures = gradientFigures(probe)
+      expect(figures?.norms).toHaveLength(3)
+      expect(figures!.norms.every((norm) => norm > 0)).toBe(true)
+      expect(figures!.agreement).toBeGreaterThan(0)
+      expect(figures!.agreement).toBeLessThanOrEqual(1)
+    }
+    // By itself on the model that the round left.
+    const [last] = probes.slice(-1)
+    const model = await embeddedEngine.load(join(workspace.runs, id, 'models', 'round-1'), { newAdapter: { ...ADAPTER, seed: hash32('probe/adapter') } })
+    const { tokens } = tokenizePairs(loadText(join(workspace.models, 'base')), seedPairs.slice(0, 3), 2048)
+    const base = await embeddedEngine.load(join(workspace.models, 'base'))
+    const side = async (key: 'chosenIds' | 'rejectedIds'): Promise<Float64Array> => Float64Array.from(await base.score(tokens.map((pair) => ({ promptIds: pair.promptIds, completionIds: pair[key] }))), (logps) => logps.reduce((a, b) => a + b, 0))
+    const { norms } = await model.pairGradients(tokens, { chosen: await side('chosenIds'), rejected: await side('rejectedIds') }, { ...DPO, beta: last!.beta })
+    await model.dispose()
+    await base.dispose()
+    const inOrder = (values: Iterable<number>): number[] => [...values].sort((a, b) => a - b)
+    inOrder(norms).forEach((norm, i) => expect(Math.abs(norm / inOrder(last!.pairs.map((pair) => pair.norm!))[i]! - 1)).toBeLessThan(1e-4))
+  })
+
+  it('goes on with a run whose probes an older version took without gradients', async () => {
+    const workspace = aWorkspace()
+    const recipe = aRecipe('spin', probed)
+    const stop = new AbortController()
+    const lease = queueRun(workspace, recipe)
+    await execute(workspace, lease, { engine: embeddedEngine, stop, isFatal: () => { if (findStage(workspace.db, lease.runId, 'base/probe')?.status === 'done') stop.abort(new Stopped('pause')); return false } })
+    expect(requireRun(workspace.db, lease.runId).status).toBe('paused')
+    const before = findStage(workspace.db, lease.runId, 'base/probe')!
+    const older = { kind: 'evaluate', inputs: { probe: probeOrder(seedPairs.slice(0, 3)), policy: hashModel(null, join(workspace.models, 'base')), base: hashModel(null, join(workspace.models, 'base')), beta: 0.1, maxLength: 2048, maxNewTokens: 6, adapter: true } }
+    workspace.db.prepare("UPDATE run_stages SET input_hash = ? WHERE run_id = ? AND key = 'base/probe'").run(hashOf(older), lease.runId)
+    expect(hashOf(older)).not.toBe(before.inputHash)
+    expect((await execute(workspace, reclaim(workspace, lease.runId), { engine: embeddedEngine })).status).toBe('done')
+    expect(findStage(workspace.db, lease.runId, 'base/probe')!.inputHash).toBe(hashOf(older))
   })
 })
 

@@ -18,6 +18,8 @@ export type StageSpec<Result> = {
   startsFrom: string | null
   /** Everything the result depends on but what computes it. */
   inputs: unknown
+  /** As an older version knew the stage: what it has done stays done. */
+  formerInputs?: unknown
   /** Does what is not done yet. */
   work(stage: RunningStage): Promise<StageOutcome<Result>>
   /** Whether the files of a stored result are still there (true where it has none). */
@@ -48,10 +50,11 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   const { workspace: { db }, lease: { runId } } = context
   const { key } = spec
   const inputHash = hashOf({ kind: spec.kind, inputs: spec.inputs })
+  const former = spec.formerInputs === undefined ? null : hashOf({ kind: spec.kind, inputs: spec.formerInputs })
   context.signal.throwIfAborted()
   const existing = findStage(db, runId, key)
   if (existing?.status === 'done') {
-    if (existing.inputHash !== inputHash) throw new UsageError(`${key}: its inputs (base model, datasets or recipe) are no longer those it was run with, so this run cannot go on. Put them back, or start a new run`)
+    if (existing.inputHash !== inputHash && existing.inputHash !== former) throw new UsageError(`${key}: its inputs (base model, datasets or recipe) are no longer those it was run with, so this run cannot go on. Put them back, or start a new run`)
     const result = existing.result as Result
     if (spec.isIntact?.(result) ?? true) return result
     log(context, 'warning', `${key}: its files are gone or were changed; done again`)

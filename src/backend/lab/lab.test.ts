@@ -6,6 +6,7 @@ import { aLabWorkspace, aRecipe, execute, feedback, forgetRuns, leftBehind, mode
 import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import { guided } from '../../recipes/prompts.ts'
+import { tokensOf } from '../../core/fairness.ts'
 import { verify } from '../../core/verifiers.ts'
 import type { Pair } from '../../shared/types.ts'
 import { estimateRun } from '../estimate.ts'
@@ -23,6 +24,7 @@ const BASE = resolve('resources/base-model')
 const arms = [
   { name: 'drift', yaml: aRecipe('drift'), every: 13 },
   { name: 'drift that samples anew for stale rows alone', yaml: aRecipe('drift', { iterations: 3, resample_stale_only: 0.8 }), every: 17 },
+  { name: 'drift on a token budget', yaml: aRecipe('drift', { token_budget: 14_000 }), every: 43 },
   { name: 'drift-frozen', yaml: aRecipe('drift-frozen'), every: 31 },
   { name: 'drift-own-rejected', yaml: aRecipe('drift-own-rejected'), every: 37 },
   { name: 'spin', yaml: aRecipe('spin', { mix_previous: true }), every: 29 },
@@ -375,3 +377,30 @@ describe('a run', () => {
   })
 })
 
+
+describe('a token budget', () => {
+  it('leaves the warm start alone, is shared by the rounds, and is what the run ends on', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { token_budget: 14_000 }))
+    expect((await execute(workspace, lease)).status).toBe('done')
+    const free = queueRun(workspace, aRecipe('drift'))
+    await execute(workspace, free)
+    const stage = (run: string, key: string) => findStage(workspace.db, run, key)!.counts
+    const tokens = (run: string, key: string): number => (stage(run, key).trainedTokens ?? 0) + (stage(run, key).generatedTokens ?? 0)
+    const warm = tokens(lease.runId, 'warm-start/train')
+    expect(warm).toBe(tokens(free.runId, 'warm-start/train'))
+    for (const round of [1, 2]) {
+      const share = (14_000 - warm) / 2
+      expect(Math.abs((tokens(lease.runId, `round-${round}/sample`) + tokens(lease.runId, `round-${round}/train`)) / share - 1)).toBeLessThan(0.1)
+      expect(stage(lease.runId, `round-${round}/train`).optimizerSteps).toBeGreaterThan(stage(free.runId, `round-${round}/train`).optimizerSteps!)
+    }
+    expect(Math.abs(tokensOf(readLedger(workspace.db, lease.runId)) / 14_000 - 1)).toBeLessThan(0.03)
+  })
+
+  it('too small for a step of a round is said with what was used for what', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { token_budget: 3000 }))
+    expect((await execute(workspace, lease)).status).toBe('failed')
+    expect(requireRun(workspace.db, lease.runId).error).toMatch(/^round-1\/train: expected room for a step of training within token_budget 3000, but \d+ tokens were used before this round and \d+ to sample it, of its share of -?\d+\. Raise token_budget/)
+  })
+})

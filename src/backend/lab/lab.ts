@@ -7,6 +7,7 @@ import { setSampleRewards } from '../storage/run-stages.ts'
 import { type LabContext, roundOf } from './context.ts'
 import { canaryPrompts } from './canaries.ts'
 import { BASE_ROUND, describePairs, evaluateStage, type EvaluationData, rateEvaluations, type RatedEvaluation } from './evaluating.ts'
+import { TokenBudget } from './budget.ts'
 import { runStage } from './journal.ts'
 import { judgeIdentity, judgeRewards } from './judging.ts'
 import { probeStage } from './probing.ts'
@@ -21,6 +22,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
   const canaries = canaryPrompts(recipe, evaluations)
   const rewardHashes = new Map<string, string>()
   const drawn = new DrawnReplies()
+  const budget = new TokenBudget(context)
   let rated: RatedEvaluation[] | null = null
   return {
     base,
@@ -33,9 +35,11 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       return drawn
     },
 
-    train(stage, start, reference, pairs, training) {
+    async train(stage, start, reference, pairs, training) {
       usage.addPairs(pairs)
-      return trainStage(context, stage, start, reference, pairs, training, canaries)
+      const policy = await trainStage(context, stage, start, reference, pairs, budget.fit(stage, pairs, training), canaries)
+      budget.add(stage)
+      return policy
     },
 
     async sample(stage, policy, prompts, sampling) {
@@ -47,6 +51,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       const earlier = staleBeyond === null || before.every((one) => one === null) ? null : { staleBeyond, drawn: before }
       const sampled = await sampleStage(context, stage, policy, prompts, sampling, earlier)
       usage.addSamples(prompts, sampled.drawn.map(({ replies }) => replies))
+      budget.add(stage)
       drawn.add(stage, policy, sampled.fresh.map((i) => prompts[i]!), sampling.n)
       return sampled.drawn
     },
@@ -56,6 +61,7 @@ export function createLab(context: LabContext, base: Policy, evaluations: readon
       if (recipe.reward === 'judge') return { judge: true }
       const { folder, hash } = await trainRewardStage(context, stage, start, satisfied, dissatisfied, rewardTrainingOf(recipe))
       rewardHashes.set(folder, hash)
+      budget.add(stage)
       return { folder }
     },
 

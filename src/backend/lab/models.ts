@@ -36,7 +36,7 @@ export class ModelShelf {
     return model
   }
 
-  /** For training an adapter that begins anew on the model. It never comes back: what follows loads the merged folder. */
+  /** For an adapter that begins anew on the model. It never comes back: what follows loads the merged folder. */
   async takeWithAdapter(folder: string, newAdapter: LoraSettings): Promise<Model> {
     await this.release()
     return this.engine.load(folder, { threads: this.threads, device: this.device, newAdapter })

@@ -4,10 +4,10 @@
  */
 import { hash32, makeRng } from '../../core/rng.ts'
 import { distinctShare, loopShare } from '../../core/repetition.ts'
-import type { SampleRequest } from '../../engine/engine.ts'
+import type { LoraSettings, PairGradients, SampleRequest, TokenPair } from '../../engine/engine.ts'
 import type { Policy } from '../../recipes/lab.ts'
 import type { Canary, Probe, ProbeReply } from '../../shared/monitors.ts'
-import { wholeTraining } from '../../shared/recipe.ts'
+import { adapterOf, type Recipe, wholeTraining } from '../../shared/recipe.ts'
 import type { Message, Pair } from '../../shared/types.ts'
 import { readProbes } from '../storage/run-stages.ts'
 import { type LabContext, log } from './context.ts'
@@ -38,16 +38,20 @@ export function probePairs<Evaluation extends EvaluationData>(evaluations: reado
 export async function probeStage(context: LabContext, round: number, policy: Policy, base: Policy, evaluations: readonly RatedEvaluation[], chosen: readonly ChosenSample[]): Promise<void> {
   const probe = probePairs(evaluations)
   if (probe === null) return
-  const { recipe: { training, sampling, seed } } = context
+  const { recipe: { training, sampling } } = context
   const { dataset, source, order, pairs } = probe
   const key = round === BASE_ROUND ? 'base/probe' : `round-${round}/probe`
   const { max_new_tokens: maxNewTokens } = sampling
+  const adapter = probeAdapter(training)
+  const inputs = { probe: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), policy: policy.hash, base: base.hash, beta: training.beta, maxLength: training.max_length, maxNewTokens, ...(chosen.length > 0 && { chosen }) }
   await runStage<Omit<Probe, 'round'>>(context, {
     key,
     kind: 'evaluate',
     round,
     startsFrom: policy.name,
-    inputs: { probe: pairs.map(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]), policy: policy.hash, base: base.hash, beta: training.beta, maxLength: training.max_length, maxNewTokens, adapter: training.use_peft === true, ...(chosen.length > 0 && { chosen }) },
+    inputs: { ...inputs, adapter: adapter ?? false },
+    // Gradients of adapters were not measured at first.
+    ...(adapter && { formerInputs: { ...inputs, adapter: true } }),
     async work({ tell }) {
       const total = pairs.length * 3
       tell(0, total)
@@ -65,8 +69,7 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
       if (dropped > 0) log(context, 'warning', `${key}: ${dropped} of the probe's ${pairs.length} pairs of ${dataset} are left out, because their prompt alone fills max_length ${training.max_length}`)
       const [reference, own] = [await scoresOf(base), await scoresOf(policy)]
       tell(pairs.length, total)
-      // An adapter's training never holds the gradients of all weights, so that is not asked of the machine here.
-      const gradients = training.use_peft ? null : await (await context.models.use(policy.folder)).pairGradients(tokens, reference, { ...wholeTraining(training), loss_type: ['sigmoid'], loss_weights: null, seed }, context.signal)
+      const { norms, meanNorm } = await gradientsOf(context, policy, adapter, tokens, reference)
       tell(pairs.length * 2, total)
       const now = await (await context.models.use(policy.folder)).score([...chosen], context.signal)
       const moved = chosen.map((sample, i) => natsMoved(sum(now[i]!), sample))
@@ -76,8 +79,9 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
       return {
         result: {
           beta,
-          pairs: tokens.map((_, i) => ({ chosen: own.chosen[i]!, rejected: own.rejected[i]!, margin: margin(i), norm: gradients?.norms[i] ?? null })),
-          meanNorm: gradients?.meanNorm ?? null,
+          pairs: tokens.map((_, i) => ({ chosen: own.chosen[i]!, rejected: own.rejected[i]!, margin: margin(i), norm: norms[i] ?? null })),
+          meanNorm,
+          ...(adapter && { over: adapterWords(adapter) }),
           replies,
           canaries,
           moved,
@@ -87,6 +91,26 @@ export async function probeStage(context: LabContext, round: number, policy: Pol
     },
   })
   watchProbes(context, key, readProbes(context.workspace.db, context.lease.runId).filter((one) => one.round <= round))
+}
+
+/** The same for every method, round and seed, so that what changes is the policy: PEFT draws A and begins with B = 0. */
+const probeAdapter = (training: Recipe['training']): LoraSettings | null => (training.use_peft ? { ...adapterOf(training), seed: hash32('probe/adapter') } : null)
+
+const adapterWords = ({ r, target_modules: targets }: LoraSettings): string => `a new adapter of rank ${r} on ${targets === null ? 'the layers PEFT chooses' : Array.isArray(targets) ? targets.join(', ') : 'all linear layers'}`
+
+/**
+ * Over all weights, or over an adapter as the next round would begin it on the policy: what is trained there. An
+ * adapter's training never holds the gradients of all weights, so those are not asked of the machine then.
+ */
+async function gradientsOf({ models, recipe: { training, seed }, signal }: LabContext, { folder }: Policy, adapter: LoraSettings | null, pairs: TokenPair[], reference: PairLogps): Promise<PairGradients> {
+  const config = { ...wholeTraining(training), loss_type: ['sigmoid' as const], loss_weights: null, seed }
+  if (adapter === null) return (await models.use(folder)).pairGradients(pairs, reference, config, signal)
+  const model = await models.takeWithAdapter(folder, adapter)
+  try {
+    return await model.pairGradients(pairs, reference, config, signal)
+  } finally {
+    await model.dispose()
+  }
 }
 
 /** A reply of the policy to each of the probe's prompts, with its log-ratio to the base, and some of them greedily. */

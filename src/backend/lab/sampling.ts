@@ -2,6 +2,7 @@
 import { hash32 } from '../../core/rng.ts'
 import type { Model, SampleRequest, SampleSettings, ServedCompletion, ServeSettings } from '../../engine/engine.ts'
 import type { Drawn, Policy, SamplePrompt, Stopgap } from '../../recipes/lab.ts'
+import { afterLastMarker } from '../../recipes/prompts.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { decidingSampling, type SamplingConfig } from '../../shared/recipe.ts'
 import type { Message } from '../../shared/types.ts'
@@ -53,7 +54,11 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
       if (done === 0 && earlier !== null) log(context, 'info', `${key}: ${kept} of ${prompts.length} rows keep the replies of an earlier round, because log π of them has moved by at most resample_stale_only ${earlier.staleBeyond} nats per token; ${fresh.length} are sampled (in the paper: all)`)
       if (done === 0 && stopgaps.length > 0) log(context, 'info', `${key}: of ${fresh.length} rows, those without the user's words are sampled otherwise (without_feedback): ${stopgaps.map(([name, count]) => `${count} ${STOPGAP_WORDS[name]}`).join(', ')}`)
       for await (const replies of drawReplies(context, policy.folder, requests, done, sampling)) {
-        const samples = replies.map((reply, i) => ({ index: done + i, sample: toStoredSample(prompts[fresh[Math.floor((done + i) / n)]!]!, reply) }))
+        const samples = replies.map((reply, i) => {
+          const place = fresh[Math.floor((done + i) / n)]!
+          const prompt = prompts[place]!
+          return { index: done + i, sample: toStoredSample(prompt, { ...reply, text: takenReply(context.text, prompt, ids[place]!, reply, sampling) }) }
+        })
         stage.commit(() => insertSamples(db, runId, key, samples))
         done += samples.length
         context.tell({ type: 'samples', rows: samples.map(({ index, sample }) => toSampleRow(key, index, sample, null)) })
@@ -64,6 +69,8 @@ export async function sampleStage(context: LabContext, key: string, policy: Poli
       const tokens = stored.reduce((sum, sample) => sum + sample.tokens, 0)
       const cutShort = stored.filter(({ finishReason }) => finishReason === 'length').length
       const empty = stored.filter(({ text }) => text.trim() === '').length
+      const searched = isSearched(sampling) ? stored.filter((sample) => sample.text !== replyText(context.text, sample.completionIds, sample.finishReason).trim()).length : 0
+      if (searched > 0) log(context, 'warning', `${key}: ${searched} of ${done} replies are not what was generated but what follows the last "Assistant: " of prompt and reply (reply_from last-marker)`)
       if (cutShort > 0) log(context, 'warning', `${key}: ${cutShort} of ${done} replies were cut at max_new_tokens ${sampling.max_new_tokens}`)
       if (empty > 0) log(context, 'warning', `${key}: ${empty} of ${done} replies are empty`)
       return {
@@ -99,11 +106,15 @@ function countStopgaps(prompts: readonly SamplePrompt[]): [Stopgap, number][] {
 }
 
 /** Ids of all prompts within the settings and the model's context; what had to be cut is logged. */
-export function fitPrompts(context: LabContext, key: string, prompts: readonly (readonly Message[] | string)[], settings: { max_prompt_tokens: number; max_new_tokens: number }): number[][] {
+export function fitPrompts(context: LabContext, key: string, prompts: readonly (readonly Message[] | string)[], settings: Pick<SamplingConfig, 'max_prompt_tokens' | 'max_new_tokens'> & Partial<Pick<SamplingConfig, 'truncation_side'>>): number[][] {
   const limit = Math.min(settings.max_prompt_tokens, context.text.context - settings.max_new_tokens)
   if (limit < 1) throw new UsageError(`${key}: max_new_tokens ${settings.max_new_tokens} leaves no room for a prompt in the model's context of ${context.text.context} tokens; lower it`)
-  const fitted = prompts.map((messages) => fitPrompt(messages, limit, context.text.renderer))
-  const cut = fitted.filter((prompt) => prompt.cut > 0)
+  const side = settings.truncation_side ?? 'left'
+  const fitted = prompts.map((messages) => fitPrompt(messages, limit, context.text.renderer, side))
+  const isEndCut = (i: number): boolean => side === 'right' && typeof prompts[i] === 'string'
+  const ends = fitted.filter((prompt, i) => prompt.cut > 0 && isEndCut(i))
+  if (ends.length > 0) log(context, 'warning', `${key}: ${ends.length} of ${prompts.length} prompts were longer than ${limit} tokens and lost their end, with it the instruction, as in the public script (truncation_side right)`)
+  const cut = fitted.filter((prompt, i) => prompt.cut > 0 && !isEndCut(i))
   if (cut.length > 0) {
     const dropped = cut.reduce((sum, prompt) => sum + prompt.dropped, 0)
     log(context, 'warning', `${key}: ${cut.length} of ${prompts.length} prompts were longer than ${limit} tokens; their oldest ${cut.reduce((sum, prompt) => sum + prompt.cut, 0)} characters${dropped > 0 ? ` (${dropped} messages whole)` : ''} were left out, the last message's end was kept`)
@@ -142,6 +153,14 @@ export async function drawBatch(text: Text, model: Model, batch: readonly Sample
 const asked = ({ eosIds }: Text, { batch_size: _, temperature, ...settings }: DrawSettings): ServeSettings => ({ ...settings, greedy: temperature === 0, temperature: temperature || 1, eosIds })
 
 const toReply = <Entropy extends number | null>(text: Text, { completionIds, finishReason, entropy, logp }: ServedCompletion & { entropy: Entropy }): DrawnReply & { entropy: Entropy } => ({ text: replyText(text, completionIds, finishReason), completionIds, finishReason, tokens: completionIds.length, entropy, logp })
+
+const isSearched = ({ reply_from: from }: SamplingConfig): boolean => from === 'last-marker'
+
+/** What a reply is taken to be; chat prompts have no marker. Prompt and reply are one text here, as the public script decodes them. */
+function takenReply({ renderer }: Text, { messages }: SamplePrompt, promptIds: readonly number[], { completionIds, text }: DrawnReply, sampling: SamplingConfig): string {
+  if (!isSearched(sampling) || typeof messages !== 'string') return text
+  return afterLastMarker(renderer.tokenizer.decode([...promptIds, ...completionIds], { skipSpecial: true })).trim()
+}
 
 /** The disliked reply is shown where the prompt shows it to the policy. */
 function toStoredSample({ messages, about }: SamplePrompt, reply: DrawnReply): StoredSample {

@@ -47,7 +47,7 @@ export class DrawnReplies {
       return prompt !== undefined && keys.has(keyOf(by.name, conversationId, reply)) ? [{ prompt, completionIds, logp }] : []
     }))
     const limit = Math.min(sampling.max_prompt_tokens, text.context - sampling.max_new_tokens)
-    return makeRng('stale').shuffled(own).slice(0, MOST).map(({ prompt, completionIds, logp }) => ({ promptIds: fitPrompt(prompt.messages, limit, text.renderer).ids, completionIds, logp }))
+    return makeRng('stale').shuffled(own).slice(0, MOST).map(({ prompt, completionIds, logp }) => ({ promptIds: fitPrompt(prompt.messages, limit, text.renderer, sampling.truncation_side).ids, completionIds, logp }))
   }
 }
 

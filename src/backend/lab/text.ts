@@ -18,18 +18,20 @@ export function loadText(folder: string): Text {
   return { renderer: loadRenderer(folder), context: config.max_position_embeddings, eosIds: readEosIds(folder, config) }
 }
 
-export type FittedPrompt = { ids: number[]; /** Characters left out. */ cut: number; /** Messages left out whole. */ dropped: number }
+export type FittedPrompt = { ids: number[]; /** Characters left out; tokens where the end was. */ cut: number; /** Messages left out whole. */ dropped: number }
 
 /**
  * Ids of a prompt within `maxTokens`. Too long a prompt loses its oldest characters, system messages excepted: the end
  * of the last message, which holds the instruction, survives. Roles keep their order, which templates insist on;
- * emptied exchanges (user and assistant) are dropped whole. A string is raw text, which gets no template.
+ * emptied exchanges (user and assistant) are dropped whole. A string is raw text, which gets no template; `side` right
+ * cuts its end instead, as the public script's tokenizer does.
  */
-export function fitPrompt(prompt: readonly Message[] | string, maxTokens: number, renderer: Pick<Renderer, 'renderPrompt'>): FittedPrompt {
+export function fitPrompt(prompt: readonly Message[] | string, maxTokens: number, renderer: Pick<Renderer, 'renderPrompt'>, side: 'left' | 'right' = 'left'): FittedPrompt {
   const messages: readonly Message[] = typeof prompt === 'string' ? [{ role: 'user', content: prompt }] : prompt
   const idsOf = (cutTo: Message[]): number[] => renderer.renderPrompt(typeof prompt === 'string' ? (cutTo[0]?.content ?? '') : cutTo).ids
   const whole = idsOf([...messages])
   if (whole.length <= maxTokens) return { ids: whole, cut: 0, dropped: 0 }
+  if (side === 'right' && typeof prompt === 'string') return { ids: whole.slice(0, maxTokens), cut: whole.length - maxTokens, dropped: 0 }
   const total = messages.reduce((sum, { role, content }) => sum + (role === 'system' ? 0 : content.length), 0)
   // The fewest characters to leave out: tokens fall with characters, up to a few at the seam.
   let [tooFew, enough] = [0, total]

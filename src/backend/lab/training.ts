@@ -23,6 +23,9 @@ import { watchStage } from './wires.ts'
 type TrainedModel = { name: string; folder: string; hash: string; adapter?: { folder: string; hash: string } }
 type Prepared = { examples: number; config: TrainConfig; /** Trained instead of the model's own weights. */ adapter?: LoraSettings; summary: RunStage['summary']; train(model: Model, hooks: TrainHooks): Promise<void> }
 
+/** Of a stage's DPO: the order of its pairs goes by it. */
+export const dpoSeed = (seed: number, key: string): number => hash32(`${seed}/${key}`)
+
 const CHECKPOINT_STEPS = 16
 const CHECKPOINT_MS = 2_500
 /** A checkpoint's own time is to stay below this share of the work. */
@@ -40,7 +43,7 @@ export async function trainStage(context: LabContext, key: string, start: Policy
       if (cut > 0) log(context, 'warning', `${key}: ${cut} of ${pairs.length} pairs were cut at max_length ${training.max_length}`)
       const logps = await scorePairs(context, reference, tokens, () => {})
       const { max_length: _, ...config } = wholeTraining(training)
-      const dpo = { ...config, seed: hash32(`${seed}/${key}`) }
+      const dpo = { ...config, seed: dpoSeed(seed, key) }
       const adapter = training.use_peft ? { ...adapterOf(training), seed: hash32(`${seed}/${key}/adapter`) } : undefined
       return { examples: tokens.length, config: dpo, ...(adapter && { adapter }), summary: { pairs: tokens.length }, train: (model, hooks) => model.trainDpo(tokens, logps, dpo, hooks) }
     },

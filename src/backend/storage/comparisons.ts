@@ -2,7 +2,6 @@
 import { join } from 'node:path'
 import { type Arm, armsOf } from '../../core/arms.ts'
 import { type ComparedRun, type EvaluationSample, normsOver, WARM_START_ROUND } from '../../core/comparison.ts'
-import { sharedPrompts } from '../../core/sweep.ts'
 import type { Comparison, Measured } from '../../shared/comparison.ts'
 import type { EvaluationConfig, Recipe } from '../../shared/recipe.ts'
 import type { PromptRow, Run } from '../../shared/types.ts'
@@ -32,25 +31,38 @@ export function stateOfGroup(db: ReadableDb, group: string): { going: number } {
 /** The evaluation all these runs share, and what is said of runs that are left out. */
 export type SharedEvaluation = { dataset: string; prompts: number; temperatures: number[]; heldoutPairs: number | null; measured: Measured; cautions: string[] }
 
-/** A run with the keys it is compared under. */
-export type EvaluatedRun = { run: Run; recipe: Recipe; evaluation: EvaluationConfig; arm: Arm }
+/** A run with the keys it is compared under. `places`: of its own prompts those that are compared, by their place in its dataset the place in the first run's. */
+export type EvaluatedRun = { run: Run; recipe: Recipe; evaluation: EvaluationConfig; arm: Arm; places: Places }
+/** Null: all, at their own place. */
+export type Places = ReadonlyMap<number, number> | null
 
-/** The runs that share the first one's evaluation, each a seed of its arm, and in words why others are left out. */
-export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: EvaluatedRun[]; config: EvaluationConfig | null; cautions: string[] } {
+/** Runs on other prompts are compared on those that are asked in all, where there are so many; fewer decide nothing. */
+export const SHARED_FROM = 20
+
+/**
+ * The runs that share the first one's evaluation, each a seed of its arm, and in words why others are left out. Of
+ * datasets that overlap, the prompts asked in all of them count; `prompts` is how many.
+ */
+export function evaluatedRuns(db: ReadableDb, ids: readonly string[]): { runs: EvaluatedRun[]; config: EvaluationConfig | null; prompts: number; cautions: string[] } {
   const all = ids.map((id) => requireRun(db, id)).map((run) => ({ run, evaluations: run.importedFrom === null ? readRunFiles(db, run.id).recipe.evaluation : [] }))
   const config = all.find(({ evaluations }) => evaluations.length > 0)?.evaluations[0] ?? null
-  if (config === null) return { runs: [], config, cautions: [] }
+  if (config === null) return { runs: [], config, prompts: 0, cautions: [] }
   const none = all.filter(({ evaluations }) => evaluations.length === 0).map(({ run }) => run.id)
-  const other = all.filter(({ evaluations }) => evaluations.length > 0 && !evaluations.some((one) => isSame(one, config)))
+  const { datasets, places } = sharedPlaces(db, config, all.flatMap(({ evaluations }) => (evaluations.some((one) => isSame(one, config)) ? [] : evaluations.filter((one) => isAlike(one, config)).map(({ dataset }) => dataset))))
+  const evaluationOf = (evaluations: readonly EvaluationConfig[]): EvaluationConfig | undefined => evaluations.find((one) => isSame(one, config)) ?? evaluations.find((one) => isAlike(one, config) && datasets.has(one.dataset))
+  const other = all.filter(({ evaluations }) => evaluations.length > 0 && evaluationOf(evaluations) === undefined)
   const shared = all.flatMap(({ run, evaluations }) => {
-    const evaluation = evaluations.find((one) => isSame(one, config))
-    return evaluation ? [{ run, evaluation, recipe: readRunFiles(db, run.id).recipe }] : []
+    const evaluation = evaluationOf(evaluations)
+    return evaluation ? [{ run, evaluation, recipe: readRunFiles(db, run.id).recipe, places: places?.get(evaluation.dataset) ?? null }] : []
   })
+  const partly = shared.filter(({ evaluation }) => evaluation.dataset !== config.dataset)
   const { arms, cautions } = armsOf(shared.map(({ run: { id, method, seed, status }, recipe }) => ({ id, method, seed, status, recipe })))
   return {
     config,
+    prompts: places?.get(config.dataset)?.size ?? requireDataset(db, config.dataset).rows,
     runs: shared.flatMap((one) => (arms.has(one.run.id) ? [{ ...one, arm: arms.get(one.run.id)! }] : [])),
     cautions: [
+      ...(places !== null && partly.length > 0 ? [`Compared on the ${places.get(config.dataset)!.size} prompts that all of ${[...datasets].join(', ')} ask: ${named(partly.map(({ run }) => run.id))} ${partly.length > 1 ? 'were' : 'was'} evaluated on ${[...new Set(partly.map(({ evaluation }) => evaluation.dataset))].join(', ')}, the first run on ${config.dataset} (${requireDataset(db, config.dataset).rows} prompts).`] : []),
       ...(none.length > 0 ? [`${named(none)} ${none.length > 1 ? 'have' : 'has'} no evaluation: left out here, curves by step show what ${none.length > 1 ? 'they' : 'it'} trained.`] : []),
       ...[...Map.groupBy(other, ({ evaluations }) => JSON.stringify(evaluations[0]))].map(([, of]) => otherEvaluation(db, of.map(({ run }) => run.id), of[0]!.evaluations[0]!, config)),
       ...cautions,
@@ -64,10 +76,44 @@ const named = (ids: readonly string[]): string => `${ids.slice(0, 4).join(', ')}
 const SHARED_KEYS = ['dataset', 'k', 'type', 'reaction', 'scorer_dataset', 'max_new_tokens'] as const
 const isSame = (a: EvaluationConfig, b: EvaluationConfig): boolean => SHARED_KEYS.every((key) => a[key] === b[key])
 
+/** But for the prompts. */
+const isAlike = (a: EvaluationConfig, b: EvaluationConfig): boolean => isSame({ ...a, dataset: b.dataset }, b)
+
+/**
+ * The datasets that can be compared and, by dataset, where the prompts stand that all of them ask; `places` is null where
+ * there is one dataset. A prompt is the same where its messages and its task are. A dataset that would leave fewer than
+ * SHARED_FROM is none of them.
+ */
+function sharedPlaces(db: ReadableDb, { dataset: first }: EvaluationConfig, others: readonly string[]): { datasets: Set<string>; places: Map<string, ReadonlyMap<number, number>> | null } {
+  const datasets = new Set([first])
+  if (others.every((name) => name === first)) return { datasets, places: null }
+  const own = promptsOf(db, first)
+  let shared = new Set(own.keys())
+  for (const name of new Set(others)) {
+    const asked = promptsOf(db, name)
+    const both = new Set([...shared].filter((prompt) => asked.has(prompt)))
+    if (both.size < SHARED_FROM) continue
+    shared = both
+    datasets.add(name)
+  }
+  if (datasets.size === 1) return { datasets, places: null }
+  return { datasets, places: new Map([...datasets].map((name) => [name, new Map([...promptsOf(db, name)].flatMap(([prompt, place]): [number, number][] => (shared.has(prompt) ? [[place, own.get(prompt)!]] : [])))])) }
+}
+
+/** Place of each prompt, of equal ones the first. */
+function promptsOf(db: ReadableDb, dataset: string): Map<string, number> {
+  const places = new Map<string, number>()
+  readDatasetRows<PromptRow>(db, dataset).forEach(({ prompt, task }, place) => {
+    const key = JSON.stringify([prompt.map(({ role, content }) => [role, content]), task])
+    if (!places.has(key)) places.set(key, place)
+  })
+  return places
+}
+
 function otherEvaluation(db: ReadableDb, ids: readonly string[], own: EvaluationConfig, config: EvaluationConfig): string {
   const differing = SHARED_KEYS.filter((key) => own[key] !== config[key]).map((key) => `${key} ${own[key]} instead of ${config[key]}`)
-  const [asked, other] = own.dataset === config.dataset ? [null, null] : [config, own].map(({ dataset }) => readDatasetRows<PromptRow>(db, dataset))
-  const overlap = asked && other ? ` (${sharedPrompts(other, asked)} of its ${other.length} prompts are asked in both)` : ''
+  const [asked, other] = own.dataset === config.dataset ? [null, null] : [config, own].map(({ dataset }) => promptsOf(db, dataset))
+  const overlap = asked && other ? ` (${[...other.keys()].filter((prompt) => asked.has(prompt)).length} of its ${other.size} prompts are asked in both${isAlike(own, config) ? `, ${SHARED_FROM} asked in all are needed` : ''})` : ''
   return `${named(ids)} ${ids.length > 1 ? 'are' : 'is'} left out: evaluated with ${differing.join(', ')}${overlap}. Start ${ids.length > 1 ? 'them' : 'it'} again with the evaluation of the others; what is trained already is taken over.`
 }
 
@@ -79,7 +125,7 @@ export function noneEvaluated(db: ReadableDb, ids: readonly string[]): boolean {
 
 /** @param folder of the runs, where what a long run's steps come to is kept; null keeps nothing */
 export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: string | null = null): { runs: ComparedRun[]; evaluation: SharedEvaluation | null } {
-  const { runs, config, cautions } = evaluatedRuns(db, ids)
+  const { runs, config, prompts, cautions } = evaluatedRuns(db, ids)
   if (config === null) return { runs: [], evaluation: null }
   const otherPairs = runs.filter(({ evaluation }) => evaluation.heldout_pairs !== config.heldout_pairs).map(({ run }) => run.id)
   if (otherPairs.length > 0) cautions.push(`Held-out margins of ${named(otherPairs)} are left out: they are of other pairs than the first run’s (${config.heldout_pairs ?? 'it has none'}).`)
@@ -88,7 +134,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: str
     if (without.length > 0) cautions.push(`${named(without)} ${without.length > 1 ? 'were' : 'was'} not evaluated at T = ${temperature}: missing there.`)
   }
   return {
-    runs: runs.map(({ run, recipe, evaluation, arm }) => ({
+    runs: runs.map(({ run, recipe, evaluation, arm, places }) => ({
       id: run.id,
       ...arm,
       seed: run.seed,
@@ -96,7 +142,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: str
       rounds: recipe.recipe === 'dpo' ? WARM_START_ROUND : run.rounds,
       dataset: config.dataset,
       k: config.k,
-      samples: samplesOf(db, run.id, config.dataset),
+      samples: samplesOf(db, run.id, evaluation.dataset, places),
       heldout: evaluation.heldout_pairs === config.heldout_pairs ? heldoutOf(db, run.id) : [],
       gradNorms: gradNormsOf(db, run.id, folder),
       trainingPairs: db.prepare('SELECT round, pairs, chosen_score AS chosenScore, rejected_score AS rejectedScore, pair_accuracy AS pairAccuracy FROM run_pairs WHERE run_id = ? ORDER BY round').all(run.id) as ComparedRun['trainingPairs'],
@@ -104,7 +150,7 @@ export function comparedRuns(db: ReadableDb, ids: readonly string[], folder: str
     })),
     evaluation: {
       dataset: config.dataset,
-      prompts: requireDataset(db, config.dataset).rows,
+      prompts,
       temperatures: config.temperatures,
       heldoutPairs: config.heldout_pairs === null ? null : requireDataset(db, config.heldout_pairs).rows,
       measured: measuredBy(db, ids, config),
@@ -122,11 +168,17 @@ export function measuredBy(db: ReadableDb, ids: readonly string[], { type, react
   return { measure: 'content rate', reaction, scorer: auc === undefined || replies === undefined ? null : { auc, replies } }
 }
 
-function samplesOf(db: ReadableDb, runId: string, dataset: string): EvaluationSample[] {
+/** Rows of a run's evaluation that are compared, by the place of their prompt in the first run's dataset. */
+export function atPlaces<Row extends { prompt_index: number }>(rows: readonly Row[], places: Places): Row[] {
+  if (places === null) return [...rows]
+  return rows.flatMap((row) => (places.has(row.prompt_index) ? [{ ...row, prompt_index: places.get(row.prompt_index)! }] : []))
+}
+
+function samplesOf(db: ReadableDb, runId: string, dataset: string, places: Places): EvaluationSample[] {
   const rows = db
     .prepare('SELECT round, temperature, prompt_index, score, pass, items, solution_size, tokens, entropy FROM run_evaluations WHERE run_id = ? AND dataset = ? ORDER BY round, temperature, prompt_index, sample_index')
     .all(runId, dataset) as { round: number; temperature: number; prompt_index: number; score: number; pass: number; items: string; solution_size: number | null; tokens: number; entropy: number | null }[]
-  return rows.map((row) => ({
+  return atPlaces(rows, places).map((row) => ({
     run: runId,
     round: row.round,
     temperature: row.temperature,

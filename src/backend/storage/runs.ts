@@ -168,6 +168,11 @@ export function readLog(db: ReadableDb, runId: string): RunDetail['log'] {
   return db.prepare('SELECT time, level, text FROM run_log WHERE run_id = ? ORDER BY position').all(runId) as RunDetail['log']
 }
 
+/** The newest finished run of a method from a base; null where there is none. */
+export function lastDoneRun(db: ReadableDb, method: string, baseModel: string): string | null {
+  return (db.prepare("SELECT id FROM runs WHERE method = ? AND base_model = ? AND status = 'done' ORDER BY created_at DESC, id DESC LIMIT 1").pluck().get(method, baseModel) as string | undefined) ?? null
+}
+
 export function countRuns(db: ReadableDb): number {
   return db.prepare('SELECT count(*) FROM runs').pluck().get() as number
 }

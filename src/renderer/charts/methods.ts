@@ -44,7 +44,25 @@ export function methodStyle(key: string): MethodStyle {
   const { label, short, token } = byKey.get(family) ?? { label: family, short: family, token: '--method-other' }
   const setting = key.slice(family.length)
   if (setting === '') return { key, label, short, token, dash: [1, 2], marker: 'pin' }
-  return { key, label: `${label}${setting}`, short: `${short}${setting}`, token, dash: SETTING_DASHES[placeOf(key, SETTING_DASHES.length)]!, marker: SETTING_MARKERS[placeOf(`${key} marker`, SETTING_MARKERS.length)]! }
+  return { key, label: `${label}${setting}`, short: `${short}${setting}`, token, ...lookOfSetting(key, family) }
+}
+
+type Look = Pick<MethodStyle, 'dash' | 'marker'>
+/** Of the settings seen so far, by family. */
+const looks = new Map<string, Map<string, Look>>()
+
+/** The look that the key's text asks for, or the next one that shares neither dash nor marker with another setting seen of its family. */
+function lookOfSetting(key: string, family: string): Look {
+  const seen = looks.get(family) ?? new Map<string, Look>()
+  looks.set(family, seen)
+  const own = seen.get(key)
+  if (own) return own
+  const [dash, marker] = [placeOf(key, SETTING_DASHES.length), placeOf(`${key} marker`, SETTING_MARKERS.length)]
+  const free = <Value>(from: number, values: readonly Value[], taken: readonly unknown[]): Value => values.map((_, step) => values[(from + step) % values.length]!).find((value) => !taken.includes(value)) ?? values[from]!
+  const others = [...seen.values()]
+  const look = { dash: free(dash, SETTING_DASHES, others.map((other) => other.dash)), marker: free(marker, SETTING_MARKERS, others.map((other) => other.marker)) }
+  seen.set(key, look)
+  return look
 }
 
 const SETTING_DASHES: number[][] = [[9, 3], [6, 3, 1, 3], [3, 2], [1, 3], [12, 3, 3, 3], [5, 5], [2, 2, 8, 2]]

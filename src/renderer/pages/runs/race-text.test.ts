@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { type RaceFile, raceSchema } from '../../../shared/race.ts'
-import { readDraft, readSeeds, readValues, writeDraft, writeSeeds, writeValues } from './race-text.ts'
+import { estimateWords, readDraft, readSeeds, readValue, readValues, writeDraft, writeSeeds, writeValue, writeValues } from './race-text.ts'
 
 describe('seeds', () => {
   it.each([['1-6', [1, 2, 3, 4, 5, 6]], ['1, 2', [1, 2]], ['3 5-7', [3, 5, 6, 7]]])('%s', (text, seeds) => {
@@ -19,6 +19,14 @@ describe('values of a grid', () => {
   it.each(['', '[1', '{a'])('refuses "%s"', (text) => expect(readValues(text)).toBeNull())
 })
 
+describe('a value', () => {
+  it.each([['1e-5', 1e-5], ['base', 'base'], ['null', null], ['[sigmoid, sft]', ['sigmoid', 'sft']], ['"1"', '1'], ['feedback-{seed}', 'feedback-{seed}']])('%s', (text, value) => {
+    expect(readValue(text)).toEqual(value)
+    expect(readValue(writeValue(value))).toEqual(value)
+  })
+  it.each(['', ' ', '[1', '{a'])('refuses "%s"', (text) => expect(readValue(text)).toBeUndefined())
+})
+
 describe('the text of a race', () => {
   const draft: RaceFile = {
     name: 'methods: mine', regime: 'equal-pairs', declared: { metric: 'score', temperature: 1, pairs: [['drift', 'spin']] }, seeds: [1, 2],
@@ -29,6 +37,9 @@ describe('the text of a race', () => {
     expect(parse(writeDraft(draft))).toEqual({ ...draft, members: [{ recipe: first!.recipe }, second] })
     expect(raceSchema.parse(readDraft(writeDraft(draft)))).toEqual(draft)
   })
+  it('keeps its tokens', () => {
+    expect(raceSchema.parse(readDraft(writeDraft({ ...draft, regime: 'equal-compute', tokens: 2_000_000 })))).toEqual({ ...draft, regime: 'equal-compute', tokens: 2_000_000 })
+  })
   it('keeps its sweep', () => {
     const sweep = { dataset: 'validation', seeds: [101], grid: { 'training.learning_rate': [1e-4, 0.3], reference: ['base', 'round-start'] } }
     expect(writeDraft({ ...draft, sweep })).toContain('    training.learning_rate: [ 0.0001, 0.3 ]')
@@ -38,5 +49,16 @@ describe('the text of a race', () => {
   it('is nothing where it is no map', () => {
     expect(readDraft('- a')).toBeNull()
     expect(readDraft('a: [')).toBeNull()
+  })
+})
+
+describe('the estimate of a race', () => {
+  const check = { sweepRuns: 0, runs: 18, lanes: 2, seconds: 130, memoryBytes: 3_200_000_000, diskBytes: 1_200_000_000 }
+  it('says runs, how many at a time, time, memory of those together, and disk', () => {
+    expect(estimateWords(check)).toBe('18 runs, 2 at a time · about 2:10 in all · memory 3.2 GB at most together · disk 1.2 GB')
+    expect(estimateWords({ ...check, sweepRuns: 1, runs: 1, lanes: 1 })).toBe('1 run of the sweep, then 1 run, 1 at a time · about 2:10 in all · memory 3.2 GB at most · disk 1.2 GB')
+  })
+  it('says what is not known', () => {
+    expect(estimateWords({ ...check, seconds: null, memoryBytes: null, diskBytes: null })).toBe('18 runs, 2 at a time · time not measured on this machine yet · memory not known until the models are here')
   })
 })

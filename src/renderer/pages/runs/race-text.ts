@@ -1,6 +1,7 @@
-/** A race's file as the form reads and writes it; what the form does not know of a member (`set`, `as`) stays. */
+/** A race's file as the form reads and writes it. */
 import { parse, stringify } from 'yaml'
-import type { RaceFile, Setting } from '../../../shared/race.ts'
+import type { RaceCheck, RaceFile, Setting } from '../../../shared/race.ts'
+import { byteSize, duration } from '../../charts/format.ts'
 
 type Draft = { [Key in keyof RaceFile]?: RaceFile[Key] }
 
@@ -16,11 +17,12 @@ export function readDraft(text: string): Draft | null {
 
 /** Short lists on their lines, as one writes them by hand. */
 export function writeDraft(draft: Draft): string {
-  const { name, regime, declared, seeds, members, sweep } = draft
+  const { name, regime, tokens, declared, seeds, members, sweep } = draft
   const flow = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
   return [
     `name: ${flow(name ?? '')}`,
     `regime: ${regime ?? 'equal-pairs'}`,
+    ...(tokens === undefined ? [] : [`tokens: ${flow(tokens)}`]),
     `declared: ${flow(declared ?? null)}`,
     `seeds: ${flow(seeds ?? [])}`,
     ...(sweep === undefined ? [] : ['sweep:', ...Object.entries(sweep).flatMap(([key, value]) => (key === 'grid' && isGrid(value) ? ['  grid:', ...Object.entries(value).map(([name, values]) => `    ${flow(name)}: ${flow(values)}`)] : [`  ${flow(key)}: ${flow(value)}`]))]),
@@ -41,6 +43,18 @@ export function readValues(text: string): Setting[string][] | null {
     return null
   }
 }
+
+/** `1e-5` as YAML reads it; undefined where that is no value, or none is there. */
+export function readValue(text: string): Setting[string] | undefined {
+  try {
+    return text.trim() === '' ? undefined : (parse(text) as Setting[string])
+  } catch {
+    return undefined
+  }
+}
+
+/** As `readValue` reads it. */
+export const writeValue = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
 
 /** As `readValues` reads them. */
 export const writeValues = (values: readonly unknown[]): string => stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim()
@@ -68,4 +82,16 @@ export function writeSeeds(seeds: readonly number[]): string {
     i = end + 1
   }
   return parts.join(', ')
+}
+
+const runsInWords = (count: number): string => (count === 1 ? '1 run' : `${count} runs`)
+
+/** What a race will take, before it starts: how many runs, how many of them at once, time, memory of those, disk of all. */
+export function estimateWords({ sweepRuns, runs, lanes, seconds, memoryBytes, diskBytes }: Pick<RaceCheck, 'sweepRuns' | 'runs' | 'lanes' | 'seconds' | 'memoryBytes' | 'diskBytes'>): string {
+  return [
+    `${sweepRuns > 0 ? `${runsInWords(sweepRuns)} of the sweep, then ` : ''}${runsInWords(runs)}, ${lanes} at a time`,
+    seconds === null ? 'time not measured on this machine yet' : `about ${duration(seconds)} in all`,
+    memoryBytes === null ? 'memory not known until the models are here' : `memory ${byteSize(memoryBytes)} at most${lanes > 1 ? ' together' : ''}`,
+    ...(diskBytes === null ? [] : [`disk ${byteSize(diskBytes)}`]),
+  ].join(' · ')
 }

@@ -83,7 +83,7 @@ const fieldsAt = (path: FieldPath, keys: readonly string[]): Field[] => keys.map
 const restAt = (path: FieldPath, but: readonly string[]): Field[] => fieldsAt(path, Object.keys(shapeAt(path)).filter((key) => !but.includes(key)))
 
 const METHOD = ['recipe', 'model_name_or_path', 'dataset', 'iterations', 'pairs_per_round', 'seed', 'reference', 'reward', 'mix_previous', 'without_feedback']
-const METHOD_MORE = ['prompt_style', 'improve_instruction', 'holdout_pairs', 'resample_stale_only']
+const METHOD_MORE = ['prompt_style', 'improve_instruction', 'holdout_pairs', 'token_budget', 'resample_stale_only']
 const SAMPLING = ['temperature', 'top_p', 'max_new_tokens']
 const TRAINING = ['learning_rate', 'loss_type', 'loss_weights', 'label_smoothing', 'beta', 'optim', 'per_device_train_batch_size', 'num_train_epochs']
 const LORA = ['use_peft', 'lora_r', 'lora_alpha', 'lora_target_modules', 'use_rslora']
@@ -98,6 +98,12 @@ export const FIELD_GROUPS: FieldGroup[] = [
   { title: 'Judge', fields: restAt(['judge'], []), more: [] },
   { title: 'Machine', fields: [], more: [...fieldsAt([], ['engine', 'device', 'threads', 'save_total_limit', 'canary_steps', 'canary_prompts']), ...restAt(['torch'], [])] },
 ]
+
+const keysOf = (groups: readonly FieldGroup[]): string[] => groups.flatMap(({ fields, more }) => [...fields, ...more]).map(({ path }) => path.join('.'))
+/** Every key of a recipe but those of its lists' items, dots between levels. */
+export const RECIPE_KEYS: readonly string[] = keysOf(FIELD_GROUPS)
+/** Those that say what is done, not what computes it. */
+export const METHOD_KEYS: readonly string[] = keysOf(FIELD_GROUPS.filter(({ title }) => title !== 'Machine'))
 
 const fieldsOfItem = (list: string, index: number, shape: unknown): Field[] => Object.keys(shape as object).map((key) => fieldFrom([list, String(index)], key, shape as Record<string, Schema>))
 
