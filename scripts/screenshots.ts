@@ -1,14 +1,15 @@
 /**
  * node scripts/screenshots.ts [--out DIR] [--workspace DIR] [--only NAME]: runs the quick experiment on the headless
- * host and photographs every page into docs/screenshots, light and dark, at 1440 x 900 and 900 x 700. A workspace
- * with a finished quick experiment saves its time.
+ * host, adds what its pages need beside it, and photographs them into docs/screenshots, light and dark, at 1440 x 900 and
+ * 900 x 700. A workspace that has all that saves its time.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Browser, Page } from 'playwright'
+import type { Browser, Locator, Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
+import { addContent, DUEL, LOG, RACE } from './screenshot-content.ts'
 import { ensureBuilt } from './setup.mjs'
 
 const { values } = parseArgs({ options: { out: { type: 'string' }, workspace: { type: 'string' }, only: { type: 'string', default: '' } } })
@@ -27,34 +28,93 @@ const shots: Shot[] = [
   { name: 'experiment-result', path: '/' },
   { name: 'welcome', path: '/?start=1' },
   { name: 'conversations', path: '/conversations?signal=dissatisfied', act: openReader },
+  { name: 'conversations-markdown', path: '/conversations?source=support-desk&q=CSV', act: openReader },
+  { name: 'conversations-map', path: '/conversations?view=map' },
+  { name: 'import', path: '/conversations?import=files', act: previewLog },
+  { name: 'import-past', path: '/conversations?import=past' },
+  { name: 'import-quarantine', path: '/conversations?import=quarantine' },
+  { name: 'dataset-build', path: '/conversations?signal=dissatisfied', act: (page) => pressFor(page, 'b') },
   { name: 'signals', path: '/signals' },
   { name: 'signals-threshold', path: '/signals?view=threshold', act: runRules },
   { name: 'review', path: '/review?view=log&target=30', act: startReview },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
   { name: 'datasets-lint', path: '/datasets?name=seed-pairs-1&tab=lint' },
+  { name: 'datasets-diff', path: '/datasets?name=seed-pairs-1&tab=diff' },
   { name: 'datasets-about', path: '/datasets?name=seed-pairs-1&tab=about' },
   { name: 'runs', path: '/runs' },
-  { name: 'race', path: '/runs?view=race' },
+  { name: 'runs-scatter', path: '/runs?view=scatter' },
+  { name: 'race', path: `/runs?view=race&group=${encodeURIComponent(RACE)}` },
   { name: 'new-run', path: '/runs?new=1' },
+  { name: 'new-race', path: '/runs?newrace=1' },
   { name: 'run', path: '/runs/drift-seed1' },
   { name: 'run-health', path: '/runs/drift-seed1?tab=health' },
   { name: 'run-samples', path: '/runs/drift-seed1?tab=samples' },
   { name: 'run-tokens', path: '/runs/drift-seed1?tab=samples&pair=3' },
+  { name: 'run-recipe', path: '/runs/drift-seed1?tab=recipe' },
+  { name: 'run-canaries', path: '/runs/drift-seed2?tab=health', act: scrollTo('The same prompts, step after step') },
+  { name: 'run-script', path: '/runs/drift-seed1', act: (page) => dialogOf(page, page.getByRole('button', { name: 'Script' })) },
+  { name: 'export-recipe', path: '/runs/drift-seed1', act: exportRecipe },
   { name: 'run-evaluation', path: '/runs/drift-seed1?tab=evaluation' },
   { name: 'compare-scores', path: '/compare' },
   { name: 'compare-curves', path: '/compare?tab=curves' },
   { name: 'compare-prompts', path: '/compare?tab=prompts&sort=gain' },
   { name: 'compare-exploration', path: '/compare?tab=exploration' },
+  { name: 'compare-entropy', path: `/compare?group=${encodeURIComponent(RACE)}&tab=exploration`, act: scrollTo(/equal entropy|more than sharpening/) },
+  { name: 'compare-arms', path: `/compare?group=${encodeURIComponent(RACE)}` },
   { name: 'compare-gradients', path: '/compare?tab=gradients' },
   { name: 'compare-settings', path: '/compare?tab=settings' },
-  { name: 'evaluate', path: '/evaluate' },
+  { name: 'evaluate', path: '/evaluate?id=alpacaeval-aster-7b' },
+  { name: 'evaluate-new', path: '/evaluate', act: (page) => pressFor(page, 'n') },
+  { name: 'duel', path: '/evaluate/duels', act: startDuel },
   { name: 'settings', path: '/settings' },
 ]
 
 async function openReader(page: Page): Promise<void> {
-  await page.getByRole('grid', { name: 'Conversations' }).getByRole('row').nth(2).waitFor()
+  await page.getByRole('grid', { name: 'Conversations' }).getByRole('row').nth(1).waitFor()
   await page.keyboard.press('j')
   await page.locator('.opinion').first().waitFor()
+}
+
+/** Where it lies below the workspace: a picture names nobody's folders. */
+async function previewLog(page: Page): Promise<void> {
+  await page.getByRole('textbox', { name: 'Files and folders' }).fill(LOG)
+  await page.getByRole('region', { name: 'Preview' }).waitFor()
+}
+
+async function dialogOf(page: Page, opener: Locator): Promise<void> {
+  await opener.click()
+  await page.getByRole('dialog').waitFor()
+}
+
+async function pressFor(page: Page, key: string): Promise<void> {
+  await page.keyboard.press(key)
+  await page.getByRole('dialog').waitFor()
+}
+
+async function exportRecipe(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'More of this run' }).click()
+  await dialogOf(page, page.getByRole('menuitem', { name: 'Export recipe…' }))
+  await page.getByLabel('Exported recipe').getByText('beta').waitFor()
+}
+
+/** To the part of the page that is called so. */
+function scrollTo(name: string | RegExp): (page: Page) => Promise<void> {
+  return async (page) => {
+    const part = page.getByRole('region', { name }).or(page.getByRole('figure', { name })).first()
+    await part.waitFor()
+    await part.evaluate((element) => element.scrollIntoView({ block: 'start' }))
+  }
+}
+
+async function startDuel(page: Page): Promise<void> {
+  const before = page.getByRole('button', { name: /decided$/ }).first()
+  if (await before.isVisible()) await before.click()
+  else {
+    await page.getByRole('textbox', { name: 'Answers of one model: file' }).fill(DUEL[0])
+    await page.getByRole('textbox', { name: 'Answers of the other: file' }).fill(DUEL[1])
+    await page.getByRole('button', { name: 'Start' }).click()
+  }
+  await page.getByRole('article', { name: 'Left answer' }).waitFor()
 }
 
 /** A cut-off needs probabilities; the first look makes them for all. */
@@ -79,10 +139,13 @@ async function startReview(page: Page): Promise<void> {
 await ensureBuilt('renderer', process.execPath)
 mkdirSync(out, { recursive: true })
 const home = mkdtempSync(join(tmpdir(), 'drift-screenshots-'))
-const host = await startHost({ workspace: values.workspace ? resolve(values.workspace) : join(home, 'sample'), home })
+const workspace = values.workspace ? resolve(values.workspace) : join(home, 'sample')
+const host = await startHost({ workspace, home })
 const browser = await startBrowser()
 try {
   await runExperiment()
+  addContent(workspace)
+  await writeNotes()
   for (const look of looks) await shootAll(browser, look)
 } finally {
   await browser.close()
@@ -105,6 +168,19 @@ async function runExperiment(): Promise<void> {
   await page.context().close()
 }
 
+async function writeNotes(): Promise<void> {
+  const page = await open(browser, { theme: 'light', ...wide }, '/runs/drift-seed1')
+  const notes = page.getByRole('note', { name: 'Notes' })
+  await page.getByRole('heading', { name: 'drift-seed1' }).waitFor()
+  if (!(await notes.isVisible())) {
+    await page.keyboard.press('n')
+    await page.getByRole('textbox', { name: 'Notes of this run' }).fill('Held-out margins still rise in round 2: worth a third.\nThe learning rate is the best of the sweep on other requests.')
+    await page.keyboard.press('Control+Enter')
+    await notes.waitFor()
+  }
+  await page.context().close()
+}
+
 async function shootAll(browser: Browser, look: Look): Promise<void> {
   for (const { name, path, act } of shots) {
     if (values.only !== '' && !name.startsWith(values.only)) continue
@@ -122,7 +198,8 @@ async function settle(page: Page): Promise<void> {
   let before = ''
   for (let same = 0; same < 4; ) {
     await page.waitForTimeout(250)
-    const now = await page.getByRole('main').innerHTML()
+    // A dialog hides the page from roles.
+    const now = await page.locator('body').innerHTML()
     const waits = (await page.getByRole('status', { name: /^(Loading|Comparing|Counting)/ }).count()) > 0 || (await page.locator('.skeleton').count()) > 0
     same = !waits && now === before && now.length > 1000 ? same + 1 : 0
     before = now
