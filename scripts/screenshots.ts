@@ -5,11 +5,11 @@
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Browser, Locator, Page } from 'playwright'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
-import { addContent, DUEL, LOG, RACE } from './screenshot-content.ts'
+import { addContent, DUEL, LOG, PAIRS, RACE } from './screenshot-content.ts'
 import { ensureBuilt } from './setup.mjs'
 
 const { values } = parseArgs({ options: { out: { type: 'string' }, workspace: { type: 'string' }, only: { type: 'string', default: '' } } })
@@ -23,49 +23,48 @@ const wide = { width: 1440, height: 900 }
 const narrow = { width: 900, height: 700 }
 const looks: Look[] = [wide, narrow].flatMap((size) => [{ theme: 'light', ...size }, { theme: 'dark', ...size }])
 
-type Shot = { name: string; path: string; /** What to do once it is open. */ act?: (page: Page) => Promise<void> }
+type Shot = { name: string; path: string; /** What to do once it is open. */ act?: (page: Page) => Promise<void>; /** Dialogs and second looks at a page: light and wide, dark and narrow are enough. */ twice?: true }
 const shots: Shot[] = [
   { name: 'experiment-result', path: '/' },
   { name: 'welcome', path: '/?start=1' },
   { name: 'conversations', path: '/conversations?signal=dissatisfied', act: openReader },
-  { name: 'conversations-markdown', path: '/conversations?source=support-desk&q=CSV', act: openReader },
-  { name: 'conversations-map', path: '/conversations?view=map' },
-  { name: 'import', path: '/conversations?import=files', act: previewLog },
-  { name: 'import-past', path: '/conversations?import=past' },
-  { name: 'import-quarantine', path: '/conversations?import=quarantine' },
-  { name: 'dataset-build', path: '/conversations?signal=dissatisfied', act: (page) => pressFor(page, 'b') },
+  { name: 'conversations-markdown', path: '/conversations?source=support-desk&q=CSV', act: openReader, twice: true },
+  { name: 'conversations-map', path: '/conversations?as=map', act: makeMap, twice: true },
+  { name: 'import', path: '/conversations?import=files', act: previewLog, twice: true },
+  { name: 'import-past', path: '/conversations?import=past', twice: true },
+  { name: 'import-quarantine', path: '/conversations?import=quarantine', twice: true },
+  { name: 'dataset-build', path: '/conversations?signal=dissatisfied', act: (page) => pressFor(page, 'b'), twice: true },
   { name: 'signals', path: '/signals' },
-  { name: 'signals-threshold', path: '/signals?view=threshold', act: runRules },
+  { name: 'signals-threshold', path: '/signals?view=threshold' },
   { name: 'review', path: '/review?view=log&target=30', act: startReview },
   { name: 'datasets', path: '/datasets?name=feedback-1' },
-  { name: 'datasets-lint', path: '/datasets?name=seed-pairs-1&tab=lint' },
-  { name: 'datasets-diff', path: '/datasets?name=seed-pairs-1&tab=diff' },
+  { name: 'datasets-lint', path: `/datasets?name=${PAIRS}&tab=lint` },
+  { name: 'datasets-diff', path: '/datasets?name=seed-pairs-1&tab=diff', twice: true },
   { name: 'datasets-about', path: '/datasets?name=seed-pairs-1&tab=about' },
   { name: 'runs', path: '/runs' },
-  { name: 'runs-scatter', path: '/runs?view=scatter' },
+  { name: 'runs-scatter', path: '/runs?view=scatter&x=rewards%2Fmargins' },
   { name: 'race', path: `/runs?view=race&group=${encodeURIComponent(RACE)}` },
   { name: 'new-run', path: '/runs?new=1' },
-  { name: 'new-race', path: '/runs?newrace=1' },
+  { name: 'new-race', path: '/runs?newrace=1', twice: true },
   { name: 'run', path: '/runs/drift-seed1' },
   { name: 'run-health', path: '/runs/drift-seed1?tab=health' },
   { name: 'run-samples', path: '/runs/drift-seed1?tab=samples' },
   { name: 'run-tokens', path: '/runs/drift-seed1?tab=samples&pair=3' },
-  { name: 'run-recipe', path: '/runs/drift-seed1?tab=recipe' },
-  { name: 'run-canaries', path: '/runs/drift-seed2?tab=health', act: scrollTo('The same prompts, step after step') },
-  { name: 'run-script', path: '/runs/drift-seed1', act: (page) => dialogOf(page, page.getByRole('button', { name: 'Script' })) },
-  { name: 'export-recipe', path: '/runs/drift-seed1', act: exportRecipe },
+  { name: 'run-recipe', path: '/runs/drift-seed1?tab=recipe', twice: true },
+  { name: 'run-canaries', path: '/runs/drift-seed2?tab=health', act: scrollTo('The same prompts, step after step'), twice: true },
+  { name: 'run-script', path: '/runs/drift-seed1', act: (page) => dialogOf(page, page.getByRole('button', { name: 'Script' })), twice: true },
+  { name: 'export-recipe', path: '/runs/drift-seed1', act: exportRecipe, twice: true },
   { name: 'run-evaluation', path: '/runs/drift-seed1?tab=evaluation' },
   { name: 'compare-scores', path: '/compare' },
   { name: 'compare-curves', path: '/compare?tab=curves' },
   { name: 'compare-prompts', path: '/compare?tab=prompts&sort=gain' },
   { name: 'compare-exploration', path: '/compare?tab=exploration' },
   { name: 'compare-entropy', path: `/compare?group=${encodeURIComponent(RACE)}&tab=exploration`, act: scrollTo(/equal entropy|more than sharpening/) },
-  { name: 'compare-arms', path: `/compare?group=${encodeURIComponent(RACE)}` },
   { name: 'compare-gradients', path: '/compare?tab=gradients' },
   { name: 'compare-settings', path: '/compare?tab=settings' },
   { name: 'evaluate', path: '/evaluate?id=alpacaeval-aster-7b' },
-  { name: 'evaluate-new', path: '/evaluate', act: (page) => pressFor(page, 'n') },
-  { name: 'duel', path: '/evaluate/duels', act: startDuel },
+  { name: 'evaluate-new', path: '/evaluate', act: (page) => pressFor(page, 'n'), twice: true },
+  { name: 'duel', path: '/evaluate/duels', act: startDuel, twice: true },
   { name: 'settings', path: '/settings' },
 ]
 
@@ -79,6 +78,17 @@ async function openReader(page: Page): Promise<void> {
 async function previewLog(page: Page): Promise<void> {
   await page.getByRole('textbox', { name: 'Files and folders' }).fill(LOG)
   await page.getByRole('region', { name: 'Preview' }).waitFor()
+}
+
+async function makeMap(page: Page): Promise<void> {
+  const points = page.locator('main canvas').first()
+  const none = page.getByRole('button', { name: 'Make the map', exact: true })
+  await points.or(none).first().waitFor()
+  if (await none.isVisible()) {
+    await dialogOf(page, none)
+    await page.getByRole('dialog').getByRole('button', { name: 'Make the map' }).click()
+  }
+  await points.waitFor()
 }
 
 async function dialogOf(page: Page, opener: Locator): Promise<void> {
@@ -117,14 +127,6 @@ async function startDuel(page: Page): Promise<void> {
   await page.getByRole('article', { name: 'Left answer' }).waitFor()
 }
 
-/** A cut-off needs probabilities; the first look makes them for all. */
-async function runRules(page: Page): Promise<void> {
-  const none = page.getByText('No detector has run')
-  if (!(await none.isVisible())) return
-  await page.getByRole('button', { name: /^Run the rules on/ }).click()
-  await none.waitFor({ state: 'detached' })
-}
-
 /** Nobody labels without a name. */
 async function startReview(page: Page): Promise<void> {
   await page.keyboard.press('N')
@@ -142,6 +144,13 @@ const home = mkdtempSync(join(tmpdir(), 'drift-screenshots-'))
 const workspace = values.workspace ? resolve(values.workspace) : join(home, 'sample')
 const host = await startHost({ workspace, home })
 const browser = await startBrowser()
+/** In the page: where the workspace lies on this machine is nobody's business. */
+const hideFolder = `{
+  const folder = ${JSON.stringify(dirname(workspace))}
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) if (node.nodeValue.includes(folder)) node.nodeValue = node.nodeValue.replaceAll(folder, '~')
+  for (const field of document.querySelectorAll('input')) if (field.value.includes(folder)) field.value = field.value.replaceAll(folder, '~')
+}`
 try {
   await runExperiment()
   addContent(workspace)
@@ -182,8 +191,8 @@ async function writeNotes(): Promise<void> {
 }
 
 async function shootAll(browser: Browser, look: Look): Promise<void> {
-  for (const { name, path, act } of shots) {
-    if (values.only !== '' && !name.startsWith(values.only)) continue
+  for (const { name, path, act, twice } of shots) {
+    if (!name.startsWith(values.only) || (twice && (look.theme === 'light') !== (look.width === wide.width))) continue
     const page = await open(browser, look, path)
     await settle(page)
     await act?.(page)
@@ -221,6 +230,7 @@ async function open(browser: Browser, { theme, width, height }: Look, path: stri
 async function save(page: Page, name: string, { theme, width }: Look): Promise<void> {
   const suffix = [...(theme === 'dark' ? ['dark'] : []), ...(width === wide.width ? [] : [String(width)])]
   const file = join(out, `${[name, ...suffix].join('-')}.png`)
+  await page.evaluate(hideFolder)
   await page.screenshot({ path: file })
   console.log(`${file} ${Math.round(statSync(file).size / 1000)} kB`)
 }
