@@ -109,7 +109,7 @@ describe('compareRuns', () => {
     const runs = seeds.flatMap((seed) => [aRun('drift-lr1', seed, { [-1]: 0.5, 0: 0.5, 1: 0.8 }, 1), aRun('drift-lr2', seed, { [-1]: 0.5, 0: 0.5, 1: 0.6 }, 1)])
     const declared = { metric: 'score' as const, temperature: 1, pairs: [['drift-lr2', 'drift-lr1']] as [string, string][] }
     const { headline } = compareRuns(runs, { temperatures: [1], prompts: 40, resamples: 400, race: { regime: 'equal-pairs', declared } })
-    expect(headline).toMatch(/^drift-lr2 is behind drift-lr1 by −0\.\d+ \[.*\] task score at T = 1; drift-lr1 is ahead of base by \+0\.\d+ .*; n = 6 seeds x 40 prompts\.$/)
+    expect(headline).toMatch(/^drift-lr2 is behind drift-lr1 by −0\.\d+ \[.*\] task score at T = 1; drift-lr1 is ahead of base by \+0\.\d+ .*; n = 6 seeds × 40 prompts\.$/)
     expect(compare(runs).headline).toMatch(/^drift-lr1 is ahead of base by .*; it is ahead of drift-lr2 by/)
   })
 

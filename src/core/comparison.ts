@@ -315,7 +315,7 @@ export function headlineOf(comparison: Comparison, declared: Declaration | null 
     return `${opening}${others.length > 0 ? `; it is ${others.map(verdict).join(' and ')}` : ''}`
   })
   const { seeds, prompts } = said[0]!
-  return `${sentences.join('; ')}; n = ${seeds} ${seeds === 1 ? 'seed' : 'seeds'} x ${prompts} prompts.`
+  return `${sentences.join('; ')}; n = ${seeds} ${seeds === 1 ? 'seed' : 'seeds'} × ${prompts} prompts.`
 }
 
 /** What each competitor used, a run on average. */

@@ -87,7 +87,7 @@ describe('the scatter', () => {
   const drawn = (x: string, y: string, logX = false, logY = false): [string, number | string, number][] => scatterPoints(rows, { x, y, logX, logY }).points.map((point) => [point.run.id, point.x, point.y])
 
   it('offers every metric that a run has, and settings that differ', () => {
-    expect(scatterFields(rows)).toEqual({ figures: ['score', 'loss', 'kl', 'seconds'], settings: ['training.beta', 'training.optim'] })
+    expect(scatterFields(rows)).toEqual({ figures: ['score', 'loss', 'kl', 'seconds'], settings: ['training.beta', 'training.optim'], across: 'training.beta' })
   })
 
   it('has a point for each run with both figures, and says how many have not', () => {

@@ -72,11 +72,14 @@ const FIELDS: Readonly<Record<string, Key>> = {
   group: { key: ({ run }) => run.group },
 }
 
-/** What a scatter of these runs can have on its axes: figures on both, settings on the horizontal one alone. */
-export function scatterFields(rows: readonly TableRun[]): { figures: string[]; settings: string[] } {
+/** What a scatter of these runs can have on its axes: figures on both, settings on the horizontal one alone; `across` is a key of the training that is a number for every run, else any such setting, else any, else the time. */
+export function scatterFields(rows: readonly TableRun[]): { figures: string[]; settings: string[]; across: string } {
   const metrics = new Set(rows.flatMap(({ columns }) => Object.keys(columns?.last ?? {})))
   const scored = rows.some(({ columns }) => columns?.score)
-  return { figures: [...(scored ? ['score'] : []), ...metrics, 'seconds'], settings: differingSettings(rows).filter((key) => key !== 'recipe') }
+  const settings = differingSettings(rows).filter((key) => key !== 'recipe')
+  const others = settings.filter((key) => key !== 'seed')
+  const numbers = others.filter((key) => rows.every((row) => typeof figureOf(key)(row) !== 'string'))
+  return { figures: [...(scored ? ['score'] : []), ...metrics, 'seconds'], settings, across: numbers.find((key) => key.startsWith('training.')) ?? numbers[0] ?? others[0] ?? 'seconds' }
 }
 
 /** `x` is a text where it is a setting that is not a number for every run. */

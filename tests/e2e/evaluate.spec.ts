@@ -153,7 +153,7 @@ describe('the evaluate page', () => {
       await page.keyboard.press((await left.innerText()).includes('ash') ? '1' : '3')
       if (n < 3) await page.getByText(`${n} of 3`).waitFor()
       if (n === 1) {
-        await page.keyboard.press('u')
+        await page.keyboard.press('k')
         await page.getByText('0 of 3').waitFor()
         await page.keyboard.press('w')
         await page.keyboard.press((await left.innerText()).includes('ash') ? '1' : '3')

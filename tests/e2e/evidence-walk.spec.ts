@@ -97,7 +97,7 @@ it('compare: one sentence, the declared tests, a forest of differences', async (
   await go(`/compare?${GROUP}&tab=scores`)
   await page.getByRole('tab', { name: 'Scores' }).waitFor()
   said = await headline().innerText()
-  expect(said).toMatch(/DRIFT.*n = 1 seed x 24 prompts/)
+  expect(said).toMatch(/DRIFT.*n = 1 seed × 24 prompts/)
   const tests = page.getByRole('region', { name: /^Tests at temperature 1/ })
   const primary = tests.getByRole('row', { name: /primary/ })
   await eventually(async () => (await primary.getByRole('rowheader').allInnerTexts()).sort()).toEqual(['DRIFT − Iterative DPO', 'DRIFT − SPIN'])

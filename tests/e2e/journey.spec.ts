@@ -259,7 +259,7 @@ describe('a run of one’s own', () => {
     await page.getByRole('tab', { name: 'Evaluation and ledger' }).click()
     await page.getByRole('region', { name: 'Fairness ledger' }).waitFor()
     // Killed and continued, it still knows its tokens by time and what its processes held.
-    const use = page.getByRole('region', { name: 'Time and memory of the stages' }).getByRole('row', { name: /round-1\/train/ })
+    const use = page.getByRole('region', { name: 'Time and memory of the stages' }).getByRole('row', { name: /round 1 · train/ })
     expect(await use.textContent()).toMatch(/\d s[\d,]+[\d,]+\d+ MB|\d s[\d,]+[\d,]+[\d.]+ GB/)
   }, EXPERIMENT_MS)
 

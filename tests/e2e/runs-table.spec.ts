@@ -67,6 +67,7 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     await eventually(async () => (await scores()).length).toBeGreaterThan(10)
     const best = await scores()
     expect(best).toEqual(best.toSorted((a, b) => b - a))
+    expect(await table().getByRole('columnheader', { name: 'task score' }).getAttribute('aria-sort')).toBe('descending')
     await table().getByRole('button', { name: 'task score' }).click()
     await eventually(async () => (await scores())[0]! < best.at(-1)!).toBe(true)
   })

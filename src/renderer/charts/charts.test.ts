@@ -218,7 +218,7 @@ describe('entropyScore', () => {
     const chart = entropyScore({ measure: 'task score', lines, temperatures: [1, 0.3, 0], theme })
     expect(chart.table.rows[1]).toEqual(['Base', 0.3, 0.5, 0.45, 0.4, 0.5])
     expect(chart.table.rows).toHaveLength(6)
-    expect(chart.note).toBe('uprights: the base at T')
+    expect(chart.note).toBe('dotted uprights: the entropy of the base at each temperature')
     const svg = draw(chart)
     for (const text of ['Base', 'DRIFT', 'T = 0', 'T = 0.3', 'T = 1', 'token entropy, nats']) expect(svg).toContain(`>${text}<`)
     const html = ([chart.option.tooltip].flat()[0]!.formatter as (params: unknown) => string)({ seriesName: 'drift', dataIndex: 2 })

@@ -18,8 +18,8 @@ export function chosenRejected(options: { panels: QualityPanel[]; theme: ChartTh
     title: panels.map((panel, i) => ({ text: panels.length > 1 ? panel.label : '', left: `${i * width + 4}%`, top: 0, padding: 0, textAlign: 'left' as const, textVerticalAlign: 'top' as const, textStyle: { color: theme.method(panel.key), fontSize: 12, fontWeight: 600 as const, fontFamily: theme.font } })),
     grid: panels.map((_, i) => ({ left: `${i * width + 4}%`, width: `${width - 6}%`, top: panels.length > 1 ? 26 : 8, bottom: 26 })),
     xAxis: panels.map((_, i) => ({
-      gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map((round, place) => (place === 0 ? roundLabel(round) : String(round))),
-      axisLine: { lineStyle: { color: theme.axis } }, axisTick: { show: false }, axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
+      gridIndex: i, type: 'category' as const, boundaryGap: false, data: rounds.map(roundLabel),
+      axisLine: { lineStyle: { color: theme.axis } }, axisTick: { show: false }, axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, alignMinLabel: 'left' as const, alignMaxLabel: 'right' as const },
     })),
     yAxis: panels.map((_, i) => ({
       gridIndex: i, type: 'value' as const, min: 0, max: 1, interval: 0.25, axisLine: { show: false }, axisTick: { show: false },

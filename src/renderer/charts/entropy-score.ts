@@ -56,7 +56,7 @@ export function entropyScore({ measure, lines, temperatures, theme }: { measure:
   }
   return {
     option,
-    note: [lines.some(({ key }) => key === 'base') ? 'uprights: the base at T' : null, fewTemperatures(temperatures)].filter((words) => words !== null).join(' · ') || null,
+    note: [lines.some(({ key }) => key === 'base') ? 'dotted uprights: the entropy of the base at each temperature' : null, fewTemperatures(temperatures)].filter((words) => words !== null).join(' · ') || null,
     table: {
       columns: [{ label: 'method', numeric: false }, { label: 'T', numeric: true }, { label: 'token entropy, nats', numeric: true }, { label: measure, numeric: true }, { label: '95 % low', numeric: true }, { label: '95 % high', numeric: true }],
       rows: lines.flatMap(({ key, points }) => points.map(({ temperature, entropy, score }) => [methodStyle(key).label, temperature, entropy, score.estimate, Number.isFinite(score.low) ? score.low : null, Number.isFinite(score.high) ? score.high : null])),

@@ -23,7 +23,7 @@ export function runScatter({ points, left, x, y, marked, theme }: Input): Chart 
   const option: EChartsOption = {
     ...base,
     grid: { left: 64, right: 24, top: 36, bottom: 44 },
-    legend: { top: 0, left: 0, itemWidth: 14, itemHeight: 9, selectedMode: false, textStyle: { color: theme.text, fontSize: 12 }, data: labels },
+    legend: { top: 0, left: 0, itemWidth: 9, itemHeight: 9, itemGap: 14, selectedMode: false, textStyle: { color: theme.text, fontSize: 12 }, data: labels },
     xAxis: (isText ? { ...across, type: 'category', data: categories, boundaryGap: true } : { ...across, scale: true, boundaryGap: GAP, ...(x.log ? logarithmic : {}) }) as EChartsOption['xAxis'] & object,
     yAxis: { ...yAxis(theme, { format: axisFigure, ticks: 5 }), boundaryGap: GAP, name: y.label, nameLocation: 'middle', nameGap: 50, nameTextStyle: { color: theme.muted, fontSize: 11 }, ...(y.log ? logarithmic : {}) } as EChartsOption['yAxis'] & object,
     series: methods.map(([method, own]) => {

@@ -6,6 +6,8 @@ export type Column<Row> = {
   width: string
   align?: 'start' | 'end'
   sortable?: boolean
+  /** Its first order is the falling one. */
+  mostFirst?: boolean
   /** The cell's text; left out where the slot `cell-KEY` draws it. */
   text?: (row: Row) => string
   /** Shown on hover of the header: what it is, in which unit. */

@@ -11,3 +11,12 @@ export function splitPaths(text: string): string[] {
 export function joinPaths(paths: readonly string[]): string {
   return paths.length === 1 ? (paths[0] ?? '') : paths.map((path) => `"${path}"`).join(' ')
 }
+
+/** The name a path ends on, as its own system separates them. */
+export const lastOf = (path: string): string => path.split(/[\\/]/).findLast((part) => part !== '') ?? path
+
+/** A path as one reads it beside the workspace: from there on where it lies below, else in full. */
+export function besideWorkspace(path: string, workspace: string | undefined): string {
+  const below = workspace !== undefined && path.startsWith(workspace) ? path.slice(workspace.length) : ''
+  return /^[\\/]./.test(below) ? below.slice(1) : path
+}

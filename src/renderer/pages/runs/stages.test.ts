@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunStage } from '../../../shared/types.ts'
-import { describeStage, laneOf, tokensPerSecond } from './stages.ts'
+import { describeStage, laneOf, stageName, tokensPerSecond } from './stages.ts'
 
 const stage = (key: string, kind: RunStage['kind'], round: number, status: RunStage['status'] = 'done'): RunStage => ({ key, kind, round, status, startsFrom: null, startedAt: '', endedAt: null, seconds: 1, tokens: null, peakMemoryBytes: null, reusedFrom: null, summary: {} })
 const kinds = (lane: ReturnType<typeof laneOf>) => lane.map(({ label, blocks }) => [label, blocks.map(({ kind, status }) => `${kind} ${status}`)])
@@ -46,4 +46,9 @@ it('describeStage says in plain words what each method does while it samples', (
   expect(words('spin')).toContain('its own rejected')
   expect(words('iterative-dpo')).toContain('twice')
   expect(words('drift-unguided')).toContain('without having seen it')
+})
+
+it('names a stage by its round and what it does, so that no two of a run are called the same', () => {
+  const names = [stage('base/probe', 'evaluate', -1), stage('reward/train', 'train', 0), stage('warm-start/train', 'train', 0), stage('round-1/sample', 'sample', 1), stage('round-1/sample-own', 'sample', 1)].map(stageName)
+  expect(names).toEqual(['base · probe', 'warm start · train the reward', 'warm start · train', 'round 1 · sample', 'round 1 · own sample'])
 })

@@ -73,6 +73,9 @@ export function tokensPerSecond({ tokens, seconds }: Pick<RunStage, 'tokens' | '
 
 export const KIND_NAMES: Record<ShownKind, string> = { sample: 'sample', reward: 'reward', train: 'train', evaluate: 'evaluate', probe: 'probe' }
 
+/** A stage by itself, as in a table. */
+export const stageName = (stage: Pick<RunStage, 'key' | 'kind' | 'round'>): string => `${roundLabel(stage.round)} · ${stage.key.endsWith('/sample-own') ? 'own sample' : stage.key === 'reward/train' ? 'train the reward' : KIND_NAMES[shownKind(stage)]}`
+
 /** Where lanes stand under one another and room is scarce. */
 export const SHORT_NAMES: Record<ShownKind, string> = { sample: 'sample', reward: 'rank', train: 'train', evaluate: 'eval', probe: 'probe' }
 
