@@ -1,6 +1,7 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
+import { useClient } from './client.ts'
 import { createPageRouter } from './router.ts'
 import { useAppearance } from './stores/appearance.ts'
 import { useToasts } from './stores/toasts.ts'
@@ -15,6 +16,8 @@ if (address.searchParams.has('token')) {
   history.replaceState(history.state, '', address)
 }
 
+// The way to the backend opens while the frame is built.
+useClient()
 const app = createApp(App).use(createPinia()).directive('writes', vWrites)
 useAppearance()
 app.config.errorHandler = (error) => {
