@@ -25,11 +25,13 @@ const PAIRS = 50_000
 const PROMPTS = 1000
 const DELETED = 2000
 /** What takes longer is measured so long, then cancelled. */
-const MEASURED_MS = 8000
+const MEASURED_MS = 5000
 const KEY_EVERY_MS = 120
 const CALL_EVERY_MS = 40
 /** Nobody notices less. */
 const AT_MOST_MS = 100
+
+const OWN: Pair['provenance'] = { conversationId: null, turnIndex: null, userFeedback: null, round: null, policy: null, seed: null }
 
 type Felt = { keys: number[]; calls: number[] }
 
@@ -140,7 +142,7 @@ function fill(path: string, home: string): string {
   const rng = makeRng('bench/responsive')
   const vocabulary = makeTexts(rng.next)
   const text = (least: number, most: number): string => vocabulary(rng.next, least, most)
-  const rows = Array.from({ length: PAIRS }, (): Pair => ({ prompt: [{ role: 'user', content: text(5, 60) }], chosen: [{ role: 'assistant', content: text(40, 120) }], rejected: [{ role: 'assistant', content: text(40, 120) }] }))
+  const rows = Array.from({ length: PAIRS }, (_, i): Pair => ({ prompt: [{ role: 'user', content: text(5, 60) }], chosen: `${text(40, 120)}${i % 10 === 0 ? ' ana@example.org' : ''}`, rejected: text(40, 120), task: null, provenance: OWN }))
   const { db, close } = openWorkspace(path, { create: false })
   try {
     createDataset(db, { name: 'pairs', kind: 'preference', rows, recipe: {} })

@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
 import { writeSignals } from '../storage/signals.ts'
+import { giveWay, isWrittenBeside } from '../write-turns.ts'
 import type { Detector } from './detectors.ts'
 import { judgeConversations, type JudgedConversation, type PositionRange } from './judge-conversations.ts'
 import type { JudgeWorkerInput } from './judge-worker.ts'
@@ -13,6 +14,8 @@ export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: 
 export type SignalsProgress = { done: number; total: number; turns: number }
 
 const BATCH_CONVERSATIONS = 1000
+/** Written at once while somebody labels beside it. */
+const WRITTEN_BESIDE = 200
 /** Fewer are judged before a thread has started. */
 const WORTH_A_THREAD = 5000
 /** Writing takes a fifth of the time: more threads than these would wait for it. */
@@ -36,7 +39,12 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
     return present
   })
   for await (const judged of judgeAll(db, detector, threads)) {
-    const present = write.immediate(judged)
+    const present: JudgedConversation[] = []
+    for (let from = 0, size; from < judged.length; from += size) {
+      giveWay()
+      size = isWrittenBeside() ? WRITTEN_BESIDE : judged.length
+      present.push(...write.immediate(judged.slice(from, from + size)))
+    }
     report.conversations += present.length
     for (const { turns } of present) {
       report.turns += turns.length
