@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { importFiles } from './imports/import-files.ts'
 import { openBackend, type Backend } from './index.ts'
 import { openDatabase, type WritableDb } from './storage/open.ts'
 import { isWrittenBeside, writeBetween } from './write-turns.ts'
@@ -71,4 +72,24 @@ it('a thread that writes batches lets it go first, and knows of it', async () =>
   await ended
   expect(said).toEqual(['true', 'went on'])
   expect(isWrittenBeside()).toBe(true)
+})
+
+it('an import keeps nobody waiting who writes beside it: its batches are short, and long again afterwards', async () => {
+  const batches = async (name: string): Promise<number> => {
+    const file = join(folder, `${name}.jsonl`)
+    writeFileSync(file, Array.from({ length: 400 }, (_, i) => `${JSON.stringify({ messages: [{ role: 'user', content: `${name} ${i}` }, { role: 'assistant', content: 'yes' }] })}\n`).join(''))
+    const begun = vi.spyOn(other, 'transaction')
+    expect((await importFiles(other, [file])).imported).toBe(400)
+    const count = begun.mock.calls.length
+    begun.mockRestore()
+    return count
+  }
+  await writeBetween(backend.workspace.db, () => undefined)
+  const beside = await batches('beside')
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 })
+  try {
+    expect(beside - (await batches('alone'))).toBe(2)
+  } finally {
+    vi.useRealTimers()
+  }
 })
