@@ -23,7 +23,7 @@ const TALKS = 20_000
 const IMPORTED = 200_000
 const PAIRS = 50_000
 const PROMPTS = 1000
-const DELETED = 2000
+const DELETED = 500
 /** What takes longer is measured so long, then cancelled. */
 const MEASURED_MS = 5000
 const KEY_EVERY_MS = 120
@@ -54,19 +54,14 @@ export async function* measureResponsive(): AsyncGenerator<Figure> {
     await page.locator('[data-item]').waitFor()
     await page.evaluate(noteKeyToItem)
 
-    /** From its call until it has come to its end, or until it is cancelled. */
-    const job = async (start: Promise<{ jobId: string }>, enough: AbortSignal): Promise<void> => {
-      const { jobId } = await start
-      enough.addEventListener('abort', () => void client.call('jobs.cancel', { id: jobId }).catch(() => undefined))
-      await client.jobEnded(jobId)
-    }
+    const job = async (start: Promise<{ jobId: string }>): Promise<void> => client.jobEnded((await start).jobId)
     const { ids } = await client.call('conversations.ids', { selection: { filter: {} } })
-    const works: [name: string, work: (enough: AbortSignal) => Promise<unknown>][] = [
-      [`import of ${IMPORTED / 1000}k conversations`, (enough) => job(client.call('imports.start', { files: [log] }), enough)],
-      ['near-duplicates and personal data', (enough) => job(client.call('conversations.analyse', {}), enough)],
-      ['the map of conversations', (enough) => job(client.call('conversations.makeMap', { folder: null }), enough)],
-      ['the detector', (enough) => job(client.call('signals.run', { detector: 'classifier' }), enough)],
-      ['training the detector on labels', (enough) => job(client.call('signals.retrain', {}), enough)],
+    const works: [name: string, work: () => Promise<unknown>][] = [
+      [`import of ${IMPORTED / 1000}k conversations`, () => job(client.call('imports.start', { files: [log] }))],
+      ['near-duplicates and personal data', () => job(client.call('conversations.analyse', {}))],
+      ['the map of conversations', () => job(client.call('conversations.makeMap', { folder: null }))],
+      ['the detector', () => job(client.call('signals.run', { detector: 'classifier' }))],
+      ['training the detector on labels', () => job(client.call('signals.retrain', {}))],
       ['a dataset built of prompts', () => client.call('datasets.build', { name: 'prompts', kind: 'prompts' })],
       [`lint of ${PAIRS / 1000}k pairs`, () => client.call('datasets.lint', { name: 'pairs', model: null, maxLength: null })],
       [`a fix of ${PAIRS / 1000}k pairs`, () => client.call('datasets.fix', { name: 'pairs', fix: 'personal-data', model: null, maxLength: null })],
@@ -100,10 +95,10 @@ function* figures(name: string, felt: Felt, idle: Felt | null): Generator<Figure
   yield of('a plain call', felt.calls, idle?.calls)
 }
 
-/** Keys are pressed and calls made for as long as the work goes on; it is told when that was enough. */
-async function feel(page: Page, client: Client, work: (enough: AbortSignal) => Promise<unknown>): Promise<Felt> {
+/** Keys are pressed and calls made for as long as the work goes on; it is cancelled when that was enough. */
+async function feel(page: Page, client: Client, work: () => Promise<unknown>): Promise<Felt> {
   const felt: Felt = { keys: [], calls: [] }
-  const enough = new AbortController()
+  let cancelled: Promise<unknown> | null = null
   let ended = false
   const asked: Promise<void>[] = []
   const ask = async (): Promise<void> => {
@@ -122,19 +117,27 @@ async function feel(page: Page, client: Client, work: (enough: AbortSignal) => P
         await wait(KEY_EVERY_MS)
         if (performance.now() - from > 60_000) throw new Error(`expected the next turn within a minute of label ${pressed + 1}, saw none`)
       } while ((await page.evaluate<number>('globalThis.keyToItem.length')) <= before + pressed)
-      if (performance.now() > until) enough.abort()
+      if (performance.now() > until) cancelled ??= cancelAll(client)
     }
   })()
   try {
-    await work(enough.signal)
+    await work().catch((error: unknown) => {
+      // Cancelled work rejects.
+      if (cancelled === null) throw error
+    })
   } finally {
     ended = true
     await pressing
     clearInterval(asking)
-    await Promise.all(asked)
+    await Promise.all([...asked, cancelled])
   }
   felt.keys = (await page.evaluate<number[]>('globalThis.keyToItem')).slice(before)
   return felt
+}
+
+async function cancelAll(client: Client): Promise<void> {
+  const running = (await client.call('jobs.list', {})).filter(({ status }) => status === 'running')
+  await Promise.all(running.map(({ id }) => client.call('jobs.cancel', { id })))
 }
 
 /** Pairs to lint and export, as long as people write them. @returns a file of prompts to look for in them */
@@ -142,7 +145,7 @@ function fill(path: string, home: string): string {
   const rng = makeRng('bench/responsive')
   const vocabulary = makeTexts(rng.next)
   const text = (least: number, most: number): string => vocabulary(rng.next, least, most)
-  const rows = Array.from({ length: PAIRS }, (_, i): Pair => ({ prompt: [{ role: 'user', content: text(5, 60) }], chosen: `${text(40, 120)}${i % 10 === 0 ? ' ana@example.org' : ''}`, rejected: text(40, 120), task: null, provenance: OWN }))
+  const rows = Array.from({ length: PAIRS }, (_, i): Pair => ({ prompt: [{ role: 'user', content: text(5, 60) }], chosen: `${text(40, 120)}${i % 10 === 0 ? ' ana.kern@inboxes.net' : ''}`, rejected: text(40, 120), task: null, provenance: OWN }))
   const { db, close } = openWorkspace(path, { create: false })
   try {
     createDataset(db, { name: 'pairs', kind: 'preference', rows, recipe: {} })
