@@ -1,5 +1,5 @@
 /**
- * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|runs|charts|race|torch|torch-memory|torch-vllm …] [--full] [--retrain] [--seed N]
+ * npm run bench -- [demo|interface|install|memory|review|train|sample|iteration|scale|import|compare|detector|search|browse|responsive|runs|charts|race|torch|torch-memory|torch-vllm …] [--full] [--retrain] [--seed N]
  * [--case a,b] [--rounds N]: measurements beside their thresholds. They inform, they do not judge: the exit code is 0
  * unless something could not be measured. train, sample, iteration and torch install the peers they compare with on first
  * use (gigabytes) and take minutes, scale makes large models, import and charts --full write gigabytes: they run only where they are named.
@@ -19,6 +19,7 @@ import { measureInterface } from './interface.ts'
 import { measureIteration } from './iteration.ts'
 import { measureMemory } from './memory.ts'
 import { measureRace } from './race.ts'
+import { measureResponsive } from './responsive.ts'
 import { measureReview } from './review.ts'
 import { measureRuns } from './runs.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
@@ -57,6 +58,7 @@ const benches: Record<string, Bench> = {
   compare: { measure: () => measureCompare({ seed: Number(values.seed) }) },
   detector: { measure: () => measureDetector({ full: values.full }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
+  responsive: { measure: measureResponsive, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
   charts: { measure: () => measureCharts({ steps: values.full ? 100_000 : 10_000 }), onlyByName: true },
   race: { measure: () => measureRace({ seed: Number(values.seed) }), onlyByName: true },

@@ -48,7 +48,7 @@ export async function* measureReview(): AsyncGenerator<Figure> {
 
 // From the browser's own time stamp of the key event to the end of the frame that shows another turn: style, layout
 // and paint are over when the message posted in the frame's callback arrives.
-const listen = `
+export const noteKeyToItem = `
   globalThis.keyToItem = []
   let pressedAt = null
   addEventListener('keydown', ({ timeStamp }) => (pressedAt = timeStamp), { capture: true })
@@ -63,7 +63,7 @@ const listen = `
   }).observe(document.querySelector('main'), { subtree: true, childList: true, attributes: true, attributeFilter: ['data-item'] })`
 
 async function labelByKey(page: Page): Promise<number[]> {
-  await page.evaluate(listen)
+  await page.evaluate(noteKeyToItem)
   for (let i = 0; i < LABELS; i++) {
     await page.keyboard.press(String(1 + (i % 3)))
     await page.waitForTimeout(KEY_EVERY_MS)

@@ -6,6 +6,7 @@ import type { PersonalDataKind } from '../shared/analysis.ts'
 import type { Message } from '../shared/types.ts'
 import { compareSketches, countUnread, eachUnread, hasUncompared, wholeTextOf, writeReadings, type Reading } from './storage/analysis.ts'
 import type { WritableDb } from './storage/open.ts'
+import { giveWay } from './write-turns.ts'
 
 export type AnalysisReport = { read: number; compared: boolean; seconds: number }
 export type AnalysisProgress = { done: number; total: number; stage: string }
@@ -26,6 +27,7 @@ export async function analyseConversations(db: WritableDb, options: { signal?: A
   let readings: Reading[] = []
   let read = 0
   const flush = async (): Promise<void> => {
+    giveWay()
     writeReadings(db, readings)
     read += readings.length
     readings = []
@@ -44,6 +46,7 @@ export async function analyseConversations(db: WritableDb, options: { signal?: A
       tell(unread + share * comparing, 'comparing')
       await setImmediate()
       options.signal?.throwIfAborted()
+      giveWay()
     }
   }
   tell(unread + comparing, 'done')

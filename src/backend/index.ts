@@ -29,6 +29,7 @@ import { rememberWorkspace } from './recent-workspaces.ts'
 import type { Session } from './session.ts'
 import { watchChanges } from './storage/changes.ts'
 import { explainStorageError, openWorkspace, type Workspace } from './storage/open.ts'
+import { writeBetween } from './write-turns.ts'
 
 export type BackendOptions = {
   /** Folder of the workspace. */
@@ -49,6 +50,9 @@ export type Backend = {
   subscribe(listener: (push: Push) => void): () => void
   close(): Promise<void>
 }
+
+/** Calls that write once and at once, while somebody waits for the next turn or row: not even a long job keeps them, or what is asked beside them. */
+const SHORT_WRITES: ReadonlySet<CallName> = new Set<CallName>(['review.label', 'review.undo', 'signals.label', 'conversations.saveView', 'conversations.renameView', 'conversations.removeView', 'imports.dismiss', 'runs.note', 'runs.tag', 'runs.mark'])
 
 /** Other processes write to an open workspace too: `drift import`, `drift run`. */
 const WATCH_EVERY_MS = 1000
@@ -134,7 +138,8 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       const { handlers, workspace } = current
       if (workspace.capsule !== null && WRITING_CALLS.has(name)) throw readOnly(name, workspace.capsule)
       try {
-        return await handlers[name](parsed.data as ParsedInput<Name>)
+        const answer = (): ReturnType<Handlers[Name]> => handlers[name](parsed.data as ParsedInput<Name>) as ReturnType<Handlers[Name]>
+        return await (SHORT_WRITES.has(name) ? writeBetween(workspace.db, answer) : answer())
       } catch (error) {
         if (workspace.capsule !== null && error instanceof Error && 'code' in error && error.code === 'SQLITE_READONLY') throw readOnly(name, workspace.capsule)
         throw toBackendError(explainStorageError(error, workspace.path))

@@ -1,6 +1,7 @@
 import { createPinia } from 'pinia'
 import { createApp } from 'vue'
 import App from './App.vue'
+import { useClient } from './client.ts'
 import { createPageRouter } from './router.ts'
 import { useAppearance } from './stores/appearance.ts'
 import { useToasts } from './stores/toasts.ts'
@@ -15,6 +16,8 @@ if (address.searchParams.has('token')) {
   history.replaceState(history.state, '', address)
 }
 
+// The way to the backend opens while the page's file comes.
+const opened = new Promise<void>((resolve) => useClient().onOpen(resolve))
 const app = createApp(App).use(createPinia()).directive('writes', vWrites)
 useAppearance()
 app.config.errorHandler = (error) => {
@@ -25,5 +28,6 @@ const router = createPageRouter()
 // A page's file may be gone after an update while the window stayed open.
 router.onError((error) => useToasts().failed('The page could not be opened; reload the window', error))
 app.use(router)
-// In a turn of its own: by then the router has asked for the page's file, which comes while the frame is built.
-setTimeout(() => app.mount('#app'))
+// Frame and page are drawn in one go, and ask the backend while they are built. Where one of both comes late, the frame comes first.
+const late = new Promise((resolve) => setTimeout(resolve, 150))
+void Promise.race([late, Promise.all([opened, router.isReady()])]).catch(() => undefined).then(() => app.mount('#app'))

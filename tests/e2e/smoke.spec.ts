@@ -23,6 +23,30 @@ describe.each(hosts)('a fresh workspace on the %s host', (host) => {
     await workbench.page.getByRole('main').waitFor()
   })
 
+  it('says what a button is for on hover and on focus, until Escape', async () => {
+    const { page } = workbench
+    const help = page.getByRole('button', { name: 'Keys of this page' })
+    const tooltip = page.getByRole('tooltip')
+    await help.hover()
+    await tooltip.waitFor()
+    expect(await tooltip.textContent()).toContain('Keys of this page')
+    expect(await help.getAttribute('aria-describedby')).toBe(await tooltip.getAttribute('id'))
+    const [button, bubble] = [(await help.boundingBox())!, (await tooltip.boundingBox())!]
+    expect(bubble.y).toBeGreaterThan(button.y + button.height)
+    expect(bubble.x + bubble.width).toBeLessThan(await page.evaluate<number>('innerWidth'))
+    await page.keyboard.press('Escape')
+    await tooltip.waitFor({ state: 'hidden' })
+    await page.mouse.move(700, 500)
+    await page.getByRole('link', { name: 'DRIFT Workbench, home' }).focus()
+    await page.keyboard.press('Shift+Tab')
+    await page.keyboard.press('Tab')
+    expect(await tooltip.count()).toBe(0)
+    await help.focus()
+    await tooltip.waitFor()
+    await page.keyboard.press('Escape')
+    await tooltip.waitFor({ state: 'hidden' })
+  })
+
   it('has no accessibility problem that axe can see', async () => {
     expect(await accessibilityProblems(workbench.page)).toEqual([])
   })

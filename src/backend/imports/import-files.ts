@@ -13,6 +13,7 @@ import { thisOwner } from '../jobs/owner.ts'
 import { writeConversations, type NewConversation } from '../storage/conversations.ts'
 import { addToImport, finishImport, leaveImport, openImport, type FileProgress, type FileToRead, type FoundFile } from '../storage/imports.ts'
 import type { WritableDb } from '../storage/open.ts'
+import { giveWay, isWrittenBeside } from '../write-turns.ts'
 import { leaveQuarantine, toQuarantine, type BadRow } from '../storage/quarantine.ts'
 import { findFiles } from './find-files.ts'
 import { appendImportedLabel } from '../storage/review.ts'
@@ -34,6 +35,8 @@ export type ImportOptions = ImportReading & {
 }
 
 const BATCH_SIZE = 8000
+/** While somebody labels beside it: each batch keeps them waiting for some 50 ms at most. */
+const BATCH_BESIDE = 150
 /** A batch also ends here, so that long conversations do not fill the memory. */
 const BATCH_CHARACTERS = 24_000_000
 
@@ -64,6 +67,7 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
   const progress = new Map<string, FileProgress>()
 
   const flush = (): void => {
+    giveWay()
     report.format = [...found].sort((a, b) => b[1] - a[1]).map(([name]) => name).join('+')
     const { imported, duplicates, deleted } = writeConversations(db, id, drafts, (counts) => {
       // Behind the batch's conversations, which they may be of.
@@ -113,7 +117,8 @@ async function readFiles(db: WritableDb, { id, resumed, files }: { id: string; r
         }
         if (result.through === null) continue
         through = result.through
-        if (drafts.length + problems.length + reviews.length >= options.batchSize || characters >= BATCH_CHARACTERS) {
+        const inBatch = drafts.length + problems.length + reviews.length
+        if (inBatch >= options.batchSize || (inBatch >= BATCH_BESIDE && isWrittenBeside()) || characters >= BATCH_CHARACTERS) {
           progress.set(path, { path, rows: through, done: false })
           flush()
         }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { SignalLabel } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from '../storage/open.ts'
 import { LABEL_AT, VALUES_PER_SIGNAL, writeSignalValues, type SignalValues } from '../storage/signals.ts'
+import { giveWay, isWrittenBeside } from '../write-turns.ts'
 import type { Detector } from './detectors.ts'
 import { conversationJudge, type JudgedConversations, type PositionRange } from './judge-conversations.ts'
 import type { JudgeWorkerInput } from './judge-worker.ts'
@@ -16,6 +17,8 @@ export type SignalsProgress = { done: number; total: number; turns: number }
 const BATCH_CONVERSATIONS = 1000
 /** Written in one transaction: in an index over a million rows each batch touches most pages it would touch alone. */
 const BATCHES_WRITTEN = 4
+/** Written at once while somebody labels beside it. */
+const WRITTEN_BESIDE = 200
 /** Fewer are judged before a thread has started. */
 const WORTH_A_THREAD = 5000
 /** Writing takes two thirds of the time that judging does: more threads than these would wait for it. */
@@ -33,30 +36,43 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
   const { threads = total < WORTH_A_THREAD || cores === 1 ? 0 : Math.min(MOST_THREADS, cores) } = options
   const report: SignalsReport = { detector: detector.decider, version: detector.version, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
   const idAt = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
-  const write = db.transaction((batches: readonly JudgedConversations[]) => {
+  const write = db.transaction((parts: readonly Part[]) => {
     const values: SignalValues = []
     let conversations = 0
-    for (const { positions, ids, ends, values: judged } of batches) {
-      positions.forEach((position, i) => {
+    for (const { of: { positions, ids, ends, values: judged }, from, until } of parts) {
+      for (let i = from; i < until; i++) {
         // One that was deleted since it was read has no signals, nor has another that came into its place.
-        if (idAt.get(position) !== ids[i]) return
+        if (idAt.get(positions[i]) !== ids[i]) continue
         conversations += 1
         for (let at = ends[i - 1] ?? 0; at < ends[i]!; at++) values.push(judged[at]!)
-      })
+      }
     }
     writeSignalValues(db, values)
     return { conversations, values }
   })
   for await (const batches of judgeAll(db, detector, threads)) {
-    const { conversations, values } = write.immediate(batches)
-    report.conversations += conversations
-    report.turns += values.length / VALUES_PER_SIGNAL
-    for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
+    const transactions = isWrittenBeside() ? batches.flatMap((batch) => partsOf(batch, WRITTEN_BESIDE)).map((part) => [part]) : [batches.flatMap((batch) => partsOf(batch))]
+    for (const parts of transactions) {
+      giveWay()
+      const { conversations, values } = write.immediate(parts)
+      report.conversations += conversations
+      report.turns += values.length / VALUES_PER_SIGNAL
+      for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
+    }
     options.onProgress?.({ done: report.conversations, total, turns: report.turns })
     options.signal?.throwIfAborted()
   }
   report.seconds = (performance.now() - started) / 1000
   return report
+}
+
+/** Conversations of a batch by index, from inclusive, until exclusive. */
+type Part = { of: JudgedConversations; from: number; until: number }
+
+function partsOf(batch: JudgedConversations, size = batch.positions.length): Part[] {
+  const parts: Part[] = []
+  for (let from = 0; from < batch.positions.length; from += size) parts.push({ of: batch, from, until: Math.min(from + size, batch.positions.length) })
+  return parts
 }
 
 /** Every conversation's judgements, some batches at a time in no order. */

@@ -9,7 +9,7 @@ import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, Signal } fr
 import { BackendError } from '../errors.ts'
 import { conversationBrowser } from './browse.ts'
 import { eachConversation, readConversationAt } from './conversations.ts'
-import { createDataset } from './datasets.ts'
+import { createDatasets, type DatasetDraft } from './datasets.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { tagReader } from './tags.ts'
 
@@ -42,13 +42,10 @@ export function buildDataset(db: WritableDb, { name, kind, ...options }: { name:
   const recipe = recipeOf(kind, options)
   const lineage = { conversations: found.conversations, signals: found.signals, candidates: found.rows.length, removed: assembly.removed }
   const aside = `${name}-heldout`
-  const freeze = db.transaction((): Dataset => {
-    const split = options.heldOut === 0 ? {} : { split: 'train', heldOut: { dataset: aside, rows: assembly.heldOut.length } }
-    const made = createDataset(db, { name, kind, rows: rowsAt(assembly.train) as never, recipe: { ...recipe, ...split, lineage } })
-    if (options.heldOut > 0) createDataset(db, { name: aside, kind, rows: rowsAt(assembly.heldOut) as never, recipe: { ...recipe, split: 'held out', of: name, lineage } })
-    return made
-  })
-  return freeze.immediate()
+  const split = options.heldOut === 0 ? {} : { split: 'train', heldOut: { dataset: aside, rows: assembly.heldOut.length } }
+  const drafts: DatasetDraft[] = [{ name, kind, rows: rowsAt(assembly.train) as never, recipe: { ...recipe, ...split, lineage } }]
+  if (options.heldOut > 0) drafts.push({ name: aside, kind, rows: rowsAt(assembly.heldOut) as never, recipe: { ...recipe, split: 'held out', of: name, lineage } })
+  return createDatasets(db, drafts)[0]!
 }
 
 const ROWS_OF: { [Kind in DatasetKind]: (threshold: number) => RowMaker<DatasetRow> } = {

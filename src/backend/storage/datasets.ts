@@ -11,34 +11,45 @@ import { countedCategoriesOf } from './signals.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
 
+export type DatasetDraft<Kind extends DatasetKind = DatasetKind> = { name: string; kind: Kind; rows: readonly RowOf[Kind][]; recipe: Record<string, unknown> }
+
 /**
  * Freezes rows under a name. The same rows under the same name are the dataset that is there; other rows under
  * a taken name are refused, since runs may refer to it.
  */
-export function createDataset<Kind extends DatasetKind>(db: WritableDb, draft: { name: string; kind: Kind; rows: readonly RowOf[Kind][]; recipe: Record<string, unknown> }): Dataset {
-  const { name, kind, rows, recipe } = draft
-  if (rows.length === 0) throw new BackendError('bad-input', `dataset ${name}: expected rows, got none. ${EMPTY_ADVICE[kind]}`)
-  const texts = rows.map((row) => JSON.stringify(row))
-  const hash = hashRows(kind, texts)
-  const write = db.transaction((): Dataset => {
-    const present = getDataset(db, name)
-    if (present !== null) {
-      if (present.hash === hash) return present
-      throw new BackendError('bad-input', `dataset ${name}: it exists with other rows (${present.rows} of kind ${present.kind}, made ${present.createdAt}). Datasets are immutable: choose another name`)
-    }
-    const { lastInsertRowid } = db
-      .prepare('INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES (?, ?, ?, ?, ?, ?, ?)')
-      .run(name, kind, hash, rows.length, new Date().toISOString(), JSON.stringify(recipe), '[]')
-    const insert = db.prepare('INSERT INTO dataset_rows (dataset, position, row, conversation_id, turn_index) VALUES (?, ?, ?, ?, ?)')
-    rows.forEach((row, position) => {
-      const { conversationId, turnIndex } = originOf(row)
-      insert.run(lastInsertRowid, position, texts[position], conversationId, turnIndex)
-    })
-    db.prepare('UPDATE datasets SET statistics = ? WHERE id = ?').run(JSON.stringify([...describeRows(kind, rows), ...countOrigins(db, Number(lastInsertRowid))]), lastInsertRowid)
-    const made = getDataset(db, name)
-    if (made === null) throw new Error(`dataset ${name}: written but not found`)
-    return made
+export function createDataset<Kind extends DatasetKind>(db: WritableDb, draft: DatasetDraft<Kind>): Dataset {
+  return createDatasets(db, [draft])[0]!
+}
+
+/** All of them or none. What can be worked out before the transaction is: nobody else writes while it lasts. */
+export function createDatasets(db: WritableDb, drafts: readonly DatasetDraft[]): Dataset[] {
+  const prepared = drafts.map((draft) => {
+    const { name, kind, rows } = draft
+    if (rows.length === 0) throw new BackendError('bad-input', `dataset ${name}: expected rows, got none. ${EMPTY_ADVICE[kind]}`)
+    const texts = rows.map((row) => JSON.stringify(row))
+    return { ...draft, texts, hash: hashRows(kind, texts), statistics: describeRows(kind, rows) }
   })
+  const write = db.transaction((): Dataset[] =>
+    prepared.map(({ name, kind, rows, recipe, texts, hash, statistics }) => {
+      const present = getDataset(db, name)
+      if (present !== null) {
+        if (present.hash === hash) return present
+        throw new BackendError('bad-input', `dataset ${name}: it exists with other rows (${present.rows} of kind ${present.kind}, made ${present.createdAt}). Datasets are immutable: choose another name`)
+      }
+      const { lastInsertRowid } = db
+        .prepare('INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES (?, ?, ?, ?, ?, ?, ?)')
+        .run(name, kind, hash, rows.length, new Date().toISOString(), JSON.stringify(recipe), '[]')
+      const insert = db.prepare('INSERT INTO dataset_rows (dataset, position, row, conversation_id, turn_index) VALUES (?, ?, ?, ?, ?)')
+      rows.forEach((row, position) => {
+        const { conversationId, turnIndex } = originOf(row)
+        insert.run(lastInsertRowid, position, texts[position], conversationId, turnIndex)
+      })
+      db.prepare('UPDATE datasets SET statistics = ? WHERE id = ?').run(JSON.stringify([...statistics, ...countOrigins(db, Number(lastInsertRowid))]), lastInsertRowid)
+      const made = getDataset(db, name)
+      if (made === null) throw new Error(`dataset ${name}: written but not found`)
+      return made
+    }),
+  )
   return write.immediate()
 }
 

@@ -30,7 +30,8 @@ export type Workspace = {
   close(): void
 }
 
-const BUSY_TIMEOUT_MS = 20_000
+/** A write waits so long for another connection's to end. */
+export const BUSY_TIMEOUT_MS = 20_000
 
 /** Opens the workspace at `path`; makes folder and database when `create` is set (default) and they are missing. */
 export function openWorkspace(path: string, options: { create?: boolean } = {}): Workspace {

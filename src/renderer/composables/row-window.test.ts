@@ -8,6 +8,10 @@ describe('rowWindow', () => {
     expect(rowWindow({ ...view, total: 1000, top: 2800 })).toEqual({ start: 92, end: 134, height: 28_000, offset: 0, block: 0, scale: 1 })
     expect(rowWindow({ ...view, total: 3, top: 0 })).toMatchObject({ start: 0, end: 3, height: 84 })
   })
+  it('draws no more than is in sight where no rows are to spare', () => {
+    expect(rowWindow({ ...view, total: 1000, top: 0, spareRows: 0 })).toMatchObject({ start: 0, end: 26 })
+    expect(rowWindow({ ...view, total: 1000, top: 2800, spareRows: 0 })).toMatchObject({ start: 100, end: 126 })
+  })
   it('reaches the first and the last of 3.2 million rows within what browsers can scroll', () => {
     const total = 3_199_860
     const { height, scale } = rowWindow({ ...view, total, top: 0 })

@@ -3,7 +3,7 @@
 /** Browsers clamp elements at about 33 million px; a list beyond this scrolls proportionally faster. */
 const tallestPx = 16_000_000
 /** Drawn beyond the edges, so that a quick scroll meets rows. */
-const spareRows = 8
+export const SPARE_ROWS = 8
 /** Rows of one block keep their places in it, whatever is scrolled: what was painted stays painted. */
 const blockRows = 1000
 
@@ -20,8 +20,8 @@ export type RowWindow = {
   scale: number
 }
 
-/** @param list `top` is the scroller's scrollTop, `viewPx` the height in which rows show. */
-export function rowWindow({ total, rowPx, viewPx, top }: { total: number; rowPx: number; viewPx: number; top: number }): RowWindow {
+/** @param list `top` is the scroller's scrollTop, `viewPx` the height in which rows show, `spareRows` how many are drawn beyond each edge. */
+export function rowWindow({ total, rowPx, viewPx, top, spareRows = SPARE_ROWS }: { total: number; rowPx: number; viewPx: number; top: number; spareRows?: number }): RowWindow {
   const fullPx = total * rowPx
   const height = Math.min(fullPx, tallestPx)
   const scale = fullPx <= tallestPx || height <= viewPx ? 1 : (fullPx - viewPx) / (height - viewPx)

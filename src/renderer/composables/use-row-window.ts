@@ -1,8 +1,9 @@
 /** The rows in sight of a scroller, as it scrolls and is resized. */
-import { computed, onBeforeUnmount, onMounted, shallowRef, type ComputedRef, type Ref } from 'vue'
-import { rowWindow, scrollTopFor, type RowWindow } from './row-window.ts'
+import { computed, onBeforeUnmount, onMounted, shallowRef, watch, type ComputedRef, type Ref } from 'vue'
+import { rowWindow, scrollTopFor, SPARE_ROWS, type RowWindow } from './row-window.ts'
 
 const STILL_AFTER_MS = 150
+const IDLE_WITHIN_MS = 300
 
 /** @param headPx height of what sticks to the top of the scroller @returns `moving`: scrolled a moment ago */
 export function useRowWindow(scroller: Ref<HTMLElement | null>, total: () => number, { headPx }: { headPx: number }): { window: ComputedRef<RowWindow>; rowPx: Ref<number>; moving: Ref<boolean>; reveal: (index: number) => void; rowsPerView: () => number } {
@@ -10,8 +11,12 @@ export function useRowWindow(scroller: Ref<HTMLElement | null>, total: () => num
   const viewPx = shallowRef(600)
   const rowPx = shallowRef(28)
   const moving = shallowRef(false)
+  /** None until the first rows are on the screen: they wait for none that nobody sees yet. */
+  const spareRows = shallowRef(0)
   let still: ReturnType<typeof setTimeout> | undefined
-  const window = computed(() => rowWindow({ total: total(), rowPx: rowPx.value, viewPx: viewPx.value, top: top.value }))
+  const window = computed(() => rowWindow({ total: total(), rowPx: rowPx.value, viewPx: viewPx.value, top: top.value, spareRows: spareRows.value }))
+  const drawSpare = (): void => void requestIdleCallback(() => (spareRows.value = SPARE_ROWS), { timeout: IDLE_WITHIN_MS })
+  watch(() => total() > 0, (some) => some && requestAnimationFrame(drawSpare), { immediate: true, flush: 'post' })
 
   function measure(): void {
     if (!scroller.value) return
