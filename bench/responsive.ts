@@ -68,7 +68,7 @@ export async function* measureResponsive(): AsyncGenerator<Figure> {
       [`export of ${PAIRS / 1000}k pairs`, () => client.call('datasets.export', { name: 'pairs', format: 'trl-parquet', path: 'pairs.parquet' })],
       [`contamination check, ${PROMPTS} prompts`, () => client.call('datasets.check', { name: 'pairs', files: [prompts] })],
       ['export of all conversations', () => client.call('conversations.export', { selection: { filter: {} }, path: 'all.jsonl' })],
-      [`deletion of ${DELETED} conversations`, () => client.call('conversations.delete', { ids: ids.slice(-DELETED) })],
+      [`deletion of ${DELETED} conversations`, () => client.call('conversations.delete', { selection: { ids: ids.slice(-DELETED) } })],
     ]
     const idle = await feel(page, client, () => wait(MEASURED_MS))
     yield* figures('idle', idle, null)
