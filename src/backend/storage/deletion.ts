@@ -15,7 +15,7 @@ import type { ReadableDb, WritableDb } from './open.ts'
 export const KEPT_DAYS = 30
 
 /** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. */
-const BATCH = 20
+const BATCH = 5
 
 type StoredRow = Record<string, unknown>
 /** A deleted conversation's rows by table, itself first. */
