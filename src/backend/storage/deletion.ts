@@ -14,9 +14,9 @@ import type { ReadableDb, WritableDb } from './open.ts'
 /** Deleted conversations are purged after so many days. */
 export const KEPT_DAYS = 30
 
-/** Conversations to a transaction: others write in between, and taking one out of the index costs milliseconds. A batch grows while it is quick. */
-const BATCH = 20
-const LARGEST_BATCH = 2000
+/** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. A batch grows while it is quick. */
+const BATCH = 5
+const LARGEST_BATCH = 500
 const QUICK_MS = 100
 
 /** Told after each batch; throws where the work is to stop, which keeps what is done. */
