@@ -52,7 +52,7 @@ try {
     tell({ done: report.turns, total: report.turns, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied; ${describeUsage(report, settings)}` })
   } else {
     if (task.retrain) trainOnLabels(workspace.db, path, { onProgress: (done, total) => tell({ done, total, stage: 'training on your labels' }) })
-    const report = await runDetector(workspace.db, detectorNamed(task.detector, path), { signal: abort.signal, onProgress: ({ done, total }) => tell({ done, total, stage: task.detector }) })
+    const report = await runDetector(workspace.db, detectorNamed(task.detector, path), { batchesWritten: 1, signal: abort.signal, onProgress: ({ done, total }) => tell({ done, total, stage: task.detector }) })
     tell({ done: report.conversations, total: report.conversations, stage: `${report.dissatisfied} dissatisfied, ${report.satisfied} satisfied` })
   }
 } finally {

@@ -59,11 +59,13 @@ it('writes nothing on a conversation that was deleted meanwhile, nor on what cam
   expect(all.size).toBe(2 * kept)
 }, 60_000)
 
-it('stops where it is told to, with what was written kept and its threads ended', async () => {
+it.each([undefined, 1])('stops where it is told to, with what was written kept and its threads ended (batches a transaction: %s)', async (batchesWritten) => {
   const { db } = aWorkspace(9000)
   const abort = new AbortController()
-  await expect(runDetector(db, detectorNamed('rules'), { threads: 2, signal: abort.signal, onProgress: () => abort.abort() })).rejects.toThrow(/aborted/)
-  expect(signalsOf(db)).toHaveLength(8000)
+  await expect(runDetector(db, detectorNamed('rules'), { threads: 2, ...(batchesWritten !== undefined && { batchesWritten }), signal: abort.signal, onProgress: () => abort.abort() })).rejects.toThrow(/aborted/)
+  expect(signalsOf(db)).toHaveLength(2000 * (batchesWritten ?? 4))
+  // The log is as short again as it was.
+  expect(db.pragma('wal_autocheckpoint', { simple: true })).toBe(8192)
 }, 60_000)
 
 it('says so where the detector is another one by the time a thread reads it', async () => {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { SignalLabel } from '../../shared/types.ts'
-import type { ReadableDb, WritableDb } from '../storage/open.ts'
+import { withLongLog, type ReadableDb, type WritableDb } from '../storage/open.ts'
 import { LABEL_AT, VALUES_PER_SIGNAL, writeSignalValues, type SignalValues } from '../storage/signals.ts'
 import type { Detector } from './detectors.ts'
 import { conversationJudge, type JudgedConversations, type PositionRange } from './judge-conversations.ts'
@@ -14,23 +14,27 @@ export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: 
 export type SignalsProgress = { done: number; total: number; turns: number }
 
 const BATCH_CONVERSATIONS = 1000
-/** Written in one transaction: in an index over a million rows each batch touches most pages it would touch alone. */
+/** Written in one transaction: one wait for the disk, and an index page that several of them touch is written once. */
 const BATCHES_WRITTEN = 4
 /** Fewer are judged before a thread has started. */
 const WORTH_A_THREAD = 5000
 /** Writing takes two thirds of the time that judging does: more threads than these would wait for it. */
 const MOST_THREADS = 3
-/** Batches that a thread has before it, so that it never waits while others are written. */
+/** Batches that a thread has before it, so that it does not wait while others are written. */
 const AHEAD = 4
 /** Beside this file: as source, or as Electron's bundle has it. */
 const ENTRY = import.meta.url.endsWith('.ts') ? './judge-worker.ts' : './judge-worker.js'
 
-/** @param threads that judge while this one writes, 0 where it does both; left out as many as the machine has cores, for a write waits for the disk most of its time */
-export async function runDetector(db: WritableDb, detector: Detector, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void; threads?: number } = {}): Promise<SignalsReport> {
+/**
+ * @param threads that judge while this one writes, 0 where it does both; left out as many as the machine has cores, since a write also waits for the disk
+ * @param batchesWritten thousands of conversations a transaction: others wait as long with what they write
+ */
+export async function runDetector(db: WritableDb, detector: Detector, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void; threads?: number; batchesWritten?: number } = {}): Promise<SignalsReport> {
   const started = performance.now()
   const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
   const cores = availableParallelism()
   const { threads = total < WORTH_A_THREAD || cores === 1 ? 0 : Math.min(MOST_THREADS, cores) } = options
+  const { batchesWritten = BATCHES_WRITTEN } = options
   const report: SignalsReport = { detector: detector.decider, version: detector.version, conversations: 0, turns: 0, dissatisfied: 0, satisfied: 0, neutral: 0, seconds: 0 }
   const idAt = db.prepare('SELECT id FROM conversations WHERE position = ?').pluck()
   const write = db.transaction((batches: readonly JudgedConversations[]) => {
@@ -47,20 +51,22 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
     writeSignalValues(db, values)
     return { conversations, values }
   })
-  for await (const batches of judgeAll(db, detector, threads)) {
-    const { conversations, values } = write.immediate(batches)
-    report.conversations += conversations
-    report.turns += values.length / VALUES_PER_SIGNAL
-    for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
-    options.onProgress?.({ done: report.conversations, total, turns: report.turns })
-    options.signal?.throwIfAborted()
-  }
+  await withLongLog(db, async () => {
+    for await (const batches of judgeAll(db, detector, threads, batchesWritten)) {
+      const { conversations, values } = write.immediate(batches)
+      report.conversations += conversations
+      report.turns += values.length / VALUES_PER_SIGNAL
+      for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
+      options.onProgress?.({ done: report.conversations, total, turns: report.turns })
+      options.signal?.throwIfAborted()
+    }
+  })
   report.seconds = (performance.now() - started) / 1000
   return report
 }
 
 /** Every conversation's judgements, some batches at a time in no order. */
-async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): AsyncGenerator<JudgedConversations[]> {
+async function* judgeAll(db: ReadableDb, detector: Detector, threads: number, batchesWritten: number): AsyncGenerator<JudgedConversations[]> {
   const left = rangesOf(db)
   if (threads === 0) {
     const judge = conversationJudge(db, detector)
@@ -103,11 +109,11 @@ async function* judgeAll(db: ReadableDb, detector: Detector, threads: number): A
   try {
     for (;;) {
       if (failure !== null) throw failure as Error
-      if (arrived.length < BATCHES_WRITTEN && going > 0) {
+      if (arrived.length < batchesWritten && going > 0) {
         await new Promise<void>((resolve) => (wake = resolve))
         continue
       }
-      const batches = arrived.splice(0, BATCHES_WRITTEN)
+      const batches = arrived.splice(0, batchesWritten)
       if (batches.length === 0) return
       for (const { by } of batches) ask(by)
       yield batches.map(({ judged }) => judged)
