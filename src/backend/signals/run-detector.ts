@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { SignalLabel } from '../../shared/types.ts'
-import type { ReadableDb, WritableDb } from '../storage/open.ts'
+import { withLongLog, type ReadableDb, type WritableDb } from '../storage/open.ts'
 import { LABEL_AT, VALUES_PER_SIGNAL, writeSignalValues, type SignalValues } from '../storage/signals.ts'
 import { giveWay, isWrittenBeside } from '../write-turns.ts'
 import type { Detector } from './detectors.ts'
@@ -15,7 +15,7 @@ export type SignalsReport = { detector: Detector['decider'] | 'judge'; version: 
 export type SignalsProgress = { done: number; total: number; turns: number }
 
 const BATCH_CONVERSATIONS = 1000
-/** Written in one transaction: in an index over a million rows each batch touches most pages it would touch alone. */
+/** Written in one transaction: one wait for the disk, and an index page that several of them touch is written once. */
 const BATCHES_WRITTEN = 4
 /** Written at once while somebody labels beside it. */
 const WRITTEN_BESIDE = 200
@@ -23,12 +23,14 @@ const WRITTEN_BESIDE = 200
 const WORTH_A_THREAD = 5000
 /** Writing takes two thirds of the time that judging does: more threads than these would wait for it. */
 const MOST_THREADS = 3
-/** Batches that a thread has before it, so that it never waits while others are written. */
+/** Batches that a thread has before it, so that it does not wait while others are written. */
 const AHEAD = 4
 /** Beside this file: as source, or as Electron's bundle has it. */
 const ENTRY = import.meta.url.endsWith('.ts') ? './judge-worker.ts' : './judge-worker.js'
 
-/** @param threads that judge while this one writes, 0 where it does both; left out as many as the machine has cores, for a write waits for the disk most of its time */
+/**
+ * @param threads that judge while this one writes, 0 where it does both; left out as many as the machine has cores, since a write also waits for the disk
+ */
 export async function runDetector(db: WritableDb, detector: Detector, options: { signal?: AbortSignal; onProgress?: (progress: SignalsProgress) => void; threads?: number } = {}): Promise<SignalsReport> {
   const started = performance.now()
   const total = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
@@ -50,18 +52,20 @@ export async function runDetector(db: WritableDb, detector: Detector, options: {
     writeSignalValues(db, values)
     return { conversations, values }
   })
-  for await (const batches of judgeAll(db, detector, threads)) {
-    const transactions = isWrittenBeside() ? batches.flatMap((batch) => partsOf(batch, WRITTEN_BESIDE)).map((part) => [part]) : [batches.flatMap((batch) => partsOf(batch))]
-    for (const parts of transactions) {
-      giveWay()
-      const { conversations, values } = write.immediate(parts)
-      report.conversations += conversations
-      report.turns += values.length / VALUES_PER_SIGNAL
-      for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
+  await withLongLog(db, async () => {
+    for await (const batches of judgeAll(db, detector, threads)) {
+      const transactions = isWrittenBeside() ? batches.flatMap((batch) => partsOf(batch, WRITTEN_BESIDE)).map((part) => [part]) : [batches.flatMap((batch) => partsOf(batch))]
+      for (const parts of transactions) {
+        giveWay()
+        const { conversations, values } = write.immediate(parts)
+        report.conversations += conversations
+        report.turns += values.length / VALUES_PER_SIGNAL
+        for (let at = LABEL_AT; at < values.length; at += VALUES_PER_SIGNAL) report[values[at] as SignalLabel] += 1
+      }
+      options.onProgress?.({ done: report.conversations, total, turns: report.turns })
+      options.signal?.throwIfAborted()
     }
-    options.onProgress?.({ done: report.conversations, total, turns: report.turns })
-    options.signal?.throwIfAborted()
-  }
+  })
   report.seconds = (performance.now() - started) / 1000
   return report
 }

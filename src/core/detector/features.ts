@@ -247,7 +247,7 @@ function addOpening(list: FeatureList, user: Reading, replyActs: readonly number
   list.add(after(after(SEED.opening, opening), words[1] ?? 0))
   if (words.length < 6) list.add(words.reduce(after, SEED.whole))
   const value = WORDS_BY_REPLY / Math.sqrt(words.length)
-    for (const replyAct of replyActs) {
+  for (const replyAct of replyActs) {
     list.add(after(SEED.openingByReply + replyAct, opening))
     for (const word of user.vocabulary.words) list.add(after(SEED.wordByReply + replyAct, word), value)
   }
