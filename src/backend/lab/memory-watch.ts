@@ -16,7 +16,7 @@ const KIBIBYTE = 1024
  * otherwise the peak is that between units.
  * @param before peak of the same work in an earlier process, in bytes
  */
-export function watchMemory(before: number): MemoryWatch & { now(): number; peak(): number } {
+export function watchMemory(before: number): { now(): number; peak(): number } {
   const everBefore = process.resourceUsage().maxRSS
   let peak = before
   const now = (): number => {
