@@ -17,9 +17,9 @@ async function aBackend(): Promise<{ backend: Backend; prompts: string; start(n:
   return { backend, prompts, start }
 }
 const setOf = async (backend: Backend, id: string) => (await backend.call('answers.list', {})).find((set) => set.id === id)!
-const ended = (backend: Backend, id: string) => expect.poll(async () => (await setOf(backend, id)).status, { timeout: 60_000 }).not.toBe('running')
+const ended = (backend: Backend, id: string) => expect.poll(async () => (await setOf(backend, id)).status, { timeout: 120_000 }).not.toBe('running')
 
-it('a model answers in a process of its own; a judge reads the file as it is, and its figures lead back to the set', { timeout: 90_000 }, async () => {
+it('a model answers in a process of its own; a judge reads the file as it is, and its figures lead back to the set', { timeout: 240_000 }, async () => {
   const { backend, prompts, start } = await aBackend()
   const { id, jobId } = await start(20, 8)
   expect(await backend.call('jobs.list', {})).toMatchObject([{ id: jobId, kind: 'evaluation', title: 'answers of base-model' }])
@@ -41,19 +41,21 @@ it('a model answers in a process of its own; a judge reads the file as it is, an
   expect(await backend.call('answers.list', {})).toMatchObject([{ id }])
 })
 
-it('cancelled, it keeps what came and resumes to the end; a second set waits its turn', { timeout: 90_000 }, async () => {
+it('cancelled, it keeps what came and resumes to the end; a second set waits its turn', { timeout: 240_000 }, async () => {
   const { backend, start } = await aBackend()
-  const { id, jobId } = await start(120, 1)
+  const { id, jobId } = await start(24, 1)
   await expect(backend.call('answers.start', { answers: (await setOf(backend, id)).input })).rejects.toThrow('another set is being answered')
-  await expect.poll(async () => (await setOf(backend, id)).done, { timeout: 30_000 }).toBeGreaterThan(0)
+  await expect.poll(async () => (await setOf(backend, id)).done, { timeout: 90_000, interval: 20 }).toBeGreaterThan(0)
   expect(await backend.call('jobs.cancel', { id: jobId })).toMatchObject({ status: 'cancelled' })
   const kept = await setOf(backend, id)
   expect(kept).toMatchObject({ status: 'cancelled', error: null })
-  expect(kept.done).toBeLessThan(120)
+  expect(kept.done).toBeLessThan(24)
   const before = await backend.call('answers.rows', { id, limit: 5 })
   await backend.call('answers.resume', { id })
   await ended(backend, id)
-  expect(await setOf(backend, id)).toMatchObject({ status: 'done', done: 120 })
+  expect(await setOf(backend, id)).toMatchObject({ status: 'done', done: 24 })
   expect((await backend.call('answers.rows', { id, limit: 5 })).rows.slice(0, before.rows.length)).toEqual(before.rows)
+  // The set is done a moment before its process has ended.
+  await expect.poll(async () => (await backend.call('jobs.list', {}))[0]!.status, { timeout: 30_000 }).toBe('done')
   await expect(backend.call('answers.resume', { id })).rejects.toThrow('got one that is done')
 })
