@@ -174,7 +174,7 @@ describe('a race with a sweep', () => {
     [{ grid: { iterations: [1, 2] } }, 'sweep.grid: expected keys that equal-pairs leaves free, got iterations, which it holds equal'],
     [{ grid: { 'training.beta': [0.1, 0.1] } }, 'sweep.grid: training.beta: expected different values, got 0.1, 0.1'],
     [{ grid: { 'training.learning_rat': [0.1, 0.2] } }, 'training.learning_rat'],
-    [{ grid: { 'training.beta': [0.1, 'much'] } }, 'sweep of beta much, seed 101: training.beta'],
+    [{ grid: { 'training.beta': [0.1, 'much'] } }, 'sweep of beta much: training.beta: expected number, got "much"'],
     [{ grid: { 'dataset.x': [1, 2] } }, 'sweep.grid: expected keys of a recipe, dots between levels (training.learning_rate), got dataset.x, which lies below a value of members.0'],
   ])('says what keeps it from starting: %j', (changes, message) => {
     const issues = checkRace({ ...file, sweep: { ...file.sweep!, ...changes } }, textOf, aWorkspace()).issues.map(({ path, message: words }) => `${path}: ${words}`)
