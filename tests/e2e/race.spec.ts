@@ -97,6 +97,8 @@ it('asks for tokens where compute is to be equal, and drops them with the regime
 })
 
 it('shows budget and declaration beside the lanes, and goes on after a pause', async () => {
+  // Not before what was changed last has been checked.
+  await eventually(() => page.getByRole('button', { name: 'Start race' }).isEnabled()).toBe(true)
   await page.keyboard.press('Control+Enter')
   await page.getByRole('heading', { name: 'three methods' }).waitFor()
   await page.getByText('every method trains on as many pairs').waitFor()
