@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { importFiles } from './imports/import-files.ts'
 import { openBackend, type Backend } from './index.ts'
 import { openDatabase, type WritableDb } from './storage/open.ts'
-import { isWrittenBeside, writeBetween } from './write-turns.ts'
+import { giveWay, isWrittenBeside, writeBetween } from './write-turns.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'drift-turns-'))
 let backend: Backend
@@ -72,6 +72,17 @@ it('a thread that writes batches lets it go first, and knows of it', async () =>
   await ended
   expect(said).toEqual(['true', 'went on'])
   expect(isWrittenBeside()).toBe(true)
+})
+
+it('a thread does not wait for a short write of its own, which comes only when it goes on', async () => {
+  other.exec('BEGIN IMMEDIATE')
+  const writing = writeBetween(backend.workspace.db, () => backend.workspace.db.exec('DELETE FROM saved_views'))
+  const waited = vi.spyOn(Atomics, 'wait')
+  giveWay()
+  expect(waited).not.toHaveBeenCalled()
+  waited.mockRestore()
+  other.exec('COMMIT')
+  await writing
 })
 
 it('an import keeps nobody waiting who writes beside it: its batches are short, and long again afterwards', async () => {

@@ -17,6 +17,8 @@ const TRY_EVERY_MS = 4
 /** Longer waits nobody for whom a thread stands still. */
 const GIVE_WAY_MS = 500
 const LATELY_SECONDS = 3
+/** Of those that wait, this thread's own. */
+let own = 0
 const second = (): number => Math.trunc(Date.now() / 1000)
 
 /**
@@ -27,6 +29,7 @@ export async function writeBetween<Written>(db: WritableDb, write: () => Written
   const until = performance.now() + BUSY_TIMEOUT_MS
   Atomics.store(shared, LAST, second())
   Atomics.add(shared, WAITING, 1)
+  own += 1
   try {
     for (;;) {
       try {
@@ -40,15 +43,16 @@ export async function writeBetween<Written>(db: WritableDb, write: () => Written
       await setTimeout(TRY_EVERY_MS)
     }
   } finally {
+    own -= 1
     Atomics.sub(shared, WAITING, 1)
     Atomics.notify(shared, WAITING)
   }
 }
 
-/** For a thread about to write a batch: waits for the short writes that wait now. */
+/** For a thread about to write a batch: waits for the short writes that wait now; not for its own, which come only when it goes on. */
 export function giveWay(): void {
   const until = performance.now() + GIVE_WAY_MS
-  for (let waiting = Atomics.load(shared, WAITING); waiting > 0 && performance.now() < until; waiting = Atomics.load(shared, WAITING)) {
+  for (let waiting = Atomics.load(shared, WAITING); waiting > own && performance.now() < until; waiting = Atomics.load(shared, WAITING)) {
     Atomics.wait(shared, WAITING, waiting, until - performance.now())
   }
 }

@@ -6,7 +6,7 @@ import type { Regime } from '../shared/race.ts'
 export type Spent = { key: string; label: string; /** Means over the method's runs. */ ledger: FairnessLedger; pairs: number }
 
 /** What a run cost under equal-compute: a token counts the same, generated, scored or trained. */
-export const tokensOf = ({ generatedTokens, scoredTokens, trainedTokens }: FairnessLedger): number => generatedTokens + scoredTokens + trainedTokens
+export const tokensOf = ({ generatedTokens = 0, scoredTokens = 0, trainedTokens = 0 }: Partial<Pick<FairnessLedger, 'generatedTokens' | 'scoredTokens' | 'trainedTokens'>>): number => generatedTokens + scoredTokens + trainedTokens
 
 /** What must be equal under a regime, and by how much it may differ: counts by a hundredth, tokens by a twentieth, since a run ends with a whole step. */
 const HELD: Record<Regime, { what: string; of: (spent: Spent) => number; within: number }[]> = {

@@ -182,6 +182,7 @@ function restatement(messages: readonly Message[], turnIndex: number): number | 
 }
 
 const CURLY = ['’', '‘', 'ʼ', '`']
+const ANY_CURLY = new RegExp(`[${CURLY.join('')}]`, 'g')
 
 /** Keeps every position: evidence points into the message as it was written. */
-export const straightQuotes = (text: string): string => (CURLY.some((quote) => text.includes(quote)) ? text.replaceAll(/[’‘ʼ`]/g, "'") : text)
+export const straightQuotes = (text: string): string => (CURLY.some((quote) => text.includes(quote)) ? text.replaceAll(ANY_CURLY, "'") : text)

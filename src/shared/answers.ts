@@ -1,6 +1,7 @@
 /** The shapes of answers: what a policy of this workspace says to a benchmark's prompts, for a judge here or elsewhere. */
 import { z } from 'zod'
 import type { Benchmark, EvaluationRow } from './evaluation.ts'
+import { deviceName, engineName } from './recipe.ts'
 
 export const ANSWERED_BENCHMARKS = ['alpacaeval', 'wildbench'] as const
 export type AnsweredBenchmark = (typeof ANSWERED_BENCHMARKS)[number]
@@ -13,8 +14,8 @@ export const answersInput = z.object({
   prompts: z.string().trim().min(1),
   /** As `models.list` names it, or a model folder; relative to the workspace. */
   model: z.string().trim().min(1),
-  engine: z.enum(['embedded', 'torch']).default('embedded'),
-  device: z.enum(['cpu', 'webgpu', 'cuda', 'mps']).default('cpu'),
+  engine: engineName.default('embedded'),
+  device: deviceName.default('cpu'),
   /** The torch engine's: by vLLM, which makes its batches itself. */
   useVllm: z.boolean().default(false),
   sampling: z

@@ -10,6 +10,7 @@ import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, P
 import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
 import type { DeletedConversation, Deletion, Descent } from './deletion.ts'
 import type { DecidedPair, DuelResult, DuelRow, ShownPair } from './duel.ts'
+import { engineName } from './recipe.ts'
 import type { ParityReport, TorchPlan, TorchState } from './engines.ts'
 import { evaluationInput, type CalibrationRow, type EvaluationDifference, type EvaluationRow, type JudgingEstimate } from './evaluation.ts'
 import { buildShape, DETECTORS, EXPORT_FORMATS, LINT_KINDS, MEANING_THRESHOLD, type DatasetDiff, type DatasetRow, type LintReport } from './datasets.ts'
@@ -217,7 +218,7 @@ export const calls = {
   'runs.start': call<Run>()({ yaml: z.string(), name: z.string().optional(), group: z.string().optional() }),
   'runs.pause': call<Run>()({ id: z.string() }),
   /** `engine`: it goes on with this one as it is here now, though it was computed with another so far. */
-  'runs.resume': call<Run>()({ id: z.string(), engine: z.enum(['embedded', 'torch']).optional() }),
+  'runs.resume': call<Run>()({ id: z.string(), engine: engineName.optional() }),
   'runs.cancel': call<Run>()({ id: z.string() }),
   /**
    * A shell script that starts the run on another machine, or continues it where its workspace was copied there.
@@ -349,7 +350,7 @@ export type Push =
   | { type: 'run.metrics'; runId: string; rows: MetricRow[] }
   | { type: 'run.samples'; runId: string; rows: SampleRow[] }
   | { type: 'run.canaries'; runId: string; rows: StepCanaries[] }
-  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'review' | 'datasets' | 'runs' | 'evaluations')[] }
+  | { type: 'workspace.changed'; nouns: ('workspace' | 'imports' | 'conversations' | 'signals' | 'rubric' | 'review' | 'datasets' | 'runs' | 'evaluations')[] }
 
 /** Frames on every pipe, one JSON object each. */
 export type RequestFrame = { id: number; call: CallName; input: unknown }

@@ -6,6 +6,9 @@
 import { z } from 'zod'
 import { DEFAULT_WIRES, tripwireSchema } from './tripwires.ts'
 
+export const engineName = z.enum(['embedded', 'torch'])
+export const deviceName = z.enum(['cpu', 'webgpu', 'cuda', 'mps'])
+
 export const samplingSchema = z.strictObject({
   temperature: z.number().min(0).default(0.7).describe('Of the sampled replies; 0 takes the likeliest token.'),
   top_p: z.number().gt(0).max(1).default(0.9).describe('Nucleus of the sampled replies.'),
@@ -105,8 +108,8 @@ export const recipeSchema = z.strictObject({
   dataset: z.string().describe('A feedback dataset of the workspace or a file; for recipe dpo a preference dataset.'),
   iterations: z.int().positive().default(2).describe('Rounds after the warm start.'),
   seed: z.int().default(42).describe('Same seed, same samples, same weights on this machine.'),
-  engine: z.enum(['embedded', 'torch']).default('embedded').describe('What computes: embedded runs everywhere, torch needs Python. The token view computes on embedded either way.'),
-  device: z.enum(['cpu', 'webgpu', 'cuda', 'mps']).default('cpu').describe('What the engine computes on (embedded: cpu, webgpu; torch: cpu, cuda, mps); a run never changes to another by itself.'),
+  engine: engineName.default('embedded').describe('What computes: embedded runs everywhere, torch needs Python. The token view computes on embedded either way.'),
+  device: deviceName.default('cpu').describe('What the engine computes on (embedded: cpu, webgpu; torch: cpu, cuda, mps); a run never changes to another by itself.'),
   torch: torchSchema.prefault({}),
   reference: z.enum(['round-start', 'base']).default('round-start').describe('The frozen policy the loss is measured against. base holds at higher learning rates.'),
   warm_start: warmStartSchema.nullable().default(null),

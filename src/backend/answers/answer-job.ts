@@ -1,6 +1,5 @@
 /** Answering a benchmark's prompts as a job of the session, in a process of its own; cancelled, the answers that came stay. */
 import type { Job } from '../../shared/types.ts'
-import { BackendError } from '../errors.ts'
 import { runInProcess } from '../jobs/run-in-process.ts'
 import { singleJob } from '../jobs/single-job.ts'
 import { stageProgress } from '../progress-rate.ts'
@@ -20,9 +19,7 @@ function makeAnswerJob(session: Session): AnswerJob {
   const single = singleJob(session, 'a set of answers')
   const { db, path } = session.workspace
   return {
-    requireFree() {
-      if (single.current()?.status === 'running') throw new BackendError('bad-input', `answers: another set is being answered (${single.current()?.title}). Wait for it or cancel it first`)
-    },
+    requireFree: () => single.requireFree(`answers: another set is being answered (${single.current()?.title})`),
     start(id) {
       const work = async (signal: AbortSignal, change: (part: Partial<Job>) => void): Promise<void> => {
         try {

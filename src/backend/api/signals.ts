@@ -29,7 +29,7 @@ export function signalsApi(session: Session) {
     'signals.rubric': () => workspaceRubric(path),
     'signals.saveRubric': ({ text }) => {
       const rubric = writeRubric(path, text)
-      push({ type: 'workspace.changed', nouns: ['signals'] })
+      push({ type: 'workspace.changed', nouns: ['signals', 'rubric'] })
       return rubric
     },
     'signals.judge': () => {
@@ -41,7 +41,7 @@ export function signalsApi(session: Session) {
       const present = readJudgeSettings(path)
       writeJudgeSettings(path, { ...settings, secondsPerCall: isSameJudge(present, settings) ? present.secondsPerCall : null })
       if (key !== undefined) keepJudgeKey(key)
-      if (settings.rubric !== present.rubric) push({ type: 'workspace.changed', nouns: ['signals'] })
+      if (settings.rubric !== present.rubric) push({ type: 'workspace.changed', nouns: ['signals', 'rubric'] })
       return { ok: true }
     },
     'signals.estimateJudge': ({ limit }) => {

@@ -1,7 +1,6 @@
 /** Making the map as a job of the session; cancelled, it goes on where it was when it is started again. */
 import { randomUUID } from 'node:crypto'
 import type { Job } from '../../shared/types.ts'
-import { BackendError } from '../errors.ts'
 import { runInProcess } from '../jobs/run-in-process.ts'
 import { singleJob } from '../jobs/single-job.ts'
 import { stageProgress } from '../progress-rate.ts'
@@ -16,10 +15,8 @@ function makeMapJob(session: Session): { start(folder: string | null): Job } {
   return {
     start(folder) {
       const current = single.current()
-      if (current?.status === 'running') {
-        if (made === folder) return current
-        throw new BackendError('bad-input', 'conversations.makeMap: another map is being made. Wait for it or cancel it first')
-      }
+      if (current?.status === 'running' && made === folder) return current
+      single.requireFree('conversations.makeMap: another map is being made')
       made = folder
       return single.start(
         { id: `map-${randomUUID().slice(0, 8)}`, kind: 'map', title: 'map of conversations', stage: 'starting' },

@@ -18,7 +18,7 @@ function makeCheckJob(session: Session): { run(check: CheckInput): Promise<Datas
   return {
     run(check) {
       requireDataset(db, check.name)
-      if (single.current()?.status === 'running') throw new BackendError('bad-input', 'datasets.check: another dataset is being compared by meaning. Wait for it or cancel it first')
+      single.requireFree('datasets.check: another dataset is being compared by meaning')
       return new Promise((resolve, reject) => {
         const job = single.start(
           { id: `check-${randomUUID().slice(0, 8)}`, kind: 'dataset', title: `check of ${check.name}`, stage: 'starting' },

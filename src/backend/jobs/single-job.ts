@@ -7,6 +7,8 @@ import { addJobSource } from './job-sources.ts'
 export type SingleJob = {
   /** The one that works, or the last that did. */
   current(): Job | null
+  /** @throws BackendError where one works. @param busy which, in words */
+  requireFree(busy: string): void
   /** Call it while none works. @param work changes the job as it goes on; throws where it fails @param after called once it has ended, however */
   start(begun: Pick<Job, 'id' | 'kind' | 'title' | 'stage'>, work: (signal: AbortSignal, change: (part: Partial<Job>) => void) => Promise<unknown>, after?: () => void): Job
 }
@@ -34,6 +36,9 @@ export function singleJob(session: Session, noun: string): SingleJob {
 
   return {
     current: () => current?.job ?? null,
+    requireFree(busy) {
+      if (current?.job.status === 'running') throw new BackendError('bad-input', `${busy}. Wait for it or cancel it first`)
+    },
     start(begun, work, after = () => {}) {
       const job: Job = { ...begun, status: 'running', done: 0, total: 0, perSecond: null, etaSeconds: null, runId: null, error: null }
       const stop = new AbortController()

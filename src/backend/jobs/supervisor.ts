@@ -293,10 +293,10 @@ export function slugOf(name: string): string {
   return slug === '' ? 'run' : slug
 }
 
-/** A model that is still to be fetched is none of the small ones. */
 /** Threads that a run of this recipe takes of the machine's. @param workspace its folder. */
 export const threadsOf = (recipe: Recipe, workspace: string): number => recipe.threads ?? threadsFor(baseFolder(workspace, recipe))
 
+/** A model that is still to be fetched is none of the small ones. */
 function threadsFor(folder: string | null): number {
   return defaultThreads(folder === null ? Infinity : countParameters(readModelConfig(folder)))
 }

@@ -1,4 +1,5 @@
 /** Equal compute: how long a round trains so that the run ends on its `token_budget`. */
+import { tokensOf } from '../../core/fairness.ts'
 import { stepsForTokens } from '../../engine/train.ts'
 import { pairTokens } from '../../engine/dpo-loss.ts'
 import { UsageError } from '../../shared/errors.ts'
@@ -50,9 +51,6 @@ export class TokenBudget {
 
   private spent(counts: (stage: string) => boolean): number {
     const { workspace: { db }, lease: { runId } } = this.context
-    return this.played.filter(counts).reduce((sum, key) => {
-      const { generatedTokens = 0, scoredTokens = 0, trainedTokens = 0 } = findStage(db, runId, key)?.counts ?? {}
-      return sum + generatedTokens + scoredTokens + trainedTokens
-    }, 0)
+    return this.played.filter(counts).reduce((sum, key) => sum + tokensOf(findStage(db, runId, key)?.counts ?? {}), 0)
   }
 }

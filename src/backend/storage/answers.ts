@@ -2,19 +2,18 @@
 import type { AnswerRow, AnswerSet, AnswersInput } from '../../shared/answers.ts'
 import type { AnsweredBy } from '../../shared/evaluation.ts'
 import { BackendError } from '../errors.ts'
-import { isOwnerAlive, thisOwner } from '../jobs/owner.ts'
+import { thisOwner } from '../jobs/owner.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { freeId, type OwnedRow, ownRow, setRowRemoved, shownStatus, stopRow } from './owned-work.ts'
 
 export type NewAnswers = Pick<AnswerSet, 'generator' | 'input' | 'run' | 'checkpoint' | 'total' | 'notices'> & { promptsHash: string }
 
-/** Makes a row that is running and owned by this process. Ids are those of folders: letters, digits, dashes. */
+/** Makes a row that is running and owned by this process. Its id also names a folder. */
 export function insertAnswers(db: WritableDb, { generator, input, run, checkpoint, total, notices, promptsHash }: NewAnswers, now: string): string {
-  const slug = `${input.benchmark}-${generator.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '').slice(0, 60) || 'model'}`
   const owner = thisOwner()
   return db
     .transaction(() => {
-      let id = slug
-      for (let n = 2; db.prepare('SELECT 1 FROM answer_sets WHERE id = ?').get(id) !== undefined; n++) id = `${slug}-${n}`
+      const id = freeId(db, 'answer_sets', input.benchmark, generator, 60)
       db.prepare(
         `INSERT INTO answer_sets (id, benchmark, generator, status, input, run_id, checkpoint, prompts_hash, total, notices, created_at, owner_pid, owner_started, owner_machine)
          VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -34,10 +33,7 @@ export function restartAnswers(db: WritableDb, id: string): void {
 }
 
 /** From now on this process works on it. */
-export function ownAnswers(db: WritableDb, id: string): void {
-  const owner = thisOwner()
-  db.prepare("UPDATE answer_sets SET status = 'running', error = NULL, owner_pid = ?, owner_started = ?, owner_machine = ? WHERE id = ?").run(owner.pid, owner.started, owner.machine, id)
-}
+export const ownAnswers = (db: WritableDb, id: string): void => ownRow(db, 'answer_sets', id)
 
 /** What answers, once it is known. */
 export function setAnswerer(db: WritableDb, id: string, { modelHash, computedBy, notices }: Pick<AnswerSet, 'modelHash' | 'computedBy' | 'notices'>): void {
@@ -57,14 +53,12 @@ export function finishAnswers(db: WritableDb, id: string, { file, notices }: Pic
   db.prepare("UPDATE answer_sets SET status = 'done', file = ?, notices = ?, error = NULL, ended_at = ? WHERE id = ?").run(JSON.stringify(file), JSON.stringify(notices), now, id)
 }
 
-export function stopAnswers(db: WritableDb, id: string, status: 'failed' | 'cancelled', error: string | null, now: string): void {
-  db.prepare('UPDATE answer_sets SET status = ?, error = ?, ended_at = ? WHERE id = ?').run(status, error, now, id)
-}
+export const stopAnswers = (db: WritableDb, id: string, status: 'failed' | 'cancelled', error: string | null, now: string): void => stopRow(db, 'answer_sets', id, status, error, now)
 
 /** Hidden ones keep their rows: taking a removal back is free. */
 export function setAnswersRemoved(db: WritableDb, id: string, removed: boolean): void {
   requireAnswers(db, id)
-  db.prepare('UPDATE answer_sets SET removed = ? WHERE id = ?').run(Number(removed), id)
+  setRowRemoved(db, 'answer_sets', id, removed)
 }
 
 const SETS = `SELECT *, (SELECT count(*) FROM answers WHERE set_id = id) AS done, (SELECT coalesce(sum(tokens), 0) FROM answers WHERE set_id = id) AS tokens,
@@ -95,15 +89,14 @@ export function readAnswerRows(db: ReadableDb, id: string, { offset, limit }: { 
     .all(id, limit, offset) as AnswerRow[]
 }
 
-type SetRow = {
-  id: string; benchmark: AnswerSet['benchmark']; generator: string; status: 'running' | 'done' | 'failed' | 'cancelled'; input: string; run_id: string | null; checkpoint: string | null; model_hash: string | null; computed_by: string | null
-  prompts_hash: string; total: number; done: number; tokens: number; cut_answers: number; cut_prompts: number; empty_answers: number; seconds: number; file: string | null; notices: string; error: string | null; created_at: string; owner_pid: number; owner_started: string | null; owner_machine: string
+type SetRow = OwnedRow & {
+  id: string; benchmark: AnswerSet['benchmark']; generator: string; input: string; run_id: string | null; checkpoint: string | null; model_hash: string | null; computed_by: string | null
+  prompts_hash: string; total: number; done: number; tokens: number; cut_answers: number; cut_prompts: number; empty_answers: number; seconds: number; file: string | null; notices: string; error: string | null; created_at: string
 }
 
 function toSet(row: SetRow): AnswerSet {
-  const alive = row.status !== 'running' || isOwnerAlive({ pid: row.owner_pid, started: row.owner_started, machine: row.owner_machine }, Infinity, 0)
   return {
-    id: row.id, benchmark: row.benchmark, generator: row.generator, status: alive ? row.status : 'interrupted', input: JSON.parse(row.input) as AnswersInput, run: row.run_id, checkpoint: row.checkpoint, modelHash: row.model_hash, computedBy: row.computed_by,
+    id: row.id, benchmark: row.benchmark, generator: row.generator, status: shownStatus(row), input: JSON.parse(row.input) as AnswersInput, run: row.run_id, checkpoint: row.checkpoint, modelHash: row.model_hash, computedBy: row.computed_by,
     total: row.total, done: row.done, tokens: row.tokens, cutAnswers: row.cut_answers, cutPrompts: row.cut_prompts, emptyAnswers: row.empty_answers, seconds: row.seconds, file: row.file === null ? null : (JSON.parse(row.file) as AnswerSet['file']), notices: JSON.parse(row.notices) as string[], error: row.error, createdAt: row.created_at,
   }
 }

@@ -87,17 +87,17 @@ const isAlike = (a: EvaluationConfig, b: EvaluationConfig): boolean => isSame({ 
 function sharedPlaces(db: ReadableDb, { dataset: first }: EvaluationConfig, others: readonly string[]): { datasets: Set<string>; places: Map<string, ReadonlyMap<number, number>> | null } {
   const datasets = new Set([first])
   if (others.every((name) => name === first)) return { datasets, places: null }
-  const own = promptsOf(db, first)
+  const asked = new Map([...new Set([first, ...others])].map((name) => [name, promptsOf(db, name)]))
+  const own = asked.get(first)!
   let shared = new Set(own.keys())
-  for (const name of new Set(others)) {
-    const asked = promptsOf(db, name)
-    const both = new Set([...shared].filter((prompt) => asked.has(prompt)))
+  for (const name of asked.keys()) {
+    const both = new Set([...shared].filter((prompt) => asked.get(name)!.has(prompt)))
     if (both.size < SHARED_FROM) continue
     shared = both
     datasets.add(name)
   }
   if (datasets.size === 1) return { datasets, places: null }
-  return { datasets, places: new Map([...datasets].map((name) => [name, new Map([...promptsOf(db, name)].flatMap(([prompt, place]): [number, number][] => (shared.has(prompt) ? [[place, own.get(prompt)!]] : [])))])) }
+  return { datasets, places: new Map([...datasets].map((name) => [name, new Map([...asked.get(name)!].flatMap(([prompt, place]): [number, number][] => (shared.has(prompt) ? [[place, own.get(prompt)!]] : [])))])) }
 }
 
 /** Place of each prompt, of equal ones the first. */

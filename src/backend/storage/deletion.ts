@@ -49,9 +49,9 @@ export async function deleteConversations(db: WritableDb, positions: ArrayLike<n
   const keep = db.prepare('INSERT INTO deleted_conversations (position, last_message, id, source, turns, deletion, deleted_at, rows) VALUES (?, (SELECT max(id) FROM messages WHERE conversation = ?), ?, ?, ?, ?, ?, ?)')
   let deletion = 0
   let conversations = 0
-  const take = db.transaction((some: ArrayLike<number>) => {
+  const take = db.transaction((some: readonly number[]) => {
     if (deletion === 0) deletion = nextNumber.get() as number
-    for (const position of Array.from(some)) {
+    for (const position of some) {
       const conversation = conversationAt.get(position) as (StoredRow & { id: string; source: string; turns: number }) | undefined
       if (conversation === undefined) continue
       const { id, source, turns } = conversation
@@ -82,11 +82,11 @@ export async function restoreConversations(db: WritableDb, which: { deletion: nu
   const index = db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE conversation = ?')
   const insert = rowInserter(db)
   const report = { conversations: 0, importable: 0 }
-  const bringBack = db.transaction((some: ArrayLike<number>) => {
+  const bringBack = db.transaction((some: readonly number[]) => {
     // An entry of the review log may come before the one it takes back.
     db.pragma('defer_foreign_keys = ON')
     const back: number[] = []
-    for (const position of Array.from(some)) {
+    for (const position of some) {
       const deleted = find.get(position) as { rows: Buffer | null } | undefined
       if (deleted === undefined) continue
       drop.run(position)

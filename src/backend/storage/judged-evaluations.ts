@@ -1,20 +1,19 @@
 /** Judged evaluations: how they were made, their figures, what every answer got. */
 import type { Benchmark, EvaluationInput, EvaluationRow, JudgedItem } from '../../shared/evaluation.ts'
-import { isOwnerAlive, thisOwner } from '../jobs/owner.ts'
+import { thisOwner } from '../jobs/owner.ts'
 import { BackendError } from '../errors.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
+import { freeId, type OwnedRow, ownRow, setRowRemoved, shownStatus, stopRow } from './owned-work.ts'
 
 /** What decides the badge, in its place. */
 export type StoredEvaluation = Omit<EvaluationRow, 'badge' | 'answeredBy'> & { official: boolean; discrete: boolean }
 
 /** Makes a row that is running and owned by this process. `model` is shown until its name is known. */
 export function insertEvaluation(db: WritableDb, input: EvaluationInput, model: string, now: string): string {
-  const slug = `${input.benchmark}-${model.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, '').slice(0, 40) || 'model'}`
   const owner = thisOwner()
   return db
     .transaction(() => {
-      let id = slug
-      for (let n = 2; db.prepare('SELECT 1 FROM judged_evaluations WHERE id = ?').get(id) !== undefined; n++) id = `${slug}-${n}`
+      const id = freeId(db, 'judged_evaluations', input.benchmark, model, 40)
       db.prepare(
         `INSERT INTO judged_evaluations (id, benchmark, model, judge, judge_url, status, input, created_at, owner_pid, owner_started, owner_machine)
          VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?)`,
@@ -26,11 +25,10 @@ export function insertEvaluation(db: WritableDb, input: EvaluationInput, model: 
 
 /** Takes over a row that nobody works on; throws where somebody does. */
 export function restartEvaluation(db: WritableDb, id: string): void {
-  const owner = thisOwner()
   db.transaction(() => {
     const { status } = requireEvaluation(db, id)
     if (status === 'running') throw new BackendError('bad-input', `evaluation ${id}: expected one that has stopped, got one that runs`)
-    db.prepare("UPDATE judged_evaluations SET status = 'running', error = NULL, owner_pid = ?, owner_started = ?, owner_machine = ? WHERE id = ?").run(owner.pid, owner.started, owner.machine, id)
+    ownRow(db, 'judged_evaluations', id)
   }).immediate()
 }
 
@@ -48,14 +46,12 @@ export function finishEvaluation(db: WritableDb, id: string, finished: FinishedE
   }).immediate()
 }
 
-export function stopEvaluation(db: WritableDb, id: string, status: 'failed' | 'cancelled', error: string | null, now: string): void {
-  db.prepare('UPDATE judged_evaluations SET status = ?, error = ?, ended_at = ? WHERE id = ?').run(status, error, now, id)
-}
+export const stopEvaluation = (db: WritableDb, id: string, status: 'failed' | 'cancelled', error: string | null, now: string): void => stopRow(db, 'judged_evaluations', id, status, error, now)
 
 /** Hidden ones keep their rows: taking a removal back is free. */
 export function setEvaluationRemoved(db: WritableDb, id: string, removed: boolean): void {
   requireEvaluation(db, id)
-  db.prepare('UPDATE judged_evaluations SET removed = ? WHERE id = ?').run(Number(removed), id)
+  setRowRemoved(db, 'judged_evaluations', id, removed)
 }
 
 /** Newest first; removed ones left out. */
@@ -94,16 +90,15 @@ export function readCalibrationPairs(db: ReadableDb): CalibrationPair[] {
     .all() as CalibrationPair[]
 }
 
-type Row = {
-  id: string; benchmark: Benchmark; model: string; judge: string | null; judge_url: string | null; reference: string | null; official: number; discrete: number; status: 'running' | 'done' | 'failed' | 'cancelled'
-  input: string; files: string; figures: string | null; intervals: string | null; notices: string; error: string | null; created_at: string; owner_pid: number; owner_started: string | null; owner_machine: string
+type Row = OwnedRow & {
+  id: string; benchmark: Benchmark; model: string; judge: string | null; judge_url: string | null; reference: string | null; official: number; discrete: number
+  input: string; files: string; figures: string | null; intervals: string | null; notices: string; error: string | null; created_at: string
 }
 
 function toEvaluation(row: Row): StoredEvaluation {
   const parsed = <T>(text: string | null): T | null => (text === null ? null : (JSON.parse(text) as T))
-  const alive = row.status !== 'running' || isOwnerAlive({ pid: row.owner_pid, started: row.owner_started, machine: row.owner_machine }, Infinity, 0)
   return {
     id: row.id, benchmark: row.benchmark, model: row.model, judge: row.judge, judgeUrl: row.judge_url, reference: row.reference, official: row.official === 1, discrete: row.discrete === 1,
-    status: alive ? row.status : 'interrupted', input: parsed<EvaluationInput>(row.input)!, files: parsed<EvaluationRow['files']>(row.files)!, figures: parsed(row.figures), intervals: parsed(row.intervals), notices: parsed<string[]>(row.notices)!, error: row.error, createdAt: row.created_at,
+    status: shownStatus(row), input: parsed<EvaluationInput>(row.input)!, files: parsed<EvaluationRow['files']>(row.files)!, figures: parsed(row.figures), intervals: parsed(row.intervals), notices: parsed<string[]>(row.notices)!, error: row.error, createdAt: row.created_at,
   }
 }

@@ -5,12 +5,11 @@
  */
 import type { Message } from '../../shared/types.ts'
 import { fnv1a, FNV_BASIS } from '../fnv.ts'
-import { PatternFilter } from '../pattern-filter.ts'
 import { RULES_VERSION } from '../signal-rules.ts'
-import { COMMON_WORDS, straightQuotes, type Signs } from '../signals.ts'
-import { TextCodes } from '../text-codes.ts'
-import { countShared, hashOf, mix, spokenWords, spokenWordsIn, WordSet } from '../word-hashes.ts'
-import { ASSISTANT_ACTS, COMPLAINTS, USER_ACTS, type Act } from './acts.ts'
+import type { Signs } from '../signals.ts'
+import { countShared, hashOf, mix, spokenWords } from '../word-hashes.ts'
+import { type Act, ASSISTANT_ACTS, COMPLAINTS, USER_ACTS } from './acts.ts'
+import { headAndTail, ofReply, ofUser, readable, type Reading, readText } from './reading.ts'
 import { WORD_MEASURES } from './word-odds.ts'
 
 /** Raise the number with every change of what a bucket means: weights belong to one version of features and rules. */
@@ -25,46 +24,6 @@ export const BUCKETS = 2 ** 18
 const WORDS = 3
 const EARLIER_WORDS = 2
 const WORDS_BY_REPLY = 2
-
-/** Read of a long message: what opens it, and how it ends (a question, a wish after a pasted text). */
-const HEAD_CHARACTERS = 450
-const TAIL_CHARACTERS = 150
-
-type Reading = {
-  text: string
-  /** Hashes. */
-  words: readonly number[]
-  vocabulary: WordSet
-  /** Of the vocabulary those that are not common. */
-  names: readonly number[]
-  numbers: ReadonlySet<string>
-  acts: readonly number[]
-  /** Capital letters of A to Z. */
-  capitals: number
-  opensWithCapital: boolean
-  /** Full stops, question and exclamation marks. */
-  ends: number
-}
-
-/** Finds the acts of a text. */
-class ActReader {
-  private readonly acts: readonly Act[]
-  private readonly filter: PatternFilter
-  private readonly mayMatch: Uint8Array
-  constructor(acts: readonly Act[]) {
-    this.acts = acts
-    this.filter = new PatternFilter(acts.map(({ pattern }) => pattern))
-    this.mayMatch = new Uint8Array(acts.length)
-  }
-  /** @param codes of the text, in any case */
-  find(codes: TextCodes, text: string): number[] {
-    const found: number[] = []
-    this.filter.mark(codes, this.mayMatch)
-    for (let i = 0; i < this.acts.length; i++) if (this.mayMatch[i] === 1 && this.acts[i]!.pattern.test(text)) found.push(i)
-    return found
-  }
-}
-const [ofUser, ofReply] = [new ActReader(USER_ACTS), new ActReader(ASSISTANT_ACTS)]
 
 /** Buckets and values, appended to growing lists. */
 export class FeatureList {
@@ -138,45 +97,6 @@ const SEED = {
 const [BEGIN, END] = [hashOf('^'), hashOf('$')]
 /** The hash of what `hash` stands for and then the word: a step of FNV-1a with all of the word's bits. */
 const after = (hash: number, word: number): number => Math.imul(hash ^ word, 0x01000193)
-const NUMBER = /\d+(?:[:.,]\d+)*/g
-
-/** Between them stands what is in no word and leaves a plain text one. */
-const headAndTail = (text: string): string => (text.length <= HEAD_CHARACTERS + TAIL_CHARACTERS ? text : `${text.slice(0, HEAD_CHARACTERS)} ~ ${text.slice(-TAIL_CHARACTERS)}`)
-const readable = (text: string): string => straightQuotes(text.toLowerCase())
-
-const codes = new TextCodes()
-const NO_NUMBERS: ReadonlySet<string> = new Set()
-
-function readText(content: string, acts: ActReader): Reading {
-  const written = headAndTail(content)
-  const isPlain = codes.read(written)
-  const marks = countMarks(codes)
-  const text = readable(written)
-  const words = isPlain ? spokenWordsIn(codes) : spokenWords(text)
-  const vocabulary = new WordSet(words)
-  const names: number[] = []
-  for (const word of vocabulary.words) if (!COMMON.has(word)) names.push(word)
-  const found = marks.digits === 0 && isPlain ? null : text.match(NUMBER)
-  if (!isPlain) codes.read(text)
-  return { text, words, vocabulary, names, numbers: found === null ? NO_NUMBERS : new Set(found), acts: acts.find(codes, text), capitals: marks.capitals, opensWithCapital: isCapital(written.charCodeAt(0)), ends: marks.ends }
-}
-
-const isCapital = (code: number): boolean => code >= 65 && code <= 90
-
-const marksOf = (characters: string): Uint8Array => Uint8Array.from({ length: 128 }, (_, code) => (characters.includes(String.fromCharCode(code)) ? 1 : 0))
-const [CAPITALS, DIGITS, ENDS] = [marksOf('ABCDEFGHIJKLMNOPQRSTUVWXYZ'), marksOf('0123456789'), marksOf('.?!')]
-
-function countMarks({ codes, length }: TextCodes): { capitals: number; digits: number; ends: number } {
-  let [capitals, digits, ends] = [0, 0, 0]
-  for (let i = 1; i <= length; i++) {
-    const code = codes[i]!
-    capitals += CAPITALS[code]!
-    digits += DIGITS[code]!
-    ends += ENDS[code]!
-  }
-  return { capitals, digits, ends }
-}
-
 /** Appends the features of the turn at `turnIndex`, a user message that follows an assistant message; `signs` are the rules' there. */
 export function addFeatures(list: FeatureList, messages: readonly Message[], turnIndex: number, signs: Signs): void {
   const user = list.read(messages, turnIndex)
@@ -252,8 +172,6 @@ function addOpening(list: FeatureList, user: Reading, replyActs: readonly number
     for (const word of user.vocabulary.words) list.add(after(SEED.wordByReply + replyAct, word), value)
   }
 }
-
-const COMMON = new WordSet([...COMMON_WORDS, ...'? ! 0 yes ok okay there here about like thank thanks'.split(' ')].map(hashOf))
 
 /** Names that both have: common words are no names of either. */
 const sharedNames = (a: Reading, b: Reading): number => countShared(a.names, b.vocabulary)

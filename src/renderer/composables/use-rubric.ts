@@ -6,7 +6,7 @@ import { useWorkspace } from '../stores/workspace.ts'
 import { useCall } from './use-call.ts'
 
 export function useRubric() {
-  const { data: rubric, failure, slow, reload } = useCall('signals.rubric', () => ({}), { reloadOn: ['signals'] })
+  const { data: rubric, failure, slow, reload } = useCall('signals.rubric', () => ({}), { reloadOn: ['rubric'] })
   const categories = computed(() => (rubric.value === null ? [] : [...rubric.value.dissatisfied, ...rubric.value.satisfied]))
   const workspace = useWorkspace()
   /**

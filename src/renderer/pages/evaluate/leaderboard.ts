@@ -5,6 +5,8 @@ import type { Interval } from '../../../shared/types.ts'
 import type { ChartTable } from '../../charts/chart.ts'
 import type { Term } from '../../definitions.ts'
 
+/** Ended before its end: it can go on. */
+export const isStopped = ({ status }: Pick<EvaluationRow, 'status'>): boolean => status === 'failed' || status === 'cancelled' || status === 'interrupted'
 export const ANSWERED_NAMES: Record<AnsweredBenchmark, string> = { alpacaeval: 'AlpacaEval 2', wildbench: 'WildBench' }
 export const BENCHMARK_NAMES: Record<Benchmark, string> = { alpacaeval: 'AlpacaEval 2', 'wb-score': 'WB-Score', 'wb-reward': 'WB-Reward' }
 

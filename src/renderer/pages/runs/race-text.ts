@@ -15,17 +15,19 @@ export function readDraft(text: string): Draft | null {
   }
 }
 
+/** A value on one line, as `readValue` reads it. */
+export const writeValue = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
+
 /** Short lists on their lines, as one writes them by hand. */
 export function writeDraft(draft: Draft): string {
   const { name, regime, tokens, declared, seeds, members, sweep } = draft
-  const flow = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
   return [
-    `name: ${flow(name ?? '')}`,
+    `name: ${writeValue(name ?? '')}`,
     `regime: ${regime ?? 'equal-pairs'}`,
-    ...(tokens === undefined ? [] : [`tokens: ${flow(tokens)}`]),
-    `declared: ${flow(declared ?? null)}`,
-    `seeds: ${flow(seeds ?? [])}`,
-    ...(sweep === undefined ? [] : ['sweep:', ...Object.entries(sweep).flatMap(([key, value]) => (key === 'grid' && isGrid(value) ? ['  grid:', ...Object.entries(value).map(([name, values]) => `    ${flow(name)}: ${flow(values)}`)] : [`  ${flow(key)}: ${flow(value)}`]))]),
+    ...(tokens === undefined ? [] : [`tokens: ${writeValue(tokens)}`]),
+    `declared: ${writeValue(declared ?? null)}`,
+    `seeds: ${writeValue(seeds ?? [])}`,
+    ...(sweep === undefined ? [] : ['sweep:', ...Object.entries(sweep).flatMap(([key, value]) => (key === 'grid' && isGrid(value) ? ['  grid:', ...Object.entries(value).map(([name, values]) => `    ${writeValue(name)}: ${writeValue(values)}`)] : [`  ${writeValue(key)}: ${writeValue(value)}`]))]),
     'members:',
     ...(members ?? []).map(({ set = {}, ...member }) => stringify([{ ...member, ...(Object.keys(set).length > 0 ? { set } : {}) }], { lineWidth: 0 }).trimEnd().split('\n').map((line) => `  ${line}`).join('\n')),
     '',
@@ -53,11 +55,8 @@ export function readValue(text: string): Setting[string] | undefined {
   }
 }
 
-/** As `readValue` reads it. */
-export const writeValue = (value: unknown): string => stringify(value, { collectionStyle: 'flow', lineWidth: 0 }).trim()
-
 /** As `readValues` reads them. */
-export const writeValues = (values: readonly unknown[]): string => stringify(values, { collectionStyle: 'flow', lineWidth: 0 }).trim().slice(1, -1).trim()
+export const writeValues = (values: readonly unknown[]): string => writeValue(values).slice(1, -1).trim()
 
 /** `1-6, 9` is 1 to 6 and 9; null where it says something else. */
 export function readSeeds(text: string): number[] | null {
