@@ -94,7 +94,7 @@ function watch(page: Page, ownHost: string): string[] {
 /** What axe finds on the page as it stands, a line per rule with the elements it names; by some of its rules where told. */
 export async function accessibilityProblems(page: Page, rules?: string[]): Promise<string[]> {
   // What fades in or out is half transparent, and its contrast that of the moment.
-  await page.waitForFunction('document.getAnimations().every(({ playState, effect }) => playState !== "running" || effect?.getComputedTiming().iterations === Infinity)')
+  await page.evaluate(`Promise.all(document.getAnimations().filter(({ playState, effect }) => playState === 'running' && effect?.getComputedTiming().iterations !== Infinity).map(({ finished }) => finished.catch(() => {})))`)
   const axe = new AxeBuilder({ page })
   const { violations } = await (rules ? axe.withRules(rules) : axe).analyze()
   return violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target.join(' ')).join(', ')})`)
