@@ -19,9 +19,9 @@ import { makeRng } from '../src/core/rng.ts'
 import { finishRuns } from './finish-runs.ts'
 
 const METHODS = ['drift', 'spin', 'iterative-dpo'] as const
-const LOGS = [1, 2, 3, 4]
-/** Of an attempt before it is killed: from before anything has started to several stages on. */
-const ATTEMPT_MS = { least: 400, most: 4000 }
+const LOGS = [1, 2, 3, 4, 5, 6, 7]
+/** How long an attempt lives, in parts of the undisturbed race's time on the same machine: from before anything has started to several stages on. */
+const ATTEMPT = { least: 0.03, most: 0.26 }
 const GROUP = (seed: number): string => `race-${seed}`
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -94,11 +94,15 @@ async function main(kills: number, seed: number): Promise<boolean> {
     }
     for (const log of LOGS) {
       if (left === 0) break
+      const started = performance.now()
+      const undisturbed = await endOf(driver(calm, log))
+      if (undisturbed !== 0) throw new Error(`the undisturbed race of log ${log} failed (exit code ${undisturbed})`)
+      const took = performance.now() - started
       let done = false
       while (!done) {
         const child = driver(storm, log)
         const end = endOf(child)
-        const wait = ATTEMPT_MS.least + rng.next() * (ATTEMPT_MS.most - ATTEMPT_MS.least)
+        const wait = took * (ATTEMPT.least + rng.next() * (ATTEMPT.most - ATTEMPT.least))
         const first = left === 0 ? await end : await Promise.race([end, new Promise<'time'>((resolve) => setTimeout(() => resolve('time'), wait))])
         if (first === 'time') {
           process.kill(-child.pid!, 'SIGKILL')
@@ -110,8 +114,6 @@ async function main(kills: number, seed: number): Promise<boolean> {
         } else if (first === 0) done = true
         else throw new Error(`the race of log ${log} failed by itself (exit code ${first}); what it said stands above`)
       }
-      const undisturbed = await endOf(driver(calm, log))
-      if (undisturbed !== 0) throw new Error(`the undisturbed race of log ${log} failed (exit code ${undisturbed})`)
       const [wanted, got] = [traces(calm, log), traces(storm, log)]
       const different = [...new Set([...wanted.keys(), ...got.keys()])].filter((key) => wanted.get(key) !== got.get(key))
       say(`log ${log}: ${wanted.size} traces, ${different.length} differ`)
