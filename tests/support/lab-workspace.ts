@@ -107,7 +107,7 @@ export async function execute(workspace: Workspace, lease: Lease, options: { isF
   const tick = (what: string): void => {
     ticks.push(what)
     if (!options.isFatal?.(ticks.length, what)) return
-    workspace.db.prepare('UPDATE runs SET attempt = attempt + 1, lease_until = 0 WHERE id = ?').run(lease.runId)
+    workspace.db.prepare('UPDATE runs SET attempt = attempt + 1, owner_started = ? WHERE id = ?').run('long ago', lease.runId)
     throw new Killed(`killed at tick ${ticks.length} (${what})`)
   }
   try {

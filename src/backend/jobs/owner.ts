@@ -17,13 +17,15 @@ export function ownerOf(pid: number): Owner {
 
 /**
  * Whether the owner of a lease still works. On this machine the process itself is asked (a zombie is dead, so is a
- * process that took the pid over); elsewhere the lease alone tells.
+ * process that took the pid over), however late it is: a laptop that slept, or a disk that stalled, ends nobody's work.
+ * Elsewhere, and where the system does not tell processes of one pid apart, the lease tells.
  */
 export function isOwnerAlive(owner: Owner | null, leaseUntil: number, now: number): boolean {
-  if (owner === null || leaseUntil < now) return false
-  if (owner.machine !== thisMachine()) return true
-  if (owner.pid === process.pid) return owner.started === null || owner.started === startTime(process.pid)
-  return isAlive(owner.pid) && (owner.started === null || owner.started === startTime(owner.pid))
+  if (owner === null) return false
+  const isHere = owner.machine === thisMachine()
+  if (isHere && owner.pid !== process.pid && !isAlive(owner.pid)) return false
+  if (!isHere || owner.started === null) return leaseUntil >= now
+  return owner.started === startTime(owner.pid)
 }
 
 let machine: string | undefined

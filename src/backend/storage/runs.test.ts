@@ -93,10 +93,20 @@ describe('a lease', () => {
     expect(claimRun(db, runId, thisOwner(), now + LEASE_MS + 1)).not.toBeNull()
   })
 
-  it('is kept by renewing it', () => {
+  it('of a living process is not taken however late it is: a laptop that slept ends nobody\'s work', () => {
     const db = anEmptyDatabase()
     const now = Date.now()
-    const lease = aRun(db, ownerOf(process.ppid), now)
+    for (const [slug, owner] of [['ours', thisOwner()], ['theirs', ownerOf(process.ppid)]] as const) {
+      const { runId } = aRun(db, owner, now, slug)
+      expect(claimRun(db, runId, thisOwner(), now + 100 * LEASE_MS)).toBeNull()
+      expect(requireRun(db, runId, now + 100 * LEASE_MS).status).toBe('queued')
+    }
+  })
+
+  it('is kept by renewing it where the process cannot be asked', () => {
+    const db = anEmptyDatabase()
+    const now = Date.now()
+    const lease = aRun(db, { ...ownerOf(process.ppid), machine: 'elsewhere' }, now)
     renewLease(db, lease, now + LEASE_MS)
     expect(claimRun(db, lease.runId, thisOwner(), now + 2 * LEASE_MS - 1)).toBeNull()
   })
