@@ -38,7 +38,7 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
   const folder = chartsWorkspace(steps)
   const workspace = openWorkspace(folder)
   const ids = workspace.db.prepare('SELECT id FROM runs ORDER BY position').pluck().all() as string[]
-  const read = () => stepCurves(workspace.db, { runs: ids, metric: METRIC, smoothing: 0 }, { folder: workspace.runs })
+  const read = () => stepCurves(workspace.db, { runs: ids, metric: METRIC, smoothing: 0, axis: 'step' }, { folder: workspace.runs })
   // A run's process does this when the run ends; of the last of a group with the comparison.
   for (const name of readdirSync(workspace.runs)) rmSync(join(workspace.runs, name), { recursive: true, force: true })
   const size = `${RUNS} runs x ${steps.toLocaleString('en-US')} steps`

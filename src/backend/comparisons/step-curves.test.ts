@@ -10,18 +10,18 @@ it('reads a metric stage by stage, thins long ones and keeps their peaks, and co
   const workspace = aLabWorkspace()
   const lease = queueRun(workspace, aRecipe('drift', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
   await execute(workspace, lease)
-  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 })
+  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' })
   expect(whole.curves[0]).toMatchObject({ run: lease.runId, method: 'drift', seed: 5 })
   expect(whole.curves[0]!.stages.map(({ stage }) => stage)).toEqual(['warm-start/train', 'round-1/train', 'round-2/train'])
-  expect(whole.curves[0]!.stages.every(({ points, measured, broken, steps }) => points.length === measured && broken === 0 && measured === steps)).toBe(true)
+  expect(whole.curves[0]!.stages.every(({ points, measured, broken, extent }) => points.length === measured && broken === 0 && measured === extent)).toBe(true)
   expect(whole.metrics).toEqual(expect.arrayContaining(['loss', 'rewards/margins']))
 
   for (let step = 1000; step < 6000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-2/train', step, loss: step === 4321 ? 99 : Math.sin(step), grad_norm: step === 2000 ? Number.NaN : 1 } as never, {} as never)
-  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }).curves[0]!.stages.at(-1)!
+  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }).curves[0]!.stages.at(-1)!
   expect(long.measured).toBeGreaterThan(5000)
   expect(long.points.length).toBeLessThan(850)
   expect(long.points.map(([, value]) => value)).toContain(99)
-  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm', smoothing: 0 }).curves[0]!.stages.at(-1)!.broken).toBe(1)
+  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm', smoothing: 0, axis: 'step' }).curves[0]!.stages.at(-1)!.broken).toBe(1)
 })
 
 it('smooths every step before it thins, and takes a step without the metric for no figure at all', () => {
@@ -30,7 +30,7 @@ it('smooths every step before it thins, and takes a step without the metric for 
   // A peak every tenth step: what is kept of peaks alone would average far higher.
   for (let step = 1; step <= 5000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step % 10 === 0 ? 10 : 0, ...(step % 500 === 0 && { eval_loss: step }) } as never, {} as never)
   workspace.db.prepare("UPDATE runs SET imported_from = 'log.json' WHERE id = ?").run(lease.runId)
-  const read = (metric: string, smoothing: number) => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing })
+  const read = (metric: string, smoothing: number) => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing, axis: 'step' })
   const last = (points: readonly [number, number | null][]): number => points.at(-1)![1]!
   const [stage] = read('loss', 0.97).curves[0]!.stages
   expect(stage!.smoothed.length).toBeLessThan(850)
@@ -48,8 +48,8 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
     for (let step = from; step <= to; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: value(step) } as never, {} as never)
   })()
   const told: string[] = []
-  const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0 }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
-  const readKept = () => keptStepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }, workspace.runs)
+  const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0, axis: 'step' }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
+  const readKept = () => keptStepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }, workspace.runs)
   const copies = join(workspace.runs, lease.runId, 'curves')
   insert(1, 100, Math.sin)
   read()
@@ -59,7 +59,7 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   insert(101, 6000, Math.sin)
   told.length = 0
   const first = read()
-  expect(first).toEqual(stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }))
+  expect(first).toEqual(stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }))
   // Rows that are changed in place, which nothing does, tell whether the copy is taken.
   workspace.db.prepare(`UPDATE run_metrics SET row = '{"loss":7}'`).run()
   expect(read()).toEqual(first)
@@ -71,7 +71,7 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   insert(5001, 6000, () => 8)
   expect(readKept()).toBeNull()
   const [stage] = read().curves[0]!.stages
-  expect(stage).toMatchObject({ measured: 6000, steps: 6000 })
+  expect(stage).toMatchObject({ measured: 6000, extent: 6000 })
   expect(stage!.points.at(-1)).toEqual([6000, 8])
   read('none')
   expect(readdirSync(copies)).toHaveLength(2)
@@ -93,7 +93,7 @@ it('makes the copies of every metric where a long run ends, so that no reader ma
   keepDerived(workspace, lease.runId)
   const told: string[] = []
   for (const metric of ['loss', 'grad_norm']) {
-    const read = { runs: [lease.runId], metric, smoothing: 0 }
+    const read = { runs: [lease.runId], metric, smoothing: 0, axis: 'step' }
     expect(stepCurves(workspace.db, read, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })).toEqual(stepCurves(workspace.db, read))
   }
   expect(told).toEqual([])
@@ -105,7 +105,7 @@ it('sends fewer points of each where there are many runs, and keeps the peak', (
   workspace.db.transaction(() => {
     for (let step = 1; step <= 2000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step === 777 ? 50 : Math.sin(step) } as never, {} as never)
   })()
-  const { curves } = stepCurves(workspace.db, { runs: Array.from({ length: 200 }, () => lease.runId), metric: 'loss', smoothing: 0.9 })
+  const { curves } = stepCurves(workspace.db, { runs: Array.from({ length: 200 }, () => lease.runId), metric: 'loss', smoothing: 0.9, axis: 'step' })
   const [stage] = curves[0]!.stages
   expect(stage!.points).toHaveLength(240)
   expect(stage!.smoothed).toHaveLength(240)

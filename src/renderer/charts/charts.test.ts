@@ -35,7 +35,7 @@ const difference = (a: string, b: string, estimate: number, half: number, primar
 describe('metricCurve', () => {
   it('names many lines once a method, and gives the highest and the lowest of them under the pointer', () => {
     const many = Array.from({ length: 40 }, (_, i) => ({ key: i % 2 ? 'drift' : 'spin', label: `${i % 2 ? 'DRIFT' : 'SPIN'} ${i >> 1}`, color: '#123456', dash: null, points: [[1, i], [10, i]] as [number, number][] }))
-    const chart = metricCurve({ metric: 'm', curves: many, spans: [{ stage: 'round-1/train', start: 0, steps: 10 }], theme, zoom: true })
+    const chart = metricCurve({ metric: 'm', curves: many, spans: [{ stage: 'round-1/train', start: 0, extent: 10 }], theme, zoom: true })
     const svg = draw(chart)
     expect(svg.match(/>DRIFT</g)).toHaveLength(1)
     expect(svg.match(/>SPIN</g)).toHaveLength(1)

@@ -6,7 +6,7 @@ describe('createMetricLog', () => {
     const log = createMetricLog()
     log.append([{ stage: 'warm-start/train', step: 1, loss: 0.7 }, { stage: 'warm-start/train', step: 2, loss: 0.6 }, { stage: 'round-1/train', step: 1, loss: 0.69 }])
     expect(log.series('loss')).toEqual([[1, 0.7], [2, 0.6], [3, 0.69]])
-    expect(log.spans()).toEqual([{ stage: 'warm-start/train', start: 0, steps: 2 }, { stage: 'round-1/train', start: 2, steps: 1 }])
+    expect(log.spans()).toEqual([{ stage: 'warm-start/train', start: 0, extent: 2 }, { stage: 'round-1/train', start: 2, extent: 1 }])
   })
 
   it('replaces a step that a resumed stage repeats', () => {
@@ -30,9 +30,9 @@ it('alignedSpans lines rounds up over runs of different lengths and orders them'
   short.append([{ stage: 'round-1/train', step: 30 }, { stage: 'round-2/train', step: 28 }])
   long.append([{ stage: 'warm-start/train', step: 20 }, { stage: 'round-1/train', step: 32 }])
   expect(alignedSpans([short, long])).toEqual([
-    { stage: 'warm-start/train', start: 0, steps: 20 },
-    { stage: 'round-1/train', start: 20, steps: 32 },
-    { stage: 'round-2/train', start: 52, steps: 28 },
+    { stage: 'warm-start/train', start: 0, extent: 20 },
+    { stage: 'round-1/train', start: 20, extent: 32 },
+    { stage: 'round-2/train', start: 52, extent: 28 },
   ])
   expect(short.series('x', alignedSpans([short, long])).map(([x]) => x)).toEqual([50, 80])
 })

@@ -1,0 +1,108 @@
+/** Runs as lines over parallel axes, a setting or a figure each: which settings go with which figure. */
+import type { EChartsOption } from 'echarts'
+import { placeOf, type RunAxis, UNKNOWN, valueOf } from '../../core/run-axes.ts'
+import type { TableRun } from '../../core/run-table.ts'
+import { baseOption, type Cell, type Chart } from './chart.ts'
+import { count, significant } from './format.ts'
+import { compareMethods, methodStyle } from './methods.ts'
+import { between, type ChartTheme } from './theme.ts'
+
+type Input = {
+  rows: readonly TableRun[]
+  axes: readonly RunAxis[]
+  labelOf: (key: string) => string
+  colour: 'figure' | 'method'
+  /** Ids of the runs within the brushes; null where there are none. */
+  inside: ReadonlySet<string> | null
+  marked: ReadonlySet<string>
+  theme: ChartTheme
+}
+
+/** Px around the axes: what lies over the picture must know where they are. */
+export const PARALLEL = { left: 64, right: 76, top: 46, bottom: 18 }
+/** Ends of every axis; the lower one has room for what is not known. */
+export const LOWEST = UNKNOWN * 1.25
+export const HIGHEST = 1.02
+
+export function parallelCoordinates({ rows, axes, labelOf, colour, inside, marked, theme }: Input): Chart {
+  const figure = axes.at(-1)!
+  const colourOf = colour === 'method' ? ({ run }: TableRun): string => theme.method(run.method) : byFigure(figure, theme)
+  const places = axes.map((axis) => [axis, valueOf(axis.key)] as const)
+  const lineOf = (row: TableRun): number[] => places.map(([axis, of]) => placeOf(axis, of(row)))
+  const [within, outside] = [[] as TableRun[], [] as TableRun[]]
+  for (const row of rows) (inside === null || inside.has(row.run.id) ? within : outside).push(row)
+  // The best are drawn last, over the others.
+  const figureAt = ((of) => (row: TableRun): number => placeOf(figure, of(row)))(valueOf(figure.key))
+  if (colour === 'figure') within.sort((a, b) => figureAt(a) - figureAt(b))
+  const opacity = Math.max(0.16, Math.min(0.75, 60 / Math.max(1, within.length)))
+  const lines = (name: string, of: readonly TableRun[], style: (row: TableRun) => object, z: number) => ({
+    type: 'parallel' as const, name, silent: true, progressive: 0, z, lineStyle: { width: 1.25, opacity }, emphasis: { disabled: true }, data: of.map((row) => ({ value: lineOf(row), lineStyle: style(row) })),
+  })
+  const methods = colour === 'method' ? [...Map.groupBy(within, ({ run }) => run.method)].sort(([a], [b]) => compareMethods(a, b)) : []
+  const strong = within.filter(({ run }) => marked.has(run.id))
+  const option: EChartsOption = {
+    ...baseOption(theme),
+    tooltip: { show: false },
+    legend: { show: colour === 'method', top: 0, left: 0, itemWidth: 14, itemHeight: 3, itemGap: 14, icon: 'rect', selectedMode: false, textStyle: { color: theme.text, fontSize: 12 }, data: methods.map(([method]) => ({ name: methodStyle(method).label, itemStyle: { color: theme.method(method) } })) },
+    parallel: { ...PARALLEL, axisExpandable: false },
+    parallelAxis: axes.map((axis, dim) => axisOption(axis, dim, labelOf(axis.key), axis === figure && colour === 'figure', axes.length, theme)),
+    series: [
+      lines('outside', outside, () => ({ color: theme.rest, opacity: 0.12, width: 1 }), 1),
+      ...(colour === 'method'
+        ? methods.map(([method, of]) => ({ ...lines(methodStyle(method).label, of, (row) => ({ color: colourOf(row) }), 2), itemStyle: { color: theme.method(method) } }))
+        : [lines('runs', within, (row) => ({ color: colourOf(row) }), 2)]),
+      lines('marked', strong, (row) => ({ color: colourOf(row), opacity: 1, width: 2.5 }), 3),
+    ],
+  }
+  const unknown = axes.filter((axis) => axis.unknown > 0)
+  const notes = [
+    ...unknown.map((axis) => `${count(axis.unknown)} without ${labelOf(axis.key)}, drawn at “unknown”`),
+    ...axes.filter(({ names, ticks }) => names.length > ticks.length).map((axis) => `${labelOf(axis.key)}: ${count(axis.ticks.length)} of ${count(axis.names.length)} names written`),
+    'Drag along an axis: narrow the list; click a line: open; Ctrl and click: select',
+  ]
+  return {
+    option,
+    note: notes.join(' · '),
+    get table() {
+      return {
+        columns: [{ label: 'run', numeric: false }, ...axes.map((axis) => ({ label: labelOf(axis.key), numeric: axis.scale !== 'names' }))],
+        rows: within.map((row) => [row.run.name, ...places.map(([axis, of]): Cell => (axis.key === 'method' ? methodStyle(row.run.method).label : of(row)))]),
+      }
+    },
+  }
+}
+
+/** As it is said at a tick or under the pointer. */
+export function valueWords(key: string, value: string | number | null, digits = 3): string {
+  if (value === null) return 'unknown'
+  if (typeof value === 'number') return significant(value, digits)
+  return key === 'method' ? methodStyle(value).short : value
+}
+
+function byFigure(figure: RunAxis, theme: ChartTheme): (row: TableRun) => string {
+  const of = valueOf(figure.key)
+  return (row) => {
+    const place = placeOf(figure, of(row))
+    return place === UNKNOWN ? theme.rest : between(theme.ramp, place)
+  }
+}
+
+const NEAR = 1e-6
+
+/** Places are ours, so that names, logarithms and what is not known stand on one kind of axis. */
+function axisOption(axis: RunAxis, dim: number, label: string, hasRamp: boolean, axes: number, theme: ChartTheme) {
+  const ticks = [...(axis.unknown > 0 ? [{ value: null, place: UNKNOWN }] : []), ...axis.ticks]
+  const customValues = ticks.map(({ place }) => place)
+  const name = `${label}${axis.scale === 'log' ? ', log' : ''}`
+  return {
+    dim, name, type: 'value' as const, min: LOWEST, max: HIGHEST,
+    nameLocation: 'end' as const, nameGap: 8,
+    // Names of keys are long: neighbours stand on two lines by turns.
+    nameTextStyle: { color: theme.text, fontSize: 11.5, fontWeight: 500 as const, align: dim === 0 ? ('left' as const) : dim === axes - 1 ? ('right' as const) : ('center' as const), padding: [0, 0, dim % 2 === 1 ? 13 : 0, dim === 0 ? -PARALLEL.left + 6 : 0] },
+    axisLine: { lineStyle: hasRamp ? { width: 5, color: { type: 'linear' as const, x: 0, y: 0, x2: 1, y2: 0, colorStops: [{ offset: 0, color: theme.ramp[0] }, { offset: 1, color: theme.ramp[1] }] } } : { color: theme.axis, width: 1 } },
+    axisTick: { show: true, length: 4, lineStyle: { color: theme.axis }, customValues },
+    axisLabel: { color: theme.muted, fontSize: 11, customValues, width: 90, overflow: 'truncate' as const, formatter: (at: number) => { const tick = ticks.find(({ place }) => Math.abs(place - at) < NEAR); return tick ? valueWords(axis.key, tick.value) : '' }, textBorderColor: theme.surface, textBorderWidth: 2 },
+    splitLine: { show: false },
+    areaSelectStyle: { width: 0 },
+  }
+}
