@@ -4,7 +4,7 @@
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory. Runs come with
  * the keys they are pooled under (arms.ts): one run a method and seed.
  */
-import { type Comparison, type Declaration, declaredTemperatures, familyOf, isBase, isStart, isWarmStart, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
+import { type Comparison, type Declaration, declaredTemperatures, familyOf, isBase, isStart, isWarmStart, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures, withSetting } from '../shared/comparison.ts'
 import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'

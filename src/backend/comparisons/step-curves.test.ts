@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
-import { deleteMetricsAfter, insertMetric } from '../storage/run-stages.ts'
+import { SYSTEM } from '../../core/run-time.ts'
+import type { CurveAxis } from '../../shared/comparison.ts'
+import type { MetricRow } from '../../shared/types.ts'
+import { deleteMetricsAfter, insertMetric, readMetrics } from '../storage/run-stages.ts'
 import { keepDerived } from './keep-derived.ts'
 import { keptStepCurves, stepCurves } from './step-curves.ts'
 
@@ -93,7 +96,7 @@ it('makes the copies of every metric where a long run ends, so that no reader ma
   keepDerived(workspace, lease.runId)
   const told: string[] = []
   for (const metric of ['loss', 'grad_norm']) {
-    const read = { runs: [lease.runId], metric, smoothing: 0, axis: 'step' }
+    const read = { runs: [lease.runId], metric, smoothing: 0, axis: 'step' as const }
     expect(stepCurves(workspace.db, read, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })).toEqual(stepCurves(workspace.db, read))
   }
   expect(told).toEqual([])
@@ -111,4 +114,50 @@ it('sends fewer points of each where there are many runs, and keeps the peak', (
   expect(stage!.smoothed).toHaveLength(240)
   expect(stage!.points).toContainEqual([777, 50])
   expect(stage!.measured).toBe(2000)
+})
+
+describe('over time and tokens', () => {
+  const work = async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
+    await execute(workspace, lease)
+    return { workspace, id: lease.runId, over: (axis: CurveAxis, metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0, axis }) }
+  }
+
+  it('a step lies where its work ended: after what the run did before and between, from its first step on', async () => {
+    const { workspace, id, over } = await work()
+    const [curve] = over('time').curves
+    const before = (stage: string): number => workspace.db.prepare('SELECT coalesce(sum(e.seconds), 0) FROM run_stages e JOIN run_stages s ON s.run_id = e.run_id WHERE s.run_id = ? AND s.key = ? AND e.position < s.position').pluck().get(id, stage) as number
+    const rows = readMetrics(workspace.db, id, 0)
+    const placed = curve!.stages.flatMap(({ stage, start, points }) => points.map(([x]) => [stage, start + x] as const))
+    expect(placed).toHaveLength(rows.length)
+    const at = ({ stage, ...row }: MetricRow): number => before(stage) + Number(row[SYSTEM.seconds])
+    placed.forEach(([stage, x], i) => {
+      expect(stage).toBe(rows[i]!.stage)
+      expect(x).toBeCloseTo(at(rows[i]!) - at(rows[0]!), 9)
+    })
+    expect(placed[0]![1]).toBeCloseTo(0, 9)
+  })
+
+  it('tokens count on from stage to stage', async () => {
+    const { workspace, id, over } = await work()
+    const stages = over('tokens').curves[0]!.stages
+    expect(stages.map(({ start }, i) => start - stages.slice(0, i).reduce((sum, { extent }) => sum + extent, 0))).toEqual([0, 0, 0])
+    expect(stages.at(-1)!.points.at(-1)![0]).toBe(readMetrics(workspace.db, id, 0).at(-1)!['num_tokens'])
+  })
+
+  it('what a step took is a metric among the others, but for its seconds', async () => {
+    const { over } = await work()
+    const { metrics, curves } = over('step', SYSTEM.memoryBytes)
+    expect(metrics).toEqual(expect.arrayContaining([SYSTEM.memoryBytes, SYSTEM.tokensPerSecond, 'loss']))
+    expect(metrics).not.toContain(SYSTEM.seconds)
+    expect(curves[0]!.stages.every(({ points }) => points.length > 0 && points.every(([, value]) => value !== null && value > 1e6))).toBe(true)
+  })
+
+  it('a run whose steps have no times has no stages there', async () => {
+    const { workspace, over } = await work()
+    workspace.db.exec('UPDATE run_metrics SET system = NULL')
+    expect(over('time').curves[0]!.stages).toEqual([])
+    expect(over('step').curves[0]!.stages).not.toEqual([])
+  })
 })

@@ -209,7 +209,7 @@ function nearest(points: Point[], x: number): Point | null {
 }
 
 function where(spans: StageSpan[], x: number): string {
-  const span = spans.find((candidate) => x > candidate.start && x <= candidate.start + candidate.steps)
+  const span = spans.find((candidate) => x > candidate.start && x <= candidate.start + candidate.extent)
   return span ? stageLabel(span.stage) : ''
 }
 
