@@ -82,7 +82,7 @@ describe('compareRuns', () => {
     ])
     expect(comparison.methods.map(({ key, label }) => `${key} | ${label}`)).toEqual([
       'base, models/a | base (models/a)', 'base, models/b | base (models/b)', 'warm-start, models/a | warm start (models/a)', 'warm-start, models/b | warm start (models/b)',
-      'drift, models/a | DRIFT, models/a', 'drift, models/b | DRIFT, models/b', 'spin, models/a | SPIN, models/a',
+      'drift, models/a | DRIFT (models/a)', 'drift, models/b | DRIFT (models/b)', 'spin, models/a | SPIN (models/a)',
     ])
     const score = comparison.differences.filter(({ measure }) => measure === 'score')
     expect(score.map(({ a, b }) => `${a} minus ${b}`).filter((words) => words.startsWith('drift'))).toEqual([

@@ -27,6 +27,8 @@ describe('an axis', () => {
   it('of numbers that lie far apart has their logarithm, and says how many are not known', () => {
     const axis = axisOf('training.learning_rate')
     expect(axis).toMatchObject({ scale: 'log', low: 1e-7, high: 1e-5, unknown: 1 })
+    const rates = (...given: number[]) => axisOf('loss', given.map((loss, i) => aRun(`r${i}`, {}, { last: { loss } }))).scale
+    expect([rates(5e-7, 1e-6, 5e-6, 1e-5), rates(0.05, 0.3, 0.6, 0.9), rates(1, 2, 5), rates(0, 1, 1000)]).toEqual(['log', 'linear', 'linear', 'linear'])
     expect(placeOf(axis, 1e-6)).toBeCloseTo(0.5, 12)
     expect(placeOf(axis, null)).toBe(UNKNOWN)
   })

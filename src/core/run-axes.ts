@@ -1,5 +1,6 @@
 /** The table's runs on parallel axes: where each lies on a setting or a figure, and which lie within a brush. */
 import { differingSettings, figureOf, scatterFields, type TableRun } from './run-table.ts'
+import { quantile } from './statistics.ts'
 
 export type RunAxis = {
   key: string
@@ -19,8 +20,9 @@ export type RunAxis = {
 export const UNKNOWN = -0.14
 /** Slots above it belong to the known values. */
 const KNOWN_FROM = UNKNOWN / 2
-/** The highest value by the lowest from which a logarithm tells neighbours apart better. */
-const LOG_FROM = 30
+/** The highest value by the lowest from which a logarithm tells neighbours apart better; from the lower one on where most values crowd at the low end. */
+const LOG_FROM = { crowded: 10, any: 100 }
+const CROWDED = 0.35
 /** So many different numbers are ticks themselves, where they do not touch. */
 const FEW = 6
 const TICK_GAP = 0.07
@@ -57,7 +59,7 @@ export function runAxis(rows: readonly TableRun[], key: string, compare: (a: str
   }
   const numbers = ([...known] as number[]).sort((a, b) => a - b)
   const [low, high] = [numbers[0] ?? Number.NaN, numbers.at(-1) ?? Number.NaN]
-  const axis: RunAxis = { key, scale: low > 0 && high / low >= LOG_FROM ? 'log' : 'linear', low, high, names: [], unknown, ticks: [] }
+  const axis: RunAxis = { key, scale: isLog(numbers) ? 'log' : 'linear', low, high, names: [], unknown, ticks: [] }
   const placed = (ticks: number[]): RunAxis['ticks'] => ticks.map((value) => ({ value, place: placeOf(axis, value) }))
   const own = placed(numbers)
   const areApart = own.length <= FEW && own.every(({ place }, i) => i === 0 || place - own[i - 1]!.place >= TICK_GAP)
@@ -65,6 +67,13 @@ export function runAxis(rows: readonly TableRun[], key: string, compare: (a: str
 }
 /** Names that can be read one below the other. */
 const MOST_NAMES = 12
+
+/** @param numbers different ones, ascending */
+function isLog(numbers: readonly number[]): boolean {
+  const [low, high] = [numbers[0] ?? 0, numbers.at(-1) ?? 0]
+  if (!(low > 0) || high / low < LOG_FROM.crowded) return false
+  return high / low >= LOG_FROM.any || (quantile(numbers, 0.5) - low) / (high - low) < CROWDED
+}
 
 const slot = (i: number, n: number): number => 1 - (i + 0.5) / n
 

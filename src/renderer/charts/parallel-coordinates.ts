@@ -20,9 +20,11 @@ type Input = {
 
 /** Px around the axes: what lies over the picture must know where they are. */
 export const PARALLEL = { left: 64, right: 76, top: 46, bottom: 18 }
-/** Ends of every axis; the lower one has room for what is not known. */
-export const LOWEST = UNKNOWN * 1.25
+/** Ends of every axis, where the lower one has room for what is not known. */
+export const lowestOf = (axes: readonly RunAxis[]): number => (axes.some(({ unknown }) => unknown > 0) ? UNKNOWN * 1.25 : -0.02)
 export const HIGHEST = 1.02
+/** Of more axes the names stand on two lines by turns: keys are long. */
+const ONE_LINE = 5
 
 export function parallelCoordinates({ rows, axes, labelOf, colour, inside, marked, theme }: Input): Chart {
   const figure = axes.at(-1)!
@@ -42,14 +44,16 @@ export function parallelCoordinates({ rows, axes, labelOf, colour, inside, marke
   const strong = within.filter(({ run }) => marked.has(run.id))
   const option: EChartsOption = {
     ...baseOption(theme),
+    // A legend takes its colours from here, in the order of the series.
+    color: [theme.rest, ...methods.map(([method]) => theme.method(method))],
     tooltip: { show: false },
-    legend: { show: colour === 'method', top: 0, left: 0, itemWidth: 14, itemHeight: 3, itemGap: 14, icon: 'rect', selectedMode: false, textStyle: { color: theme.text, fontSize: 12 }, data: methods.map(([method]) => ({ name: methodStyle(method).label, itemStyle: { color: theme.method(method) } })) },
+    legend: { show: colour === 'method', top: 0, left: 0, itemWidth: 14, itemHeight: 4, itemGap: 14, icon: 'rect', selectedMode: false, itemStyle: { borderWidth: 0 }, textStyle: { color: theme.text, fontSize: 12 }, data: methods.map(([method]) => methodStyle(method).label) },
     parallel: { ...PARALLEL, axisExpandable: false },
-    parallelAxis: axes.map((axis, dim) => axisOption(axis, dim, labelOf(axis.key), axis === figure && colour === 'figure', axes.length, theme)),
+    parallelAxis: axes.map((axis, dim) => axisOption(axis, dim, labelOf(axis.key), axis === figure && colour === 'figure', axes, theme)),
     series: [
-      lines('outside', outside, () => ({ color: theme.rest, opacity: 0.12, width: 1 }), 1),
+      lines('outside', outside, () => ({ color: theme.rest, opacity: Math.max(0.03, Math.min(0.2, 30 / outside.length)), width: 1 }), 1),
       ...(colour === 'method'
-        ? methods.map(([method, of]) => ({ ...lines(methodStyle(method).label, of, (row) => ({ color: colourOf(row) }), 2), itemStyle: { color: theme.method(method) } }))
+        ? methods.map(([method, of]) => lines(methodStyle(method).label, of, (row) => ({ color: colourOf(row) }), 2))
         : [lines('runs', within, (row) => ({ color: colourOf(row) }), 2)]),
       lines('marked', strong, (row) => ({ color: colourOf(row), opacity: 1, width: 2.5 }), 3),
     ],
@@ -75,7 +79,13 @@ export function parallelCoordinates({ rows, axes, labelOf, colour, inside, marke
 /** As it is said at a tick or under the pointer. */
 export function valueWords(key: string, value: string | number | null, digits = 3): string {
   if (value === null) return 'unknown'
-  if (typeof value === 'number') return significant(value, digits)
+  if (typeof value === 'number') {
+    const size = Math.abs(value)
+    if (size === 0 || (size >= 1e-3 && size < 1e5)) return significant(value, digits)
+    // As a recipe writes it: 1e-6, not 1.00e-6.
+    const text = Number(size.toPrecision(digits)).toExponential().replace('e+', 'e')
+    return value < 0 ? `−${text}` : text
+  }
   return key === 'method' ? methodStyle(value).short : value
 }
 
@@ -90,18 +100,17 @@ function byFigure(figure: RunAxis, theme: ChartTheme): (row: TableRun) => string
 const NEAR = 1e-6
 
 /** Places are ours, so that names, logarithms and what is not known stand on one kind of axis. */
-function axisOption(axis: RunAxis, dim: number, label: string, hasRamp: boolean, axes: number, theme: ChartTheme) {
+function axisOption(axis: RunAxis, dim: number, label: string, hasRamp: boolean, axes: readonly RunAxis[], theme: ChartTheme) {
   const ticks = [...(axis.unknown > 0 ? [{ value: null, place: UNKNOWN }] : []), ...axis.ticks]
   const customValues = ticks.map(({ place }) => place)
   const name = `${label}${axis.scale === 'log' ? ', log' : ''}`
   return {
-    dim, name, type: 'value' as const, min: LOWEST, max: HIGHEST,
+    dim, name, type: 'value' as const, min: lowestOf(axes), max: HIGHEST, z: 30,
     nameLocation: 'end' as const, nameGap: 8,
-    // Names of keys are long: neighbours stand on two lines by turns.
-    nameTextStyle: { color: theme.text, fontSize: 11.5, fontWeight: 500 as const, align: dim === 0 ? ('left' as const) : dim === axes - 1 ? ('right' as const) : ('center' as const), padding: [0, 0, dim % 2 === 1 ? 13 : 0, dim === 0 ? -PARALLEL.left + 6 : 0] },
-    axisLine: { lineStyle: hasRamp ? { width: 5, color: { type: 'linear' as const, x: 0, y: 0, x2: 1, y2: 0, colorStops: [{ offset: 0, color: theme.ramp[0] }, { offset: 1, color: theme.ramp[1] }] } } : { color: theme.axis, width: 1 } },
+    nameTextStyle: { color: theme.text, fontSize: 11.5, fontWeight: 500 as const, align: dim === 0 ? ('left' as const) : dim === axes.length - 1 ? ('right' as const) : ('center' as const), padding: [0, 0, axes.length > ONE_LINE && dim % 2 === 1 ? 13 : 0, dim === 0 ? -PARALLEL.left + 6 : 0] },
+    axisLine: { lineStyle: hasRamp ? { width: 5, color: { type: 'linear' as const, x: 0, y: 1, x2: 0, y2: 0, colorStops: [{ offset: 0, color: theme.ramp[0] }, { offset: 1, color: theme.ramp[1] }] } } : { color: theme.axis, width: 1 } },
     axisTick: { show: true, length: 4, lineStyle: { color: theme.axis }, customValues },
-    axisLabel: { color: theme.muted, fontSize: 11, customValues, width: 90, overflow: 'truncate' as const, formatter: (at: number) => { const tick = ticks.find(({ place }) => Math.abs(place - at) < NEAR); return tick ? valueWords(axis.key, tick.value) : '' }, textBorderColor: theme.surface, textBorderWidth: 2 },
+    axisLabel: { color: theme.muted, fontSize: 11, customValues, width: 90, overflow: 'truncate' as const, formatter: (at: number) => { const tick = ticks.find(({ place }) => Math.abs(place - at) < NEAR); return tick ? valueWords(axis.key, tick.value) : '' }, textBorderColor: theme.surface, textBorderWidth: 3 },
     splitLine: { show: false },
     areaSelectStyle: { width: 0 },
   }
