@@ -228,19 +228,21 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
   })
 
   it('names the run under the pointer on a line with its exact values, and opens it', async () => {
-    await go('/runs?view=parallel&q=drift+0,+rate+5e-7')
+    await go('/runs?view=parallel&method=drift')
     const parallel = page.getByRole('region', { name: 'Parallel axes' })
     await pick('Add an axis', 'seed')
     const canvas = parallel.locator('canvas')
     await canvas.waitFor()
     const box = (await canvas.boundingBox())!
     const tip = parallel.getByRole('tooltip')
-    // One run lies in the middle of every axis of numbers.
-    for (let y = 50; y < box.height && (await tip.count()) === 0; y += 5) await page.mouse.move(box.x + box.width * 0.3, box.y + y)
-    expect(await tip.textContent()).toMatch(/drift 0, rate 5e-7.*seed0.*task score0\.\d{3} \[0\.\d{3}, [01]\.\d{3}\], n = 4/)
+    for (let y = 50; y < box.height && (await tip.count()) === 0; y += 3) await page.mouse.move(box.x + box.width * 0.8, box.y + y)
+    const name = (await tip.locator('b').textContent())!
+    const [score] = /0\.\d{3} \[[01]\.\d{3}, [01]\.\d{3}\]/.exec((await tip.textContent())!)!
+    expect((await row(name).getByRole('gridcell').allTextContents()).join(' ').replaceAll(/\s+/g, ' ')).toContain(score!.replace(' ', ''))
     await page.mouse.down()
     await page.mouse.up()
-    await page.waitForURL(/\/runs\/run-0$/)
+    await page.waitForURL(/\/runs\/run-\d+$/)
+    await page.getByRole('heading', { name, exact: true }).waitFor()
   })
 
   it('takes marked runs to the comparison', async () => {

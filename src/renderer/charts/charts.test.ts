@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { runAxis, UNKNOWN } from '../../core/run-axes.ts'
 import { reliability, thresholdCurve as curveOf } from '../../core/threshold.ts'
-import type { ScatterPoint } from '../../core/run-table.ts'
+import type { ScatterPoint, TableRun } from '../../core/run-table.ts'
 import type { PairedDifference } from '../../shared/comparison.ts'
 import type { Run } from '../../shared/types.ts'
 import { byRound, withoutInterval } from './by-round.ts'
@@ -303,7 +303,7 @@ describe('runScatter', () => {
 })
 
 describe('parallelCoordinates', () => {
-  const row = (id: string, beta: string | null, loss: number | null, method = 'drift') => ({ run: { id, name: id, method } as Run, columns: { id, score: null, last: loss === null ? {} : { loss }, settings: beta === null ? {} : { beta } } })
+  const row = (id: string, beta: string | null, loss: number | null, method = 'drift'): TableRun => ({ run: { id, name: id, method } as Run, columns: { id, score: null, last: loss === null ? {} : { loss }, settings: beta === null ? {} : { beta } } })
   const rows = [row('a', '0.1', 0.5), row('b', '0.2', 0.7, 'spin'), row('c', null, 0.6)]
   const axes = ['method', 'beta', 'loss'].map((key) => runAxis(rows, key, (a, b) => a.localeCompare(b)))
   const chartOf = (options: { inside?: ReadonlySet<string>; colour?: 'figure' | 'method' } = {}) => parallelCoordinates({ rows, axes, labelOf: (key) => key, colour: options.colour ?? 'figure', inside: options.inside ?? null, marked: new Set(), theme })
