@@ -9,8 +9,8 @@ export type RunAxis = {
   /** Of numbers that are known. */
   low: number
   high: number
-  /** Values as they are said; of `names` each has a slot. */
-  names: string[]
+  /** Each has a slot, whose middle is its place. */
+  names: ReadonlyMap<string, number>
   ticks: { value: number | string; place: number }[]
   /** Runs without a value; they lie at UNKNOWN. */
   unknown: number
@@ -53,13 +53,14 @@ export function runAxis(rows: readonly TableRun[], key: string, compare: (a: str
   const known = new Set(values.filter((value) => value !== null))
   const unknown = values.reduce<number>((sum, value) => sum + Number(value === null), 0)
   if ([...known].some((value) => typeof value === 'string')) {
-    const names = [...new Set([...known].map(String))].sort(compare)
-    const every = Math.max(1, Math.ceil(names.length / MOST_NAMES))
-    return { key, scale: 'names', low: Number.NaN, high: Number.NaN, names, unknown, ticks: names.flatMap((value, i) => (i % every === 0 ? [{ value, place: slot(i, names.length) }] : [])) }
+    const sorted = [...new Set([...known].map(String))].sort(compare)
+    const names = new Map(sorted.map((name, i) => [name, 1 - (i + 0.5) / sorted.length]))
+    const every = Math.max(1, Math.ceil(names.size / MOST_NAMES))
+    return { key, scale: 'names', low: Number.NaN, high: Number.NaN, names, unknown, ticks: [...names].flatMap(([value, place], i) => (i % every === 0 ? [{ value, place }] : [])) }
   }
   const numbers = ([...known] as number[]).sort((a, b) => a - b)
   const [low, high] = [numbers[0] ?? Number.NaN, numbers.at(-1) ?? Number.NaN]
-  const axis: RunAxis = { key, scale: isLog(numbers) ? 'log' : 'linear', low, high, names: [], unknown, ticks: [] }
+  const axis: RunAxis = { key, scale: isLog(numbers) ? 'log' : 'linear', low, high, names: new Map(), unknown, ticks: [] }
   const placed = (ticks: number[]): RunAxis['ticks'] => ticks.map((value) => ({ value, place: placeOf(axis, value) }))
   const own = placed(numbers)
   const areApart = own.length <= FEW && own.every(({ place }, i) => i === 0 || place - own[i - 1]!.place >= TICK_GAP)
@@ -75,15 +76,10 @@ function isLog(numbers: readonly number[]): boolean {
   return high / low >= LOG_FROM.any || (quantile(numbers, 0.5) - low) / (high - low) < CROWDED
 }
 
-const slot = (i: number, n: number): number => 1 - (i + 0.5) / n
-
 /** From 0 to 1 upwards; UNKNOWN without a value. */
 export function placeOf({ scale, low, high, names }: Pick<RunAxis, 'scale' | 'low' | 'high' | 'names'>, value: string | number | null): number {
   if (value === null) return UNKNOWN
-  if (scale === 'names') {
-    const i = names.indexOf(String(value))
-    return i < 0 ? UNKNOWN : slot(i, names.length)
-  }
+  if (scale === 'names') return names.get(String(value)) ?? UNKNOWN
   if (typeof value !== 'number') return UNKNOWN
   if (high === low) return 0.5
   return scale === 'log' ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low)
@@ -98,7 +94,7 @@ export function brushOf(axis: RunAxis, from: number, to: number): Brush | null {
   const unknown = axis.unknown > 0 && bottom <= UNKNOWN && top >= UNKNOWN
   const { key } = axis
   if (axis.scale === 'names' || top < KNOWN_FROM || axis.high === axis.low) {
-    const names = axis.scale === 'names' ? axis.names.filter((_, i) => slot(i, axis.names.length) >= bottom && slot(i, axis.names.length) <= top) : bottom <= 0.5 && top >= 0.5 ? [String(axis.low)] : []
+    const names = axis.scale === 'names' ? [...axis.names].flatMap(([name, place]) => (place >= bottom && place <= top ? [name] : [])) : bottom <= 0.5 && top >= 0.5 ? [String(axis.low)] : []
     return names.length > 0 || unknown ? { key, unknown, names } : null
   }
   const valueAt = (place: number): number => Number((axis.scale === 'log' ? axis.low * (axis.high / axis.low) ** place : axis.low + place * (axis.high - axis.low)).toPrecision(DIGITS))
@@ -116,7 +112,7 @@ export function rangeOf(axis: RunAxis, brush: Brush): [number, number] | null {
 
 function ofNames(axis: RunAxis, names: readonly string[]): readonly [number, number] | null {
   const places = names.map((name) => placeOf(axis, axis.scale === 'names' ? name : Number(name))).filter((place) => place !== UNKNOWN)
-  const half = axis.scale === 'names' ? 0.5 / axis.names.length : 0.05
+  const half = axis.scale === 'names' ? 0.5 / axis.names.size : 0.05
   return places.length === 0 ? null : [Math.min(...places) - half, Math.max(...places) + half]
 }
 

@@ -61,7 +61,7 @@ export function parallelCoordinates({ rows, axes, labelOf, colour, inside, marke
   const unknown = axes.filter((axis) => axis.unknown > 0)
   const notes = [
     ...unknown.map((axis) => `${count(axis.unknown)} without ${labelOf(axis.key)}, drawn at “unknown”`),
-    ...axes.filter(({ names, ticks }) => names.length > ticks.length).map((axis) => `${labelOf(axis.key)}: ${count(axis.ticks.length)} of ${count(axis.names.length)} names written`),
+    ...axes.filter(({ names, ticks }) => names.size > ticks.length).map((axis) => `${labelOf(axis.key)}: ${count(axis.ticks.length)} of ${count(axis.names.size)} names written`),
     'Drag along an axis: narrow the list; click a line: open; Ctrl and click: select',
   ]
   return {
