@@ -43,7 +43,7 @@ const shots: Shot[] = [
   { name: 'datasets-about', path: '/datasets?name=seed-pairs-1&tab=about' },
   { name: 'runs', path: '/runs' },
   { name: 'runs-scatter', path: '/runs?view=scatter&x=rewards%2Fmargins' },
-  { name: 'runs-parallel', path: `/runs?view=parallel&brush=${encodeURIComponent('["score",0.6,null]')}` },
+  { name: 'runs-parallel', path: `/runs?view=parallel&brush=${encodeURIComponent('["score",0.75,null]')}` },
   { name: 'race', path: `/runs?view=race&group=${encodeURIComponent(RACE)}` },
   { name: 'new-run', path: '/runs?new=1' },
   { name: 'new-race', path: '/runs?newrace=1', act: setApart, twice: true },

@@ -98,6 +98,11 @@ describe('a brush', () => {
     }
   })
 
+  it('that reaches beyond the runs that are listed ends with their axis', () => {
+    expect(rangeOf(axisOf('training.beta'), { key: 'training.beta', unknown: false, low: -5, high: 0.2 })!.map((place) => Number(place.toFixed(6)))).toEqual([0, 0.5])
+    expect(rangeOf(axisOf('training.learning_rate'), { key: 'training.learning_rate', unknown: false, low: -1, high: 7 })).toEqual([0, 1])
+  })
+
   it('that somebody typed wrongly is none', () => {
     for (const text of ['', '{', '7', '[7,1,2]', '["beta"]', '["beta",1]', '["beta",[1]]', '["beta","x",2]']) expect(readBrush(text), text).toBeNull()
   })

@@ -104,11 +104,14 @@ const DIGITS = 4
 
 /** Where a brush lies on its axis now, from below; null where nothing of it is on the axis. */
 export function rangeOf(axis: RunAxis, brush: Brush): [number, number] | null {
-  const known = 'names' in brush ? ofNames(axis, brush.names) : Number.isNaN(axis.low) ? null : [brush.low === null ? 0 : placeOf(axis, brush.low), brush.high === null ? 1 : placeOf(axis, brush.high)] as const
+  const known = 'names' in brush ? ofNames(axis, brush.names) : Number.isNaN(axis.low) ? null : [brush.low === null ? 0 : onAxis(placeOf(axis, brush.low)), brush.high === null ? 1 : onAxis(placeOf(axis, brush.high))] as const
   const low = brush.unknown ? UNKNOWN * 1.15 : (known?.[0] ?? null)
   if (low === null) return null
   return [Math.max(UNKNOWN * 1.15, low), Math.min(1, known?.[1] ?? UNKNOWN * 0.85)]
 }
+
+/** An end may lie beyond what the runs that are listed have; a logarithm knows nothing below zero. */
+const onAxis = (place: number): number => (Number.isNaN(place) ? 0 : Math.max(0, Math.min(1, place)))
 
 function ofNames(axis: RunAxis, names: readonly string[]): readonly [number, number] | null {
   const places = names.map((name) => placeOf(axis, axis.scale === 'names' ? name : Number(name))).filter((place) => place !== UNKNOWN)
