@@ -19,6 +19,7 @@ import { openWorkspace, type WritableDb } from '../src/backend/storage/open.ts'
 import { finishStage, insertStage } from '../src/backend/storage/run-stages.ts'
 import { insertRun, releaseRun } from '../src/backend/storage/runs.ts'
 import { makeRng } from '../src/core/rng.ts'
+import type { CurveAxis } from '../src/shared/comparison.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
 import { afterThisFrame, drawnAfterClick } from './drawn.ts'
 import { type Figure, median, quantile } from './figure.ts'
@@ -32,13 +33,13 @@ const LOADS = 5
 const TURNS = 3
 const VIEWPORT = { width: 1440, height: 900 }
 /** Part of the folder's name: raise it when what is written changes. */
-const EDITION = 3
+const EDITION = 4
 
 export async function* measureCharts({ steps }: { steps: number }): AsyncGenerator<Figure> {
   const folder = chartsWorkspace(steps)
   const workspace = openWorkspace(folder)
   const ids = workspace.db.prepare('SELECT id FROM runs ORDER BY position').pluck().all() as string[]
-  const read = () => stepCurves(workspace.db, { runs: ids, metric: METRIC, smoothing: 0 }, { folder: workspace.runs })
+  const read = (axis: CurveAxis = 'step') => stepCurves(workspace.db, { runs: ids, metric: METRIC, smoothing: 0, axis }, { folder: workspace.runs })
   // A run's process does this when the run ends; of the last of a group with the comparison.
   for (const name of readdirSync(workspace.runs)) rmSync(join(workspace.runs, name), { recursive: true, force: true })
   const size = `${RUNS} runs x ${steps.toLocaleString('en-US')} steps`
@@ -47,14 +48,16 @@ export async function* measureCharts({ steps }: { steps: number }): AsyncGenerat
   yield { name: 'at the end of a run: its thinned curves and gradient health', measured: (one.ms + health.ms) / 1000, atMost: null, unit: 's', detail: `every metric of one run of ${steps.toLocaleString('en-US')} steps; the health ${health.ms.toFixed(0)} ms of it` }
   for (const id of ids) gradientHealth(workspace.db, id, workspace.runs)
   read()
+  read('time')
   const compared = timed(() => makeComparison(workspace, { group: GROUP }))
   yield { name: 'at the end of the last run: the comparison', measured: compared.ms / 1000, atMost: null, unit: 's', detail: `gradient norms of every step and the bootstrap, ${size}` }
-  const again = timed(read)
+  const again = timed(() => read())
+  const inTime = timed(() => read('time'))
   const anew = timed(() => makeComparison(workspace, { group: GROUP }))
   workspace.close()
   const { curves } = again.result
   const points = curves.reduce((sum, { stages }) => sum + stages.reduce((all, stage) => all + stage.points.length, 0), 0)
-  yield { name: 'curves read from their thinned copies', measured: again.ms, atMost: null, unit: 'ms', detail: `${points.toLocaleString('en-US')} points are sent` }
+  yield { name: 'curves read from their thinned copies', measured: again.ms, atMost: null, unit: 'ms', detail: `${points.toLocaleString('en-US')} points are sent; over time ${inTime.ms.toFixed(0)} ms` }
   yield { name: 'the comparison once more, gradient norms kept', measured: anew.ms / 1000, atMost: null, unit: 's', detail: 'as when a run of the group changes: the bootstrap' }
 
   const home = mkdtempSync(join(tmpdir(), 'drift-bench-'))
@@ -153,8 +156,8 @@ function fillRun(db: WritableDb, i: number, steps: number): void {
   // Two waves and noise from a congruence: every run its own.
   const insert = db.prepare(`
     WITH RECURSIVE at(step) AS (SELECT 1 UNION ALL SELECT step + 1 FROM at WHERE step < @steps)
-    INSERT INTO run_metrics (run_id, stage, step, row, details)
-    SELECT @id, @stage, step, printf('{"loss":%.5f,"rewards/margins":%.5f,"rewards/accuracies":%.3f,"grad_norm":%.4f,"learning_rate":1e-6}', 0.7 - 0.3 * step / @steps, 2.0 * step / @steps + sin(step / 900.0 + @i) / 3 + ((step * 7919 + @i * 104729) % 1000) / 2000.0, 0.5 + 0.4 * step / @steps, 1 + sin(step / 50.0)), printf('{"pairIndices":[0,1],"margins":[%.15f,%.15f]}', 2.0 * step / @steps + sin(step / 700.0 + @i), 1.5 * step / @steps + ((step * 7919 + @i) % 1000) / 400.0 - 1) FROM at`)
+    INSERT INTO run_metrics (run_id, stage, step, row, details, system)
+    SELECT @id, @stage, step, printf('{"loss":%.5f,"rewards/margins":%.5f,"rewards/accuracies":%.3f,"grad_norm":%.4f,"learning_rate":1e-6}', 0.7 - 0.3 * step / @steps, 2.0 * step / @steps + sin(step / 900.0 + @i) / 3 + ((step * 7919 + @i * 104729) % 1000) / 2000.0, 0.5 + 0.4 * step / @steps, 1 + sin(step / 50.0)), printf('{"pairIndices":[0,1],"margins":[%.15f,%.15f]}', 2.0 * step / @steps + sin(step / 700.0 + @i), 1.5 * step / @steps + ((step * 7919 + @i) % 1000) / 400.0 - 1), printf('{"system/seconds":%.3f,"system/tokens_per_second":%.1f,"system/memory_bytes":%d}', step / 100.0, 9000 + 500 * sin(step / 60.0), 350000000 + step) FROM at`)
   STAGES.forEach((stage, at) => {
     insertStage(db, { runId: lease.runId, key: stage, kind: 'train', round: at + 1, startsFrom: at === 0 ? 'base' : `round-${at}`, inputHash: `${i} ${stage}`, computedBy: 'bench', startedAt: new Date().toISOString() })
     insert.run({ id: lease.runId, stage, steps, i })

@@ -1,6 +1,7 @@
 /**
  * The table of 5,000 runs in a real Chromium on the headless host: how soon its rows stand there, and how soon they do
- * once a filter or an order is asked for. Filtering and sorting alone, without the page, beside it.
+ * once a filter or an order is asked for; likewise as lines over parallel axes. Filtering and sorting alone, without
+ * the page, beside it.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,8 +13,8 @@ import { listRuns } from '../src/backend/storage/runs.ts'
 import { arrangeRuns, differingSettings, filterRuns, type TableRun } from '../src/core/run-table.ts'
 import { compareMethods } from '../src/renderer/charts/methods.ts'
 import { startBrowser, startHost } from '../tests/support/headless-host.ts'
-import { afterThisFrame } from './drawn.ts'
-import { type Figure, median } from './figure.ts'
+import { afterThisFrame, drawnAfterClick } from './drawn.ts'
+import { type Figure, median, quantile } from './figure.ts'
 import { fillRuns } from './runs-workspace.ts'
 
 const RUNS = 5000
@@ -85,7 +86,39 @@ async function* measurePage(page: Page, url: string): AsyncGenerator<Figure> {
     sorts.push(await answerMs(page, '[role=grid][aria-label=Runs] .rows', `[...document.querySelectorAll('[role=columnheader] button')].find((button) => button.textContent.trim() === ${JSON.stringify(label)}).click()`))
   }
   yield { name: 'sort asked for to rows drawn', measured: median(sorts), atMost: AT_MOST_MS, unit: 'ms', detail: `median of ${sorts.length} columns (longest ${Math.max(...sorts).toFixed(0)} ms)` }
+  yield* measureParallel(page, address)
 }
+
+/** Of 5,000 lines: from the view asked for to the frame that shows them, and what a brush costs while it is drawn and when it is let go. */
+async function* measureParallel(page: Page, address: URL): AsyncGenerator<Figure> {
+  // A canvas that has a size is drawn by then.
+  await page.addInitScript(drawnAfterClick('parallelDrawn', `(document.querySelector('section[aria-label="Parallel axes"] canvas')?.width ?? 0) > 0`))
+  await page.goto(address.href)
+  await page.locator('[role=grid][aria-label=Runs] .number').first().waitFor()
+  const drawn = page.evaluate<number>('globalThis.parallelDrawn()')
+  await page.getByLabel('View').getByText('Parallel').click()
+  yield { name: 'parallel axes asked for to lines drawn', measured: await drawn, atMost: null, unit: 'ms', detail: `${RUNS} lines over 4 axes` }
+  const axis = (await page.locator('section[aria-label="Parallel axes"] svg g').last().boundingBox())!
+  const [x, top] = [axis.x + axis.width / 2, axis.y + axis.height * 0.1]
+  await page.mouse.move(x, top)
+  await page.mouse.down()
+  await page.evaluate('{ globalThis.frameMs = []; globalThis.measuring = true; let before = null; const step = (now) => { if (before !== null) frameMs.push(now - before); before = now; if (measuring) requestAnimationFrame(step) }; requestAnimationFrame(step) }')
+  for (let i = 1; i <= MOVES; i++) await page.mouse.move(x, top + (axis.height * 0.6 * i) / MOVES)
+  const frames = await page.evaluate<number[]>('(measuring = false, frameMs)')
+  const answered = page.evaluate<number>(`new Promise((resolve) => {
+    let started = 0
+    addEventListener('pointerup', () => (started = performance.now()), { once: true, capture: true })
+    const observer = new MutationObserver(() => {
+      observer.disconnect()
+      requestAnimationFrame(() => ${afterThisFrame('resolve(performance.now() - started)')})
+    })
+    observer.observe(document.querySelector('.table-line .total'), { subtree: true, childList: true, characterData: true })
+  })`)
+  await page.mouse.up()
+  yield { name: 'frames while a brush is drawn, p99', measured: quantile(frames, 0.99), atMost: null, unit: 'ms', detail: `p50 ${quantile(frames, 0.5).toFixed(1)} ms, ${frames.length} frames` }
+  yield { name: 'brush let go to rows drawn', measured: await answered, atMost: AT_MOST_MS, unit: 'ms', detail: 'of the table; the lines fade in one of the next frames' }
+}
+const MOVES = 40
 
 /** From the act to the end of the frame in which what it changes has been drawn anew. */
 function answerMs(page: Page, changes: string, act: string): Promise<number> {

@@ -15,7 +15,7 @@ import { equalPasses } from '../src/core/explore.ts'
 import { gradientFigures } from '../src/core/probe-figures.ts'
 import { makeRng } from '../src/core/rng.ts'
 import { edgesOf } from '../src/core/sweep.ts'
-import { crossedInterval, type Difference, type Grid, holm, mean, pairedDifference } from '../src/core/statistics.ts'
+import { clipped, crossedInterval, type Difference, type Grid, holm, mean, pairedDifference, SHARE } from '../src/core/statistics.ts'
 import type { Interval } from '../src/shared/types.ts'
 import { BASES, bestCell, GRID, isWhole, noiseGroup, STUDY, type SweepRow } from './study-plan.ts'
 
@@ -147,7 +147,7 @@ function describeBase(study: BaseStudy): string {
     return `${learning_rate}, ${reference}`
   }
   const rowOf = (method: string, round: number): string[] => {
-    const score = (temperature: number): Interval => crossedInterval(race.grid(method, round, temperature, 'score'), options(`${name}/${method}/${temperature}`))
+    const score = (temperature: number): Interval => clipped(crossedInterval(race.grid(method, round, temperature, 'score'), options(`${name}/${method}/${temperature}`)), SHARE)
     const average = (measure: Measure): string => mean(race.grid(method, round, 1, measure).map(mean)).toFixed(2)
     const trained = method !== 'base' && method !== 'warm-start'
     const at = score(1)

@@ -81,8 +81,8 @@ describe('compareRuns', () => {
       on('models/b', aRun('drift', 1, { [-1]: 0.6, 0: 0.65, 1: 0.8 }, 1)),
     ])
     expect(comparison.methods.map(({ key, label }) => `${key} | ${label}`)).toEqual([
-      'base, models/a | base, models/a', 'base, models/b | base, models/b', 'warm-start, models/a | warm start, models/a', 'warm-start, models/b | warm start, models/b',
-      'drift, models/a | DRIFT, models/a', 'drift, models/b | DRIFT, models/b', 'spin, models/a | SPIN, models/a',
+      'base, models/a | base (models/a)', 'base, models/b | base (models/b)', 'warm-start, models/a | warm start (models/a)', 'warm-start, models/b | warm start (models/b)',
+      'drift, models/a | DRIFT (models/a)', 'drift, models/b | DRIFT (models/b)', 'spin, models/a | SPIN (models/a)',
     ])
     const score = comparison.differences.filter(({ measure }) => measure === 'score')
     expect(score.map(({ a, b }) => `${a} minus ${b}`).filter((words) => words.startsWith('drift'))).toEqual([
@@ -117,7 +117,7 @@ describe('compareRuns', () => {
     const on = (base: string): ComparedRun => ({ ...aRun('drift', 1, { [-1]: 0.3, 0: 0.3, 1: 0.5 }, 1), id: base, method: base, base: `base, ${base}`, warmStart: null })
     const comparison = compareRuns([on('models/a'), on('models/b')], { temperatures: [1], prompts: 40, resamples: 200, race: { regime: 'equal-logs', declared: { metric: 'score', temperature: 1, pairs: [['models/b', 'base']] } } })
     expect(comparison.differences.filter(({ primary }) => primary).map(({ a, b }) => [a, b])).toEqual([['models/b', 'base, models/b']])
-    expect(comparison.headline).toMatch(/^models\/b is ahead of base, models\/b/)
+    expect(comparison.headline).toMatch(/^models\/b is ahead of base \(models\/b\)/)
   })
 
   it('gives the same figures twice', () => {

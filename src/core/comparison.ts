@@ -4,7 +4,7 @@
  * score at the final round, at every evaluated temperature. Holm-adjusted. Everything else is exploratory. Runs come with
  * the keys they are pooled under (arms.ts): one run a method and seed.
  */
-import { type Comparison, type Declaration, declaredTemperatures, familyOf, isBase, isStart, isWarmStart, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures } from '../shared/comparison.ts'
+import { type Comparison, type Declaration, declaredTemperatures, familyOf, isBase, isStart, isWarmStart, type Measured, type MethodComparison, type MethodKey, type PairedDifference, type RoundFigures, withSetting } from '../shared/comparison.ts'
 import type { Regime, Sweep } from '../shared/race.ts'
 import type { FairnessLedger, Interval, RunStatus } from '../shared/types.ts'
 import { fairness, type Spent } from './fairness.ts'
@@ -12,7 +12,7 @@ import { edgeWords } from './sweep.ts'
 import { mcnemarTest, signFlipTest } from './paired-tests.ts'
 import { effectSize, needed, promptMeans } from './power.ts'
 import { makeRng } from './rng.ts'
-import { type BootstrapOptions, crossedInterval, entropyBits, type Grid, holm, mean, pairedDifference } from './statistics.ts'
+import { type BootstrapOptions, clipped, crossedInterval, entropyBits, type Grid, holm, mean, pairedDifference, SHARE } from './statistics.ts'
 
 export const BASE_ROUND = -1
 export const WARM_START_ROUND = 0
@@ -62,21 +62,21 @@ export const METHOD_LABELS: Record<string, string> = {
   base: 'base',
   'warm-start': 'warm start',
   drift: 'DRIFT',
-  'drift-unguided': 'DRIFT, unguided',
+  'drift-unguided': 'unguided DRIFT',
   'drift-own-rejected': 'guided against own sample',
   'drift-sft': 'SFT on guided samples',
-  'drift-frozen': 'DRIFT, chosen frozen',
+  'drift-frozen': 'DRIFT with frozen chosen',
   'iterative-dpo': 'iterative DPO',
-  'iterative-dpo-oracle': 'iterative DPO, oracle reward',
-  'iterative-dpo-judge': 'iterative DPO, judge reward',
+  'iterative-dpo-oracle': 'iterative DPO (oracle)',
+  'iterative-dpo-judge': 'iterative DPO (judge)',
   spin: 'SPIN',
   dpo: 'DPO',
 }
 const METHOD_ORDER = Object.keys(METHOD_LABELS)
 const isUpperBound = (method: MethodKey): boolean => familyOf(method).endsWith('-oracle')
 const isDrift = (method: MethodKey): boolean => familyOf(method) === 'drift'
-/** `DRIFT, learning_rate 0.0003`; a race's own names stay as they are. */
-export const labelOf = (method: MethodKey): string => `${METHOD_LABELS[familyOf(method)] ?? familyOf(method)}${method.slice(familyOf(method).length)}`
+/** `DRIFT (learning_rate 0.0003)`; a race's own names stay as they are. */
+export const labelOf = (method: MethodKey): string => withSetting(METHOD_LABELS[familyOf(method)] ?? familyOf(method), method)
 
 export function promptFigures(samples: readonly EvaluationSample[]): PromptFigures {
   const passing = samples.filter((sample) => sample.pass)
@@ -102,9 +102,8 @@ function meanOfTold(values: readonly (number | null)[]): number | null {
   return told.length < values.length ? null : mean(told)
 }
 
-/** Shares end at 0 and 1, which an interval widened for few seeds does not know. */
 const SHARES: readonly Measure[] = ['score', 'pass', 'coverage']
-const within = (measure: Measure, { estimate, low, high }: Interval): Interval => (SHARES.includes(measure) ? { estimate, low: Math.max(0, low), high: Math.min(1, high) } : { estimate, low, high })
+const within = (measure: Measure, value: Interval): Interval => (SHARES.includes(measure) ? clipped(value, SHARE) : value)
 
 const TASK_SCORE: Measured = { measure: 'task score', reaction: null, scorer: null }
 
@@ -168,7 +167,7 @@ export function compareRuns(runs: readonly ComparedRun[], options: { group?: str
       heldout: isBase(key) ? [] : perRound(isWarmStart(key) ? firstPerSeed(runsAt(key)) : trained, (run) => run.heldout.filter(({ round }) => !isWarmStart(key) || round === WARM_START_ROUND)).map(({ round, of }) => ({
         round,
         margin: interval(`${key}/${round}/margin`, of.map(({ margins }) => margins)),
-        accuracy: interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))),
+        accuracy: clipped(interval(`${key}/${round}/accuracy`, of.map(({ margins }) => margins.map((margin) => (margin > 0 ? 1 : 0)))), SHARE),
       })),
       gradNorm: perRound(trained, (run) => run.gradNorms).map(({ round, of }) => ({ round, mean: mean(of.map((norms) => norms.mean)), first: mean(of.map(({ first }) => first)), last: mean(of.map(({ last }) => last)) })),
       trainingPairs: perRound(trained, (run) => run.trainingPairs).map(({ round, of }) => ({ round, chosenScore: meanOrNull(of.map((o) => o.chosenScore)), rejectedScore: meanOrNull(of.map((o) => o.rejectedScore)), pairAccuracy: meanOrNull(of.map((o) => o.pairAccuracy)) })),

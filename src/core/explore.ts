@@ -9,7 +9,7 @@ import { labelOf } from './comparison.ts'
 import { embed, EMBEDDING_WORDS } from './embedding.ts'
 import { coverageAndDensity, passAtK, rarefied, selfBleu } from './exploration.ts'
 import { makeRng } from './rng.ts'
-import { crossedInterval, mean } from './statistics.ts'
+import { clipped, crossedInterval, mean, SHARE } from './statistics.ts'
 import { layoutOf, type Told } from './umap.ts'
 
 /** `answer` tells equal answers apart from different ones: the set of items where a verifier knows them, else the text. */
@@ -60,9 +60,9 @@ export function explore(samples: readonly ExploredSample[], finals: ReadonlyMap<
         key,
         label: labelOf(key),
         round: finals.get(key)!,
-        passAtK: ks.map((one) => ({ k: one, value: over(key, `pass@${one}`, (of) => passAtK(of.length, of.filter(({ pass }) => pass).length, Math.min(one, of.length))) })),
+        passAtK: ks.map((one) => ({ k: one, value: clipped(over(key, `pass@${one}`, (of) => passAtK(of.length, of.filter(({ pass }) => pass).length, Math.min(one, of.length))), SHARE) })),
         rarefied: alone('rarefied', equal.map(({ values }) => values[methods.indexOf(key)]!)),
-        selfBleu: crossedInterval(likeness, options(`${key}/self-bleu`)),
+        selfBleu: clipped(crossedInterval(likeness, options(`${key}/self-bleu`)), SHARE),
         coverage: alone('coverage', byPrompt(({ coverage }) => coverage)),
         density: alone('density', byPrompt(({ density }) => density)),
       }

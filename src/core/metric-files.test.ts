@@ -26,6 +26,10 @@ describe('metrics as scalars', () => {
     ])
   })
 
+  it('tag what a step took apart from what it measured', () => {
+    expect(scalarEvents([{ stage: 'round-1/train', step: 1, loss: 0.5, 'system/memory_bytes': 5e8 }], stages)[0]!.values).toEqual([['train/loss', 0.5], ['system/memory_bytes', 5e8]])
+  })
+
   it('spread over the time of their stage', () => {
     const start = Date.parse('2026-01-01T00:00:00Z') / 1000
     expect(scalarEvents(rows, stages).map(({ wallTime }) => wallTime - start)).toEqual([5, 10, 20, 60, 60])

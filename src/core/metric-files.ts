@@ -1,6 +1,7 @@
 /** A run's metric rows as files that other tools read. Rows come in the order in which they were measured. */
 import type { MetricRow, RunStage } from '../shared/types.ts'
 import { csvRow } from './csv.ts'
+import { isSystem } from './run-time.ts'
 import type { ScalarEvent } from './tensorboard.ts'
 
 /** All metrics, a line per step. `global_step` counts on from stage to stage, apart for the reward model's own training. */
@@ -12,8 +13,8 @@ export function metricsCsv(rows: readonly MetricRow[]): string {
 
 /**
  * Under the tags of Transformers' TensorBoard callback: `train/loss`, `eval/loss`; those of the reward model's own
- * training under `reward/`. Figures that are not finite are left out. The journal has no time of a step: a stage's
- * steps are spread evenly over its time.
+ * training under `reward/`, what a step took under `system/`. Figures that are not finite are left out. The journal has
+ * no hour of a step: a stage's steps are spread evenly over its time.
  */
 export function scalarEvents(rows: readonly MetricRow[], stages: readonly Pick<RunStage, 'key' | 'startedAt' | 'endedAt'>[]): ScalarEvent[] {
   const spans = new Map(stages.map(({ key, startedAt, endedAt }) => [key, { start: Date.parse(startedAt), end: Date.parse(endedAt ?? startedAt), steps: 1 }]))
@@ -28,7 +29,7 @@ export function scalarEvents(rows: readonly MetricRow[], stages: readonly Pick<R
 }
 
 const isReward = (stage: string): boolean => stage.startsWith('reward/')
-const tagOf = (stage: string, name: string): string => (isReward(stage) ? `reward/${name}` : name.startsWith('eval_') ? `eval/${name.slice(5)}` : `train/${name}`)
+const tagOf = (stage: string, name: string): string => (isReward(stage) ? `reward/${name}` : isSystem(name) ? name : name.startsWith('eval_') ? `eval/${name.slice(5)}` : `train/${name}`)
 
 function onOneAxis(rows: readonly MetricRow[]): { row: MetricRow; globalStep: number }[] {
   const at = { policy: { stage: '', start: 0, end: 0 }, reward: { stage: '', start: 0, end: 0 } }

@@ -97,7 +97,8 @@ export function scatterPoints(rows: readonly TableRun[], { x, y, logX, logY }: {
   return { points: isText ? points.map((point) => ({ ...point, x: String(point.x) })) : points, left: rows.length - points.length }
 }
 
-function figureOf(field: string): (row: TableRun) => string | number | null {
+/** A figure or a setting of a run by its key; null where it has none. */
+export function figureOf(field: string): (row: TableRun) => string | number | null {
   if (field === 'score') return ({ columns }) => columns?.score?.value.estimate ?? null
   if (field === 'seconds') return ({ run }) => (run.endedAt === null ? null : secondsOf(run, 0))
   return (row) => row.columns?.last[field] ?? settingOf(field)(row)

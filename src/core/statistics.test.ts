@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { makeRng } from './rng.ts'
-import { crossedInterval, deviation, entropyBits, holm, pairedDifference, percentileInterval, quantile } from './statistics.ts'
+import { clipped, crossedInterval, deviation, entropyBits, holm, pairedDifference, percentileInterval, quantile, SHARE } from './statistics.ts'
 
 describe('statistics', () => {
   it('quantiles agree with numpy.quantile', () => {
@@ -62,6 +62,14 @@ describe('statistics', () => {
     expect(difference.low).toBeGreaterThan(0.4)
     expect(difference.high).toBeLessThan(0.6)
     expect(p).toBeLessThan(0.001)
+  })
+
+  it('limits of a share end at 0 and 1, where widening for few prompts leads beyond', () => {
+    const widened = crossedInterval([[1, 1, 1, 0.4]], { random: makeRng(3).next })
+    expect(widened.high).toBeGreaterThan(1)
+    expect(clipped(widened, SHARE)).toEqual({ ...widened, high: 1 })
+    expect(clipped({ estimate: 0.1, low: -0.2, high: 0.3 }, SHARE)).toEqual({ estimate: 0.1, low: 0, high: 0.3 })
+    expect(clipped({ estimate: 0.1, low: Number.NaN, high: Number.NaN }, SHARE)).toEqual({ estimate: 0.1, low: Number.NaN, high: Number.NaN })
   })
 
   it('no difference gives p = 1', () => {

@@ -93,6 +93,16 @@ function widening(grid: Grid): number {
   return (Math.sqrt(total / seen) * tQuantile(TAIL, freedom)) / Z
 }
 
+/** Ends of a scale; what is measured on it lies between them. */
+export type Scale = readonly [lowest: number, highest: number]
+export const SHARE: Scale = [0, 1]
+
+/**
+ * Percentiles of resampled means never leave the scale of the values; what leaves it comes from widening them for few
+ * seeds or prompts, which knows of no ends. Values beyond them are impossible, so that cutting there loses no coverage.
+ */
+export const clipped = ({ estimate, low, high }: Interval, [lowest, highest]: Scale): Interval => ({ estimate, low: Math.max(lowest, low), high: Math.min(highest, high) })
+
 /** Grand mean with its 95 % percentile interval. NaN bounds where there is nothing to resample. */
 export function crossedInterval(grid: Grid, options: BootstrapOptions): Interval {
   checkGrid(grid)

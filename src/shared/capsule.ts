@@ -12,6 +12,8 @@ export type CapsuleInfo = {
   runs: number
   /** Whether the weights are in it. */
   models: boolean
+  /** Whether its author's rubric is in it; capsules of earlier versions came without. */
+  rubric: boolean
 }
 
 export type SavedCapsule = { path: string; bytes: number; fingerprint: string; runs: number; datasets: number; conversations: number; models: number; /** False where the runs have no evaluation to report. */ report: boolean }

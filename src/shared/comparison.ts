@@ -7,6 +7,12 @@ import type { FairnessLedger, Interval, Message } from './types.ts'
 export type MethodKey = string
 /** The method without its setting. */
 export const familyOf = (key: MethodKey): MethodKey => key.split(', ', 1)[0]!
+/** A method's name with the setting of its key: names stand in lists, where a comma parts one from the next. */
+export function withSetting(name: string, key: MethodKey): string {
+  const setting = key.slice(familyOf(key).length + ', '.length)
+  if (setting === '') return name
+  return name.endsWith(')') ? `${name.slice(0, -1)}, ${setting})` : `${name} (${setting})`
+}
 /** What methods begin at, which is none itself. */
 export const isBase = (key: MethodKey): boolean => familyOf(key) === 'base'
 export const isWarmStart = (key: MethodKey): boolean => familyOf(key) === 'warm-start'
@@ -136,15 +142,24 @@ export type Exploration = {
   map: { seed: number; projection: string; trustworthiness: number | null; /** `overlap`: share of an answer's 15 nearest on the map that stay its nearest. */ refit: { overlap: number; trustworthiness: number } | null; /** Samples there are. */ of: number; points: { x: number; y: number; /** Place among `methods`. */ method: number; round: number; prompt: number; pass: boolean; reward: number; text: string }[] }
 }
 
-/** A training metric of runs by optimizer step: smoothed at full length, then thinned. */
+/** What lies across under curves: optimizer steps, seconds of work since the run's first step, tokens trained on. */
+export const CURVE_AXES = ['step', 'time', 'tokens'] as const
+export type CurveAxis = (typeof CURVE_AXES)[number]
+
+/** A training metric of runs step by step: smoothed at full length, then thinned. */
 export type StepCurves = {
   metric: string
+  axis: CurveAxis
   /** Weight of the moving average; at 0 `smoothed` is empty. */
   smoothing: number
   /** All there are. */
   metrics: string[]
-  /** In the order in which they were asked for; `measured` figures before thinning, `broken` ones were not finite. A step without the metric is neither. */
-  curves: { run: string; method: MethodKey; seed: number; stages: { stage: string; steps: number; points: [step: number, value: number | null][]; smoothed: [step: number, value: number | null][]; measured: number; broken: number }[] }[]
+  /**
+   * In the order in which they were asked for; `measured` figures before thinning, `broken` ones were not finite. A step
+   * without the metric is neither. Points lie at x from the `start` of their stage, which goes on for `extent`. Where a
+   * step has no place on the axis (no time, no number of tokens), its figure is left out; a stage without any is too.
+   */
+  curves: { run: string; method: MethodKey; seed: number; stages: { stage: string; start: number; extent: number; points: [x: number, value: number | null][]; smoothed: [x: number, value: number | null][]; measured: number; broken: number }[] }[]
 }
 
 /** What an answer of an evaluation goes back to. */

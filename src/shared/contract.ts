@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
-import type { AnswerLineage, Comparison, Exploration, Measured, PromptAnswers, PromptBoard, StepCurves } from './comparison.ts'
+import { type AnswerLineage, type Comparison, CURVE_AXES, type Exploration, type Measured, type PromptAnswers, type PromptBoard, type StepCurves } from './comparison.ts'
 import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
 import type { DeletedConversation, Deletion, Descent } from './deletion.ts'
 import type { DecidedPair, DuelResult, DuelRow, ShownPair } from './duel.ts'
@@ -299,8 +299,8 @@ export const calls = {
   'comparisons.get': call<Comparison>()({ runs: z.array(z.string()).optional(), group: z.string().optional() }),
   /** What the methods found beside how often they passed; seconds for many samples. */
   'comparisons.explore': call<Exploration>()({ ...compared }),
-  /** A training metric of the runs by step, thinned; a trainer's imported runs too. */
-  'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100), smoothing: z.number().min(0).lt(1).default(0) }),
+  /** A training metric of the runs by step, time or tokens, thinned; a trainer's imported runs too. */
+  'comparisons.curves': call<StepCurves>()({ ...compared, metric: z.string().min(1).max(100), smoothing: z.number().min(0).lt(1).default(0), axis: z.enum(CURVE_AXES).default('step') }),
   /** Of each method, the runs given for it as one: what its training did to its pairs round by round, and the verdict. */
   'comparisons.gradients': call<{ methods: { key: string; rounds: RoundHealth[]; verdict: Verdict }[] }>()({ methods: z.array(z.object({ key: z.string(), runs: z.array(z.string()) })).min(1) }),
   /** From one answer back to its checkpoint, the training pairs nearest to it and their conversations. */

@@ -95,6 +95,32 @@ it('overlays any metric of the runs step by step, smoothed and on a log scale wh
   expect(await accessibilityProblems(page)).toEqual([])
 })
 
+it('lays curves over time from each run’s first step; a run shows throughput and memory of every step', async () => {
+  await compare('curves&metric=system/memory_bytes')
+  const steps = page.getByRole('region', { name: 'Metrics by step' })
+  await steps.getByRole('button', { name: 'time', exact: true }).click()
+  await eventually(() => query('across')).toBe('time')
+  const overTime = steps.getByRole('figure', { name: 'How does training go over time?' })
+  await overTime.getByText('system/memory_bytes; 2 runs, each on its own pairs').waitFor()
+  await overTime.getByRole('button', { name: /^Table of/ }).click()
+  expect((await overTime.getByRole('row').first().innerText()).split(/\t/)).toEqual(['run', 'seconds since the first step', 'stage', 'system/memory_bytes'])
+  const rows = (await overTime.getByRole('row').allInnerTexts()).slice(1).map((row) => row.split(/\s*\t\s*/))
+  // Both runs begin at 0.
+  expect(rows.filter(([, at]) => Number(at) === 0)).toHaveLength(2)
+  expect(rows.every(([, at, , bytes]) => Number(at) >= 0 && Number(bytes!.replaceAll(',', '')) > 10e6)).toBe(true)
+  expect(await accessibilityProblems(page)).toEqual([])
+
+  await go(`/runs/${runs[0]}?across=time`)
+  const rowsOf = async (name: string): Promise<number> => {
+    await page.getByRole('button', { name: `Table of: ${name}`, exact: true }).click()
+    return page.getByRole('region', { name: `Data of: ${name}`, exact: true }).getByRole('row').count()
+  }
+  const losses = await rowsOf('Loss')
+  expect(losses).toBeGreaterThan(5)
+  for (const name of ['Throughput', 'Memory']) expect(await rowsOf(name), name).toBe(losses)
+  expect(await accessibilityProblems(page)).toEqual([])
+})
+
 it('leads from an answer back to its checkpoint, the pairs nearest to it, and the conversation of one', async () => {
   await compare('prompts&sort=index')
   const column = page.getByRole('article', { name: 'DRIFT', exact: true })
@@ -152,10 +178,10 @@ it('sets a clone with another learning rate beside its original as a method of i
   await go(`/compare?run=${runs[0]}&run=${clone}&tab=scores`)
   await page.getByRole('list', { name: 'Before you believe it' }).getByText('DRIFT stands here with 2 settings, each a method of its own: learning_rate 0.05; learning_rate 0.01.').waitFor()
   const figures = page.getByRole('region', { name: /^Figures at temperature/ }).first()
-  for (const name of ['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.01']) expect(await figures.getByRole('row', { name: new RegExp(`^${name} round 2 1 seed`) }).count()).toBe(1)
+  for (const name of ['DRIFT (learning_rate 0.05)', 'DRIFT (learning_rate 0.01)']) expect(await figures.getByRole('row', { name: new RegExp(`^${name.replace(/[()]/g, '\\$&')} round 2 1 seed`) }).count()).toBe(1)
   expect(await figures.getByRole('row', { name: /^Warm start/ }).count()).toBe(1)
   await go(`/compare?run=${runs[0]}&run=${clone}&tab=prompts&sort=index`)
-  for (const name of ['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.01']) await page.getByRole('article', { name, exact: true }).waitFor()
+  for (const name of ['DRIFT (learning_rate 0.05)', 'DRIFT (learning_rate 0.01)']) await page.getByRole('article', { name, exact: true }).waitFor()
   expect(await page.getByRole('table', { name: 'Score by round and method' }).getByRole('row', { name: /^DRIFT/ }).count()).toBe(2)
   expect(await accessibilityProblems(page)).toEqual([])
 })

@@ -181,6 +181,70 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     await page.waitForURL(/\/runs\/run-\d+/)
   })
 
+  it('draws the runs over parallel axes; a brush narrows the table, axes move, and the address keeps both', async () => {
+    await go('/runs?method=drift')
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+    await page.keyboard.press('l')
+    const parallel = page.getByRole('region', { name: 'Parallel axes' })
+    const figure = parallel.getByRole('figure', { name: 'Which settings go with which task score?' })
+    await figure.locator('canvas').waitFor()
+    const axes = (): Promise<string[]> => parallel.locator('.axis .name').allTextContents()
+    expect(await axes()).toEqual(['training.beta', 'training.learning_rate'])
+    expect(await accessibilityProblems(page)).toEqual([])
+
+    // The upper half of the last axis: those whose score lies there, by the figures of the chart's own table.
+    await figure.getByRole('button', { name: /^Table of/ }).click()
+    const scores = (await figure.getByRole('row').allTextContents()).length - 1
+    expect(scores).toBe(RUNS / 4)
+    await figure.getByRole('button', { name: /^Table of/ }).click()
+    const score = figure.getByRole('group', { name: /^Axis task score/ })
+    const box = (await score.boundingBox())!
+    await page.mouse.move(box.x + box.width / 2, box.y + 1)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 4 })
+    await page.mouse.up()
+    await eventually(async () => query('brush')).toMatch(/^\["score",0\.\d+,null\]$/)
+    const [, low] = JSON.parse(query('brush')!) as [string, number, null]
+    const shown = async (): Promise<number[]> => (await table().locator('.number > span:first-child').allTextContents()).map(Number)
+    await eventually(async () => (await shown()).length).toBeLessThan(RUNS / 4)
+    // Three digits are written, four are compared.
+    expect((await shown()).every((value) => value >= low - 5e-4)).toBe(true)
+    const narrowed = await total()
+    await page.reload()
+    await eventually(total).toBe(narrowed)
+    await figure.getByText(narrowed.replace(`of ${RUNS}`, `of ${RUNS / 4}`)).waitFor()
+
+    await score.focus()
+    await page.keyboard.press('Delete')
+    await eventually(total).toBe(`${RUNS / 4} of ${RUNS} runs`)
+    await parallel.getByRole('button', { name: 'training.beta to the right' }).click()
+    await eventually(axes).toEqual(['training.learning_rate', 'training.beta'])
+    await parallel.getByRole('button', { name: 'No axis of training.beta' }).click()
+    await pick('Add an axis', 'loss')
+    await eventually(axes).toEqual(['training.learning_rate', 'loss'])
+    await page.reload()
+    await eventually(axes).toEqual(['training.learning_rate', 'loss'])
+    expect(await accessibilityProblems(page)).toEqual([])
+  })
+
+  it('names the run under the pointer on a line with its exact values, and opens it', async () => {
+    await go('/runs?view=parallel&method=drift')
+    const parallel = page.getByRole('region', { name: 'Parallel axes' })
+    await pick('Add an axis', 'seed')
+    const canvas = parallel.locator('canvas')
+    await canvas.waitFor()
+    const box = (await canvas.boundingBox())!
+    const tip = parallel.getByRole('tooltip')
+    for (let y = 50; y < box.height && (await tip.count()) === 0; y += 3) await page.mouse.move(box.x + box.width * 0.8, box.y + y)
+    const name = (await tip.locator('b').textContent())!
+    const [score] = /0\.\d{3} \[[01]\.\d{3}, [01]\.\d{3}\]/.exec((await tip.textContent())!)!
+    expect((await row(name).getByRole('gridcell').allTextContents()).join(' ').replaceAll(/\s+/g, ' ')).toContain(score!.replace(' ', ''))
+    await page.mouse.down()
+    await page.mouse.up()
+    await page.waitForURL(/\/runs\/run-\d+$/)
+    await page.getByRole('heading', { name, exact: true }).waitFor()
+  })
+
   it('takes marked runs to the comparison', async () => {
     await go('/runs')
     await eventually(total).toBe(`${RUNS} runs`)

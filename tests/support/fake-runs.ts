@@ -142,7 +142,8 @@ export function fakeRuns(push: (push: Push) => void, options: FakeRunsOptions): 
       return compareRuns(runs.map(seen), { group: input.group ?? null, temperatures: [0, 1], prompts: experiment.size.testPrompts, heldoutPairs: 150, resamples: 400, probe: { conditioned: 0.79, unconditioned: 0.5, gain: 0.29 } })
     },
     'comparisons.explore': (input) => explored(chosen(input).map(seen)),
-    'comparisons.curves': ({ metric, smoothing, ...input }) => ({ metric, smoothing, metrics: [metric], curves: chosen(input).map(({ run, metrics }) => ({ run: run.id, method: run.method, seed: run.seed, stages: [...Map.groupBy(metrics, ({ stage }) => stage)].map(([stage, rows]) => ({ stage, steps: rows.at(-1)!.step, points: rows.map((row): [number, number | null] => [row.step, Number(row[metric] ?? NaN)]), smoothed: [], measured: rows.length, broken: 0 })) })) }),
+    // The fake experiment counts steps alone.
+    'comparisons.curves': ({ metric, smoothing, axis = 'step', ...input }) => ({ metric, smoothing, axis, metrics: [metric], curves: chosen(input).map(({ run, metrics }) => ({ run: run.id, method: run.method, seed: run.seed, stages: axis !== 'step' ? [] : [...Map.groupBy(metrics, ({ stage }) => stage)].map(([stage, rows]) => ({ stage, start: 0, extent: rows.at(-1)!.step, points: rows.map((row): [number, number | null] => [row.step, Number(row[metric] ?? NaN)]), smoothed: [], measured: rows.length, broken: 0 })) })) }),
     'comparisons.lineage': () => {
       throw new Error('comparisons.lineage: the fake experiment keeps no pairs')
     },

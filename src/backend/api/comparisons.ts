@@ -55,8 +55,8 @@ export function comparisonsApi(session: Session) {
       return comparison
     },
     'comparisons.explore': (input) => explorations.explore(select(db, input).ids),
-    'comparisons.curves': ({ metric, smoothing, ...selection }) => {
-      const input = { runs: select(db, selection).ids, metric, smoothing }
+    'comparisons.curves': ({ metric, smoothing, axis, ...selection }) => {
+      const input = { runs: select(db, selection).ids, metric, smoothing, axis }
       // Starting the thread takes longer than reading what is kept.
       return (capsule === null ? keptStepCurves(db, input, folder) : null) ?? thread.perform('curves', input, `Reading ${metric} of every step`)
     },

@@ -9,10 +9,12 @@ import { openPromise } from 'yauzl'
 import { ZipFile } from 'yazl'
 import { aLabWorkspace, aRecipe, execute, fillLabWorkspace, queueRun } from '../../../tests/support/lab-workspace.ts'
 import { aFolder, aJsonlFile, turns } from '../../../tests/support/workspace.ts'
+import { DEFAULT_RUBRIC } from '../../core/rubric.ts'
 import { calls } from '../../shared/contract.ts'
 import { WRITING_CALLS } from '../../shared/capsule.ts'
 import { openBackend } from '../index.ts'
 import { importFiles } from '../imports/import-files.ts'
+import { writeRubric } from '../judge/judge-settings.ts'
 import { listDatasets } from '../storage/datasets.ts'
 import { deleteConversations, positionsOf } from '../storage/deletion.ts'
 import { openWorkspace, type ReadableDb, type Workspace } from '../storage/open.ts'
@@ -32,6 +34,8 @@ async function aRace(folder: string): Promise<Workspace> {
   }
   return workspace
 }
+
+const RUBRIC = 'Dissatisfied:\n- off the map: names a place that is not there\n\nSatisfied:\n- gratitude: thanks'
 
 type Parts = { manifest: Manifest; files: Map<string, Buffer>; comment: string | null }
 
@@ -64,6 +68,7 @@ describe('a capsule', () => {
   const folder = mkdtempSync(join(tmpdir(), 'drift-capsules-'))
   beforeAll(async () => {
     workspace = await aRace(join(folder, 'workspace'))
+    writeRubric(workspace.path, RUBRIC)
     file = join(folder, 'race.drift')
     saved = await saveCapsule(workspace, { of: ['race'], output: file, withModels: false }, '1.2.3')
   })
@@ -91,6 +96,28 @@ describe('a capsule', () => {
     expect((await opened.call('runs.list', {})).map((run) => run.id)).toEqual(['spin-seed5', 'drift-seed5'])
     expect((await opened.call('workspace.info', {})).capsule).toMatchObject({ title: 'race', runs: 2 })
     expect(existsSync((await opened.call('comparisons.report', { group: 'race' })).path)).toBe(true)
+  })
+
+  test('brings the rubric of its workspace, and of the judge nothing else', async () => {
+    const { folder, info } = await openCapsule(file, aFolder())
+    expect(info.rubric).toBe(true)
+    const backend = await openBackend({ workspace: folder, host: 'cli' })
+    onTestFinished(() => backend.close())
+    expect(await backend.call('signals.rubric', {})).toEqual({ dissatisfied: ['off the map'], satisfied: ['gratitude'], text: RUBRIC })
+    expect((await backend.call('workspace.info', {})).capsule?.rubric).toBe(true)
+    expect(existsSync(join(folder, 'judge.json'))).toBe(false)
+  })
+
+  test('of an earlier version has no rubric, opens and says so', async () => {
+    const { folder, info } = await openCapsule(await rebuilt(file, ({ manifest }) => void delete manifest.rubric), aFolder())
+    expect(info.rubric).toBe(false)
+    const backend = await openBackend({ workspace: folder, host: 'cli' })
+    onTestFinished(() => backend.close())
+    expect((await backend.call('signals.rubric', {})).text).toBe(DEFAULT_RUBRIC)
+  })
+
+  test('with a rubric that nobody can read is refused', async () => {
+    await expect(openCapsule(await rebuilt(file, ({ manifest }) => void (manifest.rubric = 'off the map')), aFolder())).rejects.toThrow(/rubric, line 1: expected "Dissatisfied:"/)
   })
 
   test('refuses whatever starts or changes something, also calls that nobody has listed', async () => {

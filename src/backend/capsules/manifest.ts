@@ -13,6 +13,9 @@ export const CAPSULE_VERSION = 1
 /** The archive's comment is this and the SHA-256 of the manifest, so that a changed manifest is seen. */
 export const COMMENT = 'drift-capsule '
 
+/** A rubric is a page at most. */
+const RUBRIC_CHARACTERS = 100_000
+
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 export const manifestSchema = z.object({
   format: z.literal('drift-capsule'),
@@ -27,6 +30,8 @@ export const manifestSchema = z.object({
   datasets: z.array(z.object({ name: z.string(), kind: z.string(), rows: z.int(), hash: z.string() })),
   /** Hashes of weights, configuration and tokenizer together; null where a folder is no longer there. */
   models: z.array(z.object({ path: z.string(), hash: hash.nullable(), included: z.boolean() })),
+  /** The workspace's, which its signals and duels follow; none in capsules of earlier versions. */
+  rubric: z.string().max(RUBRIC_CHARACTERS).optional(),
   entries: z.array(z.object({ path: z.string(), bytes: z.int().min(0), sha256: hash })),
 })
 export type Manifest = z.infer<typeof manifestSchema>
@@ -35,6 +40,14 @@ export const fingerprintOf = (bytes: Buffer): string => createHash('sha256').upd
 
 /** What a folder that a capsule was unpacked to says of itself; null for any other workspace. */
 export function readCapsuleInfo(folder: string): CapsuleInfo | null {
+  const found = readManifest(folder)
+  return found && infoOf(found.manifest, found.bytes)
+}
+
+/** The rubric that came with the capsule a folder was unpacked from; null of any other workspace, and of older capsules. */
+export const capsuleRubric = (folder: string): string | null => readManifest(folder)?.manifest.rubric ?? null
+
+function readManifest(folder: string): { manifest: Manifest; bytes: Buffer } | null {
   let bytes: Buffer
   try {
     bytes = readFileSync(join(folder, MANIFEST))
@@ -42,11 +55,11 @@ export function readCapsuleInfo(folder: string): CapsuleInfo | null {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw error
   }
-  return infoOf(parseManifest(bytes, join(folder, MANIFEST)), bytes)
+  return { manifest: parseManifest(bytes, join(folder, MANIFEST)), bytes }
 }
 
 export function infoOf(manifest: Manifest, bytes: Buffer): CapsuleInfo {
-  return { title: manifest.title, createdAt: manifest.createdAt, appVersion: manifest.versions.app, fingerprint: fingerprintOf(bytes), runs: manifest.runs.length, models: manifest.models.some(({ included }) => included) }
+  return { title: manifest.title, createdAt: manifest.createdAt, appVersion: manifest.versions.app, fingerprint: fingerprintOf(bytes), runs: manifest.runs.length, models: manifest.models.some(({ included }) => included), rubric: manifest.rubric !== undefined }
 }
 
 /** @throws BackendError where it is no manifest, or one of a newer version. */

@@ -9,6 +9,7 @@ import { dirname, join, resolve } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
+import { readRubric } from '../../core/rubric.ts'
 import type { CapsuleInfo } from '../../shared/capsule.ts'
 import { BackendError } from '../errors.ts'
 import { configFolder } from '../recent-workspaces.ts'
@@ -38,6 +39,7 @@ export async function openCapsule(path: string, home: string = configFolder()): 
     const manifest = parseManifest(bytes, file)
     if (manifest.schema > migrations.length) throw refusal(file, `expected a database of at most version ${migrations.length}, got ${manifest.schema}. It was written by a newer DRIFT Workbench (${manifest.versions.app}): update this one`)
     checkContents(manifest, entries, packed, file)
+    checkRubric(manifest, file)
     const info = infoOf(manifest, bytes)
     const folder = join(home, 'capsules', `${slug(manifest.title)}-${info.fingerprint.slice(0, 12)}`)
     mkdirSync(dirname(folder), { recursive: true })
@@ -118,6 +120,16 @@ function checkContents({ entries: expected }: Manifest, entries: Map<string, Ent
   }
   const total = expected.reduce((sum, { bytes }) => sum + bytes, 0)
   if (total > SMALL_BYTES && total > MAX_RATIO * packed) throw refusal(file, `${packed} bytes would unpack to ${total}, more than ${MAX_RATIO} times as much. No capsule does: it was made to fill a disk`)
+}
+
+/** One that cannot be read would fail every page that shows a category. */
+function checkRubric({ rubric }: Manifest, file: string): void {
+  if (rubric === undefined) return
+  try {
+    readRubric(rubric)
+  } catch (error) {
+    throw refusal(file, `${error instanceof Error ? error.message : String(error)}. It was not written by a DRIFT Workbench: get it from whoever saved it`)
+  }
 }
 
 function checkRoom({ entries }: Manifest, folder: string, file: string): void {

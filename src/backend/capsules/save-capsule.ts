@@ -1,5 +1,5 @@
 /**
- * Writes runs with everything they need into one `.drift` file: a zip of `capsule.json` (what is in it, with hashes),
+ * Writes runs with everything they need into one `.drift` file: a zip of `capsule.json` (what is in it, with hashes, and the rubric),
  * `workspace.db` (these runs' metrics, samples, evaluations, datasets, judge replies), their recipes, the offline
  * report and, where asked for, the models.
  */
@@ -17,6 +17,7 @@ import { writeReport } from '../api/comparisons.ts'
 import { BackendError } from '../errors.ts'
 import { hashFile } from '../hash-file.ts'
 import { folderOf } from '../inspect/models.ts'
+import { readJudgeSettings } from '../judge/judge-settings.ts'
 import { hashModel } from '../lab/models.ts'
 import { runIdsOfGroup } from '../storage/comparisons.ts'
 import { copyRuns } from '../storage/copy-runs.ts'
@@ -54,7 +55,7 @@ export async function saveCapsule(workspace: Workspace, { of, output, withModels
       format: 'drift-capsule', version: CAPSULE_VERSION, title: of.join(', '), createdAt: new Date().toISOString(), schema: copied.schema,
       versions: { app: version, node: process.versions.node, computedBy: copied.computedBy, platform: `${process.platform} ${process.arch}`, machine: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'CPU'}` },
       runs: runs.map(({ id, name, method, seed, status, group }) => ({ id, name, method, seed, status, group })),
-      datasets: copied.datasets, models, entries,
+      datasets: copied.datasets, models, rubric: readJudgeSettings(workspace.path).rubric, entries,
     }
     const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`)
     const fingerprint = fingerprintOf(bytes)

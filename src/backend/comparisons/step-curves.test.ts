@@ -1,8 +1,11 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { aLabWorkspace, aRecipe, execute, queueRun } from '../../../tests/support/lab-workspace.ts'
-import { deleteMetricsAfter, insertMetric } from '../storage/run-stages.ts'
+import { SYSTEM } from '../../core/run-time.ts'
+import type { CurveAxis } from '../../shared/comparison.ts'
+import type { MetricRow } from '../../shared/types.ts'
+import { deleteMetricsAfter, insertMetric, readMetrics } from '../storage/run-stages.ts'
 import { keepDerived } from './keep-derived.ts'
 import { keptStepCurves, stepCurves } from './step-curves.ts'
 
@@ -10,18 +13,18 @@ it('reads a metric stage by stage, thins long ones and keeps their peaks, and co
   const workspace = aLabWorkspace()
   const lease = queueRun(workspace, aRecipe('drift', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
   await execute(workspace, lease)
-  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 })
+  const whole = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' })
   expect(whole.curves[0]).toMatchObject({ run: lease.runId, method: 'drift', seed: 5 })
   expect(whole.curves[0]!.stages.map(({ stage }) => stage)).toEqual(['warm-start/train', 'round-1/train', 'round-2/train'])
-  expect(whole.curves[0]!.stages.every(({ points, measured, broken, steps }) => points.length === measured && broken === 0 && measured === steps)).toBe(true)
+  expect(whole.curves[0]!.stages.every(({ points, measured, broken, extent }) => points.length === measured && broken === 0 && measured === extent)).toBe(true)
   expect(whole.metrics).toEqual(expect.arrayContaining(['loss', 'rewards/margins']))
 
   for (let step = 1000; step < 6000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-2/train', step, loss: step === 4321 ? 99 : Math.sin(step), grad_norm: step === 2000 ? Number.NaN : 1 } as never, {} as never)
-  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }).curves[0]!.stages.at(-1)!
+  const long = stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }).curves[0]!.stages.at(-1)!
   expect(long.measured).toBeGreaterThan(5000)
   expect(long.points.length).toBeLessThan(850)
   expect(long.points.map(([, value]) => value)).toContain(99)
-  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm', smoothing: 0 }).curves[0]!.stages.at(-1)!.broken).toBe(1)
+  expect(stepCurves(workspace.db, { runs: [lease.runId], metric: 'grad_norm', smoothing: 0, axis: 'step' }).curves[0]!.stages.at(-1)!.broken).toBe(1)
 })
 
 it('smooths every step before it thins, and takes a step without the metric for no figure at all', () => {
@@ -30,7 +33,7 @@ it('smooths every step before it thins, and takes a step without the metric for 
   // A peak every tenth step: what is kept of peaks alone would average far higher.
   for (let step = 1; step <= 5000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step % 10 === 0 ? 10 : 0, ...(step % 500 === 0 && { eval_loss: step }) } as never, {} as never)
   workspace.db.prepare("UPDATE runs SET imported_from = 'log.json' WHERE id = ?").run(lease.runId)
-  const read = (metric: string, smoothing: number) => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing })
+  const read = (metric: string, smoothing: number) => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing, axis: 'step' })
   const last = (points: readonly [number, number | null][]): number => points.at(-1)![1]!
   const [stage] = read('loss', 0.97).curves[0]!.stages
   expect(stage!.smoothed.length).toBeLessThan(850)
@@ -48,8 +51,8 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
     for (let step = from; step <= to; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: value(step) } as never, {} as never)
   })()
   const told: string[] = []
-  const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0 }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
-  const readKept = () => keptStepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }, workspace.runs)
+  const read = (metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0, axis: 'step' }, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })
+  const readKept = () => keptStepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }, workspace.runs)
   const copies = join(workspace.runs, lease.runId, 'curves')
   insert(1, 100, Math.sin)
   read()
@@ -59,7 +62,7 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   insert(101, 6000, Math.sin)
   told.length = 0
   const first = read()
-  expect(first).toEqual(stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0 }))
+  expect(first).toEqual(stepCurves(workspace.db, { runs: [lease.runId], metric: 'loss', smoothing: 0, axis: 'step' }))
   // Rows that are changed in place, which nothing does, tell whether the copy is taken.
   workspace.db.prepare(`UPDATE run_metrics SET row = '{"loss":7}'`).run()
   expect(read()).toEqual(first)
@@ -71,7 +74,7 @@ it('keeps a thinned copy of a long run, and takes it for as long as its rows sta
   insert(5001, 6000, () => 8)
   expect(readKept()).toBeNull()
   const [stage] = read().curves[0]!.stages
-  expect(stage).toMatchObject({ measured: 6000, steps: 6000 })
+  expect(stage).toMatchObject({ measured: 6000, extent: 6000 })
   expect(stage!.points.at(-1)).toEqual([6000, 8])
   read('none')
   expect(readdirSync(copies)).toHaveLength(2)
@@ -93,7 +96,7 @@ it('makes the copies of every metric where a long run ends, so that no reader ma
   keepDerived(workspace, lease.runId)
   const told: string[] = []
   for (const metric of ['loss', 'grad_norm']) {
-    const read = { runs: [lease.runId], metric, smoothing: 0 }
+    const read = { runs: [lease.runId], metric, smoothing: 0, axis: 'step' as const }
     expect(stepCurves(workspace.db, read, { folder: workspace.runs, tell: (_, __, stage) => void told.push(stage) })).toEqual(stepCurves(workspace.db, read))
   }
   expect(told).toEqual([])
@@ -105,10 +108,56 @@ it('sends fewer points of each where there are many runs, and keeps the peak', (
   workspace.db.transaction(() => {
     for (let step = 1; step <= 2000; step++) insertMetric(workspace.db, lease.runId, { stage: 'round-1/train', step, loss: step === 777 ? 50 : Math.sin(step) } as never, {} as never)
   })()
-  const { curves } = stepCurves(workspace.db, { runs: Array.from({ length: 200 }, () => lease.runId), metric: 'loss', smoothing: 0.9 })
+  const { curves } = stepCurves(workspace.db, { runs: Array.from({ length: 200 }, () => lease.runId), metric: 'loss', smoothing: 0.9, axis: 'step' })
   const [stage] = curves[0]!.stages
   expect(stage!.points).toHaveLength(240)
   expect(stage!.smoothed).toHaveLength(240)
   expect(stage!.points).toContainEqual([777, 50])
   expect(stage!.measured).toBe(2000)
+})
+
+describe('over time and tokens', () => {
+  const work = async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('drift', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 2, num_train_epochs: 1 } }))
+    await execute(workspace, lease)
+    return { workspace, id: lease.runId, over: (axis: CurveAxis, metric = 'loss') => stepCurves(workspace.db, { runs: [lease.runId], metric, smoothing: 0, axis }) }
+  }
+
+  it('a step lies where its work ended: after what the run did before and between, from its first step on', async () => {
+    const { workspace, id, over } = await work()
+    const [curve] = over('time').curves
+    const before = (stage: string): number => workspace.db.prepare('SELECT coalesce(sum(e.seconds), 0) FROM run_stages e JOIN run_stages s ON s.run_id = e.run_id WHERE s.run_id = ? AND s.key = ? AND e.position < s.position').pluck().get(id, stage) as number
+    const rows = readMetrics(workspace.db, id, 0)
+    const placed = curve!.stages.flatMap(({ stage, start, points }) => points.map(([x]) => [stage, start + x] as const))
+    expect(placed).toHaveLength(rows.length)
+    const at = ({ stage, ...row }: MetricRow): number => before(stage) + Number(row[SYSTEM.seconds])
+    placed.forEach(([stage, x], i) => {
+      expect(stage).toBe(rows[i]!.stage)
+      expect(x).toBeCloseTo(at(rows[i]!) - at(rows[0]!), 9)
+    })
+    expect(placed[0]![1]).toBeCloseTo(0, 9)
+  })
+
+  it('tokens count on from stage to stage', async () => {
+    const { workspace, id, over } = await work()
+    const stages = over('tokens').curves[0]!.stages
+    expect(stages.map(({ start }, i) => start - stages.slice(0, i).reduce((sum, { extent }) => sum + extent, 0))).toEqual([0, 0, 0])
+    expect(stages.at(-1)!.points.at(-1)![0]).toBe(readMetrics(workspace.db, id, 0).at(-1)!['num_tokens'])
+  })
+
+  it('what a step took is a metric among the others, but for its seconds', async () => {
+    const { over } = await work()
+    const { metrics, curves } = over('step', SYSTEM.memoryBytes)
+    expect(metrics).toEqual(expect.arrayContaining([SYSTEM.memoryBytes, SYSTEM.tokensPerSecond, 'loss']))
+    expect(metrics).not.toContain(SYSTEM.seconds)
+    expect(curves[0]!.stages.every(({ points }) => points.length > 0 && points.every(([, value]) => value !== null && value > 1e6))).toBe(true)
+  })
+
+  it('a run whose steps have no times has no stages there', async () => {
+    const { workspace, over } = await work()
+    workspace.db.exec('UPDATE run_metrics SET system = NULL')
+    expect(over('time').curves[0]!.stages).toEqual([])
+    expect(over('step').curves[0]!.stages).not.toEqual([])
+  })
 })

@@ -1,7 +1,7 @@
 /** The machine output of `drift demo --json`: per method and seed, from the same facts as the comparison. */
 import { BASE_ROUND, type ComparedRun, type EvaluationSample, promptFigures, WARM_START_ROUND } from '../../core/comparison.ts'
 import { makeRng } from '../../core/rng.ts'
-import { crossedInterval, mean, pairedDifference } from '../../core/statistics.ts'
+import { clipped, crossedInterval, mean, pairedDifference, SHARE } from '../../core/statistics.ts'
 import type { MethodKey } from '../../shared/comparison.ts'
 
 type SeedResult = {
@@ -50,7 +50,7 @@ function seedResult(run: ComparedRun, final: number, baseSeed: number, baseRun: 
   const own = rowOf(run, final, 1)
   const random = (name: string) => ({ random: makeRng(`demo/${run.method}/${run.seed}/${name}`).next, resamples: 2000 })
   const scores = own.map((figures) => figures.score)
-  const { low, high } = crossedInterval([scores], random('score'))
+  const { low, high } = clipped(crossedInterval([scores], random('score')), SHARE)
   const against = (other: ComparedRun | undefined, round: number): { value: number | null; ci: [number, number] | null } => {
     if (!other || (final === BASE_ROUND && round !== BASE_ROUND)) return { value: null, ci: null }
     const { difference } = pairedDifference([scores], [rowOf(other, round, 1).map((figures) => figures.score)], random(`minus ${round}`))

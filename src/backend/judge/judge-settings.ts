@@ -9,6 +9,7 @@ import { DEFAULT_RUBRIC, readRubric } from '../../core/rubric.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { judgeSettingsSchema, type JudgeSettings } from '../../shared/judge.ts'
 import type { Rubric } from '../../shared/signals.ts'
+import { capsuleRubric } from '../capsules/manifest.ts'
 import { configFolder } from '../recent-workspaces.ts'
 import { writeWhole } from '../write-lines.ts'
 
@@ -19,10 +20,10 @@ export const DEFAULT_JUDGE: JudgeSettings = { baseUrl: '', model: '', rubric: DE
 
 const settingsFile = (workspace: string): string => join(workspace, 'judge.json')
 
-/** `secondsPerCall`: mean of the last run, null before any. */
+/** `secondsPerCall`: mean of the last run, null before any. In an opened capsule the rubric is its author's. */
 export function readJudgeSettings(workspace: string): Stored {
   const file = settingsFile(workspace)
-  if (!existsSync(file)) return { ...DEFAULT_JUDGE, secondsPerCall: null }
+  if (!existsSync(file)) return { ...DEFAULT_JUDGE, rubric: capsuleRubric(workspace) ?? DEFAULT_RUBRIC, secondsPerCall: null }
   try {
     return storedSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch (error) {

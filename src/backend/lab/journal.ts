@@ -44,6 +44,8 @@ export type RunningStage = {
   commit(write: () => void): void
   /** Tells how far the stage is; `tokens` are those trained or sampled so far. */
   tell(done: number, total: number, tokens?: number): void
+  /** Seconds of work so far, those before a pause or a kill included, and the memory that is held now. */
+  use(): { seconds: number; memoryBytes: number | null }
 }
 
 export async function runStage<Result>(context: LabContext, spec: StageSpec<Result>): Promise<Result> {
@@ -79,7 +81,8 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
   } else log(context, 'info', `${key}: continued`)
   tellStage(context, key)
 
-  const use = (): StageUse => ({ seconds: spentBefore + (context.now() - started) / 1000, peakMemoryBytes: memory?.peak() ?? null })
+  const seconds = (): number => spentBefore + (context.now() - started) / 1000
+  const use = (): StageUse => ({ seconds: seconds(), peakMemoryBytes: memory?.peak() ?? null })
   const outcome = await spec.work({
     inputHash,
     commit: (write) =>
@@ -88,6 +91,7 @@ export async function runStage<Result>(context: LabContext, spec: StageSpec<Resu
         setStageUse(db, runId, key, use())
       }),
     tell: progressOf(context, key, memory),
+    use: () => ({ seconds: seconds(), memoryBytes: memory?.now() ?? null }),
   })
   const finished = writeAsOwner(db, context.lease, () => {
     spec.finish?.(outcome.result)

@@ -7,6 +7,7 @@ import { embeddedEngine } from '../../engine/embedded.ts'
 import { readSafetensors } from '../../engine/safetensors.ts'
 import { guided } from '../../recipes/prompts.ts'
 import { tokensOf } from '../../core/fairness.ts'
+import { isSystem, SYSTEM } from '../../core/run-time.ts'
 import { verify } from '../../core/verifiers.ts'
 import type { Pair } from '../../shared/types.ts'
 import { estimateRun } from '../estimate.ts'
@@ -159,7 +160,8 @@ describe('a run', () => {
     await execute(asked, with_)
     expect(modelHash(asked, with_.runId)).toBe(modelHash(quiet, without.runId))
     expect(leftBehind(asked, with_.runId)['samples']).toEqual(leftBehind(quiet, without.runId)['samples'])
-    expect(readMetrics(asked.db, with_.runId, 0)).toEqual(readMetrics(quiet.db, without.runId, 0))
+    const measured = ({ db }: Workspace, id: string) => readMetrics(db, id, 0).map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !isSystem(name))))
+    expect(measured(asked, with_.runId)).toEqual(measured(quiet, without.runId))
     const canaries = readCanaries(asked.db, with_.runId)
     // Every fourth step and each stage's last: six steps of the warm start, two of each round.
     expect(canaries.map(({ stage, step }) => [stage, step])).toEqual([['warm-start/train', 4], ['warm-start/train', 6], ['round-1/train', 2], ['round-2/train', 2]])
@@ -248,6 +250,25 @@ describe('a run', () => {
     expect(tokens('round-1/train')).toBe(readMetrics(workspace.db, lease.runId, 0).findLast(({ stage }) => stage === 'round-1/train')!['num_tokens'])
     expect(tokens('round-1/sample')).toBe(readStoredSamples(workspace.db, lease.runId, 'round-1/sample').reduce((sum, sample) => sum + sample.tokens, 0))
     expect(tokens('round-1/evaluate')).toBeNull()
+  })
+
+  it('keeps what each step took beside what is compared, pauses left out', async () => {
+    const workspace = aLabWorkspace()
+    const lease = queueRun(workspace, aRecipe('dpo', { training: { learning_rate: 0.05, optim: 'adamw_torch', per_device_train_batch_size: 1, num_train_epochs: 8 } }))
+    let steps = 0
+    await execute(workspace, lease, { isFatal: (_, what) => what === 'told metrics' && ++steps === 25 })
+    const PAUSE_S = 1.5
+    await new Promise((resolve) => setTimeout(resolve, 1000 * PAUSE_S))
+    expect((await execute(workspace, reclaim(workspace, lease.runId))).status).toBe('done')
+    const rows = readMetrics(workspace.db, lease.runId, 0)
+    expect(rows.map(({ step }) => step)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
+    const seconds = rows.map((row) => Number(row[SYSTEM.seconds]))
+    const waits = seconds.map((at, i) => at - (seconds[i - 1] ?? 0))
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(0)
+    expect(Math.max(...waits)).toBeLessThan(PAUSE_S)
+    expect(seconds.at(-1)).toBeLessThanOrEqual(listStages(workspace.db, lease.runId).find(({ kind }) => kind === 'train')!.seconds!)
+    expect(rows.every((row) => Number(row[SYSTEM.memoryBytes]) > 10e6 && Number(row[SYSTEM.tokensPerSecond]) > 0)).toBe(true)
+    expect(workspace.db.prepare("SELECT count(*) FROM run_metrics WHERE row LIKE '%system/%' OR details LIKE '%system/%'").pluck().get()).toBe(0)
   })
 
   it('leads from a sample to the logged turn it was drawn for, and from a conversation to its samples', async () => {

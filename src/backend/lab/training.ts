@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { hash32, makeRng } from '../../core/rng.ts'
+import { SYSTEM } from '../../core/run-time.ts'
 import type { LoraSettings, Model, TrainConfig, TrainHooks } from '../../engine/engine.ts'
 import { totalSteps } from '../../engine/train.ts'
 import type { Policy } from '../../recipes/lab.ts'
@@ -117,9 +118,13 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
       const answer = canaryWatch(context, key, objective.canaries ?? [], steps)
       let saved = performance.now()
       let writingMs = 0
+      // The time of a step is its own: canaries, checkpoints and what is written down stand apart.
+      let stepBegan = performance.now()
+      let tokensBefore = figure('num_tokens') ?? 0
       await prepared.train(model, {
         signal: context.signal,
         ...(resumeFrom === null ? {} : { resumeFrom }),
+        onStart: () => void (stepBegan = performance.now()),
         // Asked after each step; when a checkpoint is written has no influence on numbers.
         get checkpointEvery() {
           const sinceMs = performance.now() - saved
@@ -127,7 +132,10 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           return sinceMs > CHECKPOINT_MS ? 1 : CHECKPOINT_STEPS
         },
         async onStep(metrics, details) {
-          const row: MetricRow = { stage: key, ...metrics }
+          const stepMs = performance.now() - stepBegan
+          const { seconds, memoryBytes } = stage.use()
+          const row: MetricRow = { stage: key, ...metrics, [SYSTEM.seconds]: seconds, ...(stepMs > 0 && { [SYSTEM.tokensPerSecond]: (1000 * (metrics.num_tokens - tokensBefore)) / stepMs }), ...(memoryBytes !== null && { [SYSTEM.memoryBytes]: memoryBytes }) }
+          tokensBefore = metrics.num_tokens
           const canaries = await answer(model, metrics.step)
           stage.commit(() => insertMetric(db, runId, row, { ...details, ...(canaries && { canaries }) }))
           context.tell({ type: 'metrics', rows: [row] })
@@ -136,12 +144,14 @@ function trainModel(context: LabContext, key: string, start: Policy, objective: 
           watch(metrics.step, row)
           // The training loop itself looks at the signal before the next step, and stops with a checkpoint.
           await eventTurn()
+          stepBegan = performance.now()
         },
         onCheckpoint(state) {
           const began = performance.now()
           writeCheckpoint(checkpoints, state, stage.inputHash, context.recipe.save_total_limit)
           saved = performance.now()
           writingMs = saved - began
+          stepBegan = saved
         },
       })
       const adapter = prepared.adapter && { folder: adapterPlace, hash: await saveMerged(context, model, folder, join(workspace.path, adapterPlace)) }

@@ -5,6 +5,7 @@ import { aFolder } from '../../../tests/support/workspace.ts'
 import { migrations } from './migrations/index.ts'
 import { migrate, NewerSchemaError, schemaVersion } from './migrate.ts'
 import type { WritableDb } from './open.ts'
+import { readMetrics } from './run-stages.ts'
 
 function aDatabase(): WritableDb {
   const db = new Database(':memory:') as unknown as WritableDb
@@ -75,6 +76,14 @@ test('rows set aside under version 16 get a key and a kind, and those that were 
   migrate(db, 'test')
   expect(db.prepare('SELECT count(*) AS rows, count(DISTINCT key) AS keys, group_concat(DISTINCT kind) AS kinds FROM quarantined_rows').get()).toEqual({ rows: 1200, keys: 1200, kinds: 'messages[N].content: expected text' })
   expect(db.prepare('SELECT row, bytes FROM quarantined_rows WHERE row IN (6, 7)').all()).toEqual([{ row: 6, bytes: 8 }, { row: 7, bytes: null }])
+})
+
+test('steps of version 19 stay as they are, and have no times', () => {
+  const db = aDatabase()
+  migrate(db, 'test', migrations.slice(0, 19))
+  db.exec("INSERT INTO runs (id, name, method, recipe, status, rounds, seed, base_model, engine, threads, yaml, settings, created_at) VALUES ('r', 'r', 'dpo', 'dpo', 'done', 0, 1, 'm', 'embedded', 1, '', '{}', ''); INSERT INTO run_metrics (run_id, stage, step, row, details) VALUES ('r', 'round-1/train', 1, '{\"loss\":0.5}', '{}')")
+  migrate(db, 'test')
+  expect(readMetrics(db, 'r', 0)).toEqual([{ stage: 'round-1/train', step: 1, loss: 0.5 }])
 })
 
 test('dataset rows cannot be changed', () => {

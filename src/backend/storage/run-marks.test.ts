@@ -45,6 +45,8 @@ describe('columns of the table', () => {
     const shown = evaluations.find(({ round, temperature }) => round === 2 && temperature === 1)!
     const [columns] = readRunColumns(workspace.db)
     expect(columns!.score).toEqual({ value: { estimate: shown.score, low: shown.low, high: shown.high }, n: shown.n })
+    expect(columns!.score!.value.low).toBeGreaterThanOrEqual(0)
+    expect(columns!.score!.value.high).toBeLessThanOrEqual(1)
     expect(columns!.last['rewards/margins']).toBe(api['runs.metrics']({ id: lease.runId, after: 0 }).rows.at(-1)!['rewards/margins'])
   })
 })

@@ -2,6 +2,7 @@
  * The journal of a run: its stages and what they leave behind unit by unit (metrics, samples), so that a killed run
  * goes on where it was. Functions that write are called inside `writeAsOwner`.
  */
+import { isSystem } from '../../core/run-time.ts'
 import type { StepDetails } from '../../engine/engine.ts'
 import type { Canary, Probe, StepCanaries } from '../../shared/monitors.ts'
 import type { FairnessLedger, MetricRow, RunStage, SampleRow } from '../../shared/types.ts'
@@ -83,9 +84,13 @@ export function deleteStage(db: WritableDb, runId: string, key: string, rounds: 
   db.prepare('DELETE FROM run_stages WHERE run_id = ? AND key = ?').run(runId, key)
 }
 
-/** @param details also answers to the canary prompts, where they were asked after this step. */
+/**
+ * What the step took (`system/…`) is kept beside its metrics, where comparing runs leaves it out.
+ * @param details also answers to the canary prompts, where they were asked after this step.
+ */
 export function insertMetric(db: WritableDb, runId: string, { stage, step, ...row }: MetricRow, details: StepDetails & { canaries?: Canary[] }): void {
-  db.prepare('INSERT INTO run_metrics (run_id, stage, step, row, details) VALUES (?, ?, ?, ?, ?)').run(runId, stage, step, JSON.stringify(row), JSON.stringify(details))
+  const { system = [], metrics = [] } = Object.groupBy(Object.entries(row), ([name]) => (isSystem(name) ? 'system' : 'metrics'))
+  db.prepare('INSERT INTO run_metrics (run_id, stage, step, row, details, system) VALUES (?, ?, ?, ?, ?, ?)').run(runId, stage, step, JSON.stringify(Object.fromEntries(metrics)), JSON.stringify(details), system.length === 0 ? null : JSON.stringify(Object.fromEntries(system)))
 }
 
 /** Steps that no checkpoint holds are done again. */
@@ -93,10 +98,10 @@ export function deleteMetricsAfter(db: WritableDb, runId: string, stage: string,
   db.prepare('DELETE FROM run_metrics WHERE run_id = ? AND stage = ? AND step > ?').run(runId, stage, step)
 }
 
-/** In the order they came, from row `after` on. */
+/** In the order they came, from row `after` on; with what each step took. */
 export function readMetrics(db: ReadableDb, runId: string, after: number): MetricRow[] {
-  const rows = db.prepare('SELECT stage, step, row FROM run_metrics WHERE run_id = ? ORDER BY position LIMIT -1 OFFSET ?').all(runId, after) as { stage: string; step: number; row: string }[]
-  return rows.map(({ stage, step, row }) => ({ stage, step, ...(JSON.parse(row) as Record<string, number>) }))
+  const rows = db.prepare('SELECT stage, step, row, system FROM run_metrics WHERE run_id = ? ORDER BY position LIMIT -1 OFFSET ?').all(runId, after) as { stage: string; step: number; row: string; system: string | null }[]
+  return rows.map(({ stage, step, row, system }) => ({ stage, step, ...(JSON.parse(row) as Record<string, number>), ...(system === null ? {} : (JSON.parse(system) as Record<string, number>)) }))
 }
 
 export function lastMetric(db: ReadableDb, runId: string, stage: string): MetricRow | null {
@@ -179,7 +184,7 @@ export function toSampleRow(stage: string, index: number, sample: StoredSample, 
 /** Copies what an equal stage of another run left behind. */
 export function copyStageRows(db: WritableDb, from: { runId: string; key: string; round: number }, to: { runId: string; key: string; round: number }): void {
   const rows = { fromRun: from.runId, fromKey: from.key, fromRound: from.round, toRun: to.runId, toKey: to.key, toRound: to.round }
-  db.prepare('INSERT INTO run_metrics (run_id, stage, step, row, details) SELECT @toRun, @toKey, step, row, details FROM run_metrics WHERE run_id = @fromRun AND stage = @fromKey ORDER BY step').run(rows)
+  db.prepare('INSERT INTO run_metrics (run_id, stage, step, row, details, system) SELECT @toRun, @toKey, step, row, details, system FROM run_metrics WHERE run_id = @fromRun AND stage = @fromKey ORDER BY step').run(rows)
   db.prepare('INSERT INTO run_samples (run_id, stage, idx, row, conversation_id) SELECT @toRun, @toKey, idx, row, conversation_id FROM run_samples WHERE run_id = @fromRun AND stage = @fromKey').run(rows)
 }
 

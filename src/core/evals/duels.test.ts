@@ -23,6 +23,8 @@ it('counts a tie half and tells whether wins are more than chance', () => {
   expect(duelResult([])).toBeNull()
   expect(duelResult(decided('a', 3))).toMatchObject({ share: { estimate: 100, low: Number.NaN }, p: expect.closeTo(0.25, 12) as number })
   expect(duelResult([...decided('a', 9), ...decided('b', 3), ...decided('tie', 4)])).toMatchObject({ winsA: 9, winsB: 3, ties: 4, share: { estimate: expect.closeTo(68.75, 9) as number }, p: expect.closeTo(0.146, 3) as number })
+  // Few decisions widen an interval; no share is above all of them.
+  expect(duelResult([...decided('a', 9), ...decided('b', 1)])!.share).toMatchObject({ estimate: 90, high: 100 })
 })
 
 it('losses become rows of dissatisfaction, with the reasons as the words; ties do not', () => {

@@ -3,6 +3,7 @@ import type { DecidedPair, DuelResult } from '../../shared/duel.ts'
 import type { FeedbackRow, ReplyOrigin } from '../../shared/types.ts'
 import { mcnemarTest } from '../paired-tests.ts'
 import { makeRng } from '../rng.ts'
+import { SHARE } from '../statistics.ts'
 import type { ModelOutput } from './alpaca-files.ts'
 import { meanInterval } from './intervals.ts'
 
@@ -28,7 +29,7 @@ export function duelResult(decisions: readonly Decision[]): DuelResult | null {
   const count = (winner: Decision['winner']): number => decisions.filter((decision) => decision.winner === winner).length
   const [winsA, winsB, ties] = [count('a'), count('b'), count('tie')]
   const values = decisions.map(({ winner }) => (winner === 'a' ? 1 : winner === 'b' ? 0 : 0.5))
-  const share = meanInterval(values, makeRng('duel/share').next, 100)
+  const share = meanInterval(values, makeRng('duel/share').next, 100, 0, SHARE)
   // Resamples of one and the same outcome never differ: that is no certainty.
   const oneSided = values.every((value) => value === values[0])
   return { winsA, winsB, ties, share: oneSided ? { estimate: share.estimate, low: Number.NaN, high: Number.NaN } : share, p: mcnemarTest(winsA, winsB) }

@@ -1,6 +1,6 @@
 /** 95 % percentile bootstrap intervals of evaluation figures, over instructions or tasks; seeded. */
 import type { Interval } from '../../shared/types.ts'
-import { crossedInterval, percentileInterval, resample } from '../statistics.ts'
+import { clipped, crossedInterval, percentileInterval, resample, type Scale } from '../statistics.ts'
 import { lengthControlledWinRate, type GamedRow, type LengthRow } from './length-controlled.ts'
 import { taskMacro } from './wildbench.ts'
 
@@ -8,9 +8,9 @@ const RESAMPLES = 2000
 /** Each is a fit of its own. */
 const FIT_RESAMPLES = 300
 
-/** Of a mean, on the scale a x + b. */
-export function meanInterval(values: readonly number[], random: () => number, a = 1, b = 0): Interval {
-  const { estimate, low, high } = crossedInterval([values], { resamples: RESAMPLES, random })
+/** Of a mean, on the scale a x + b. @param scale of the values, where it has ends */
+export function meanInterval(values: readonly number[], random: () => number, a = 1, b = 0, scale: Scale = [-Infinity, Infinity]): Interval {
+  const { estimate, low, high } = clipped(crossedInterval([values], { resamples: RESAMPLES, random }), scale)
   return { estimate: a * estimate + b, low: a * low + b, high: a * high + b }
 }
 

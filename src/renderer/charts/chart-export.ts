@@ -29,6 +29,8 @@ export function withHeading(option: EChartsOption, { title, subtitle, note }: He
     ...option,
     backgroundColor: theme.surface,
     grid: lower(option.grid),
+    ...(option.parallel && { parallel: lower(option.parallel) }),
+    ...(option.legend && { legend: lower(option.legend) }),
     title: [
       { text: title, subtext: subtitle, left: 12, top: 8, padding: 0, itemGap: 3, textAlign: 'left', textVerticalAlign: 'top', textStyle: { color: theme.text, fontSize: 14, fontWeight: 600, fontFamily: theme.font }, subtextStyle: { color: theme.muted, fontSize: 11.5, fontFamily: theme.font } },
       ...own.map(lower),

@@ -1,11 +1,12 @@
 /** What every chart promises: it draws in ECharts, says in its table what it draws, and does not hide what is unclear. */
 import { describe, expect, it } from 'vitest'
+import { runAxis, UNKNOWN } from '../../core/run-axes.ts'
 import { reliability, thresholdCurve as curveOf } from '../../core/threshold.ts'
-import type { ScatterPoint } from '../../core/run-table.ts'
+import type { ScatterPoint, TableRun } from '../../core/run-table.ts'
 import type { PairedDifference } from '../../shared/comparison.ts'
 import type { Run } from '../../shared/types.ts'
 import { byRound, withoutInterval } from './by-round.ts'
-import { toCsv, toSvg } from './chart-export.ts'
+import { toCsv, toSvg, withHeading } from './chart-export.ts'
 import type { Chart } from './chart.ts'
 import { chosenRejected } from './chosen-rejected.ts'
 import { conversationMap, legendColours } from './conversation-map.ts'
@@ -15,6 +16,7 @@ import { evaluationDots } from './evaluation-dots.ts'
 import { createMetricLog } from './metric-log.ts'
 import { labelMix } from './label-mix.ts'
 import { metricCurve } from './metric-curve.ts'
+import { PARALLEL, parallelCoordinates } from './parallel-coordinates.ts'
 import { range, ridgelines } from './ridgelines.ts'
 import { reliabilityDiagram } from './reliability-diagram.ts'
 import { runScatter } from './run-scatter.ts'
@@ -35,7 +37,7 @@ const difference = (a: string, b: string, estimate: number, half: number, primar
 describe('metricCurve', () => {
   it('names many lines once a method, and gives the highest and the lowest of them under the pointer', () => {
     const many = Array.from({ length: 40 }, (_, i) => ({ key: i % 2 ? 'drift' : 'spin', label: `${i % 2 ? 'DRIFT' : 'SPIN'} ${i >> 1}`, color: '#123456', dash: null, points: [[1, i], [10, i]] as [number, number][] }))
-    const chart = metricCurve({ metric: 'm', curves: many, spans: [{ stage: 'round-1/train', start: 0, steps: 10 }], theme, zoom: true })
+    const chart = metricCurve({ metric: 'm', curves: many, spans: [{ stage: 'round-1/train', start: 0, extent: 10 }], theme, zoom: true })
     const svg = draw(chart)
     expect(svg.match(/>DRIFT</g)).toHaveLength(1)
     expect(svg.match(/>SPIN</g)).toHaveLength(1)
@@ -78,6 +80,25 @@ describe('metricCurve', () => {
     const ticks = [...svg.matchAll(/>([\d.]+)<\/text>/g)].map(([, text]) => text)
     expect(ticks).toContain('3')
     expect(ticks.length).toBe(new Set(ticks).size)
+  })
+
+  it('tells time in its unit on the axis and exactly under the pointer, each run in its own stages', () => {
+    const run = (label: string, start: number) => ({ ...curve, label, points: [[0, 1], [start + 60, 2], [start + 600.5, 3]] as [number, number][], spans: [{ stage: 'warm-start/train', start: -1, extent: 1 }, { stage: 'round-1/train', start, extent: 600.5 }] })
+    const chart = metricCurve({ metric: 'loss', curves: [run('DRIFT 1', 100), run('DRIFT 2', 500)], spans: [], axis: 'time', theme })
+    expect(draw(chart)).toContain('min since the first step, pauses left out')
+    const tooltip = [chart.option.tooltip].flat()[0]!
+    const html = (tooltip.formatter as (params: unknown) => string)([{ axisValue: 700.5 / 60 }])
+    expect(html).toContain('11:41')
+    expect(html).toContain('DRIFT 1, round 1')
+    expect(html).not.toContain('DRIFT 2')
+    expect(chart.table.columns.map(({ label }) => label)).toEqual(['run', 'seconds since the first step', 'stage', 'loss'])
+    expect(chart.table.rows).toContainEqual(['DRIFT 2', 1100.5, 'round 1', 3])
+  })
+
+  it('writes memory with its unit', () => {
+    const chart = metricCurve({ metric: 'system/memory_bytes', curves: [{ ...curve, points: [[1, 512e6], [40, 1.25e9]] }], spans: log.spans(), theme, zero: true })
+    expect(chart.readout?.(40)).toBe('step 40: 1.25 GB')
+    expect(draw(chart)).toContain('>1.2 GB<')
   })
 
   it('names lines at their end when there are several', () => {
@@ -278,5 +299,38 @@ describe('runScatter', () => {
   it('draws logarithmic axes and settings that are words', () => {
     expect(draw(build([point('a', 'drift', 1e-6, 0.6), point('b', 'spin', 1e-3, 0.7)], true))).toContain('1.00e')
     expect(draw(build([point('a', 'drift', 'rmsprop', 0.6), point('b', 'spin', 'adamw_torch', 0.7)]))).toContain('adamw_torch')
+  })
+})
+
+describe('parallelCoordinates', () => {
+  const row = (id: string, beta: string | null, loss: number | null, method = 'drift'): TableRun => ({ run: { id, name: id, method } as Run, columns: { id, score: null, last: loss === null ? {} : { loss }, settings: beta === null ? {} : { beta } } })
+  const rows = [row('a', '0.1', 0.5), row('b', '0.2', 0.7, 'spin'), row('c', null, 0.6)]
+  const axes = ['method', 'beta', 'loss'].map((key) => runAxis(rows, key, (a, b) => a.localeCompare(b)))
+  const chartOf = (options: { inside?: ReadonlySet<string>; colour?: 'figure' | 'method' } = {}) => parallelCoordinates({ rows, axes, labelOf: (key) => key, colour: options.colour ?? 'figure', inside: options.inside ?? null, marked: new Set(), theme })
+  const linesOf = (chart: Chart, name: string) => ([chart.option.series].flat().find((series) => series?.name === name)?.data ?? []) as { value: number[]; lineStyle: { color: string } }[]
+
+  it('draws every run, those without a value at “unknown”, and says how many', () => {
+    const chart = chartOf()
+    expect(linesOf(chart, 'runs')).toHaveLength(3)
+    expect(linesOf(chart, 'runs').find(({ value }) => value[1] === UNKNOWN)?.value[2]).toBeCloseTo(0.5)
+    expect(draw(chart)).toContain('>unknown<')
+    expect(chart.note).toContain('1 without beta, drawn at “unknown”')
+    expect(chart.table.rows).toContainEqual(['c', 'DRIFT', null, 0.6])
+  })
+
+  it('colours by the figure from little to much, or by the method with its legend', () => {
+    expect(linesOf(chartOf(), 'runs').map(({ lineStyle }) => lineStyle.color)).toEqual([theme.ramp[0], expect.any(String), theme.ramp[1]])
+    expect(draw(chartOf({ colour: 'method' }))).toMatch(/>DRIFT<[^]*>SPIN</)
+  })
+
+  it('draws what lies outside the brushes without colour, and lists the rest alone', () => {
+    const chart = chartOf({ inside: new Set(['b']) })
+    expect(linesOf(chart, 'outside')).toHaveLength(2)
+    expect(chart.table.rows.map(([name]) => name)).toEqual(['b'])
+  })
+
+  it('leaves its heading free in a file', () => {
+    const { parallel } = withHeading(chartOf().option, { title: 't', subtitle: 's', note: null }, theme)
+    expect([parallel].flat()[0]!.top).toBe(PARALLEL.top + 50)
   })
 })

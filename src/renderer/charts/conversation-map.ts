@@ -3,7 +3,7 @@ import type { EChartsOption } from 'echarts'
 import type { MapColour, MapLegendEntry } from '../../shared/conversation-map.ts'
 import { NOT_PASSING } from '../../shared/conversation-map.ts'
 import { baseOption, type Chart } from './chart.ts'
-import type { ChartTheme } from './theme.ts'
+import { between, type ChartTheme } from './theme.ts'
 
 type Input = { xy: Float32Array; codes: Uint8Array; legend: readonly MapLegendEntry[]; colour: MapColour; bounds: { x: [number, number]; y: [number, number] }; note: string; theme: ChartTheme }
 
@@ -67,10 +67,4 @@ function meanOf(points: Float32Array, offset: 0 | 1): number | null {
   let sum = 0
   for (let i = offset; i < points.length; i += 2) sum += points[i]!
   return sum / (points.length / 2)
-}
-
-/** A colour on the way from one `#rrggbb` to another. */
-function between([from, to]: readonly [string, string], share: number): string {
-  const part = (color: string, at: number): number => parseInt(color.slice(1 + 2 * at, 3 + 2 * at), 16)
-  return `#${[0, 1, 2].map((at) => Math.round(part(from, at) + share * (part(to, at) - part(from, at))).toString(16).padStart(2, '0')).join('')}`
 }

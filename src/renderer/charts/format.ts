@@ -69,5 +69,11 @@ export function byteSize(bytes: number | null | undefined): string {
   return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`
 }
 
+/** As `byteSize`, with as many digits as asked for: two ticks of an axis must differ. */
+export function memorySize(bytes: number | null | undefined, digits = 3): string {
+  if (bytes === null || bytes === undefined || !Number.isFinite(bytes)) return MISSING
+  return bytes >= 1e9 ? `${significant(bytes / 1e9, digits)} GB` : `${significant(bytes / 1e6, digits)} MB`
+}
+
 /** Of bytes, without the unit: 76.3. */
 export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -4,7 +4,7 @@
  */
 
 import { placeOf } from '../../core/fnv.ts'
-import { familyOf } from '../../shared/comparison.ts'
+import { familyOf, withSetting } from '../../shared/comparison.ts'
 
 export type MethodStyle = {
   key: string
@@ -23,10 +23,10 @@ const styles: MethodStyle[] = [
   { key: 'base', label: 'Base', short: 'base', token: '--method-base', dash: [2, 3], marker: 'rect' },
   { key: 'warm-start', label: 'Warm start', short: 'warm start', token: '--method-warm-start', dash: [5, 3, 1, 3], marker: 'emptyCircle' },
   { key: 'drift', label: 'DRIFT', short: 'DRIFT', token: '--method-drift', dash: null, marker: 'circle' },
-  { key: 'drift-unguided', label: 'DRIFT, unguided', short: 'unguided', token: '--method-drift-unguided', dash: [4, 2], marker: 'emptyCircle' },
+  { key: 'drift-unguided', label: 'Unguided DRIFT', short: 'unguided', token: '--method-drift-unguided', dash: [4, 2], marker: 'emptyCircle' },
   { key: 'drift-own-rejected', label: 'Guided against own sample', short: 'vs own', token: '--method-drift-own-rejected', dash: [8, 2, 2, 2], marker: 'emptyTriangle' },
   { key: 'drift-sft', label: 'SFT on guided samples', short: 'SFT', token: '--method-drift-sft', dash: [1, 2], marker: 'emptyRect' },
-  { key: 'drift-frozen', label: 'DRIFT, chosen frozen', short: 'frozen', token: '--method-drift-frozen', dash: [10, 2], marker: 'emptyDiamond' },
+  { key: 'drift-frozen', label: 'DRIFT with frozen chosen', short: 'frozen', token: '--method-drift-frozen', dash: [10, 2], marker: 'emptyDiamond' },
   { key: 'iterative-dpo', label: 'Iterative DPO', short: 'iter. DPO', token: '--method-iterative-dpo', dash: [7, 3], marker: 'rect' },
   { key: 'iterative-dpo-oracle', label: 'Iterative DPO (oracle)', short: 'oracle DPO', token: '--method-iterative-dpo-oracle', dash: [7, 3, 2, 3], marker: 'diamond' },
   { key: 'iterative-dpo-judge', label: 'Iterative DPO (judge)', short: 'judge DPO', token: '--method-iterative-dpo-judge', dash: [2, 2, 6, 2], marker: 'emptyRect' },
@@ -42,9 +42,8 @@ export function methodStyle(key: string): MethodStyle {
   if (known) return known
   const family = familyOf(key)
   const { label, short, token } = byKey.get(family) ?? { label: family, short: family, token: '--method-other' }
-  const setting = key.slice(family.length)
-  if (setting === '') return { key, label, short, token, dash: [1, 2], marker: 'pin' }
-  return { key, label: `${label}${setting}`, short: `${short}${setting}`, token, ...lookOfSetting(key, family) }
+  if (key === family) return { key, label, short, token, dash: [1, 2], marker: 'pin' }
+  return { key, label: withSetting(label, key), short: withSetting(short, key), token, ...lookOfSetting(key, family) }
 }
 
 type Look = Pick<MethodStyle, 'dash' | 'marker'>

@@ -1,18 +1,24 @@
 /**
- * The metric rows of one run, on one axis: global steps across stages, warm start first, then round by round.
+ * The metric rows of one run, on one axis: steps, seconds or tokens across stages, warm start first, then round by round.
  * Plain arrays outside Vue's reactivity; whoever draws asks for a series when told that rows came in.
  */
 import type { MetricRow } from '../../shared/types.ts'
 import type { Point } from '../../core/decimate.ts'
+import { SYSTEM } from '../../core/run-time.ts'
+import type { CurveAxis } from '../../shared/comparison.ts'
 
-export type StageSpan = { stage: string; /** Global step before its first one. */ start: number; steps: number }
+/** Of a stage, in steps, seconds or tokens: where it begins (the step before its first one) and how far it goes. */
+export type StageSpan = { stage: string; start: number; extent: number }
 
 export type MetricLog = {
   /** A row of a step already seen replaces it: a resumed stage repeats the steps since its last checkpoint. */
   append(rows: readonly MetricRow[]): void
-  spans(): StageSpan[]
-  /** Global step against value; `on` places stages as `alignedSpans` says. Missing and non-finite figures are gaps. */
-  series(metric: string, on?: readonly StageSpan[]): Point[]
+  /** Stages behind one another. In time: from the run's first step, with what it did between them. @param before seconds of work before each stage (`secondsBefore`); time needs them */
+  spans(axis?: CurveAxis, before?: ReadonlyMap<string, number>): StageSpan[]
+  /** Place against value; `on` places stages as `spans` or `alignedSpans` says. Missing and non-finite figures are gaps; a step without a place on the axis is left out. */
+  series(metric: string, on?: readonly StageSpan[], axis?: CurveAxis): Point[]
+  /** Whether any step has a place on the axis: earlier versions kept no times, other trainers may count no tokens. */
+  has(axis: CurveAxis): boolean
   /** How many figures of a metric were not finite (NaN or infinite). */
   broken(metric: string): number
   readonly size: number
@@ -22,12 +28,17 @@ export function createMetricLog(): MetricLog {
   const stages = new Map<string, MetricRow[]>()
   let size = 0
 
-  const spans = (): StageSpan[] => {
-    let start = 0
-    return [...stages].sort(([a], [b]) => stageRank(a) - stageRank(b)).map(([stage, rows]) => {
-      const span = { stage, start, steps: rows.at(-1)?.step ?? 0 }
-      start += span.steps
-      return span
+  const spans = (axis: CurveAxis = 'step', before: ReadonlyMap<string, number> = new Map()): StageSpan[] => {
+    const ordered = [...stages].sort(([a], [b]) => stageRank(a) - stageRank(b)).flatMap(([stage, rows]) => {
+      const [first, last] = [rows.find((row) => placeOf(row, axis) !== null), rows.findLast((row) => placeOf(row, axis) !== null)]
+      return first && last ? [{ stage, first: placeOf(first, axis)!, extent: placeOf(last, axis)! }] : []
+    })
+    let end = axis === 'time' && ordered[0] ? -(before.get(ordered[0].stage) ?? 0) - ordered[0].first : 0
+    const zero = end
+    return ordered.map(({ stage, extent }) => {
+      const start = axis === 'time' ? zero + (before.get(stage) ?? 0) : end
+      end = start + extent
+      return { stage, start, extent }
     })
   }
   const insert = (rows: MetricRow[], row: MetricRow): void => {
@@ -50,14 +61,15 @@ export function createMetricLog(): MetricLog {
       }
     },
     spans,
-    series(metric, on = spans()) {
+    series(metric, on = spans(), axis = 'step') {
       return on.flatMap(({ stage, start }) =>
-        (stages.get(stage) ?? []).map((row): Point => {
-          const value = row[metric]
-          return [start + row.step, typeof value === 'number' && Number.isFinite(value) ? value : null]
+        (stages.get(stage) ?? []).flatMap((row): Point[] => {
+          const [place, value] = [placeOf(row, axis), row[metric]]
+          return place === null ? [] : [[start + place, typeof value === 'number' && Number.isFinite(value) ? value : null]]
         }),
       )
     },
+    has: (axis) => [...stages.values()].flat().some((row) => placeOf(row, axis) !== null),
     broken: (metric) => [...stages.values()].flat().filter((row) => metric in row && !Number.isFinite(row[metric])).length,
     get size() {
       return size
@@ -65,18 +77,24 @@ export function createMetricLog(): MetricLog {
   }
 }
 
+/** Within its stage. */
+function placeOf(row: MetricRow, axis: CurveAxis): number | null {
+  const place = axis === 'step' ? row.step : row[axis === 'time' ? SYSTEM.seconds : 'num_tokens']
+  return typeof place === 'number' ? place : null
+}
+
 /** One axis for several runs: each stage begins where the longest of its predecessors ended, so that rounds line up. */
 export const alignedSpans = (logs: readonly MetricLog[]): StageSpan[] => spansOf(logs.map((log) => log.spans()))
 
 /** As `alignedSpans`, of stages and their lengths. */
-export function spansOf(runs: readonly (readonly { stage: string; steps: number }[])[]): StageSpan[] {
-  const steps = new Map<string, number>()
-  for (const run of runs) for (const span of run) steps.set(span.stage, Math.max(steps.get(span.stage) ?? 0, span.steps))
-  const ordered = [...steps].sort(([a], [b]) => stageRank(a) - stageRank(b))
+export function spansOf(runs: readonly (readonly Pick<StageSpan, 'stage' | 'extent'>[])[]): StageSpan[] {
+  const extents = new Map<string, number>()
+  for (const run of runs) for (const span of run) extents.set(span.stage, Math.max(extents.get(span.stage) ?? 0, span.extent))
+  const ordered = [...extents].sort(([a], [b]) => stageRank(a) - stageRank(b))
   let start = 0
-  return ordered.map(([stage, length]) => {
-    const span = { stage, start, steps: length }
-    start += length
+  return ordered.map(([stage, extent]) => {
+    const span = { stage, start, extent }
+    start += extent
     return span
   })
 }

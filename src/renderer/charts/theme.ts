@@ -55,3 +55,9 @@ export function themeOf(element: Element): ChartTheme {
   const style = getComputedStyle(element)
   return themeFrom((token) => style.getPropertyValue(token))
 }
+
+/** A colour on the way from one `#rrggbb` to another. */
+export function between([from, to]: readonly [string, string], share: number): string {
+  const part = (color: string, at: number): number => parseInt(color.slice(1 + 2 * at, 3 + 2 * at), 16)
+  return `#${[0, 1, 2].map((at) => Math.round(part(from, at) + share * (part(to, at) - part(from, at))).toString(16).padStart(2, '0')).join('')}`
+}

@@ -44,7 +44,7 @@ export function useEcharts(element: Readonly<ShallowRef<HTMLElement | null>>, op
     const next = option()
     if (!next) return
     // The tooltip is left alone, so that one that is being read survives a live redraw.
-    drawing.value.setOption(next, { replaceMerge: ['series', 'grid', 'xAxis', 'yAxis', 'title'], lazyUpdate: false })
+    drawing.value.setOption(next, { replaceMerge: ['series', 'grid', 'xAxis', 'yAxis', 'parallel', 'parallelAxis', 'title'], lazyUpdate: false })
   }
   const resized = new ResizeObserver(([entry]) => {
     if (!entry || entry.contentRect.width === 0 || entry.contentRect.height === 0) return

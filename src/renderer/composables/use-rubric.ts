@@ -11,9 +11,9 @@ export function useRubric() {
   const workspace = useWorkspace()
   /**
    * False for what the rubric does not have (any more): categories of labels made before it changed, of imported data, of
-   * rules. A capsule comes without the rubric of its workspace: nothing is said of it there.
+   * rules. Capsules of earlier versions came without the rubric of their workspace: nothing is said of it there.
    */
-  const isKnown = (category: string): boolean => rubric.value === null || workspace.locked !== null || category === UNSPECIFIED || categories.value.includes(category)
+  const isKnown = (category: string): boolean => rubric.value === null || workspace.info?.capsule?.rubric === false || category === UNSPECIFIED || categories.value.includes(category)
   const sideOf = (category: string): SignalLabel => (category === UNSPECIFIED || rubric.value?.dissatisfied.includes(category) ? 'dissatisfied' : rubric.value?.satisfied.includes(category) ? 'satisfied' : 'neutral')
   return { rubric, failure, slow, reload, categories, isKnown, sideOf }
 }

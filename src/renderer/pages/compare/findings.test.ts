@@ -34,7 +34,7 @@ it('ranking speaks of one method where several are set against others, and of se
   const [low, high] = ['drift, learning_rate 0.1', 'drift, learning_rate 0.3']
   const differences = [{ ...difference, a: low, b: high, verdict: 'behind' }, { ...difference, a: low, b: 'spin', verdict: 'ahead' }, { ...difference, a: high, b: 'spin', verdict: 'ahead' }]
   const methods = [method('base, models/a'), method(low), method(high), method('spin')]
-  expect(ranking({ methods, differences } as unknown as Comparison, 1, 'score')).toBe('DRIFT, learning_rate 0.1 is behind DRIFT, learning_rate 0.3 and ahead of SPIN')
+  expect(ranking({ methods, differences } as unknown as Comparison, 1, 'score')).toBe('DRIFT (learning_rate 0.1) is behind DRIFT (learning_rate 0.3) and ahead of SPIN')
 })
 
 it('ends measures each method against the base it began at', () => {
@@ -47,7 +47,7 @@ it('ends measures each method against the base it began at', () => {
 
 it('a setting of a method has its colour and place, and a look and name of its own', () => {
   const [low, high] = [methodStyle('drift, learning_rate 0.05'), methodStyle('drift, learning_rate 0.01')]
-  expect([low.label, low.short, low.token]).toEqual(['DRIFT, learning_rate 0.05', 'DRIFT, learning_rate 0.05', methodStyle('drift').token])
+  expect([low.label, low.short, low.token]).toEqual(['DRIFT (learning_rate 0.05)', 'DRIFT (learning_rate 0.05)', methodStyle('drift').token])
   expect([high.dash, high.marker]).not.toEqual([low.dash, low.marker])
   expect(['spin', 'drift, learning_rate 0.05', 'base', 'drift'].sort(compareMethods)).toEqual(['base', 'drift', 'drift, learning_rate 0.05', 'spin'])
 })
