@@ -9,16 +9,14 @@ import type { DeletedConversation, Deletion, Descent } from '../../shared/deleti
 import type { Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { tellChanges } from './conversation-changes.ts'
-import { giveWay, isWrittenBeside } from '../write-turns.ts'
+import { batchesInTurn } from '../write-turns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 /** Deleted conversations are purged after so many days. */
 export const KEPT_DAYS = 30
 
-/** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. A batch grows while it is quick and nobody labels beside it. */
-const BATCH = 5
-const LARGEST_BATCH = 500
-const QUICK_MS = 100
+/** Conversations to a transaction: taking one out of the index costs milliseconds. */
+const BATCH = { least: 5, most: 500 }
 
 /** Told after each batch; throws where the work is to stop, which keeps what is done. */
 type Told = (done: number, total: number) => void
@@ -196,19 +194,14 @@ function openingIn(stored: Buffer): string {
 /** @returns whether it was told to stop before its end */
 async function inBatches<Item>(items: ArrayLike<Item>, work: (some: readonly Item[]) => void, tell: Told = () => {}): Promise<boolean> {
   const all = Array.from(items)
-  for (let from = 0, size = BATCH; from < all.length; ) {
-    giveWay()
-    const started = performance.now()
-    work(all.slice(from, from + size))
-    from += size
-    const mayGrow = performance.now() - started < QUICK_MS && !isWrittenBeside()
-    size = mayGrow ? Math.min(LARGEST_BATCH, 2 * size) : Math.max(BATCH, Math.floor(size / 2))
-    await setImmediate()
+  for (const { from, until } of batchesInTurn(all.length, BATCH)) {
+    work(all.slice(from, until))
     try {
-      tell(Math.min(from, all.length), all.length)
+      tell(until, all.length)
     } catch {
-      return from < all.length
+      return until < all.length
     }
+    await setImmediate()
   }
   return false
 }

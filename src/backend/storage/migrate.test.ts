@@ -77,9 +77,23 @@ test('rows set aside under version 16 get a key and a kind, and those that were 
   expect(db.prepare('SELECT row, bytes FROM quarantined_rows WHERE row IN (6, 7)').all()).toEqual([{ row: 6, bytes: 8 }, { row: 7, bytes: null }])
 })
 
+test('datasets of version 19 are whole, one that is being written is none of them, and rows belong to either', () => {
+  const db = aDatabase()
+  db.pragma('foreign_keys = ON')
+  migrate(db, 'test', migrations.slice(0, 19))
+  db.exec("INSERT INTO datasets VALUES (7, 'd', 'prompts', 'h', 1, 't', '{}', '[]'); INSERT INTO dataset_rows VALUES (7, 0, '{}', NULL, NULL); INSERT INTO dataset_contamination VALUES (7, '{}')")
+  const before = db.prepare('SELECT * FROM datasets').all()
+  migrate(db, 'test')
+  db.exec("INSERT INTO all_datasets (name, kind, hash, rows, created_at, recipe, statistics, owner) VALUES ('', 'prompts', 'h', 1, '', '{}', '[]', '{}'); INSERT INTO dataset_rows VALUES (8, 0, '{}', NULL, NULL)")
+  expect(db.prepare('SELECT * FROM datasets').all()).toEqual(before)
+  expect(() => db.exec("INSERT INTO dataset_rows VALUES (9, 0, '{}', NULL, NULL)")).toThrow('FOREIGN KEY')
+  db.exec('DELETE FROM all_datasets')
+  expect(db.prepare('SELECT (SELECT count(*) FROM dataset_rows) + (SELECT count(*) FROM dataset_contamination)').pluck().get()).toBe(0)
+})
+
 test('dataset rows cannot be changed', () => {
   const db = aDatabase()
   migrate(db, join(aFolder(), 'x'))
-  db.exec("INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES ('d', 'prompts', 'h', 1, '', '{}', '[]'); INSERT INTO dataset_rows VALUES (1, 0, '{}', NULL, NULL)")
+  db.exec("INSERT INTO all_datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES ('d', 'prompts', 'h', 1, '', '{}', '[]'); INSERT INTO dataset_rows VALUES (1, 0, '{}', NULL, NULL)")
   expect(() => db.exec("UPDATE dataset_rows SET row = '[]'")).toThrow('immutable')
 })

@@ -18,6 +18,7 @@ import { keptColumnsApart } from './0016-kept-columns-apart.ts'
 import { peakMemory } from './0017-peak-memory.ts'
 import { quarantineMending } from './0018-quarantine-mending.ts'
 import { answers } from './0019-answers.ts'
+import { datasetDrafts } from './0020-dataset-drafts.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   { number: 17, name: 'peak-memory', up: peakMemory },
   { number: 18, name: 'quarantine-mending', up: quarantineMending },
   { number: 19, name: 'answers', up: answers },
+  { number: 20, name: 'dataset-drafts', up: datasetDrafts },
 ]
