@@ -35,8 +35,11 @@ const OWN: Pair['provenance'] = { conversationId: null, turnIndex: null, userFee
 
 type Felt = { keys: number[]; calls: number[] }
 
-export async function* measureResponsive(): AsyncGenerator<Figure> {
-  const log = await conversationLines(IMPORTED)
+export const RESPONSIVE_CASES = ['import', 'analysis', 'map', 'detector', 'training', 'build', 'lint', 'fix', 'export', 'check', 'conversations', 'tag', 'deletion'] as const
+type ResponsiveCase = (typeof RESPONSIVE_CASES)[number]
+
+export async function* measureResponsive({ cases }: { cases: readonly string[] }): AsyncGenerator<Figure> {
+  const log = cases.includes('import') ? await conversationLines(IMPORTED) : ''
   const home = mkdtempSync(join(tmpdir(), 'drift-bench-'))
   const workspace = join(home, 'workspace')
   await fillReviewWorkspace(workspace, TALKS)
@@ -56,24 +59,25 @@ export async function* measureResponsive(): AsyncGenerator<Figure> {
 
     const job = async (start: Promise<{ jobId: string }>): Promise<void> => client.jobEnded((await start).jobId)
     const { ids } = await client.call('conversations.ids', { selection: { filter: {} } })
-    const works: [name: string, work: () => Promise<unknown>][] = [
-      [`import of ${IMPORTED / 1000}k conversations`, () => job(client.call('imports.start', { files: [log] }))],
-      ['near-duplicates and personal data', () => job(client.call('conversations.analyse', {}))],
-      ['the map of conversations', () => job(client.call('conversations.makeMap', { folder: null }))],
-      ['the detector', () => job(client.call('signals.run', { detector: 'classifier' }))],
-      ['training the detector on labels', () => job(client.call('signals.retrain', {}))],
-      ['a dataset built of prompts', () => again((n) => client.call('datasets.build', { name: `prompts-${n}`, kind: 'prompts' }))],
-      [`lint of ${PAIRS / 1000}k pairs`, () => client.call('datasets.lint', { name: 'pairs', model: null, maxLength: null })],
-      [`a fix of ${PAIRS / 1000}k pairs`, () => again(() => client.call('datasets.fix', { name: 'pairs', fix: 'personal-data', model: null, maxLength: null }))],
-      [`export of ${PAIRS / 1000}k pairs`, () => again(() => client.call('datasets.export', { name: 'pairs', format: 'trl-parquet', path: 'pairs.parquet' }))],
-      [`contamination check, ${PROMPTS} prompts`, () => client.call('datasets.check', { name: 'pairs', files: [prompts] })],
-      ['export of all conversations', () => client.call('conversations.export', { selection: { filter: {} }, path: 'all.jsonl' })],
-      ['a tag on all conversations', () => again((n) => client.call('conversations.tag', { selection: { filter: {} }, tag: 'all', on: n % 2 === 1 }))],
-      [`deletion of ${DELETED} conversations`, () => client.call('conversations.delete', { selection: { ids: ids.slice(-DELETED) } })],
+    const works: [its: ResponsiveCase, name: string, work: () => Promise<unknown>][] = [
+      ['import', `import of ${IMPORTED / 1000}k conversations`, () => job(client.call('imports.start', { files: [log] }))],
+      ['analysis', 'near-duplicates and personal data', () => job(client.call('conversations.analyse', {}))],
+      ['map', 'the map of conversations', () => job(client.call('conversations.makeMap', { folder: null }))],
+      ['detector', 'the detector', () => job(client.call('signals.run', { detector: 'classifier' }))],
+      ['training', 'training the detector on labels', () => job(client.call('signals.retrain', {}))],
+      ['build', 'a dataset built of prompts', () => again((n) => client.call('datasets.build', { name: `prompts-${n}`, kind: 'prompts' }))],
+      ['lint', `lint of ${PAIRS / 1000}k pairs`, () => client.call('datasets.lint', { name: 'pairs', model: null, maxLength: null })],
+      ['fix', `a fix of ${PAIRS / 1000}k pairs`, () => again(() => client.call('datasets.fix', { name: 'pairs', fix: 'personal-data', model: null, maxLength: null }))],
+      ['export', `export of ${PAIRS / 1000}k pairs`, () => again(() => client.call('datasets.export', { name: 'pairs', format: 'trl-parquet', path: 'pairs.parquet' }))],
+      ['check', `contamination check, ${PROMPTS} prompts`, () => client.call('datasets.check', { name: 'pairs', files: [prompts] })],
+      ['conversations', 'export of all conversations', () => client.call('conversations.export', { selection: { filter: {} }, path: 'all.jsonl' })],
+      ['tag', 'a tag on all conversations', () => again((n) => client.call('conversations.tag', { selection: { filter: {} }, tag: 'all', on: n % 2 === 1 }))],
+      ['deletion', `deletion of ${DELETED} conversations`, () => client.call('conversations.delete', { selection: { ids: ids.slice(-DELETED) } })],
     ]
     const idle = await feel(page, client, () => wait(MEASURED_MS))
     yield* figures('idle', idle, null)
-    for (const [name, work] of works) {
+    for (const [its, name, work] of works) {
+      if (!cases.includes(its)) continue
       yield* figures(name, await feel(page, client, work), idle)
       // What it left to be told and asked anew is over.
       await wait(2000)

@@ -96,7 +96,7 @@ it('batches grow while they are quick, less so while somebody writes beside, and
       return until - from
     })
   try {
-    date.mockReturnValue(Date.UTC(2100))
+    date.mockReturnValue(Date.UTC(2030))
     expect(sizes(150, 3)).toEqual([4, 8, 16, 32, 40, 20, 30])
     expect(sizes(150, 5)).toEqual([4, 8, 16, 32, 16, 32, 16, 26])
     await writeBetween(backend.workspace.db, () => undefined)

@@ -84,7 +84,7 @@ test('all that match of more than can be named are tagged, built from, deleted w
   // What comes in after it was counted is not meant.
   await importFiles(db, [aJsonlFile([{ source: 'big', messages: turns('late', 'reply', 'no') }])])
   const told: number[] = []
-  const gone = await tasks.delete({ selection: { ...selection, until: descent.until }, now: new Date(0) }, (done) => void told.push(done))
+  const gone = await tasks.delete({ selection: { ...selection, until: descent.until }, now: new Date(0) }, (done, _total, stage) => void (stage === 'deleting' && told.push(done)))
   expect(gone).toMatchObject({ conversations: left, stopped: false })
   expect(told.at(-1)).toBe(left)
   expect(told.length).toBeGreaterThan(3)

@@ -66,8 +66,8 @@ export function conversationTasks(db: WritableDb, browser: ConversationBrowser =
       const until = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number
       return { ...descentOf(db, chosen('filter' in selection ? { ...selection, until } : selection), learned), until }
     },
-    delete: ({ selection, now }, tell) => deleteConversations(db, chosen(selection), now, tell && ((done, total) => tell(done, total, 'deleting'))),
-    restore: ({ which }, tell) => restoreConversations(db, which, tell && ((done, total) => tell(done, total, 'restoring'))),
+    delete: ({ selection, now }, tell) => deleteConversations(db, chosen(selection), now, tell),
+    restore: ({ which }, tell) => restoreConversations(db, which, tell),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }
