@@ -19,7 +19,7 @@ import { measureInterface } from './interface.ts'
 import { measureIteration } from './iteration.ts'
 import { measureMemory } from './memory.ts'
 import { measureRace } from './race.ts'
-import { measureResponsive } from './responsive.ts'
+import { measureResponsive, RESPONSIVE_CASES } from './responsive.ts'
 import { measureReview } from './review.ts'
 import { measureRuns } from './runs.ts'
 import { measureSample, SAMPLE_CASES } from './sample.ts'
@@ -58,7 +58,7 @@ const benches: Record<string, Bench> = {
   compare: { measure: () => measureCompare({ seed: Number(values.seed) }) },
   detector: { measure: () => measureDetector({ full: values.full }), onlyByName: true },
   browse: { measure: measureBrowse, onlyByName: true },
-  responsive: { measure: measureResponsive, onlyByName: true },
+  responsive: { measure: () => measureResponsive({ cases: casesOf(RESPONSIVE_CASES) }), cases: RESPONSIVE_CASES, onlyByName: true },
   runs: { measure: measureRuns, onlyByName: true },
   charts: { measure: () => measureCharts({ steps: values.full ? 100_000 : 10_000 }), onlyByName: true },
   race: { measure: () => measureRace({ seed: Number(values.seed) }), onlyByName: true },

@@ -33,13 +33,13 @@ describe('a recipe that ends in no verdict', () => {
 
   it('is scored by a scorer where prompts carry no task, and never by one that learned from what it trains on', () => {
     const workspace = aLabWorkspace()
-    workspace.db.prepare("DELETE FROM datasets WHERE name = 'test'").run()
+    workspace.db.prepare("DELETE FROM all_datasets WHERE name = 'test'").run()
     createDataset(workspace.db, { name: 'test', kind: 'prompts', rows: [{ prompt: seedPairs[0]!.prompt, task: null, conversationId: null }], recipe: {} })
     expect(adviseEvaluation(recipe({ evaluation: [] }), workspace.db)!.fields).toEqual([
       { path: ['evaluation', '0', 'dataset'], value: 'test' }, { path: ['evaluation', '0', 'type'], value: 'dsat-rate' }, { path: ['evaluation', '0', 'scorer_dataset'], value: 'scored' },
     ])
     expect(adviseEvaluation(recipe({ evaluation: [], dataset: 'scored' }), workspace.db)!.fields.find(({ path }) => path.at(-1) === 'scorer_dataset')?.value).toBe('feedback')
-    workspace.db.prepare("DELETE FROM datasets WHERE name = 'scored'").run()
+    workspace.db.prepare("DELETE FROM all_datasets WHERE name = 'scored'").run()
     expect(adviseEvaluation(recipe({ evaluation: [] }), workspace.db)!.fields).toEqual([])
   })
 })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { importFiles } from './imports/import-files.ts'
 import { openBackend, type Backend } from './index.ts'
 import { openDatabase, type WritableDb } from './storage/open.ts'
-import { giveWay, isWrittenBeside, writeBetween } from './write-turns.ts'
+import { batchesInTurn, giveWay, isWrittenBeside, writeBetween } from './write-turns.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'drift-turns-'))
 let backend: Backend
@@ -83,6 +83,30 @@ it('a thread does not wait for a short write of its own, which comes only when i
   waited.mockRestore()
   other.exec('COMMIT')
   await writing
+})
+
+it('batches grow while they are quick, less so while somebody writes beside, and never below the least', async () => {
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+  const date = vi.spyOn(Date, 'now')
+  /** Sizes where an item takes so long. */
+  const sizes = (count: number, ms: number): number[] =>
+    Array.from(batchesInTurn(count, { least: 4, most: 40 }), ({ from, until }) => {
+      now += ms * (until - from)
+      return until - from
+    })
+  try {
+    date.mockReturnValue(Date.UTC(2030))
+    expect(sizes(150, 3)).toEqual([4, 8, 16, 32, 40, 20, 30])
+    expect(sizes(150, 5)).toEqual([4, 8, 16, 32, 16, 32, 16, 26])
+    await writeBetween(backend.workspace.db, () => undefined)
+    expect(sizes(60, 3)).toEqual([4, 8, 16, 8, 16, 8])
+    expect(sizes(10, 50)).toEqual([4, 4, 2])
+    expect(sizes(0, 1)).toEqual([])
+  } finally {
+    clock.mockRestore()
+    date.mockRestore()
+  }
 })
 
 it('an import keeps nobody waiting who writes beside it: its batches are short, and long again afterwards', async () => {

@@ -60,4 +60,26 @@ export function giveWay(): void {
 /** Somebody writes beside: batches should be short. */
 export const isWrittenBeside = (): boolean => second() - Atomics.load(shared, LAST) <= LATELY_SECONDS
 
+/** A batch aims at so long: a short write waits for one of them, and for the disk at its end. */
+const BESIDE_MS = 25
+/** Where nobody writes beside, the wait for the disk at a batch's end should cost little. */
+const ALONE_MS = 100
+
+/**
+ * Ranges of `count` items for who writes each in a transaction of its own. The next one is handed out when no short write
+ * waits, and holds more or fewer items as the one before was quick or slow.
+ * @param least so few that none takes long: the first holds them
+ */
+export function* batchesInTurn(count: number, { least, most }: { least: number; most: number }): Generator<{ from: number; until: number }, undefined> {
+  for (let from = 0, size = least; from < count; ) {
+    giveWay()
+    const started = performance.now()
+    const until = Math.min(from + size, count)
+    yield { from, until }
+    from = until
+    const isQuick = performance.now() - started < (isWrittenBeside() ? BESIDE_MS : ALONE_MS)
+    size = isQuick ? Math.min(most, 2 * size) : Math.max(least, size >>> 1)
+  }
+}
+
 const isBusy = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'SQLITE_BUSY'

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { aFolder, aJsonlFile, anEmptyDatabase, turns } from '../../../tests/support/workspace.ts'
+import { expect, onTestFinished, test } from 'vitest'
+import { aFolder, aJsonlFile, anEmptyDatabase, anEmptyWorkspace, turns } from '../../../tests/support/workspace.ts'
 import { calls, type CallInput } from '../../shared/contract.ts'
 import { importFiles } from '../imports/import-files.ts'
 import { DEFAULT_BUILD } from '../../shared/datasets.ts'
 import { buildDataset } from '../storage/build-datasets.ts'
+import { openDatabase } from '../storage/open.ts'
 import { listViews, removeView, renameView, saveView } from '../storage/saved-views.ts'
 import { conversationTasks } from './tasks.ts'
 
@@ -26,8 +27,40 @@ test('a tag goes on what is chosen or all that match, and undoing leaves those t
   expect(list({ tag: 'hard' }).total).toBe(3)
   expect(await tasks.undoTag({ change: all.change })).toEqual({ changed: 2 })
   expect(list({ tag: 'hard' }).rows.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: ['hard'] }])
-  expect(() => tasks.undoTag({ change: all.change })).toThrow('expected one of the newest 20 changes')
-  expect(() => tasks.tag({ selection: { ids: ['nope'] }, tag: 'x', on: true })).toThrow('expected ids of this workspace, got "nope"')
+  await expect(tasks.undoTag({ change: all.change })).rejects.toThrow('expected one of the newest 20 changes')
+  await expect(tasks.tag({ selection: { ids: ['nope'] }, tag: 'x', on: true })).rejects.toThrow('expected ids of this workspace, got "nope"')
+})
+
+test('a tag goes on in batches that others write between; stopped, it is taken back whole, on or off', async () => {
+  const { db, path } = anEmptyWorkspace()
+  await importFiles(db, [aJsonlFile(Array.from({ length: 5000 }, (_, i) => ({ source: i < 2000 ? 'a' : 'b', messages: turns(`request ${i}`, 'reply') })))])
+  const tasks = conversationTasks(db)
+  const other = openDatabase(join(path, 'workspace.db'))
+  onTestFinished(() => void other.close())
+  other.pragma('busy_timeout = 0')
+  const tagged = () => other.prepare('SELECT count(*) FROM conversation_tags').pluck().get()
+  const beside = (done: number): void => {
+    other.exec("INSERT INTO saved_views (name, address, removed) VALUES ('v', '?', 1)")
+    if (done > 3000) throw new Error('cancelled')
+  }
+  const [all, some] = [{ filter: {} }, { filter: { source: 'a' } }]
+  await tasks.tag({ selection: some, tag: 'hard', on: true })
+  await expect(tasks.tag({ selection: all, tag: 'hard', on: true }, beside)).rejects.toThrow('cancelled')
+  expect(tagged()).toBe(2000)
+  const { change } = await tasks.tag({ selection: all, tag: 'hard', on: true })
+  await expect(tasks.tag({ selection: all, tag: 'hard', on: false }, beside)).rejects.toThrow('cancelled')
+  await expect(tasks.undoTag({ change }, (done) => { if (done > 500) throw new Error('cancelled') })).rejects.toThrow('cancelled')
+  expect(tagged()).toBe(5000)
+  expect(other.prepare('SELECT count(*) FROM saved_views').pluck().get()).toBeGreaterThan(4)
+  // One that goes while its batch is waited for is left out.
+  let gone = false
+  const ids = db.prepare("SELECT id FROM conversations WHERE source = 'b' ORDER BY position DESC LIMIT 1").pluck().all() as string[]
+  const late = await tasks.tag({ selection: all, tag: 'late', on: true }, () => {
+    if (!gone) other.prepare('DELETE FROM conversations WHERE id = ?').run(ids[0])
+    gone = true
+  })
+  expect(late.changed).toBe(4999)
+  expect(await tasks.undoTag({ change })).toEqual({ changed: 2999 })
 })
 
 /** More than can be named one by one. */
@@ -51,7 +84,7 @@ test('all that match of more than can be named are tagged, built from, deleted w
   // What comes in after it was counted is not meant.
   await importFiles(db, [aJsonlFile([{ source: 'big', messages: turns('late', 'reply', 'no') }])])
   const told: number[] = []
-  const gone = await tasks.delete({ selection: { ...selection, until: descent.until }, now: new Date(0) }, (done) => void told.push(done))
+  const gone = await tasks.delete({ selection: { ...selection, until: descent.until }, now: new Date(0) }, (done, _total, stage) => void (stage === 'deleting' && told.push(done)))
   expect(gone).toMatchObject({ conversations: left, stopped: false })
   expect(told.at(-1)).toBe(left)
   expect(told.length).toBeGreaterThan(3)

@@ -40,24 +40,24 @@ const KEPT_CHANGES = 20
 export function conversationTasks(db: WritableDb, browser: ConversationBrowser = conversationBrowser(db)): { [Name in keyof Tasks]: (input: Tasks[Name]['input'], tell?: Tell) => Tasks[Name]['output'] | Promise<Tasks[Name]['output']> } {
   const changes = new Map<number, { tag: string; on: boolean; positions: Uint32Array }>()
   let lastChange = 0
-  const change = (tag: string, on: boolean, positions: Uint32Array): Uint32Array => db.transaction(() => setTag(db, tag, positions, on)).immediate()
   /** Those that are named may have been deleted, which is said. */
   const chosen = (selection: ConversationSelection): ArrayLike<number> => ('ids' in selection ? positionsOf(db, selection.ids) : browser.select(selection))
   return {
     list: browser.list,
     between: (input) => ({ ids: browser.between(input) }),
     facets: browser.facets,
-    tag({ selection, tag, on }) {
-      const positions = change(tag, on, browser.select(selection))
+    async tag({ selection, tag, on }, tell) {
+      const positions = await setTag(db, tag, browser.select(selection), on, tell && ((done, total) => tell(done, total, on ? 'tagging' : 'taking tags off')))
       changes.set(++lastChange, { tag, on, positions })
       changes.delete(lastChange - KEPT_CHANGES)
       return { changed: positions.length, change: lastChange }
     },
-    undoTag({ change: id }) {
+    async undoTag({ change: id }, tell) {
       const made = changes.get(id)
       if (made === undefined) throw new BackendError('not-found', `conversations.undoTag: expected one of the newest ${KEPT_CHANGES} changes since the workspace was opened, got ${id}. Put the tag on or take it off instead`)
+      const { length: changed } = await setTag(db, made.tag, made.positions, !made.on, tell && ((done, total) => tell(done, total, 'taking back')))
       changes.delete(id)
-      return { changed: change(made.tag, !made.on, made.positions).length }
+      return { changed }
     },
     export: ({ selection, ...options }, tell = () => {}) => exportConversations(db, browser.select(selection), options, tell),
     map: () => describeMap(db),
@@ -66,8 +66,8 @@ export function conversationTasks(db: WritableDb, browser: ConversationBrowser =
       const until = db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number
       return { ...descentOf(db, chosen('filter' in selection ? { ...selection, until } : selection), learned), until }
     },
-    delete: ({ selection, now }, tell) => deleteConversations(db, chosen(selection), now, tell && ((done, total) => tell(done, total, 'deleting'))),
-    restore: ({ which }, tell) => restoreConversations(db, which, tell && ((done, total) => tell(done, total, 'restoring'))),
+    delete: ({ selection, now }, tell) => deleteConversations(db, chosen(selection), now, tell),
+    restore: ({ which }, tell) => restoreConversations(db, which, tell),
     ids({ selection }) {
       const positions = browser.select(selection)
       return { ids: conversationIds(db, positions.subarray(0, MOST_IDS)), total: positions.length }

@@ -41,7 +41,7 @@ export async function fixDataset(db: WritableDb, { name, fix, as, model, maxLeng
   const child = as ?? nextName(db, name)
   const { lineage } = parent.recipe
   const recipe = { from: 'fix', parent: name, parentHash: parent.hash, fix, action: finding.fix, rows: finding.rows.length, ...(limits === null ? {} : { model, maxLength: limits.maxLength }), ...(lineage === undefined ? {} : { lineage }) }
-  const made = createDataset(db, { name: child, kind: parent.kind, rows: fixed as never, recipe })
+  const made = createDataset(db, { name: child, kind: parent.kind, rows: fixed as never, recipe }, tell)
   return guard === null ? made : stampAgainst(db, child, guard, meaningAsBefore(db, parent.contamination!), tell)
 }
 

@@ -28,6 +28,9 @@ export function isOwnerAlive(owner: Owner | null, leaseUntil: number, now: numbe
   return owner.started === startTime(owner.pid)
 }
 
+/** @param owner as JSON. By its process alone: imports and drafts of datasets have no lease that could end. */
+export const isAtWork = (owner: string | null): boolean => owner !== null && isOwnerAlive(JSON.parse(owner) as Owner, Infinity, 0)
+
 let machine: string | undefined
 
 /** Host and process namespace: containers count pids for themselves. */

@@ -7,6 +7,7 @@ import type { ConversationSelection } from '../../shared/browse.ts'
 import { type AnyOf, type BuildOptions, type DatasetRow, DECIDERS } from '../../shared/datasets.ts'
 import type { Conversation, Dataset, DatasetKind, FeedbackRow, Pair, Signal } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
+import type { Tell } from '../task-thread.ts'
 import { conversationBrowser } from './browse.ts'
 import { eachConversation, readConversationAt } from './conversations.ts'
 import { createDatasets, type DatasetDraft } from './datasets.ts'
@@ -31,10 +32,9 @@ export function buildSeedPairs(db: ReadableDb, filter: BuildFilter = {}): Pair[]
 }
 
 /** Builds the rows of a kind and freezes them; a held-out part becomes a dataset of its own, NAME-heldout. */
-export function buildDataset(db: WritableDb, { name, kind, ...options }: { name: string; kind: DatasetKind } & BuildOptions, tell: (done: number, total: number, stage: string) => void = () => {}): Dataset {
+export function buildDataset(db: WritableDb, { name, kind, ...options }: { name: string; kind: DatasetKind } & BuildOptions, tell: Tell = () => {}): Dataset {
   const found = buildRows<DatasetRow>(db, options, ROWS_OF[kind](options.threshold), (done, total) => tell(done, total, 'reading conversations'))
   const assembly = assemble(found.candidates, options, (done) => tell(done, found.candidates.length, 'comparing rows'))
-  tell(found.rows.length, found.rows.length, 'writing rows')
   if (options.heldOut > 0 && assembly.heldOut.length === 0 && found.rows.length > 0) {
     throw new BackendError('bad-input', `dataset ${name}: expected rows to set aside, but no group fits into ${options.heldOut} of ${found.rows.length} rows (split by ${options.splitBy}). Split by conversation, or set more aside`)
   }
@@ -45,7 +45,7 @@ export function buildDataset(db: WritableDb, { name, kind, ...options }: { name:
   const split = options.heldOut === 0 ? {} : { split: 'train', heldOut: { dataset: aside, rows: assembly.heldOut.length } }
   const drafts: DatasetDraft[] = [{ name, kind, rows: rowsAt(assembly.train) as never, recipe: { ...recipe, ...split, lineage } }]
   if (options.heldOut > 0) drafts.push({ name: aside, kind, rows: rowsAt(assembly.heldOut) as never, recipe: { ...recipe, split: 'held out', of: name, lineage } })
-  return createDatasets(db, drafts)[0]!
+  return createDatasets(db, drafts, tell)[0]!
 }
 
 const ROWS_OF: { [Kind in DatasetKind]: (threshold: number) => RowMaker<DatasetRow> } = {

@@ -26,7 +26,7 @@ function readMarks(db: ReadableDb): Marks {
     imports: mark("SELECT count(*) || ' ' || total(imported) || ' ' || total(quarantined) || ' ' || total(mended) || ' ' || total(seconds) || ' ' || (SELECT count(*) FROM quarantined_rows WHERE dismissed_at IS NOT NULL) FROM imports"),
     conversations: mark("SELECT (SELECT max(position) FROM conversations) || ' ' || count(*) || ' ' || count(rows) || ' ' || total(position) FROM deleted_conversations"),
     review: mark('SELECT max(id) FROM annotations'),
-    datasets: mark('SELECT max(id) FROM datasets'),
+    datasets: mark('SELECT count(*) FROM datasets'),
     evaluations: mark("SELECT coalesce((SELECT group_concat(id || status || removed, ' ') FROM judged_evaluations), '') || ' ' || coalesce((SELECT group_concat(id || status || removed || seconds, ' ') FROM answer_sets), '')"),
     runs: mark("SELECT group_concat(id || status || round || notes, ' ') FROM runs"),
   }

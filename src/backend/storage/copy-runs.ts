@@ -21,7 +21,7 @@ const EMPTIED = 'deleted_conversations.rows'
 const ROOTS: Partial<Record<string, string>> = {
   runs: `id IN (${OF_RUNS})`,
   races: `name IN (SELECT group_name FROM source.runs WHERE id IN (${OF_RUNS}))`,
-  datasets: `id IN (${OF_DATASETS})`,
+  all_datasets: `id IN (${OF_DATASETS})`,
   conversations: CONVERSATIONS,
   deleted_conversations: `id IN (SELECT conversation_id FROM source.dataset_rows WHERE dataset IN (${OF_DATASETS}))`,
   imports: `id IN (SELECT import_id FROM source.conversations WHERE ${CONVERSATIONS})`,

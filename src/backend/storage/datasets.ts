@@ -1,15 +1,20 @@
 /** Datasets: immutable snapshots. Rows are JSON, their conversation is kept beside them for lineage. Choosing rows is in `build-datasets.ts`. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { describeRows } from '../../core/dataset-statistics.ts'
 import { originOf } from '../../core/row-texts.ts'
 import type { ContaminationStamp, DatasetRow } from '../../shared/datasets.ts'
 import type { GoneConversations } from '../../shared/deletion.ts'
 import type { Dataset, DatasetKind, FeedbackRow, Pair, PromptRow } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
+import { isAtWork, thisOwner } from '../jobs/owner.ts'
+import type { Tell } from '../task-thread.ts'
+import { batchesInTurn } from '../write-turns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { countedCategoriesOf } from './signals.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
+
+const ROWS_IN_A_BATCH = { least: 500, most: 20_000 }
 
 export type DatasetDraft<Kind extends DatasetKind = DatasetKind> = { name: string; kind: Kind; rows: readonly RowOf[Kind][]; recipe: Record<string, unknown> }
 
@@ -17,40 +22,84 @@ export type DatasetDraft<Kind extends DatasetKind = DatasetKind> = { name: strin
  * Freezes rows under a name. The same rows under the same name are the dataset that is there; other rows under
  * a taken name are refused, since runs may refer to it.
  */
-export function createDataset<Kind extends DatasetKind>(db: WritableDb, draft: DatasetDraft<Kind>): Dataset {
-  return createDatasets(db, [draft])[0]!
+export function createDataset<Kind extends DatasetKind>(db: WritableDb, draft: DatasetDraft<Kind>, tell?: Tell): Dataset {
+  return createDatasets(db, [draft], tell)[0]!
 }
 
-/** All of them or none. What can be worked out before the transaction is: nobody else writes while it lasts. */
-export function createDatasets(db: WritableDb, drafts: readonly DatasetDraft[]): Dataset[] {
-  const prepared = drafts.map((draft) => {
+/**
+ * All of them or none. Rows are written in batches, others writing in between, to drafts that nothing shows; one short
+ * transaction then makes all of them datasets. What a process left behind that was killed on the way is cleared first.
+ * @param tell after each batch; throws where the work is to stop, which leaves nothing
+ */
+export function createDatasets(db: WritableDb, drafts: readonly DatasetDraft[], tell: Tell = () => {}): Dataset[] {
+  const wanted = drafts.map((draft): Prepared => {
     const { name, kind, rows } = draft
     if (rows.length === 0) throw new BackendError('bad-input', `dataset ${name}: expected rows, got none. ${EMPTY_ADVICE[kind]}`)
     const texts = rows.map((row) => JSON.stringify(row))
-    return { ...draft, texts, hash: hashRows(kind, texts), statistics: describeRows(kind, rows) }
+    return { ...draft, texts, hash: hashRows(kind, texts) }
   })
-  const write = db.transaction((): Dataset[] =>
-    prepared.map(({ name, kind, rows, recipe, texts, hash, statistics }) => {
-      const present = getDataset(db, name)
-      if (present !== null) {
-        if (present.hash === hash) return present
-        throw new BackendError('bad-input', `dataset ${name}: it exists with other rows (${present.rows} of kind ${present.kind}, made ${present.createdAt}). Datasets are immutable: choose another name`)
+  const unfinished = db.prepare('SELECT id, owner FROM all_datasets WHERE owner IS NOT NULL').all() as { id: number; owner: string }[]
+  for (const { id, owner } of unfinished) if (!isAtWork(owner)) dropDraft(db, id)
+  const missing = wanted.filter((one) => !isPresent(db, one))
+  const written: { id: number; of: Prepared; statistics: string }[] = []
+  const started: number[] = []
+  try {
+    for (const of of missing) {
+      const id = startDraft(db, of)
+      started.push(id)
+      writeRows(db, id, of, tell)
+      written.push({ id, of, statistics: JSON.stringify([...describeRows(of.kind, of.rows), ...countOrigins(db, id)]) })
+    }
+    const finish = db.prepare('UPDATE all_datasets SET name = ?, statistics = ?, created_at = ?, owner = NULL WHERE id = ?')
+    db.transaction(() => {
+      for (const { id, of, statistics } of written) {
+        // Somebody else may have been faster.
+        if (isPresent(db, of)) continue
+        if (finish.run(of.name, statistics, new Date().toISOString(), id).changes === 0) throw new BackendError('failed', `dataset ${of.name}: what was written of it is gone: another process took this one for dead. Make it again`)
       }
-      const { lastInsertRowid } = db
-        .prepare('INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES (?, ?, ?, ?, ?, ?, ?)')
-        .run(name, kind, hash, rows.length, new Date().toISOString(), JSON.stringify(recipe), '[]')
-      const insert = db.prepare('INSERT INTO dataset_rows (dataset, position, row, conversation_id, turn_index) VALUES (?, ?, ?, ?, ?)')
-      rows.forEach((row, position) => {
-        const { conversationId, turnIndex } = originOf(row)
-        insert.run(lastInsertRowid, position, texts[position], conversationId, turnIndex)
-      })
-      db.prepare('UPDATE datasets SET statistics = ? WHERE id = ?').run(JSON.stringify([...statistics, ...countOrigins(db, Number(lastInsertRowid))]), lastInsertRowid)
-      const made = getDataset(db, name)
-      if (made === null) throw new Error(`dataset ${name}: written but not found`)
-      return made
-    }),
-  )
-  return write.immediate()
+    }).immediate()
+  } finally {
+    for (const id of started) dropDraft(db, id)
+  }
+  return wanted.map(({ name }) => requireDataset(db, name))
+}
+
+type Prepared = DatasetDraft & { texts: string[]; hash: string }
+
+/** Whether it is there with these rows. @throws BackendError where it is with others */
+function isPresent(db: ReadableDb, { name, hash }: Prepared): boolean {
+  const present = getDataset(db, name)
+  if (present === null || present.hash === hash) return present !== null
+  throw new BackendError('bad-input', `dataset ${name}: it exists with other rows (${present.rows} of kind ${present.kind}, made ${present.createdAt}). Datasets are immutable: choose another name`)
+}
+
+/** A draft without rows, under a name that nobody gave and owned by this process. */
+function startDraft(db: WritableDb, { kind, hash, rows, recipe }: Prepared): number {
+  const start = db.prepare("INSERT INTO all_datasets (name, kind, hash, rows, created_at, recipe, statistics, owner) VALUES (?, ?, ?, ?, '', ?, '[]', ?)")
+  return Number(start.run(randomUUID(), kind, hash, rows.length, JSON.stringify(recipe), JSON.stringify(thisOwner())).lastInsertRowid)
+}
+
+function writeRows(db: WritableDb, id: number, { rows, texts }: Prepared, tell: Tell): void {
+  const insert = db.prepare('INSERT INTO dataset_rows (dataset, position, row, conversation_id, turn_index) VALUES (?, ?, ?, ?, ?)')
+  const write = db.transaction((from: number, until: number) => {
+    for (let position = from; position < until; position++) {
+      const { conversationId, turnIndex } = originOf(rows[position]!)
+      insert.run(id, position, texts[position], conversationId, turnIndex)
+    }
+  })
+  for (const { from, until } of batchesInTurn(rows.length, ROWS_IN_A_BATCH)) {
+    write.immediate(from, until)
+    tell(until, rows.length, 'writing rows')
+  }
+}
+
+/** Nothing where it has become a dataset. */
+function dropDraft(db: WritableDb, id: number): void {
+  const rows = db.prepare('SELECT rows FROM all_datasets WHERE id = ? AND owner IS NOT NULL').pluck().get(id) as number | undefined
+  if (rows === undefined) return
+  const drop = db.prepare('DELETE FROM dataset_rows WHERE dataset = ? AND position >= ? AND position < ?')
+  for (const { from, until } of batchesInTurn(rows, ROWS_IN_A_BATCH)) drop.run(id, from, until)
+  db.prepare('DELETE FROM all_datasets WHERE id = ?').run(id)
 }
 
 const EMPTY_ADVICE: Record<DatasetKind, string> = {

@@ -5,6 +5,7 @@ import { aJsonlFile, anEmptyDatabase, anEmptyWorkspace, turns } from '../../../t
 import { detectorNamed } from '../signals/detectors.ts'
 import { runDetector } from '../signals/run-detector.ts'
 import { importFiles } from '../imports/import-files.ts'
+import { hasLeftWords } from './clear-words.ts'
 import { conversationBrowser, type ConversationBrowser } from './browse.ts'
 import { buildDataset, buildFeedback } from './build-datasets.ts'
 import { conversationId, eachConversation, getConversation } from './conversations.ts'
@@ -149,6 +150,68 @@ test('purged text is nowhere in the workspace folder but in the datasets made of
   expect(onDisk('zanzibar')).toBe(false)
   expect(onDisk('two fruits')).toBe(true)
   expect(pageOfDeleted(db, { offset: 0, limit: 10 }).rows[0]?.opening).toBeNull()
+})
+
+/** 200 conversations, each with a word of its own. */
+async function aLargeLog() {
+  const { db, path } = anEmptyWorkspace()
+  // The index leaves out what a word shares with the one before it: its first letter at most.
+  const word = (i: number): string => `${'abcdefghijklmnopqrstuvwxyz'[i % 26]}${'abcdefgh'[Math.floor(i / 26)]}w${300 + i}`
+  await importFiles(db, [aJsonlFile(Array.from({ length: 200 }, (_, i) => ({ messages: turns(word(i), `reply to ${word(i)}`) })))])
+  const positions = db.prepare('SELECT position FROM conversations ORDER BY position').pluck().all() as number[]
+  const ids = db.prepare('SELECT id FROM conversations ORDER BY position').pluck().all() as string[]
+  const found = () => Array.from({ length: 200 }, (_, i) => i).filter((i) => db.prepare('SELECT 1 FROM messages_fts WHERE messages_fts MATCH ?').get(word(i)) !== undefined)
+  /** Words in the files as they are, after everything was written to them. */
+  const onDisk = () => {
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    const bytes = readFileSync(join(path, 'workspace.db'))
+    return Array.from({ length: 200 }, (_, i) => i).filter((i) => bytes.includes(word(i).slice(1)))
+  }
+  const whole = () => db.exec("INSERT INTO messages_fts (messages_fts, rank) VALUES ('integrity-check', 1)")
+  return { db, positions, ids, found, onDisk, whole }
+}
+const numbers = (from: number, until: number): number[] => Array.from({ length: until - from }, (_, i) => from + i)
+
+test('words of many leave the index by a merge: no search finds one, and purged they are nowhere on the disk', async () => {
+  const { db, positions, ids, found, onDisk, whole } = await aLargeLog()
+  expect(onDisk()).toEqual(numbers(0, 200))
+  const stages: string[] = []
+  const { deletion } = await deleteConversations(db, positions.slice(0, 120), NOW, (_done, _total, stage) => void stages.push(stage))
+  expect([...new Set(stages)]).toEqual(['deleting', 'clearing the index'])
+  expect(hasLeftWords(db)).toBe(false)
+  expect(found()).toEqual(numbers(120, 200))
+  whole()
+  await restoreConversations(db, { deletion })
+  expect(found()).toEqual(numbers(0, 200))
+  whole()
+  await deleteConversations(db, positions.slice(0, 120), NOW)
+  // A few go one by one, with nothing left to clear.
+  await deleteConversations(db, positions.slice(120, 130), NOW, (_done, _total, stage) => void expect(stage).toBe('deleting'))
+  expect(found()).toEqual(numbers(130, 200))
+  whole()
+  await purgeConversations(db, { ids: ids.slice(0, 130) })
+  expect(onDisk()).toEqual(numbers(130, 200))
+})
+
+test('a deletion of many that is stopped leaves no word to a purge, nor one that another deletes beside', async () => {
+  const { db, positions, ids, found, onDisk } = await aLargeLog()
+  const { stopped, conversations } = await deleteConversations(db, positions.slice(0, 120), NOW, (done) => {
+    if (done > 60) throw new Error('cancelled')
+  })
+  expect([stopped, hasLeftWords(db)]).toEqual([true, true])
+  expect(found()).toEqual(numbers(conversations, 200))
+  // The next one finds it, and meets another's deletion while it clears.
+  let met = false
+  const beside = async (stage: string): Promise<void> => {
+    if (stage === 'deleting' || met) return
+    met = true
+    await deleteConversations(db, positions.slice(-1), NOW, () => { throw new Error('cancelled') })
+  }
+  await deleteConversations(db, positions.slice(150, 160), NOW, (_done, _total, stage) => void beside(stage))
+  expect([met, hasLeftWords(db)]).toEqual([true, true])
+  await purgeConversations(db, { ids: [...ids.slice(0, conversations), ...ids.slice(150, 160), ...ids.slice(-1)] })
+  expect(hasLeftWords(db)).toBe(false)
+  expect(onDisk()).toEqual([...numbers(conversations, 150), ...numbers(160, 199)])
 })
 
 test('what was deleted long ago is purged, what is younger is kept', async () => {

@@ -8,20 +8,22 @@ import { excerpt } from '../../core/lint/finding.ts'
 import type { DeletedConversation, Deletion, Descent } from '../../shared/deletion.ts'
 import type { Message } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
+import { clearWords, leaveWords } from './clear-words.ts'
 import { tellChanges } from './conversation-changes.ts'
-import { giveWay, isWrittenBeside } from '../write-turns.ts'
+import { batchesInTurn } from '../write-turns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
 /** Deleted conversations are purged after so many days. */
 export const KEPT_DAYS = 30
 
-/** Conversations to a transaction: others write and are answered in between, and taking one out of the index costs milliseconds. A batch grows while it is quick and nobody labels beside it. */
-const BATCH = 5
-const LARGEST_BATCH = 500
-const QUICK_MS = 100
+/** Conversations to a transaction: taking one out of the index costs milliseconds. */
+const BATCH = { least: 5, most: 500 }
+/** From so many on, and from this share of all, a merge of the whole index takes less time than taking out the words of each. */
+const MANY = 50
+const MANY_OF_ALL = 1 / 500
 
 /** Told after each batch; throws where the work is to stop, which keeps what is done. */
-type Told = (done: number, total: number) => void
+type Told = (done: number, total: number, stage: string) => void
 
 type StoredRow = Record<string, unknown>
 /** A deleted conversation's rows by table, itself first. */
@@ -63,7 +65,13 @@ export async function deleteConversations(db: WritableDb, positions: ArrayLike<n
     }
     tellChanges(db, [])
   })
-  const stopped = await overwriting(db, () => inBatches(positions, (some) => void take.immediate(some), tell))
+  const all = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
+  if (positions.length >= Math.max(MANY, MANY_OF_ALL * all)) leaveWords(db)
+  const stopped = await overwriting(db, async () => {
+    const wasStopped = await inBatches(positions, (some) => void take.immediate(some), tell && ((done, total) => tell(done, total, 'deleting')))
+    if (!wasStopped) await clearWords(db, tell && ((done, total) => tell(done, total, 'clearing the index')))
+    return wasStopped
+  })
   return { deletion, conversations, stopped }
 }
 
@@ -101,12 +109,14 @@ export async function restoreConversations(db: WritableDb, which: { deletion: nu
     }
     tellChanges(db, back)
   })
-  const stopped = await inBatches(positions, (some) => void bringBack.immediate(some), tell)
+  const stopped = await inBatches(positions, (some) => void bringBack.immediate(some), tell && ((done, total) => tell(done, total, 'restoring')))
   return { ...report, stopped }
 }
 
 /** Ends what can be taken back: the text of those named, or of all deleted before `before`, is overwritten on the disk. */
 export async function purgeConversations(db: WritableDb, which: { ids: readonly string[] } | { before: Date }): Promise<number> {
+  // Of a deletion that was stopped or killed.
+  await overwriting(db, () => clearWords(db))
   const ids = 'ids' in which ? which.ids : (db.prepare('SELECT id FROM deleted_conversations WHERE rows IS NOT NULL AND deleted_at < ?').pluck().all(which.before.toISOString()) as string[])
   if (ids.length === 0) return 0
   const purge = db.prepare('UPDATE deleted_conversations SET rows = NULL WHERE id = ? AND rows IS NOT NULL')
@@ -194,21 +204,16 @@ function openingIn(stored: Buffer): string {
 }
 
 /** @returns whether it was told to stop before its end */
-async function inBatches<Item>(items: ArrayLike<Item>, work: (some: readonly Item[]) => void, tell: Told = () => {}): Promise<boolean> {
+async function inBatches<Item>(items: ArrayLike<Item>, work: (some: readonly Item[]) => void, tell: (done: number, total: number) => void = () => {}): Promise<boolean> {
   const all = Array.from(items)
-  for (let from = 0, size = BATCH; from < all.length; ) {
-    giveWay()
-    const started = performance.now()
-    work(all.slice(from, from + size))
-    from += size
-    const mayGrow = performance.now() - started < QUICK_MS && !isWrittenBeside()
-    size = mayGrow ? Math.min(LARGEST_BATCH, 2 * size) : Math.max(BATCH, Math.floor(size / 2))
-    await setImmediate()
+  for (const { from, until } of batchesInTurn(all.length, BATCH)) {
+    work(all.slice(from, until))
     try {
-      tell(Math.min(from, all.length), all.length)
+      tell(until, all.length)
     } catch {
-      return from < all.length
+      return until < all.length
     }
+    await setImmediate()
   }
   return false
 }

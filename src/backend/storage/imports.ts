@@ -1,5 +1,5 @@
 import type { CallOutput } from '../../shared/contract.ts'
-import { isOwnerAlive, type Owner } from '../jobs/owner.ts'
+import { isAtWork, type Owner } from '../jobs/owner.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { insertQuarantinedRows, type BadRow } from './quarantine.ts'
 
@@ -43,9 +43,6 @@ export function openImport(db: WritableDb, wanted: { id: string; files: readonly
   })
   return open.immediate()
 }
-
-/** By its process alone: an import has no lease that could end. */
-const isAtWork = (owner: string | null): boolean => owner !== null && isOwnerAlive(JSON.parse(owner) as Owner, Infinity, 0)
 
 export type FileProgress = { path: string; rows: number; done: boolean }
 

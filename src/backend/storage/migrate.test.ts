@@ -86,9 +86,23 @@ test('steps of version 19 stay as they are, and have no times', () => {
   expect(readMetrics(db, 'r', 0)).toEqual([{ stage: 'round-1/train', step: 1, loss: 0.5 }])
 })
 
+test('datasets of version 20 are whole, one that is being written is none of them, and rows belong to either', () => {
+  const db = aDatabase()
+  db.pragma('foreign_keys = ON')
+  migrate(db, 'test', migrations.slice(0, 20))
+  db.exec("INSERT INTO datasets VALUES (7, 'd', 'prompts', 'h', 1, 't', '{}', '[]'); INSERT INTO dataset_rows VALUES (7, 0, '{}', NULL, NULL); INSERT INTO dataset_contamination VALUES (7, '{}')")
+  const before = db.prepare('SELECT * FROM datasets').all()
+  migrate(db, 'test')
+  db.exec("INSERT INTO all_datasets (name, kind, hash, rows, created_at, recipe, statistics, owner) VALUES ('', 'prompts', 'h', 1, '', '{}', '[]', '{}'); INSERT INTO dataset_rows VALUES (8, 0, '{}', NULL, NULL)")
+  expect(db.prepare('SELECT * FROM datasets').all()).toEqual(before)
+  expect(() => db.exec("INSERT INTO dataset_rows VALUES (9, 0, '{}', NULL, NULL)")).toThrow('FOREIGN KEY')
+  db.exec('DELETE FROM all_datasets')
+  expect(db.prepare('SELECT (SELECT count(*) FROM dataset_rows) + (SELECT count(*) FROM dataset_contamination)').pluck().get()).toBe(0)
+})
+
 test('dataset rows cannot be changed', () => {
   const db = aDatabase()
   migrate(db, join(aFolder(), 'x'))
-  db.exec("INSERT INTO datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES ('d', 'prompts', 'h', 1, '', '{}', '[]'); INSERT INTO dataset_rows VALUES (1, 0, '{}', NULL, NULL)")
+  db.exec("INSERT INTO all_datasets (name, kind, hash, rows, created_at, recipe, statistics) VALUES ('d', 'prompts', 'h', 1, '', '{}', '[]'); INSERT INTO dataset_rows VALUES (1, 0, '{}', NULL, NULL)")
   expect(() => db.exec("UPDATE dataset_rows SET row = '[]'")).toThrow('immutable')
 })

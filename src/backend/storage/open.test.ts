@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { aFolder, anEmptyWorkspace } from '../../../tests/support/workspace.ts'
-import { explainStorageError, openWorkspace } from './open.ts'
+import { explainStorageError, openWorkspace, withLongLog } from './open.ts'
 
 test('a workspace is a folder with its database and four folders', () => {
   const { path, db } = anEmptyWorkspace()
@@ -47,6 +48,32 @@ test.skipIf(process.getuid?.() === 0)('a folder that cannot be written is named'
   const folder = aFolder()
   chmodSync(folder, 0o555)
   expect(() => openWorkspace(join(folder, 'w'))).toThrow(/cannot be written/)
+})
+
+test('a log that grew long is cut: after work that wanted it long, at once, and else when it is begun anew', async () => {
+  const { db, path } = anEmptyWorkspace()
+  const bytes = (): number => statSync(join(path, 'workspace.db-wal')).size
+  const grow = db.transaction(() => {
+    for (let i = 0; i < 10; i++) db.prepare("INSERT INTO imports (id, files, format, created_at) VALUES (?, '[]', '', ?)").run(randomUUID(), 'x'.repeat(5e6))
+  })
+  await withLongLog(db, () => {
+    grow()
+    expect(bytes()).toBeGreaterThan(5e7)
+    return Promise.resolve()
+  })
+  expect(bytes()).toBe(0)
+
+  const reader = openWorkspace(path).db
+  onTestFinished(() => void reader.close())
+  reader.exec('BEGIN; SELECT count(*) FROM imports')
+  await withLongLog(db, () => Promise.resolve(grow()))
+  expect(bytes()).toBeGreaterThan(5e7)
+  reader.exec('COMMIT')
+  for (let i = 0; i < 2; i++) {
+    db.pragma('wal_checkpoint(PASSIVE)')
+    db.exec("INSERT INTO saved_views (name, address, removed) VALUES ('v', '', 1)")
+  }
+  expect(bytes()).toBeLessThanOrEqual(8192 * 4096)
 })
 
 test('a full disk is an error that says so, and keeps what was written', () => {

@@ -59,9 +59,11 @@ export function openDatabase(file: string): WritableDb {
     // FULL: a row that was reported as written survives a power cut, which resume relies on.
     db.pragma('synchronous = FULL')
     db.pragma('foreign_keys = ON')
+    // What moves to another page leaves no copy where it was: nothing that is purged later would find that.
+    db.pragma('secure_delete = FAST')
     db.pragma('temp_store = MEMORY')
     db.pragma('cache_size = -65536') // KiB
-    db.pragma(`wal_autocheckpoint = ${USUAL_LOG}`)
+    setLog(db, USUAL_LOG)
     migrate(db as WritableDb, file)
     return db as WritableDb
   } catch (error) {
@@ -70,15 +72,27 @@ export function openDatabase(file: string): WritableDb {
   }
 }
 
-const [USUAL_LOG, LONG_LOG] = [8192, 32_768] // pages of 4 KiB
+const PAGE_BYTES = 4096
+const [USUAL_LOG, LONG_LOG] = [8192, 32_768] // pages
 
-/** Runs what writes the same pages again and again: they leave the log for the database a quarter as often, and it grows to 128 MiB. */
+/** Pages leave the log for the database when it has so many; one that grew longer, while somebody read, is cut when it is begun anew. */
+function setLog(db: Database.Database, pages: number): void {
+  db.pragma(`wal_autocheckpoint = ${pages}`)
+  db.pragma(`journal_size_limit = ${pages * PAGE_BYTES}`)
+}
+
+/** Runs what writes the same pages again and again: they leave the log for the database a quarter as often, and it grows to 128 MiB. It is cut in the end. */
 export async function withLongLog<T>(db: WritableDb, run: () => Promise<T>): Promise<T> {
-  db.pragma(`wal_autocheckpoint = ${LONG_LOG}`)
+  setLog(db, LONG_LOG)
   try {
     return await run()
   } finally {
-    db.pragma(`wal_autocheckpoint = ${USUAL_LOG}`)
+    setLog(db, USUAL_LOG)
+    // Others write beside the first; the second has little left to do, and waits for nobody who still reads: then the next to begin the log anew cuts it.
+    db.pragma('wal_checkpoint(PASSIVE)')
+    db.pragma('busy_timeout = 0')
+    db.pragma('wal_checkpoint(TRUNCATE)')
+    db.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`)
   }
 }
 

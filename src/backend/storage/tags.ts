@@ -1,4 +1,6 @@
 /** Tags that people put on conversations. */
+import { setImmediate } from 'node:timers/promises'
+import { batchesInTurn } from '../write-turns.ts'
 import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 
@@ -10,11 +12,31 @@ export function tagReader(db: ReadableDb): (positions: readonly number[]) => Map
   return (positions) => new Map((tags.all(JSON.stringify(positions)) as [number, string][]).map(([position, own]) => [position, JSON.parse(own) as string[]]))
 }
 
-/** Puts a tag on conversations or takes it off; in the caller's transaction. @returns those that it changed */
-export function setTag(db: WritableDb, tag: string, positions: Iterable<number>, on: boolean): Uint32Array {
-  const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) VALUES (?, ?) ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
+const BATCH = { least: 1000, most: 50_000 }
+
+/**
+ * Puts a tag on conversations or takes it off, in batches, others writing in between.
+ * @param tell after each batch; throws where the work is to stop, which takes back what is done
+ * @returns those that it changed
+ */
+export async function setTag(db: WritableDb, tag: string, positions: ArrayLike<number>, on: boolean, tell: (done: number, total: number) => void = () => {}): Promise<Uint32Array> {
+  // One may have been deleted since it was chosen.
+  const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) SELECT ?, position FROM conversations WHERE position = ? ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
   const changed: number[] = []
-  for (const position of positions) if (change.run(tag, position).changes > 0) changed.push(position)
-  if (changed.length > 0) tellChanges(db, [])
+  const write = db.transaction((from: number, until: number) => {
+    const before = changed.length
+    for (let at = from; at < until; at++) if (change.run(tag, positions[at]).changes > 0) changed.push(positions[at]!)
+    if (changed.length > before) tellChanges(db, [])
+  })
+  try {
+    for (const { from, until } of batchesInTurn(positions.length, BATCH)) {
+      write.immediate(from, until)
+      tell(until, positions.length)
+      await setImmediate()
+    }
+  } catch (error) {
+    await setTag(db, tag, changed, !on)
+    throw error
+  }
   return Uint32Array.from(changed)
 }

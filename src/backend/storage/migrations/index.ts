@@ -19,6 +19,7 @@ import { peakMemory } from './0017-peak-memory.ts'
 import { quarantineMending } from './0018-quarantine-mending.ts'
 import { answers } from './0019-answers.ts'
 import { stepSystem } from './0020-step-system.ts'
+import { datasetDrafts } from './0021-dataset-drafts.ts'
 
 export type Migration = { number: number; name: string; up: (db: WritableDb) => void }
 
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   { number: 18, name: 'quarantine-mending', up: quarantineMending },
   { number: 19, name: 'answers', up: answers },
   { number: 20, name: 'step-system', up: stepSystem },
+  { number: 21, name: 'dataset-drafts', up: datasetDrafts },
 ]
