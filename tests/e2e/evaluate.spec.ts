@@ -93,7 +93,7 @@ describe('the evaluate page', () => {
     await eventually(() => lineOf('longer-is-better').innerText()).toMatch(/(^|\s)calibrated/)
     expect(judge.requests).toHaveLength(calls)
     const card = page.getByRole('region', { name: 'Judge calibration' })
-    expect(await card.innerText()).toMatch(/longer-is-better\s*160 answers of aster-7b\s*agreement\s*\d+\.\d %\s*\[[\d., ]+\]\s*rank correlation\s*0\.\d+\s*shift\s*[+−]\d+\.\d/)
+    expect(await card.innerText()).toMatch(/longer-is-better\s*160 answers of aster-7b\s*agreement\s*\d+\.\d %\s*\[[\d., ]+\]\s*by chance\s*\d+\.\d %\s*rank correlation\s*0\.\d+\s*shift\s*[+−]\d+\.\d/)
   })
 
   it('keeps a bad file as a failure that can be read, removed and taken back', async () => {

@@ -1,6 +1,6 @@
 /** Makes a judged evaluation of a workspace: asks the judge where there is one, computes, stores. */
 import { basename, join, resolve } from 'node:path'
-import { lengthControlledInterval, macroInterval, meanInterval, type TaskValue, within } from '../../core/evals/intervals.ts'
+import { lengthControlledInterval, macroInterval, meanInterval, type TaskValue } from '../../core/evals/intervals.ts'
 import { makeRng } from '../../core/rng.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { type EvaluationFiles, type EvaluationInput, type EvaluationIntervals, type JudgingEstimate, RESUMABLE } from '../../shared/evaluation.ts'
@@ -112,7 +112,7 @@ async function evaluate(input: EvaluationInput, hashed: FinishedEvaluation['file
     const { lengthRows, gamed, ...evaluated } = await evaluateAlpaca({ ...files, annotations: requireFile(files, 'annotations', input), match, c })
     const { length_controlled_winrate: lc, lc_c } = evaluated.figures
     const intervals: EvaluationIntervals = {
-      win_rate: within(0, 100, meanInterval(evaluated.items.flatMap(({ value }) => (value === null ? [] : [value])), random('win_rate'), 100)),
+      win_rate: meanInterval(evaluated.items.flatMap(({ value }) => (value === null ? [] : [value])), random('win_rate'), 100),
       length_controlled_winrate: lc === null || lc_c === null || lengthRows === null ? null : lengthControlledInterval(lc, lengthRows, gamed, lc_c, random('length_controlled_winrate')),
     }
     return { ...evaluated, intervals, files: hashed }
@@ -121,13 +121,13 @@ async function evaluate(input: EvaluationInput, hashed: FinishedEvaluation['file
   if (benchmark === 'wb-score') {
     const { taskValues, ...evaluated } = await evaluateScores({ scores: requireFile(files, 'scores', input), tags: files.tags })
     const scores = evaluated.items.flatMap(({ value }) => (value === null ? [] : [value]))
-    return { ...evaluated, intervals: { wb_score: within(-80, 100, meanInterval(scores, random('wb_score'), 20, -100)), task_macro_score: macro(taskValues, evaluated.figures.task_macro_score) }, files: hashed }
+    return { ...evaluated, intervals: { wb_score: meanInterval(scores, random('wb_score'), 20, -100), task_macro_score: macro(taskValues, evaluated.figures.task_macro_score) }, files: hashed }
   }
   if (input.reference === undefined) throw new UsageError('WB-Reward: expected the name of the reference model')
   const { taskValues, ...evaluated } = await evaluateComparisons({ pairwise: requireFile(files, 'pairwise', input), reference: input.reference, k: input.k, tags: files.tags })
   // The reward's divisor counts rows whose answers were left out: they are zeros.
   const rewards = evaluated.items.map(({ value }) => value ?? 0)
-  return { ...evaluated, intervals: { reward: within(-1, 1, meanInterval(rewards, random('reward'))), task_macro_reward: macro(taskValues, evaluated.figures.task_macro_reward) }, files: hashed }
+  return { ...evaluated, intervals: { reward: meanInterval(rewards, random('reward')), task_macro_reward: macro(taskValues, evaluated.figures.task_macro_reward) }, files: hashed }
 }
 
 function requireJudge({ judge }: EvaluationInput): NonNullable<EvaluationInput['judge']> {

@@ -14,9 +14,6 @@ export function meanInterval(values: readonly number[], random: () => number, a 
   return { estimate: a * estimate + b, low: a * low + b, high: a * high + b }
 }
 
-/** No bound beyond what the figure can be: an interval widened for few values reaches there. */
-export const within = (least: number, most: number, { estimate, low, high }: Interval): Interval => ({ estimate, low: Math.max(least, low), high: Math.min(most, high) })
-
 /** The fit repeated on resampled instructions at the strength that was chosen; upstream's own standard error says something else. */
 export function lengthControlledInterval(estimate: number, rows: readonly LengthRow[], gamed: readonly GamedRow[], c: number, random: () => number): Interval {
   return percentileInterval(estimate, FIT_RESAMPLES, () => lengthControlledWinRate(resample(rows, random), gamed, c)?.winRate ?? null)
