@@ -67,7 +67,7 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
     const calibrations = readCalibrations(workspace.db)
     const row = toRow(requireEvaluation(workspace.db, id), calibrations, answeredFiles(workspace.db))
     const calibration = calibrationOf(row, calibrations)
-    if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers (${(100 * calibration.agreementByChance).toFixed(1)} % by one usual verdict), rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
+    if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers (${(100 * calibration.agreementByChance).toFixed(1)} % by chance), rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
     show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(row.answeredBy === null ? {} : { answered_by: row.answeredBy }), ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
   })
 }

@@ -74,7 +74,7 @@ export type JudgeCalibration = {
   /** Share of answers on which both name the same winner (or scores lie on the same side of the middle), with Wilson's interval; ties left out. NaN where all are ties. */
   agreement: Interval
   agreementN: number
-  /** What always naming the published judge's usual winner would reach on those. */
+  /** What two judges with these shares of winners would reach who know nothing of each other (Cohen). */
   agreementByChance: number
   /** Of the judged values, Spearman's rho; null where one judge's values are all equal. */
   rankCorrelation: number | null

@@ -73,6 +73,7 @@ describe('the evaluate page', () => {
     await page.keyboard.press('j')
     await eventually(() => query('id')).toBe('alpacaeval-aster-7b')
     await page.reload()
+    expect(await page.getByRole('region', { name: 'Jobs' }).getByText('alpacaeval-cedar-3b').innerText()).toContain('alpacaeval-cedar-3b')
     const differences = page.getByRole('region', { name: 'Paired differences' })
     await differences.waitFor()
     expect(await differences.getByRole('row').filter({ hasText: 'cedar-3b' }).innerText()).toMatch(/−\d+\.\d\s*\[−\d+\.\d, −\d+\.\d\][^]*160[^]*< 0\.001[^]*behind/)

@@ -1,6 +1,6 @@
 import type { EvaluationRow, JudgeBadge, JudgeCalibration } from '../../shared/evaluation.ts'
 
-/** From so many answers on that both judges saw, and agreement surely above what one usual verdict would reach, another judge counts as calibrated. */
+/** From so many answers on that both judges saw, and agreement surely above chance, another judge counts as calibrated. */
 export const CALIBRATION_ITEMS = 100
 
 /** The badge of a judged figure; `calibration` is the judge's own against published annotations, where there is one. */
