@@ -4,15 +4,15 @@ import type { FromWorker, MeasureArgs } from '../jobs/messages.ts'
 import { runInProcess, workInProcess } from '../jobs/run-in-process.ts'
 import type { Channel } from '../jobs/run-worker.ts'
 import { perSession, type Session } from '../session.ts'
-import { type AnswerSpeed, measureAnswering } from './estimate-answers.ts'
+import { type AnswerSpeed, measureAnswering, MOST_DRAWN } from './estimate-answers.ts'
 import { prepareAnswers } from './prepare-answers.ts'
 
 /** The process that measures. */
 export const measureWorker = ({ workspace: path, measure }: MeasureArgs, channel: Channel): Promise<void> =>
   workInProcess(path, channel, async (workspace, signal) => channel.send({ type: 'measured', speed: await measureAnswering(await prepareAnswers(workspace, measure), { signal }) }))
 
-/** What speed depends on: neither the seed nor how long an answer may get. */
-const keyOf = ({ prompts, model, engine, device, useVllm, sampling: { batch_size } }: AnswersInput): string => JSON.stringify([prompts, model, engine, device, useVllm, batch_size])
+/** What a measurement depends on: not the seed, nor how long an answer may get beyond what is drawn. */
+const keyOf = ({ prompts, model, engine, device, useVllm, sampling: { batch_size, max_new_tokens: longest = MOST_DRAWN } }: AnswersInput): string => JSON.stringify([prompts, model, engine, device, useVllm, batch_size, Math.min(longest, MOST_DRAWN)])
 
 export type AnswerSpeeds = {
   known(input: AnswersInput): AnswerSpeed | null

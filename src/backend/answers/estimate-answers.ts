@@ -17,8 +17,10 @@ import type { AnswerOptions } from './run-answers.ts'
 /** Requests that a server of its own batches is measured with. */
 const SERVED_TOGETHER = 64
 /** Tokens drawn to measure: the longer draw only where the shorter one takes less than this. */
-const DRAWN_TOKENS = [9, 65]
+const DRAWN_TOKENS = [9, 65] as const
 const ENOUGH_SECONDS = 2
+/** Longer answers are measured as these are. */
+export const MOST_DRAWN = DRAWN_TOKENS[1]
 /** Of an answer's text, in the workspace and in the file of answers. */
 const BYTES_PER_TOKEN = 2 * 4
 
@@ -45,7 +47,8 @@ function estimateTime(db: ReadableDb, prepared: PreparedAnswers, speed: AnswerSp
   const earlier = secondsPerAnswer(db, prepared)
   if (earlier !== null) return { seconds: answers * earlier, basis: 'earlier', atMost: false }
   if (speed === null) return null
-  const longest = speed.longest ?? prepared.input.sampling.max_new_tokens!
+  const allowed = prepared.input.sampling.max_new_tokens!
+  const longest = Math.min(speed.longest ?? allowed, allowed)
   return { seconds: (answers / rowsTogether(prepared)) * (speed.promptSeconds + (longest - 1) * speed.stepSeconds), basis: 'measured', atMost: speed.longest === null }
 }
 
@@ -77,12 +80,12 @@ export async function measureAnswering(prepared: PreparedAnswers, { signal, ...g
     // What is loaded and opened once is no part of the speed.
     await draw(2)
     const prompt = await draw(1)
-    let long = await draw(DRAWN_TOKENS[0]!)
-    if (!long.ended && long.seconds < ENOUGH_SECONDS) long = await draw(DRAWN_TOKENS[1]!)
+    let long = await draw(DRAWN_TOKENS[0])
+    if (!long.ended && long.seconds < ENOUGH_SECONDS) long = await draw(MOST_DRAWN)
     return {
       promptSeconds: prompt.seconds,
       stepSeconds: Math.max(0, long.seconds - prompt.seconds) / Math.max(1, long.longest - 1),
-      longest: long.ended || long.longest === longestAllowed ? long.longest : null,
+      longest: long.ended ? long.longest : null,
     }
   } finally {
     await models.release()
