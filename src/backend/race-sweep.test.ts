@@ -149,6 +149,9 @@ describe('a race with a sweep', () => {
     expect(settleSweep(workspace.db, file, textOf)!.decidedAt).toBeNull()
     expect(isLeftOut(requireRun(workspace.db, first))).toBe(false)
     end(first, 'failed', 'step 3: expected a finite loss, got NaN or infinity in pairs 1, 2; the weights of step 2 are kept. Lower the learning rate, or look at these pairs')
+    // Where the last step broke the weights, it shows when they are drawn from.
+    end(first, 'failed', "request 67: expected finite log-probabilities of 1024 tokens, got NaN; the model's weights have diverged. Lower the learning rate")
+    expect(isLeftOut(requireRun(workspace.db, first))).toBe(true)
     end(second, 'cancelled', null)
     const { methods } = settleSweep(workspace.db, file, keptTexts(workspace.db, 'tuned', textOf))!
     expect(methods[0]!.cells.map(({ score, runs: [run] }) => [score === null, run!.diverged, run!.status])).toEqual([[true, true, 'failed'], [true, false, 'cancelled'], [false, false, 'done'], [false, false, 'done']])

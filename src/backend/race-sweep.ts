@@ -2,7 +2,7 @@
 import { sumLedgers } from '../core/comparison.ts'
 import { mean } from '../core/statistics.ts'
 import { bestCell, cellScore, edgesOf, gridCells, isTried } from '../core/sweep.ts'
-import { isDivergence } from '../engine/train.ts'
+import { isDivergence } from '../shared/divergence.ts'
 import { type RaceFile, type Sweep, sweepGroup } from '../shared/race.ts'
 import type { Run } from '../shared/types.ts'
 import { BackendError } from './errors.ts'

@@ -1,5 +1,5 @@
 /**
- * The process of one run (or of the built-in experiment's preparation, the token view, the map of conversations, the contamination guard, the answers to a benchmark): under Node a child with an IPC channel, under Electron a utility process. A native crash
+ * The process of one run (or of the built-in experiment's preparation, the token view, the map of conversations, the contamination guard, the answers to a benchmark or how fast they come): under Node a child with an IPC channel, under Electron a utility process. A native crash
  * ends this process alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -31,6 +31,9 @@ if ('prepare' in args) {
 } else if ('answer' in args) {
   const { answerWorker } = await import('./answers/answer-worker.ts')
   await answerWorker(args, channel)
+} else if ('measure' in args) {
+  const { measureWorker } = await import('./answers/answer-speed.ts')
+  await measureWorker(args, channel)
 } else {
   const { openEngine } = await import('../engine/open-engine.ts')
   await runWorker(args, channel, ({ engine, torch }) => openEngine(engine, torch))

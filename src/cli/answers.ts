@@ -1,5 +1,6 @@
 /** What `drift eval answer` does. The set goes to stdout, in words or with --json as one object; progress goes to stderr. */
 import { resolve } from 'node:path'
+import { estimateAnswers, measureAnswering } from '../backend/answers/estimate-answers.ts'
 import { prepareAnswers } from '../backend/answers/prepare-answers.ts'
 import { runAnswers } from '../backend/answers/run-answers.ts'
 import { listModels } from '../backend/inspect/models.ts'
@@ -7,6 +8,7 @@ import { progressRate } from '../backend/progress-rate.ts'
 import { insertAnswers, requireAnswers, restartAnswers } from '../backend/storage/answers.ts'
 import type { Workspace } from '../backend/storage/open.ts'
 import { requireRun } from '../backend/storage/runs.ts'
+import { answersWords } from '../core/estimate-words.ts'
 import { answersInput, type AnswerSet } from '../shared/answers.ts'
 import { UsageError } from '../shared/errors.ts'
 import { print, progressLine, withWorkspace } from './data-verbs.ts'
@@ -16,6 +18,7 @@ import { interruption } from './interruption.ts'
 export async function runAnswerVerb(options: AnswerOptions): Promise<void> {
   await withWorkspace(options.workspace, options.resume === undefined, async (workspace) => {
     const id = options.resume ?? (await begin(workspace, options))
+    if (id === null) return
     if (options.resume !== undefined) restartAnswers(workspace.db, id)
     const line = progressLine()
     const rate = progressRate()
@@ -42,13 +45,23 @@ export async function runAnswerVerb(options: AnswerOptions): Promise<void> {
   })
 }
 
-async function begin(workspace: Workspace, { benchmark, prompts, engine, device, useVllm, temperature, topP, maxNewTokens, batchSize, seed, ...options }: AnswerOptions): Promise<string> {
+/** Tells first what it will take, measured where no earlier answers tell; null where nothing more was asked for. */
+async function begin(workspace: Workspace, { benchmark, prompts, engine, device, useVllm, temperature, topP, maxNewTokens, batchSize, seed, ...options }: AnswerOptions): Promise<string | null> {
   if (benchmark === undefined || prompts === undefined) throw new UsageError('eval answer: expected --benchmark and --prompts, or --resume')
   const input = answersInput.parse({
     benchmark, prompts: resolve(prompts), model: modelOf(workspace, options), engine, device, useVllm: useVllm ?? false,
     sampling: { temperature, top_p: topP, batch_size: batchSize, seed, ...(maxNewTokens === undefined ? {} : { max_new_tokens: maxNewTokens }) },
   })
-  return insertAnswers(workspace.db, await prepareAnswers(workspace, input), new Date().toISOString())
+  const prepared = await prepareAnswers(workspace, input)
+  const known = estimateAnswers(workspace.db, prepared, null)
+  const estimate = known.time === null ? estimateAnswers(workspace.db, prepared, await measureAnswering(prepared, { signal: interruption() })) : known
+  if (options.estimate) {
+    if (options.json) print(estimate)
+    else console.log(answersWords(estimate))
+    return null
+  }
+  console.error(`drift: ${answersWords(estimate)}`)
+  return insertAnswers(workspace.db, prepared, new Date().toISOString())
 }
 
 function modelOf(workspace: Workspace, { run, round, model }: Pick<AnswerOptions, 'run' | 'round' | 'model'>): string {

@@ -88,6 +88,9 @@ test('answer: the texts are those of drift sample, in a file that a judge here t
   const [workspace, prompts] = [join(aFolder(), 'w'), aJsonlFile(rows, 'prompts.jsonl')]
   const settings = ['--max-new-tokens', '24', '--temperature', '0.8', '--seed', '7', '--batch-size', '2']
   const answered = await drift('answer', '--workspace', workspace, '--benchmark', 'alpacaeval', '--prompts', prompts, '--model', SHIPPED_BASE, ...settings, '--json')
+  expect(answered.stderr).toMatch(/^drift: 3 answers of at most 24 tokens · (at most )?about [\d:]+, measured just now · memory about \d+ MB · disk at most \d kB$/m)
+  const estimated = await drift('answer', '--workspace', workspace, '--benchmark', 'alpacaeval', '--prompts', prompts, '--model', SHIPPED_BASE, ...settings, '--estimate', '--json')
+  expect(JSON.parse(estimated.stdout)).toMatchObject({ answers: 3, maxNewTokens: 24, time: { basis: 'earlier', atMost: false } })
   const set = JSON.parse(answered.stdout) as { file: string; answers: string }
   expect(set).toMatchObject({ answers: 'alpacaeval-base-model', generator: 'base-model', run: null, checkpoint: null, model_sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string, total: 3, sampling: { temperature: 0.8, seed: 7, batch_size: 2, max_new_tokens: 24 } })
   const file = JSON.parse(readFileSync(set.file, 'utf8')) as { instruction: string; output: string }[]

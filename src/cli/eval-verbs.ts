@@ -11,7 +11,7 @@ export type WildBenchOptions = JudgeOptions & { scores?: string; pairwise?: stri
 
 export type AnswerOptions = {
   workspace: string; benchmark?: AnsweredBenchmark; prompts?: string; run?: string; round?: number; model?: string; resume?: string
-  engine: EngineName; device: Device; useVllm?: true; temperature: number; topP: number; maxNewTokens?: number; batchSize: number; seed: number; json?: true
+  engine: EngineName; device: Device; useVllm?: true; temperature: number; topP: number; maxNewTokens?: number; batchSize: number; seed: number; estimate?: true; json?: true
 }
 
 export function registerEvalVerbs(program: Command): void {
@@ -34,6 +34,7 @@ export function registerEvalVerbs(program: Command): void {
     .option('--max-new-tokens <count>', "longest answer (default: 2048, or half of the model's context)", positiveInteger)
     .option('--batch-size <count>', 'answers decoded together; part of what makes them repeatable', positiveInteger, 16)
     .option('--seed <number>', 'seed of the whole set', wholeNumber, 42)
+    .option('--estimate', 'tell time, memory and disk, and answer nothing')
     .option('--json', 'one JSON object on stdout')
     .action(async (options: AnswerOptions) => (await import('./answers.ts')).runAnswerVerb(options))
 

@@ -5,6 +5,7 @@ import { calibrationOf, readCalibrations, toRow } from '../backend/evaluations/c
 import { estimateJudging, nameOf, runEvaluation } from '../backend/evaluations/run-evaluation.ts'
 import { answeredFiles } from '../backend/storage/answers.ts'
 import { insertEvaluation, requireEvaluation } from '../backend/storage/judged-evaluations.ts'
+import { judgingWords } from '../core/estimate-words.ts'
 import { badgeOf } from '../core/evals/badge.ts'
 import { UsageError } from '../shared/errors.ts'
 import { type AlpacaFigures, type EvaluationFiles, evaluationInput, type EvaluationInput, type JudgeBadge, type JudgingEstimate, type WildBenchReward, type WildBenchScore } from '../shared/evaluation.ts'
@@ -48,10 +49,10 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
       const estimate = await estimateJudging(workspace, input)
       if (options.estimate) {
         if (options.json) print({ ...estimate, cost: costOf(estimate, options.price) })
-        else console.log(inWords(estimate, options.price))
+        else console.log(judgingWords(estimate, costOf(estimate, options.price)))
         return
       }
-      console.error(`drift: ${inWords(estimate, options.price)}`)
+      console.error(`drift: ${judgingWords(estimate, costOf(estimate, options.price))}`)
     }
     const id = insertEvaluation(workspace.db, input, nameOf(input), new Date().toISOString())
     let told = 0
@@ -66,19 +67,12 @@ async function evaluateInWorkspace(options: JudgeOptions, input: EvaluationInput
     const calibrations = readCalibrations(workspace.db)
     const row = toRow(requireEvaluation(workspace.db, id), calibrations, answeredFiles(workspace.db))
     const calibration = calibrationOf(row, calibrations)
-    if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers, rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
+    if (calibration !== null) console.error(`drift: ${row.judge} agrees with the published judge on ${(100 * calibration.agreement.estimate).toFixed(1)} % of ${calibration.agreementN} answers (${(100 * calibration.agreementByChance).toFixed(1)} % by chance), rank correlation ${calibration.rankCorrelation?.toFixed(3) ?? 'not defined'}, shift ${calibration.shift.estimate.toFixed(2)} points`)
     show({ ...row, figures: row.figures! }, options, { evaluation: id, ...(row.answeredBy === null ? {} : { answered_by: row.answeredBy }), ...(input.judge === null ? {} : { file: row.files.at(-1)!.path }), ...(calibration === null ? {} : { calibration }) })
   })
 }
 
 const costOf = ({ promptTokens, completionTokens }: JudgingEstimate, price: JudgeOptions['price']): number | null => (price === undefined ? null : (promptTokens * price.prompt + completionTokens * price.completion) / 1e6)
-
-function inWords(estimate: JudgingEstimate, price: JudgeOptions['price']): string {
-  const { calls, cached, promptTokens, completionTokens, seconds } = estimate
-  const cost = costOf(estimate, price)
-  const time = seconds === null ? 'time unknown before the first replies' : `about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}`
-  return `${calls} calls (${cached} replies are here already), about ${promptTokens} prompt tokens and at most ${completionTokens} completion tokens${cost === null ? '' : `, at most about ${cost.toFixed(2)}`}, ${time}`
-}
 
 type Shown = { model: string; judge: string | null; badge: JudgeBadge; figures: AlpacaFigures | WildBenchScore | WildBenchReward; notices: readonly string[] }
 

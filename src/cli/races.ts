@@ -9,7 +9,7 @@ import { checkRace, continueRace, startRace } from '../backend/races.ts'
 import { presetNamed } from '../backend/recipe-presets.ts'
 import { requireRun } from '../backend/storage/runs.ts'
 import { appVersion } from '../backend/version.ts'
-import { bytesInWords } from '../core/torch-words.ts'
+import { raceWords } from '../core/estimate-words.ts'
 import { declaredWords } from '../shared/comparison.ts'
 import { findSweep } from '../backend/storage/races.ts'
 import { REGIME_WORDS, settingWords, type StartedRace } from '../shared/race.ts'
@@ -34,7 +34,7 @@ export async function runRace(file: string, options: RaceOptions): Promise<void>
     if (options.check) {
       const check = checkRace(race, textOf, workspace)
       if (options.json) console.log(JSON.stringify(check))
-      else if (check.issues.length === 0) console.log(`${check.sweepRuns > 0 ? `${check.sweepRuns} runs of the sweep, then ` : ''}${check.runs} runs of ${check.methods.join(', ')}; ${REGIME_WORDS[race.regime]}; ${check.lanes} at a time${check.seconds === null ? '' : `; about ${Math.ceil(check.seconds / 60)} minutes`}${check.memoryBytes === null ? '' : `; memory ${bytesInWords(check.memoryBytes)} at most`}${check.diskBytes === null ? '' : `; disk ${bytesInWords(check.diskBytes)}`}`)
+      else if (check.issues.length === 0) console.log(`${check.methods.join(', ')}; ${REGIME_WORDS[race.regime]}; ${raceWords(check)}`)
       else for (const { path, message } of check.issues) console.log(`${path}: ${message}`)
       if (check.issues.length > 0) throw new UsageError(`race ${race.name}: ${check.issues.length} ${check.issues.length === 1 ? 'issue' : 'issues'}; nothing was started`)
       return

@@ -69,7 +69,7 @@ export function peakBytes(graph: Graph, sizes: Sizes): number {
 export type TrainingMemory = { weights: number; gradients: number; optimizer: number; activations: number; total: number }
 
 /** Node, onnxruntime's library, the tokenizer. */
-const PROCESS_BYTES = 170e6
+export const PROCESS_BYTES = 170e6
 
 export function trainingMemory(parts: Omit<TrainingMemory, 'total'>): TrainingMemory {
   return { ...parts, total: PROCESS_BYTES + parts.weights + parts.gradients + parts.optimizer + parts.activations }

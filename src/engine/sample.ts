@@ -195,7 +195,7 @@ class Chooser {
     const scored = row.seen ? this.penalty.apply(logits, row.seen, penalty, this.inverse) : { scores: logps, probabilities }
     const { id, entropy } = greedy ? greedyToken(scored.scores, scored.probabilities) : drawToken(scored.scores, scored.probabilities, this.inverse, this.filter, this.tokenFilter, row.random())
     const logp = logps[id]
-    if (logp === undefined || !Number.isFinite(logp) || !Number.isFinite(entropy)) throw new Error(`request ${row.index}: expected finite log-probabilities of ${this.vocabulary} tokens, got ${logp}; the model's weights have diverged`)
+    if (logp === undefined || !Number.isFinite(logp) || !Number.isFinite(entropy)) throw new Error(`request ${row.index}: expected finite log-probabilities of ${this.vocabulary} tokens, got ${logp}; the model's weights have diverged. Lower the learning rate`)
     row.ids.push(id)
     row.seen?.add(id)
     row.entropy += entropy

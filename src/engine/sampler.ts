@@ -28,8 +28,12 @@ const SPIN_US = 50
  * 32 rows 58 ms swapped and 60 frozen. Depends on model, machine and request alone, never on what is free just now: the
  * ways differ in the last digits.
  */
-export function decodeWeights(weights: ReadonlyMap<string, Tensor>, { rows, steps }: { rows: number; steps: number }, memoryBytes = totalmem()): DecodeWeights {
-  const parameters = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0)
+export function decodeWeights(weights: ReadonlyMap<string, Tensor>, asked: { rows: number; steps: number }, memoryBytes = totalmem()): DecodeWeights {
+  return decodeMode([...weights.values()].reduce((sum, { data }) => sum + data.length, 0), asked, memoryBytes)
+}
+
+/** The same of a model of so many parameters. */
+export function decodeMode(parameters: number, { rows, steps }: { rows: number; steps: number }, memoryBytes: number): DecodeWeights {
   if (parameters < LARGE_PARAMETERS) return 'shared'
   return rows < SWAPPED_ROWS && steps >= FROZEN_STEPS && parameters * 4 <= memoryBytes * FROZEN_MEMORY ? 'frozen' : 'swapped'
 }

@@ -45,9 +45,6 @@ export class DivergedError extends Error {
   }
 }
 
-/** Whether a run that failed so fails so again: the same seed diverges at the same step. @param message of its error */
-export const isDivergence = (message: string): boolean => /^step \d+: expected a finite [^,]+, got NaN or infinity/.test(message)
-
 /** Steps in all (Trainer: updates per epoch are rounded up, then max_steps or epochs). */
 export function totalSteps(batchesPerEpoch: number, config: Pick<TrainConfig, 'gradient_accumulation_steps' | 'max_steps' | 'num_train_epochs'>): number {
   return config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * Math.ceil(batchesPerEpoch / config.gradient_accumulation_steps))

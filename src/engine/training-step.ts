@@ -169,7 +169,7 @@ export function stepMemory(step: StepSize, batches: readonly BatchSize[], optim:
 }
 
 /** Values of the run, the masks it is fed and the embedded tokens. */
-function activationBytes({ graph, hidden, chunks }: StepSize, { tokens, rows, predictions, copies, blocks }: BatchSize): number {
+export function activationBytes({ graph, hidden, chunks }: Pick<StepSize, 'graph' | 'hidden' | 'chunks'>, { tokens, rows, predictions, copies, blocks }: BatchSize): number {
   const pieces = Object.fromEntries(Array.from({ length: chunks }, (_, i) => [`R${i}`, Math.ceil(predictions / chunks)]))
   const run = peakBytes(graph, { N: tokens, B: rows, R: predictions, C: copies, P: Math.max(...blocks.map(({ keys }) => keys)), ...blockSizes(blocks), ...pieces })
   return ARENA_OVERHEAD * run + 4 * (scoreCount(blocks) + 2 * tokens * hidden)

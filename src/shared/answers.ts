@@ -66,3 +66,15 @@ export type AnswerSet = {
   error: string | null
   createdAt: string
 }
+
+/** What a set of answers will take. */
+export type AnswersEstimate = {
+  answers: number
+  /** Longest answer allowed, in tokens. */
+  maxNewTokens: number
+  /** From earlier answers of this model, or from a few tokens drawn for it; `atMost`: as if every answer took all its tokens. Null: not known before it is measured. */
+  time: { seconds: number; basis: 'earlier' | 'measured'; atMost: boolean } | null
+  /** Null: a server takes what its settings give it. */
+  memoryBytes: number | null
+  diskBytes: number
+}

@@ -7,7 +7,7 @@ import type { Analysis, GroupMember } from './analysis.ts'
 import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'
 import { type AnswerLineage, type Comparison, CURVE_AXES, type Exploration, type Measured, type PromptAnswers, type PromptBoard, type StepCurves } from './comparison.ts'
-import { answersInput, type AnswerRow, type AnswerSet } from './answers.ts'
+import { answersInput, type AnswerRow, type AnswerSet, type AnswersEstimate } from './answers.ts'
 import type { DeletedConversation, Deletion, Descent } from './deletion.ts'
 import type { DecidedPair, DuelResult, DuelRow, ShownPair } from './duel.ts'
 import { engineName } from './recipe.ts'
@@ -277,6 +277,10 @@ export const calls = {
   'answers.list': call<AnswerSet[]>()({}),
   /** Has a model answer a benchmark's prompts; one set at a time. */
   'answers.start': call<{ id: string; jobId: string }>()({ answers: answersInput }),
+  /** What answering will take, as far as it is known without loading the model. */
+  'answers.estimate': call<AnswersEstimate>()({ answers: answersInput }),
+  /** The same, with the speed measured on some prompts: seconds beside loading. The next one that is measured, and a start, end it. */
+  'answers.measure': call<AnswersEstimate>()({ answers: answersInput }),
   /** Goes on with a stopped set: answers that came are not drawn again. */
   'answers.resume': call<{ jobId: string }>()({ id: z.string() }),
   'answers.rows': call<{ total: number; rows: AnswerRow[] }>()({ id: z.string(), offset: z.int().min(0).default(0), limit: z.int().min(1).max(500).default(50) }),

@@ -74,6 +74,8 @@ export type JudgeCalibration = {
   /** Share of answers on which both name the same winner (or scores lie on the same side of the middle), with Wilson's interval; ties left out. NaN where all are ties. */
   agreement: Interval
   agreementN: number
+  /** What two judges with these shares of winners would reach who know nothing of each other (Cohen). */
+  agreementByChance: number
   /** Of the judged values, Spearman's rho; null where one judge's values are all equal. */
   rankCorrelation: number | null
   /** Mean of this judge minus the published one, in the benchmark's points. */

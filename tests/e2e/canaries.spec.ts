@@ -1,4 +1,4 @@
-/** Canary prompts on a run's page: answered while it trains, shown as they come, there again after a reload. */
+/** What a run's page shows as it goes: canary prompts, answered while it trains and there again after a reload; a tripwire that stops it; weights that diverged. */
 import { resolve } from 'node:path'
 import type { Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -56,5 +56,26 @@ describe.each(hosts)('canary prompts on the %s host', (host) => {
     await page.reload()
     await eventually(() => table().textContent()).toBe(before)
     expect(workbench.problems).toEqual([])
+  }, 240_000)
+
+  const begin = async (yaml: string): Promise<void> => {
+    await go('/runs?new=1')
+    await page.getByRole('textbox', { name: 'Recipe as YAML' }).fill(yaml)
+    await page.getByRole('button', { name: 'Start run' }).click()
+    await page.waitForURL(/\/runs\/./)
+  }
+
+  it('a tripwire that pauses the run says so on the page that is open, with the ways on', async () => {
+    await begin(aRecipe('dpo', { model_name_or_path: resolve('resources/base-model'), tripwires: [{ metric: 'grad_norm', above: 1e-6, action: 'pause' }], training: { max_steps: 20, per_device_train_batch_size: 2 }, evaluation: [] }))
+    const wires = page.getByRole('region', { name: 'Tripwires' })
+    await eventually(() => wires.count()).toBe(1)
+    await eventually(() => wires.innerText()).toMatch(/Paused by a tripwire: gradient norm \(grad_norm\) [\d.]+, above .*\s+Resume goes on as it is/s)
+    expect(await accessibilityProblems(page)).toEqual([])
+  }, 240_000)
+
+  it('weights that diverged are no reason to try again', async () => {
+    await begin(aRecipe('dpo', { model_name_or_path: resolve('resources/base-model'), training: { learning_rate: 1e30, lr_scheduler_type: 'constant', warmup_steps: 0, max_grad_norm: 0, max_steps: 20, per_device_train_batch_size: 2 }, evaluation: [] }))
+    await page.getByText('Trying again would end the same way').waitFor({ timeout: 120_000 })
+    expect(await page.getByRole('link', { name: 'a copy with other settings' }).getAttribute('href')).toContain('from=')
   }, 240_000)
 })

@@ -73,6 +73,7 @@ describe('the evaluate page', () => {
     await page.keyboard.press('j')
     await eventually(() => query('id')).toBe('alpacaeval-aster-7b')
     await page.reload()
+    expect(await page.getByRole('region', { name: 'Jobs' }).getByText('alpacaeval-cedar-3b').innerText()).toContain('alpacaeval-cedar-3b')
     const differences = page.getByRole('region', { name: 'Paired differences' })
     await differences.waitFor()
     expect(await differences.getByRole('row').filter({ hasText: 'cedar-3b' }).innerText()).toMatch(/−\d+\.\d\s*\[−\d+\.\d, −\d+\.\d\][^]*160[^]*< 0\.001[^]*behind/)
@@ -93,7 +94,7 @@ describe('the evaluate page', () => {
     await eventually(() => lineOf('longer-is-better').innerText()).toMatch(/(^|\s)calibrated/)
     expect(judge.requests).toHaveLength(calls)
     const card = page.getByRole('region', { name: 'Judge calibration' })
-    expect(await card.innerText()).toMatch(/longer-is-better\s*160 answers of aster-7b\s*agreement\s*\d+\.\d %\s*\[[\d., ]+\]\s*rank correlation\s*0\.\d+\s*shift\s*[+−]\d+\.\d/)
+    expect(await card.innerText()).toMatch(/longer-is-better\s*160 answers of aster-7b\s*agreement\s*\d+\.\d %\s*\[[\d., ]+\]\s*by chance\s*\d+\.\d %\s*rank correlation\s*0\.\d+\s*shift\s*[+−]\d+\.\d/)
   })
 
   it('keeps a bad file as a failure that can be read, removed and taken back', async () => {

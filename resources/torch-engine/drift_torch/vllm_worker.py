@@ -95,7 +95,7 @@ class VllmWorker:
         outputs = [output.outputs[0] for output in ended]
         logps = [at[token].logprob for output in outputs for token, at in zip(output.token_ids, output.logprobs)]
         if not all(map(math.isfinite, logps)):
-            raise ValueError("expected finite log-probabilities, got others; the model's weights have diverged")
+            raise ValueError("expected finite log-probabilities, got others; the model's weights have diverged. Lower the learning rate")
         return {
             "indices": [int(output.request_id) for output in ended],
             "ids": [list(output.token_ids) for output in outputs],

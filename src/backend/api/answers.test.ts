@@ -59,3 +59,24 @@ it('cancelled, it keeps what came and resumes to the end; a second set waits its
   await expect.poll(async () => (await backend.call('jobs.list', {}))[0]!.status, { timeout: 30_000 }).toBe('done')
   await expect(backend.call('answers.resume', { id })).rejects.toThrow('got one that is done')
 })
+
+it('tells before the start what it will take: measured on some prompts, then by what earlier answers took', { timeout: 240_000 }, async () => {
+  const { backend, start } = await aBackend()
+  const { id } = await start(6, 4)
+  await ended(backend, id)
+  const { input } = await setOf(backend, id)
+  const other = { ...input, sampling: { ...input.sampling, batch_size: 3 } }
+  expect(await backend.call('answers.estimate', { answers: other })).toMatchObject({ answers: 6, maxNewTokens: 24, time: null, diskBytes: 8 * (6 * 4 + 6 * 24) })
+  await expect.poll(async () => (await backend.call('jobs.list', {}))[0]!.status, { timeout: 30_000 }).toBe('done')
+  const measured = await backend.call('answers.measure', { answers: other })
+  expect(measured.time).toMatchObject({ basis: 'measured' })
+  expect(measured.time!.seconds).toBeGreaterThan(0)
+  expect(await backend.call('answers.estimate', { answers: other })).toEqual(measured)
+  expect((await backend.call('answers.estimate', { answers: input })).time).toEqual({ seconds: expect.closeTo((await setOf(backend, id)).seconds, 6) as number, basis: 'earlier', atMost: false })
+
+  const ending = backend.call('answers.measure', { answers: { ...input, sampling: { ...input.sampling, batch_size: 5 } } })
+  const refused = expect(ending).rejects.toThrow(/ended by what was asked next|another set is being answered/)
+  await backend.call('answers.start', { answers: input })
+  await refused
+  await expect(backend.call('answers.measure', { answers: { ...input, sampling: { ...input.sampling, batch_size: 2 } } })).rejects.toThrow('another set is being answered')
+})

@@ -5,7 +5,7 @@ import { makeRng } from '../../core/rng.ts'
 import { type Scale, SHARE } from '../../core/statistics.ts'
 import { UsageError } from '../../shared/errors.ts'
 import { type EvaluationFiles, type EvaluationInput, type EvaluationIntervals, type JudgingEstimate, RESUMABLE } from '../../shared/evaluation.ts'
-import { toBackendError } from '../errors.ts'
+import { BackendError, toBackendError } from '../errors.ts'
 import { hashFile } from '../hash-file.ts'
 import { askAll, countKept } from '../judge/ask-all.ts'
 import { chatEndpoint } from '../judge/chat-endpoint.ts'
@@ -86,7 +86,8 @@ async function runJudge(workspace: Workspace, id: string, input: EvaluationInput
     ...(signal ? { signal } : {}),
     onProgress: ({ done, total }) => onProgress?.({ done, total, stage: `judge ${judge.model}` }),
   })
-  const { rows, notices, discrete } = plan.rows(completions, model)
+  const { rows, readable, notices, discrete } = plan.rows(completions, model)
+  if (readable === 0) throw new BackendError('failed', `judge ${judge.url}: expected replies that decide, got none in ${completions.length}: ${notices.join('; ')}. The replies are kept. Name a model that answers in this form`)
   const failed = completions.filter((completion) => completion === null).length
   const role = RESULT_OF[input.benchmark]
   const path = await writeLines(join(workspace.exports, 'evaluations', id, 'judged.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`))

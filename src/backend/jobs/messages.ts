@@ -1,7 +1,9 @@
 /** What a run's process and the supervisor tell each other. */
 import type { CheckInput } from '../datasets/check.ts'
 import type { CallError } from '../../shared/contract.ts'
+import type { AnswersInput } from '../../shared/answers.ts'
 import type { InspectedPair } from '../../shared/inspection.ts'
+import type { AnswerSpeed } from '../answers/estimate-answers.ts'
 import type { PairSource } from '../inspect/pair-source.ts'
 import type { LabReport } from '../lab/context.ts'
 
@@ -17,11 +19,13 @@ export type MapArgs = { workspace: string; map: { folder: string | null } }
 export type CheckArgs = { workspace: string; check: CheckInput }
 /** And it answers a benchmark's prompts. */
 export type AnswerArgs = { workspace: string; answer: { id: string } }
-export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs | CheckArgs | AnswerArgs
+/** Or draws a few tokens to measure how long that takes. */
+export type MeasureArgs = { workspace: string; measure: AnswersInput }
+export type WorkerArgs = RunArgs | PrepareArgs | InspectArgs | MapArgs | CheckArgs | AnswerArgs | MeasureArgs
 /** Models by absolute folder. */
 export type InspectRequest = { source: PairSource; policy: string; reference: string | null; beta: number; maxLength: number | null }
 export type ToWorker = { type: 'stop'; requested: 'pause' | 'cancel' } | { type: 'inspect'; id: number; request: InspectRequest }
-export type FromWorker = LabReport | { type: 'preparing'; stage: string; done: number; total: number } | { type: 'failed'; message: string } | { type: 'inspected'; id: number; pair: InspectedPair; note: string | null } | { type: 'inspect-failed'; id: number; error: CallError }
+export type FromWorker = LabReport | { type: 'preparing'; stage: string; done: number; total: number } | { type: 'failed'; message: string } | { type: 'measured'; speed: AnswerSpeed } | { type: 'inspected'; id: number; pair: InspectedPair; note: string | null } | { type: 'inspect-failed'; id: number; error: CallError }
 
 /** The supervisor's end of a run's process, whatever made it. */
 export type WorkerProcess = {

@@ -3,22 +3,23 @@ import { join } from 'node:path'
 import type { Session } from '../session.ts'
 import { openWorkspace, type Workspace } from '../storage/open.ts'
 import { forkFor } from './fork.ts'
-import type { WorkerArgs } from './messages.ts'
+import type { FromWorker, WorkerArgs } from './messages.ts'
 import type { Channel } from './run-worker.ts'
 
 type OnProgress = (stage: string, done: number, total: number) => void
 
 /**
  * Resolves when the work is done; aborted, its process is killed.
- * @param options `work` is what errors call it, `log` the file in `runs` that takes what it prints
+ * @param options `work` is what errors call it, `log` the file in `runs` that takes what it prints, `onMessage` hears what else it tells
  */
-export function runInProcess(session: Session, args: WorkerArgs, { work, log, signal, onProgress }: { work: string; log: string; signal: AbortSignal; onProgress: OnProgress }): Promise<void> {
+export function runInProcess(session: Session, args: WorkerArgs, { work, log, signal, onProgress, onMessage }: { work: string; log: string; signal: AbortSignal; onProgress: OnProgress; onMessage?: (message: FromWorker) => void }): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
     const child = (session.fork ?? forkFor(session.host))(args, join(session.workspace.runs, log))
     let failure: string | null = null
     child.onMessage((message) => {
       if (message.type === 'failed') failure = message.message
+      onMessage?.(message)
       if (message.type === 'preparing') onProgress(message.stage, message.done, message.total)
     })
     const abort = (): void => child.kill()

@@ -41,10 +41,13 @@ export async function askAll(db: WritableDb, endpoint: ChatEndpoint, questions: 
   let failedInARow = 0
   let done = 0
   let answeredAs: string | null = null
-  const take = (completion: Completion, i: number): void => {
+  /** Before a reply is kept: one of another judge must not stand in the way when the first is back. */
+  const requireSameJudge = (completion: Completion): void => {
     const name = completion.model ?? endpoint.model
     answeredAs ??= name
     if (name !== answeredAs) throw new BackendError('failed', `judge ${url}: expected replies of ${answeredAs} as before, got one of ${name}. Figures of two judges are not averaged; the ${done} replies so far are kept. Name a model that does not change with --judge-model`)
+  }
+  const take = (completion: Completion, i: number): void => {
     completions[i] = completion
     done += 1
     onProgress?.({ done, total: questions.length })
@@ -54,7 +57,10 @@ export async function askAll(db: WritableDb, endpoint: ChatEndpoint, questions: 
   questions.forEach((question, i) => {
     const kept = readReply(db, keyOf(url, endpoint.model, question))
     if (kept === null) open.push(i)
-    else take(kept, i)
+    else {
+      requireSameJudge(kept)
+      take(kept, i)
+    }
   })
 
   // The first that throws stops the others: their requests are aborted, their replies until then are kept.
@@ -65,6 +71,7 @@ export async function askAll(db: WritableDb, endpoint: ChatEndpoint, questions: 
     const started = performance.now()
     try {
       const completion = await endpoint.complete(question.messages, { ...question.options, signal: either })
+      requireSameJudge(completion)
       writeReply(db, { key: keyOf(url, endpoint.model, question), url, model: endpoint.model, completion, milliseconds: performance.now() - started })
       failedInARow = 0
       take(completion, i)

@@ -138,3 +138,24 @@ test('what is no URL is refused before anything is asked', () => {
   expect(() => chatEndpoint({ baseUrl: '', model: 'm' })).toThrow('expected a base URL such as http://127.0.0.1:8000/v1, got ""')
   expect(() => chatEndpoint({ baseUrl: 'nowhere', model: 'm' })).toThrow(/expected a base URL such as/)
 })
+
+test('an address where nothing has answered yet is given up soon, an endpoint that has answered is waited for', async () => {
+  const nowhere = await aChatServer(() => ({ drop: true }))
+  await expect(chatEndpoint({ baseUrl: nowhere.baseUrl, model: 'm', pauseMs: 1, attempts: 9 }).complete(question)).rejects.toThrow(/no connection/)
+  expect(nowhere.requests).toHaveLength(3)
+  const { url } = await aJudgeServer(({ number }) => (number === 0 || number === 6 ? { reply: 'm' } : { drop: true }))
+  const endpoint = chatEndpoint({ baseUrl: url, model: 'm', pauseMs: 1, attempts: 9 })
+  await endpoint.complete([])
+  expect(await endpoint.complete([])).toMatchObject({ text: 'm', attempts: 6 })
+})
+
+test('a log-probability of minus infinity, which JSON writes as null, is one', async () => {
+  const { url } = await aJudgeServer(() => ({ text: JSON.stringify({ choices: [{ message: { content: 'm' }, logprobs: { content: [{ token: 'm', logprob: 0, top_logprobs: [{ token: 'm', logprob: 0 }, { token: 'M', logprob: null }] }] } }] }) }))
+  expect((await chatEndpoint({ baseUrl: url, model: 'm' }).complete([])).logprobs![0]!.top[1]).toEqual({ token: 'M', logprob: -Infinity })
+})
+
+test('a refusal for want of a key says so', async () => {
+  const { url } = await aJudgeServer(() => ({ status: 401 }))
+  await expect(chatEndpoint({ baseUrl: url, model: 'm' }).complete([])).rejects.toThrow('Check the key: none was sent (DRIFT_JUDGE_API_KEY)')
+  await expect(chatEndpoint({ baseUrl: url, model: 'm', key: 'k' }).complete([])).rejects.toThrow(/Check the key$/)
+})

@@ -57,15 +57,20 @@ export class EndpointError extends Error {
   /** Another try may do better. */
   readonly transient: boolean
   readonly retryAfterMs: number | null
-  constructor(message: string, options: { status: number | null; transient: boolean; retryAfterMs?: number | null; cause?: unknown }) {
+  /** No connection, or something that is no completion: perhaps not such an endpoint at all. */
+  readonly elsewhere: boolean
+  constructor(message: string, options: { status: number | null; transient: boolean; retryAfterMs?: number | null; elsewhere?: boolean; cause?: unknown }) {
     super(message, { cause: options.cause })
     this.status = options.status
     this.transient = options.transient
     this.retryAfterMs = options.retryAfterMs ?? null
+    this.elsewhere = options.elsewhere ?? false
   }
 }
 
 const LONGEST_PAUSE_MS = 60_000
+/** In a row, of a request before any completion has come: the address is more likely wrong than the server overloaded. */
+const UNMET_ATTEMPTS = 3
 /** A server that asks for more is not waited for. */
 const LONGEST_RETRY_AFTER_MS = 600_000
 const SHOWN_BODY = 300
@@ -77,6 +82,8 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
 
   let notBefore = 0
   let refusesLogprobs = false
+  /** It has answered once as such endpoints do. */
+  let met = false
   /** Unknown until a request with a format, or the same one without, is answered. */
   let takesFormat: boolean | null = null
 
@@ -85,13 +92,13 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
     try {
       const response = await fetch(url, { method: 'POST', headers, body, signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
       const text = await response.text()
-      if (!response.ok) throw refusal(url, response, text)
+      if (!response.ok) throw refusal(url, response, text, !key)
       return readCompletion(url, text)
     } catch (error) {
       signal?.throwIfAborted()
       if (error instanceof EndpointError) throw error
       if (timeout.aborted) throw new EndpointError(`${url}: expected an answer within ${timeoutMs / 1000} s, got none. A slower model needs a higher limit or fewer requests at once`, { status: null, transient: true, cause: error })
-      throw new EndpointError(`${url}: no connection (${reasonOf(error)}). Check the base URL and that the server runs`, { status: null, transient: true, cause: error })
+      throw new EndpointError(`${url}: no connection (${reasonOf(error)}). Check the base URL and that the server runs`, { status: null, transient: true, elsewhere: true, cause: error })
     }
   }
 
@@ -99,6 +106,7 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
     model,
     async complete(messages, { responseFormat, temperature = 0, maxTokens, topLogprobs, signal } = {}) {
       let refusedFormat = false
+      let elsewhere = 0
       for (let attempt = 1; ; attempt++) {
         signal?.throwIfAborted()
         const held = notBefore - Date.now()
@@ -115,6 +123,7 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
         })
         try {
           const completion = await ask(body, signal)
+          met = true
           if (withFormat) takesFormat = true
           else if (refusedFormat) takesFormat = false
           return { ...completion, attempts: attempt, ...(responseFormat === undefined || withFormat ? {} : { inWords: true }) }
@@ -130,7 +139,8 @@ export function chatEndpoint(options: ChatEndpointOptions): ChatEndpoint {
             refusedFormat = true
             continue
           }
-          if (!error.transient || attempt >= attempts || (error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw error
+          elsewhere = error.elsewhere ? elsewhere + 1 : 0
+          if (!error.transient || (!met && elsewhere >= UNMET_ATTEMPTS) || attempt >= attempts || (error.retryAfterMs ?? 0) > LONGEST_RETRY_AFTER_MS) throw error
           if (error.retryAfterMs !== null) notBefore = Math.max(notBefore, Date.now() + error.retryAfterMs)
           // Half of the pause is random: requests that failed together do not come back together.
           else await sleep(Math.min(LONGEST_PAUSE_MS, pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)), undefined, signal ? { signal } : {})
@@ -152,10 +162,10 @@ function completionsUrl(baseUrl: string): string {
   return url.href
 }
 
-function refusal(url: string, response: Response, text: string): EndpointError {
+function refusal(url: string, response: Response, text: string, isKeyless: boolean): EndpointError {
   const { status } = response
   const transient = status === 408 || status === 409 || status === 425 || status === 429 || status >= 500
-  const advice = status === 401 || status === 403 ? '. Check the key' : status === 404 ? '. Check the base URL and the model' : ''
+  const advice = status === 401 || status === 403 ? `. Check the key${isKeyless ? ': none was sent (DRIFT_JUDGE_API_KEY)' : ''}` : status === 404 ? '. Check the base URL and the model' : ''
   return new EndpointError(`${url}: expected status 200, got ${status} (${messageOf(text)})${advice}`, { status, transient, retryAfterMs: retryAfter(response.headers.get('retry-after')) })
 }
 
@@ -179,7 +189,7 @@ function readCompletion(url: string, text: string): Omit<Completion, 'attempts'>
   const message = at(choice, 'message')
   const content = at(message, 'content') ?? at(message, 'refusal')
   // A server that answers 200 with something else is often a proxy under load.
-  if (typeof content !== 'string') throw new EndpointError(`${url}: expected choices[0].message.content, got ${messageOf(text)}`, { status: 200, transient: true })
+  if (typeof content !== 'string') throw new EndpointError(`${url}: expected choices[0].message.content, got ${messageOf(text)}`, { status: 200, transient: true, elsewhere: true })
   const usage = at(body, 'usage')
   const finishReason = at(choice, 'finish_reason')
   const model = at(body, 'model')
@@ -188,7 +198,8 @@ function readCompletion(url: string, text: string): Omit<Completion, 'attempts'>
 
 function readLogprobs(value: Json | undefined): Completion['logprobs'] {
   if (!Array.isArray(value)) return null
-  const one = (entry: Json): { token: string; logprob: number } => ({ token: String(at(entry, 'token') ?? ''), logprob: numberOr(at(entry, 'logprob')) ?? Number.NaN })
+  // JSON has no minus infinity: servers write null.
+  const one = (entry: Json): { token: string; logprob: number } => ({ token: String(at(entry, 'token') ?? ''), logprob: numberOr(at(entry, 'logprob')) ?? -Infinity })
   return (value as readonly Json[]).map((entry) => {
     const top = at(entry, 'top_logprobs')
     return { ...one(entry), top: Array.isArray(top) ? (top as readonly Json[]).map(one) : [] }

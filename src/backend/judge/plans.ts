@@ -18,7 +18,7 @@ export type Plan = {
   questions: Question[]
   notices: string[]
   /** Rows of the judge's file from the replies to the questions, in their order; null where there is none. */
-  rows(completions: readonly (Completion | null)[], judge: string): { rows: object[]; notices: string[]; /** Choices where probabilities were asked for. */ discrete: boolean }
+  rows(completions: readonly (Completion | null)[], judge: string): { rows: object[]; /** How many of them hold a judgement. */ readable: number; notices: string[]; /** Choices where probabilities were asked for. */ discrete: boolean }
 }
 
 /** The published judge's: one token with its five likeliest alternatives, sampled once. */
@@ -74,7 +74,7 @@ async function planAlpaca({ files, judge }: EvaluationInput): Promise<Plan> {
       })
       const replies = completions.filter((completion) => completion !== null).length
       const mixed = textAlone > 0 && textAlone < replies ? [`${textAlone} of ${replies} replies came without log-probabilities and count as choices among probabilities`] : []
-      return { rows, notices: [...unreadNotice(unread, 'm or M'), ...mixed], discrete: textAlone > 0 }
+      return { rows, readable: rows.filter(({ preference }) => preference !== null).length, notices: [...unreadNotice(unread, 'm or M'), ...mixed], discrete: textAlone > 0 }
     },
   }
 }
@@ -94,7 +94,7 @@ async function planScores({ files }: EvaluationInput): Promise<Plan> {
         if (completion !== null && score === null) unread.push(completion.text)
         return score === null ? [] : [{ session_id: task.sessionId, score: String(score), model_test: model, model_output: answer, judge }]
       })
-      return { rows, notices: unreadNotice(unread, 'a JSON object with score 1 to 10'), discrete: false }
+      return { rows, readable: rows.length, notices: unreadNotice(unread, 'a JSON object with score 1 to 10'), discrete: false }
     },
   }
 }
@@ -118,7 +118,7 @@ async function planComparisons({ files, reference }: EvaluationInput): Promise<P
         const [a, b] = first[place] ? [model, referenceName] : [referenceName, model]
         return [{ session_id: task.sessionId, model_A: a, model_B: b, winner: choice.winner === 'tie' ? 'tie' : choice.winner === 'A' ? a : b, extent: choice.extent, model_outputs: { [model]: shownAnswer(answer), [referenceName]: shownAnswer(referenceAnswer) }, judge }]
       })
-      return { rows, notices: unreadNotice(unread, 'a JSON object with choice A++, A+, A=B, B+ or B++'), discrete: false }
+      return { rows, readable: rows.length, notices: unreadNotice(unread, 'a JSON object with choice A++, A+, A=B, B+ or B++'), discrete: false }
     },
   }
 }

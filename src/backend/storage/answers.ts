@@ -76,6 +76,20 @@ export function requireAnswers(db: ReadableDb, id: string): AnswerSet & { prompt
   return { ...toSet(row), promptsHash: row.prompts_hash }
 }
 
+/** Of earlier answers of the same model, or of the same run's checkpoints, drawn in the same way to prompts of the same benchmark; null where there are fewer than a batch. */
+export function secondsPerAnswer(db: ReadableDb, { input, run }: Pick<NewAnswers, 'input' | 'run'>): number | null {
+  const { benchmark, model, engine, device, useVllm, sampling: { max_new_tokens, batch_size } } = input
+  const given = { benchmark, model, run, engine, device, useVllm: Number(useVllm), maxNewTokens: max_new_tokens, batch: batch_size }
+  const found = db
+    .prepare(
+      `SELECT sum(s.seconds) AS seconds, sum(a.answers) AS answers FROM answer_sets s JOIN (SELECT set_id, count(*) AS answers FROM answers GROUP BY set_id) a ON a.set_id = s.id
+       WHERE s.benchmark = @benchmark AND (s.run_id = @run OR s.input ->> '$.model' = @model) AND s.input ->> '$.engine' = @engine AND s.input ->> '$.device' = @device AND s.input ->> '$.useVllm' = @useVllm
+         AND s.input ->> '$.sampling.max_new_tokens' = @maxNewTokens AND s.input ->> '$.sampling.batch_size' = @batch`,
+    )
+    .get(given) as { seconds: number | null; answers: number | null }
+  return found.seconds === null || found.answers === null || found.answers < batch_size ? null : found.seconds / found.answers
+}
+
 /** Who gave the answers of each finished set, by the SHA-256 of its file. */
 export function answeredFiles(db: ReadableDb): Map<string, AnsweredBy> {
   const rows = db.prepare("SELECT id, run_id AS run, checkpoint, model_hash AS modelHash, file ->> '$.sha256' AS sha256 FROM answer_sets WHERE file IS NOT NULL ORDER BY position").all() as (AnsweredBy & { sha256: string })[]

@@ -1,8 +1,9 @@
 /** AlpacaEval 2's figures from what its files hold, as `drift eval alpacaeval` prints them. */
 import type { AlpacaFigures } from '../../shared/evaluation.ts'
+import { hash32 } from '../rng.ts'
 import { mean } from '../statistics.ts'
 import type { ModelOutput } from './alpaca-files.ts'
-import { type AlpacaAnnotation, winProbability, winRates } from './alpacaeval.ts'
+import { type AlpacaAnnotation, INSTRUCTIONS, winProbability, winRates } from './alpacaeval.ts'
 import { isImplausible, lengthControlledWinRate, type GamedRow, type LengthRow } from './length-controlled.ts'
 import { codePoints } from './text-length.ts'
 
@@ -56,11 +57,21 @@ function lookUpDifficulty({ annotations, outputs, difficulty, instructions, matc
     if (annotations.length > difficulty.length) return { reason: `the difficulty file has ${difficulty.length} rows for ${annotations.length} annotations` }
     return { difficulty: annotations.map((_, i) => difficulty[i]!) }
   }
-  const lists = [instructions, annotations.map((row) => row.instruction), outputs?.map((row) => row.instruction)]
-  const order = lists.find((list) => list?.length === difficulty.length)
-  if (order == null) return { reason: `no file lists all ${difficulty.length} instructions in order, so the difficulty of ${annotations.length} rows cannot be matched by instruction. Give such a file (the outputs of any model that has them all), or match by position, which is off by one after every gap` }
+  const given = [instructions, annotations.map((row) => row.instruction), outputs?.map((row) => row.instruction) ?? null]
+  const whole = given.filter((list) => list?.length === difficulty.length) as (readonly string[])[]
+  const [order, ...others] = whole.filter((list) => !isShuffled(list))
+  if (order === undefined && whole.length > 0) return { reason: `the rows are AlpacaEval's ${INSTRUCTIONS} instructions in another order than its own, by which difficulty is told. Give a file that has its order (instructions: the outputs of any model as they were published)` }
+  if (order !== undefined && instructions !== order && others.some((list) => list.some((instruction, i) => instruction !== order[i]))) return { reason: 'annotations and outputs list the instructions in different orders, and which of them the difficulty file follows is not known. Give the full list in its order (instructions)' }
+  if (order === undefined) return { reason: `no file lists all ${difficulty.length} instructions in order, so the difficulty of ${annotations.length} rows cannot be matched by instruction. Give such a file (the outputs of any model that has them all), or match by position, which is off by one after every gap` }
   const place = new Map(order.map((instruction, i) => [instruction, i]))
   const strangers = annotations.filter((row) => !place.has(row.instruction))
   if (strangers.length > 0) return { reason: `${strangers.length} of ${annotations.length} instructions are not in the full list (first: ${JSON.stringify(strangers[0]?.instruction.slice(0, 60))})` }
   return { difficulty: annotations.map((row) => difficulty[place.get(row.instruction)!]!) }
 }
+
+/** Fingerprints of AlpacaEval's instructions: in the order that difficulty counts by, and sorted. */
+const OFFICIAL_LIST = { inOrder: 1287269866, sorted: 2605412089 }
+const fingerprint = (list: readonly string[]): number => hash32(JSON.stringify(list))
+
+/** The official instructions, out of their order. */
+const isShuffled = (list: readonly string[]): boolean => list.length === INSTRUCTIONS && fingerprint(list) !== OFFICIAL_LIST.inOrder && fingerprint(list.toSorted()) === OFFICIAL_LIST.sorted

@@ -66,15 +66,32 @@ describe('the length-controlled win rate', () => {
   })
 })
 
+describe('rows in another order', () => {
+  const all = inputs().annotations
+  const turned = all.toReversed()
+  const listOf = (rows: readonly { instruction: string; modelOutput: string }[]) => rows.map(({ instruction, modelOutput }) => ({ instruction, output: modelOutput, generator: 'mine' }))
+  it('than the outputs have: which one difficulty follows is asked, not guessed', () => {
+    const { figures, notices } = alpacaFigures(inputs({ annotations: turned, outputs: listOf(all), c: 10 }))
+    expect(figures.length_controlled_winrate).toBeNull()
+    expect(notices.at(-1)).toContain('annotations and outputs list the instructions in different orders')
+  })
+  it('than the full list has: difficulty follows the list', () => {
+    const { figures } = alpacaFigures(inputs({ annotations: turned, outputs: listOf(turned), instructions: all.map((row) => row.instruction), c: 10 }))
+    expect(figures.length_controlled_winrate).toBeCloseTo(alpacaFigures(inputs({ c: 10 })).figures.length_controlled_winrate!, 9)
+  })
+})
+
 describe('side files', () => {
   it('are read by their columns', () => {
     expect(readDifficulty(parseCsv('index,instruction_difficulty\n0,0.5\n1,-1e-3\n', 'd.csv'), 'd.csv')).toEqual([0.5, -0.001])
+    expect(readDifficulty(parseCsv('instruction_difficulty,index\n-1e-3,1\n0.5,0\n', 'd.csv'), 'd.csv')).toEqual([0.5, -0.001])
     expect(readGamed(parseCsv('model,index,preference,std_delta_len,instruction_difficulty,not_gamed_baseline\nv,0,0.75,-1.5,0.2,False', 'g.csv'), 'g.csv')).toEqual([{ q: 0.75, standardizedLength: -1.5, difficulty: 0.2, bias: 0 }])
     expect(readModelOutputs([{ instruction: 'a', output: 'b' }], 'o.json')).toEqual([{ instruction: 'a', output: 'b', generator: '' }])
   })
   it('are refused where they are cut, out of order, or on another scale', () => {
     expect(() => parseCsv('a,b\n1', 'x.csv')).toThrow('x.csv, line 2: expected 2 cells (a, b), got 1')
-    expect(() => readDifficulty([{ index: '1', instruction_difficulty: '0' }], 'd.csv')).toThrow('row 1: expected index 0, got 1')
+    expect(() => readDifficulty([{ index: '1', instruction_difficulty: '0' }], 'd.csv')).toThrow('row 1: expected index from 0 to 0, got 1')
+    expect(() => readDifficulty([{ index: '1', instruction_difficulty: '0' }, { index: '1', instruction_difficulty: '2' }], 'd.csv')).toThrow('row 2: expected every index once, got 1 again')
     expect(() => readGamed([{ preference: '1.5', std_delta_len: '0', instruction_difficulty: '0', not_gamed_baseline: 'False' }], 'g.csv')).toThrow('expected preference from 0 to 1, got 1.5')
   })
 })

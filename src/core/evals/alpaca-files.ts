@@ -54,14 +54,15 @@ export function readModelOutputs(rows: readonly Row[], where: string): ModelOutp
   return outputs
 }
 
-/** By index, which is the instruction's place in the full list. */
+/** By index, which is the instruction's place in the full list; rows may stand in any order. */
 export function readDifficulty(rows: readonly Row[], where: string): number[] {
-  const difficulty: number[] = []
+  const difficulty: number[] = rows.map(() => NaN)
   rows.forEach((row, i) => {
     const at = `difficulty ${where}, row ${i + 1}`
     const index = numberOf(row, 'index', at)
-    if (index !== i) throw new UsageError(`${at}: expected index ${i}, got ${index}. The file lists all instructions in their order`)
-    difficulty.push(numberOf(row, 'instruction_difficulty', at))
+    if (!Number.isInteger(index) || index < 0 || index >= rows.length) throw new UsageError(`${at}: expected index from 0 to ${rows.length - 1}, got ${index}. The file lists every instruction once`)
+    if (!Number.isNaN(difficulty[index])) throw new UsageError(`${at}: expected every index once, got ${index} again. Remove one of the rows`)
+    difficulty[index] = numberOf(row, 'instruction_difficulty', at)
   })
   return difficulty
 }

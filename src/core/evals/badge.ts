@@ -7,7 +7,7 @@ export const CALIBRATION_ITEMS = 100
 export function badgeOf({ official, discrete }: { official: boolean; discrete: boolean }, calibration: JudgeCalibration | null): JudgeBadge {
   if (discrete) return 'discrete'
   if (official) return 'official'
-  return calibration !== null && calibration.n >= CALIBRATION_ITEMS && calibration.agreement.low > 0.5 ? 'calibrated' : 'uncalibrated'
+  return calibration !== null && calibration.n >= CALIBRATION_ITEMS && calibration.agreement.low > calibration.agreementByChance ? 'calibrated' : 'uncalibrated'
 }
 
 /** Whether the values of two evaluations of a benchmark mean the same: one reference, and for rewards one length margin. */

@@ -18,12 +18,14 @@ export function calibrate(benchmark: Benchmark, pairs: readonly { own: number; p
   const { middle, points } = SCALES[benchmark]
   const random = makeRng(`calibration/${benchmark}`).next
   const decided = pairs.filter(({ own, published }) => own !== middle && published !== middle)
+  const above = (side: 'own' | 'published'): number => decided.filter((pair) => pair[side] > middle).length / decided.length
   const agreeing = decided.filter(({ own, published }) => own > middle === published > middle)
   return {
     n: pairs.length,
     // Not by resampling: a few answers that all agree would be a certainty.
     agreement: wilson(agreeing.length, decided.length) ?? { estimate: Number.NaN, low: Number.NaN, high: Number.NaN },
     agreementN: decided.length,
+    agreementByChance: above('own') * above('published') + (1 - above('own')) * (1 - above('published')),
     rankCorrelation: spearman(pairs.map(({ own }) => own), pairs.map(({ published }) => published)),
     shift: meanInterval(pairs.map(({ own, published }) => own - published), random, points),
   }

@@ -14,7 +14,7 @@ const KEPT = { hidden: 9, keyValue: 3, intermediate: 4 }
 /** Logits, their softmax and their gradient. */
 const LOGITS_COPIES = 3
 /** Python, PyTorch and transformers beside our own process. */
-const WORKER_BYTES = 450e6
+export const WORKER_BYTES = 450e6
 
 /** What of a packed row its memory follows from. */
 export type PackedSize = { ids: { length: number }; predictions: { length: number } }

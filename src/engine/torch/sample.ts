@@ -44,7 +44,7 @@ async function drawWave({ worker, model }: Pick<Sampler, 'worker' | 'model'>, wa
     const { ids, entropy, logps } = await worker.request('sampleStep', { model, keep, uniforms: rows.map(({ random }) => random()) }, results.sampleStep)
     rows.forEach((row, r) => {
       const [id, logp, spread] = [ids[r], logps[r], entropy[r]]
-      if (id === undefined || logp === undefined || spread === undefined || !Number.isFinite(logp) || !Number.isFinite(spread)) throw new Error(`request ${row.index}: expected finite log-probabilities, got ${logp}; the model's weights have diverged`)
+      if (id === undefined || logp === undefined || spread === undefined || !Number.isFinite(logp) || !Number.isFinite(spread)) throw new Error(`request ${row.index}: expected finite log-probabilities, got ${logp}; the model's weights have diverged. Lower the learning rate`)
       row.ids.push(id)
       row.logp += logp
       row.entropy += spread

@@ -1,7 +1,8 @@
 /** Figures as text. A minus is U+2212 and a missing value an en dash, so that columns of figures line up. */
+import { MISSING } from '../../core/estimate-words.ts'
 import type { Interval } from '../../shared/types.ts'
 
-export const MISSING = '–'
+export { byteSize, duration, MISSING } from '../../core/estimate-words.ts'
 
 /** Made once: `toLocaleString` makes one for every figure, and tables have thousands. */
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -43,15 +44,6 @@ export function pValue(p: number | null | undefined): string {
   return p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2)
 }
 
-/** `0:05`, `12:40`, `2:03:10`. */
-export function duration(seconds: number | null | undefined): string {
-  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return MISSING
-  const whole = Math.max(0, Math.round(seconds))
-  const [h, m, s] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60]
-  const two = (value: number): string => String(value).padStart(2, '0')
-  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`
-}
-
 /** `2026-03-01 09:30`, of an ISO time as it stands. */
 export const minute = (time: string): string => time.slice(0, 16).replace('T', ' ')
 
@@ -61,12 +53,6 @@ export function count(value: number | null | undefined): string {
 
 export function percent(share: number | null | undefined, digits = 0): string {
   return share === null || share === undefined || !Number.isFinite(share) ? MISSING : `${fixed(share * 100, digits)} %`
-}
-
-/** Of memory and files, with the unit: 512 MB. */
-export function byteSize(bytes: number | null | undefined): string {
-  if (bytes === null || bytes === undefined) return MISSING
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.round(bytes / 1e3)} kB`
 }
 
 /** As `byteSize`, with as many digits as asked for: two ticks of an axis must differ. */

@@ -18,7 +18,8 @@ export const useJobs = defineStore('jobs', () => {
 
   async function load(): Promise<void> {
     const listed = await client.call('jobs.list', {}).catch(() => [])
-    byId.value = new Map(listed.map((job) => [job.id, job]))
+    // The newest comes first there; here the last is the latest told of.
+    byId.value = new Map(listed.toReversed().map((job) => [job.id, job]))
   }
   client.onOpen(() => void load())
   if (client.connection.value.state === 'open') void load()

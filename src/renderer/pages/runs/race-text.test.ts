@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { type RaceFile, raceSchema } from '../../../shared/race.ts'
-import { estimateWords, readDraft, readSeeds, readValue, readValues, writeDraft, writeSeeds, writeValue, writeValues } from './race-text.ts'
+import { readDraft, readSeeds, readValue, readValues, writeDraft, writeSeeds, writeValue, writeValues } from './race-text.ts'
 
 describe('seeds', () => {
   it.each([['1-6', [1, 2, 3, 4, 5, 6]], ['1, 2', [1, 2]], ['3 5-7', [3, 5, 6, 7]]])('%s', (text, seeds) => {
@@ -49,16 +49,5 @@ describe('the text of a race', () => {
   it('is nothing where it is no map', () => {
     expect(readDraft('- a')).toBeNull()
     expect(readDraft('a: [')).toBeNull()
-  })
-})
-
-describe('the estimate of a race', () => {
-  const check = { sweepRuns: 0, runs: 18, lanes: 2, seconds: 130, memoryBytes: 3_200_000_000, diskBytes: 1_200_000_000 }
-  it('says runs, how many at a time, time, memory of those together, and disk', () => {
-    expect(estimateWords(check)).toBe('18 runs, 2 at a time · about 2:10 in all · memory 3.2 GB at most together · disk 1.2 GB')
-    expect(estimateWords({ ...check, sweepRuns: 1, runs: 1, lanes: 1 })).toBe('1 run of the sweep, then 1 run, 1 at a time · about 2:10 in all · memory 3.2 GB at most · disk 1.2 GB')
-  })
-  it('says what is not known', () => {
-    expect(estimateWords({ ...check, seconds: null, memoryBytes: null, diskBytes: null })).toBe('18 runs, 2 at a time · time not measured on this machine yet · memory not known until the models are here')
   })
 })

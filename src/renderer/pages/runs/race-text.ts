@@ -1,7 +1,6 @@
 /** A race's file as the form reads and writes it. */
 import { parse, stringify } from 'yaml'
-import type { RaceCheck, RaceFile, Setting } from '../../../shared/race.ts'
-import { byteSize, duration } from '../../charts/format.ts'
+import type { RaceFile, Setting } from '../../../shared/race.ts'
 
 type Draft = { [Key in keyof RaceFile]?: RaceFile[Key] }
 
@@ -81,16 +80,4 @@ export function writeSeeds(seeds: readonly number[]): string {
     i = end + 1
   }
   return parts.join(', ')
-}
-
-const runsInWords = (count: number): string => (count === 1 ? '1 run' : `${count} runs`)
-
-/** What a race will take, before it starts: how many runs, how many of them at once, time, memory of those, disk of all. */
-export function estimateWords({ sweepRuns, runs, lanes, seconds, memoryBytes, diskBytes }: Pick<RaceCheck, 'sweepRuns' | 'runs' | 'lanes' | 'seconds' | 'memoryBytes' | 'diskBytes'>): string {
-  return [
-    `${sweepRuns > 0 ? `${runsInWords(sweepRuns)} of the sweep, then ` : ''}${runsInWords(runs)}, ${lanes} at a time`,
-    seconds === null ? 'time not measured on this machine yet' : `about ${duration(seconds)} in all`,
-    memoryBytes === null ? 'memory not known until the models are here' : `memory ${byteSize(memoryBytes)} at most${lanes > 1 ? ' together' : ''}`,
-    ...(diskBytes === null ? [] : [`disk ${byteSize(diskBytes)}`]),
-  ].join(' · ')
 }

@@ -104,7 +104,13 @@ export function useLiveRuns(ids: () => readonly string[]): LiveRuns {
 
   const stops = [
     client.onOpen(reload),
-    client.on('run', ({ run }) => void (known.has(run.id) && put(run.id, (detail) => ({ ...detail, run })))),
+    client.on('run', ({ run }) => {
+      if (!known.has(run.id)) return
+      const before = details.value.get(run.id)?.run.status
+      put(run.id, (detail) => ({ ...detail, run }))
+      // Why it paused or failed (tripwires, its log) is not told with it.
+      if (before !== undefined && before !== run.status) void loadDetail(run.id)
+    }),
     client.on('run.metrics', ({ runId, rows }) => void (known.has(runId) && append(runId, rows))),
     client.on('run.samples', ({ runId, rows }) => {
       if (!known.has(runId)) return
