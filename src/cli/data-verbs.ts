@@ -251,8 +251,8 @@ export const print = (value: unknown): void => console.log(JSON.stringify(value)
 const digits = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(3))
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 const percent = (done: number, total: number): string => `${total === 0 ? 100 : Math.round((100 * done) / total)} %`
-const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')
-const terminalMarks = (text: string): string => {
+export const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')
+export const terminalMarks = (text: string): string => {
   const line = text.replaceAll(/\s+/g, ' ')
   return process.stdout.isTTY ? line.replaceAll(MARK_START, '\x1b[1m').replaceAll(MARK_END, '\x1b[0m') : withoutMarks(line)
 }
