@@ -193,7 +193,7 @@ export function passingInOrder({ passing }: Standing, sort: ConversationSort, de
 }
 
 /** The first `count` positions by their keys, stable: by the low 16 bits, then by the high ones where there are any. */
-function sortByKeys(positions: Uint32Array, count: number, keys: SortKeys): Uint32Array {
+export function sortByKeys(positions: Uint32Array, count: number, keys: SortKeys): Uint32Array {
   let from = positions
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(65_537)

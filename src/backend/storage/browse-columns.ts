@@ -15,7 +15,7 @@ export type ConversationColumns = {
 }
 
 /** Smaller workspaces are read faster than a person notices. */
-const KEPT_FROM = 50_000
+export const KEPT_FROM = 50_000
 /** Of the conversations: so many are read again before the columns are kept anew. */
 const KEPT_ANEW_AFTER = 0.1
 

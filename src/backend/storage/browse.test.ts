@@ -9,6 +9,7 @@ import { importFiles } from '../imports/import-files.ts'
 import { conversationBrowser, firstConversations, type ConversationBrowser } from './browse.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { openDatabase, type WritableDb } from './open.ts'
+import { openingOrder } from './opening-order.ts'
 import { MARK_END, MARK_START, matchExpression } from './search.ts'
 import { searchTurns } from './search-turns.ts'
 import { pageOfSignals, summarizeSignals, writeSignals } from './signals.ts'
@@ -161,6 +162,32 @@ test('sorts by first words, whatever their case; later ones find their places, d
   await add('apple crumble')
   db.exec("DELETE FROM conversations WHERE position IN (SELECT conversation FROM messages WHERE content = 'Banana')")
   expect(openings()).toEqual(['0', 'Apple', 'apple', 'apple crumble', 'apple pie', 'fig tart', 'pear', 'pear', 'pear', 'zebra'])
+})
+
+test('the order by first words is kept with the columns, and read by the next reader', async () => {
+  const file = join(aFolder(), 'workspace.db')
+  const db = openDatabase(file)
+  onTestFinished(() => void db.close())
+  const add = (...texts: string[]) => importFiles(db, [aJsonlFile(texts.map((text) => ({ messages: turns(text, 'reply') })))])
+  const sorted = (): { openings: number[]; keep(): void } => {
+    const source = conversationColumns(db, { keptFrom: 1 })
+    const order = openingOrder(db, 1)
+    const ranks = order.ranks(source.current().columns, source.firstMessages())
+    const openings = [...ranks.keys()].filter((position) => ranks[position]! > 0).sort((a, b) => ranks[a]! - ranks[b]!)
+    return { openings, keep: () => (source.keep(db), order.keep(db)) }
+  }
+  await add('pear', 'apple', 'fig')
+  const first = sorted()
+  expect(first.openings).toEqual([2, 3, 1])
+  first.keep()
+  expect(db.prepare("SELECT length(bytes) FROM kept_columns WHERE name = 'openings'").pluck().get()).toBeGreaterThanOrEqual(16)
+  // It is not read again: what stands there is believed, and what came since finds its place.
+  db.exec("UPDATE messages SET content = 'aaa' WHERE id = (SELECT min(id) FROM messages WHERE conversation = 1)")
+  await add('banana')
+  expect(sorted().openings).toEqual([2, 4, 3, 1])
+  db.exec('DELETE FROM conversations WHERE position = 3')
+  expect(db.prepare('SELECT count(*) FROM kept_columns').pluck().get()).toBe(0)
+  expect(sorted().openings).toEqual([1, 2, 4])
 })
 
 test('first words in any order of arrival end in the same order as read at once', async () => {

@@ -7,7 +7,7 @@ import { FIGURE_SORTS, type ConversationSort, type Facet } from '../../shared/fa
 import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
 import { nearGroupSizes } from './analysis.ts'
-import { conversationColumns } from './browse-columns.ts'
+import { conversationColumns, KEPT_FROM } from './browse-columns.ts'
 import { conversationIds, findConversation } from './conversations.ts'
 import { keptUntilWritten } from './kept-until-written.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
@@ -50,7 +50,7 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   const readRows = rowReader(db)
   const judged = newestKept<{ standing: Standing; hits: Uint32Array | null; facets: Facet[] | null }>()
   const listed = newestKept<Uint32Array>()
-  const openings = openingOrder(db)
+  const openings = openingOrder(db, KEPT_FROM)
   const keyed = newestKept<SortKeys>(KEPT_KEYS)
 
   const standingOf = (filter: ConversationFilter) => {
@@ -117,7 +117,10 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
     *prepare(sort) {
       if (sort === 'opening') yield* openings.read(source.current().columns, source.firstMessages())
     },
-    keep: source.keep,
+    keep(writable) {
+      source.keep(writable)
+      if (writable.pragma('query_only', { simple: true }) !== 1) openings.keep(writable)
+    },
   }
 }
 

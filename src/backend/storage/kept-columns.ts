@@ -6,6 +6,8 @@ import type { ReadableDb, WritableDb } from './open.ts'
 /** `firsts`: id of the first message of each conversation by its position. */
 export type KeptColumns = { columns: Columns; firsts: Uint32Array; lastChange: number }
 
+/** Row of the order by first words (`opening-order.ts`): it holds as long as no conversation is deleted, and those forget all rows. */
+export const KEPT_OPENINGS = 'openings'
 /** A row of `kept_columns` each, beside the header. */
 type ArrayName = 'firsts' | 'alive' | (typeof CODED_COLUMNS)[number] | (typeof LABEL_COLUMNS)[number] | (typeof JUDGED_COLUMNS)[number] | (typeof NUMBER_COLUMNS)[number] | (typeof SET_COLUMNS)[number]
 
@@ -59,7 +61,7 @@ export function writeKeptColumns(db: WritableDb, { columns, firsts, lastChange }
   const words = wordsFor(end)
   const insert = db.prepare('INSERT INTO kept_columns (name, bytes) VALUES (?, ?)')
   const write = (name: ArrayName, numbers: Numbers): void => void insert.run(name, Buffer.from(numbers.buffer, numbers.byteOffset, end * numbers.BYTES_PER_ELEMENT))
-  db.exec('DELETE FROM kept_columns')
+  db.prepare('DELETE FROM kept_columns WHERE name <> ?').run(KEPT_OPENINGS)
   insert.run('header', Buffer.from(JSON.stringify(header)))
   write('firsts', firsts)
   write('alive', columns.alive)
