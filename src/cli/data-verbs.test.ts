@@ -73,6 +73,14 @@ test('quarantine list and export: what was exported and mended leaves the quaran
   expect((await drift('quarantine', 'list', '--workspace', workspace)).stdout).toMatch(/^\S+log\.jsonl row 4: expected JSON: .*\n1 row set aside\n$/)
 })
 
+test('an import that reads nothing says what to do: name the columns, or that no row is there', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  const table = aJsonlFile(['Frage;Antwort', 'Was?;Das.'], 'weird.csv')
+  expect((await drift('import', table, '--workspace', workspace)).stderr).toContain('Say what its columns hold with --mapping, such as --mapping prompt=question,reply=answer')
+  expect(await drift('import', table, '--mapping', 'prompt=Frage,reply=Antwort', '--workspace', workspace)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1 conversation imported/) as string })
+  expect((await drift('import', aJsonlFile([], 'empty.jsonl'), '--workspace', workspace)).stderr).toContain('(no row was found)')
+})
+
 test('conversations list takes a search and any order', { timeout: 60_000 }, async () => {
   const workspace = join(aFolder(), 'w')
   await drift('import', aJsonlFile([...log, { messages: turns('Zebra', 'Yes.') }, { messages: turns('1 apple', 'Yes.', 'and pears', 'Yes.') }]), '--workspace', workspace)

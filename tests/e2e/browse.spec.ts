@@ -104,6 +104,15 @@ describe.each(hosts)('browsing conversations on the %s host', (host) => {
     expect(await accessibilityProblems(page)).toEqual([])
   })
 
+  it('says of what was not looked for that nobody looked', async () => {
+    await go('/conversations?personal=email')
+    await page.getByText('1,200 of the workspace are not looked through for it yet.').waitFor()
+    await facets().getByRole('button', { name: 'Look through' }).waitFor()
+    // Nothing to select is no reason to select the page's text.
+    await press('ControlOrMeta+a')
+    expect(await page.evaluate('String(getSelection())')).toBe('')
+  })
+
   it('sorts by a column, the most first', async () => {
     await start()
     await grid().getByRole('button', { name: 'Turns' }).click()

@@ -81,7 +81,7 @@ export function openingOrder(db: ReadableDb, keptFrom: number): OpeningOrder {
       const bytes = comparable(role === 'user' ? onOneLine(content!) : openingOf(position))
       for (let word = 0; word < WORDS; word++) keys[word]![position] = bytes.readUInt32BE(4 * word)
     }
-    let sorted = Uint32Array.from(alive.subarray(0, end).keys()).filter((position) => alive[position] === 1)
+    let sorted: Uint32Array = Uint32Array.from(alive.subarray(0, end).keys()).filter((position) => alive[position] === 1)
     for (const word of keys.toReversed()) {
       sorted = sortByKeys(sorted, sorted.length, word)
       yield
