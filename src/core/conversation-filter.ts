@@ -173,15 +173,15 @@ function countCommon(a: Uint32Array, b: Uint32Array): number {
 /** What the columns hold no keys of. */
 export type GivenSort = Extract<ConversationSort, 'opening' | 'near' | 'relevance'>
 export type SortKeys = Uint32Array | Uint16Array
-/** Of these none is a number like another. */
-const COUNTED_SORTS: readonly ConversationSort[] = ['turns', 'length', 'dissatisfied', 'satisfied', 'neutral', 'reviewed']
+/** Every conversation has a value, be it 0. */
+const ALWAYS_VALUED: readonly ConversationSort[] = ['source', 'opening', 'turns', 'length', 'dissatisfied', 'satisfied', 'neutral', 'reviewed']
 
 /**
  * What passes by a column, equal ones as imported or all the other way round; those without a value last either way.
  * @param keys by position: of `sortKeys`, or those that the sort is given
  */
 export function passingInOrder({ passing }: Standing, sort: ConversationSort, descending: boolean, keys: SortKeys): Uint32Array {
-  const mayMiss = !COUNTED_SORTS.includes(sort)
+  const mayMiss = !ALWAYS_VALUED.includes(sort)
   const positions = new Uint32Array(passing.length)
   let valued = 0
   for (const position of passing) if (!mayMiss || keys[position] !== 0) positions[valued++] = position
@@ -254,7 +254,7 @@ function firstOfSets(sets: Sets, end: number): Uint32Array {
 
 /** The value behind a key: shares and probabilities from 0 to 1, relevance as float32 bits, else a count. Null: none. */
 export function figureOf(sort: ConversationSort, key: number): number | null {
-  if (key === 0) return COUNTED_SORTS.includes(sort) ? 0 : null
+  if (key === 0) return ALWAYS_VALUED.includes(sort) ? 0 : null
   if (sort === 'share' || sort === 'probability') return (key - 1) / 65_534
   return sort === 'relevance' ? new Float32Array(Uint32Array.of(key).buffer)[0]! : key
 }
