@@ -1,12 +1,21 @@
-/** The verbs of conversations: delete, restore, deleted, analyse, export. */
-import type { Command } from 'commander'
-import { positiveInteger } from './option-values.ts'
+/** The verbs of conversations: list, delete, restore, deleted, analyse, export. */
+import { Option, type Command } from 'commander'
+import { CONVERSATION_SORTS, type ConversationSort } from '../shared/facets.ts'
+import { positiveInteger, wholeNumber } from './option-values.ts'
 
 export type Output = { json?: true; workspace: string }
 
 export function registerConversationVerbs(program: Command): void {
   const conversations = program.command('conversations').description('the conversations of a workspace')
   const verb = (name: string, description: string): Command => conversations.command(name).description(description).requiredOption('--workspace <dir>', 'folder of the workspace').option('--json', 'one JSON object on stdout')
+
+  verb('list', 'conversations as the page lists them: a search, in any order')
+    .argument('[query...]', 'words and fields as `drift search` takes them; all conversations without')
+    .addOption(new Option('--sort <by>', 'what they are ordered by').choices(CONVERSATION_SORTS).default('imported'))
+    .option('--descending', 'the most, last or best first', false)
+    .option('--offset <number>', 'so many are passed over', wholeNumber, 0)
+    .option('--limit <number>', 'so many are shown', positiveInteger, 100)
+    .action(async (words: string[], options: Output & { sort: ConversationSort; descending: boolean; offset: number; limit: number }) => (await import('./conversations.ts')).runList(words.join(' '), options))
 
   verb('delete', 'takes conversations out of everything to come; datasets stay and say which of theirs are gone')
     .argument('[id...]', 'ids of conversations')

@@ -9,11 +9,24 @@ import { deleteConversations, descentOf, KEPT_DAYS, pageOfDeleted, positionsOf, 
 import { filterOf, parseSearch } from '../core/search-fields.ts'
 import type { ConversationFilter } from '../shared/browse.ts'
 import { UsageError } from '../shared/errors.ts'
-import type { FacetName } from '../shared/facets.ts'
+import type { ConversationSort, FacetName } from '../shared/facets.ts'
 import type { Descent } from '../shared/deletion.ts'
 import type { Output } from './conversation-verbs.ts'
-import { print, progressLine, withWorkspace } from './data-verbs.ts'
+import { print, progressLine, terminalMarks, withoutMarks, withWorkspace } from './data-verbs.ts'
 import { interruption } from './interruption.ts'
+
+export async function runList(query: string, { workspace, json, sort, ...page }: Output & { sort: ConversationSort; descending: boolean; offset: number; limit: number }): Promise<void> {
+  const filter = searchFilter(query)
+  if (sort === 'relevance' && filter.query === undefined) throw new UsageError('conversations list: expected words to search for with --sort relevance, got none. Say what to look for, or choose another order')
+  await withWorkspace(workspace, false, ({ db }) => {
+    const browser = conversationBrowser(db)
+    const { total, rows } = browser.list({ ...filter, ...page, sort })
+    browser.keep(db)
+    if (json) return print({ total, conversations: rows.map((row) => ({ ...row, snippet: withoutMarks(row.snippet) })) })
+    for (const { id, turns, signals, source, snippet, figure } of rows) console.log(`${id.slice(0, 12)}  ${String(turns).padStart(3)} turns  ${String(signals.filter(({ label }) => label === 'dissatisfied').length).padStart(2)} dissatisfied  ${source}  ${figure === undefined ? '' : `${sort} ${figure === null ? 'none' : Number(figure.toFixed(3))}  `}${terminalMarks(snippet)}`)
+    console.log(`${total} conversations${total > rows.length ? `, ${rows.length} shown` : ''}`)
+  })
+}
 
 export async function runDelete(ids: string[], { workspace, json, dryRun, purge, matching }: Output & { dryRun?: true; purge?: true; matching?: string }): Promise<void> {
   if ((ids.length > 0) === (matching !== undefined)) throw new UsageError(`conversations delete: expected ids, or --matching with a search, got ${ids.length > 0 ? 'both' : 'neither'}`)

@@ -73,6 +73,27 @@ test('quarantine list and export: what was exported and mended leaves the quaran
   expect((await drift('quarantine', 'list', '--workspace', workspace)).stdout).toMatch(/^\S+log\.jsonl row 4: expected JSON: .*\n1 row set aside\n$/)
 })
 
+test('an import that reads nothing says what to do: name the columns, or that no row is there', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  const table = aJsonlFile(['Frage;Antwort', 'Was?;Das.'], 'weird.csv')
+  expect((await drift('import', table, '--workspace', workspace)).stderr).toContain('Say what its columns hold with --mapping, such as --mapping prompt=question,reply=answer')
+  expect(await drift('import', table, '--mapping', 'prompt=Frage,reply=Antwort', '--workspace', workspace)).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1 conversation imported/) as string })
+  expect((await drift('import', aJsonlFile([], 'empty.jsonl'), '--workspace', workspace)).stderr).toContain('(no row was found)')
+})
+
+test('conversations list takes a search and any order', { timeout: 60_000 }, async () => {
+  const workspace = join(aFolder(), 'w')
+  await drift('import', aJsonlFile([...log, { messages: turns('Zebra', 'Yes.') }, { messages: turns('1 apple', 'Yes.', 'and pears', 'Yes.') }]), '--workspace', workspace)
+  const listed = async (...options: string[]) => (await drift('conversations', 'list', ...options, '--workspace', workspace, '--json')).out as [{ total: number; conversations: { turns: number; snippet: string; figure?: number }[] }]
+  const [all] = await listed('--sort', 'opening', '--limit', '1')
+  expect(all).toMatchObject({ total: expect.any(Number) as number, conversations: [{ snippet: '1 apple', turns: 4 }] })
+  expect(all.total).toBeGreaterThan(2)
+  expect((await listed('--sort', 'opening', '--descending', '--limit', '1'))[0].conversations).toMatchObject([{ snippet: 'Zebra' }])
+  expect((await listed('yes', 'turns:2..4', '--sort', 'relevance', '--descending'))[0]).toMatchObject({ total: 2, conversations: [{ figure: expect.any(Number) as number }, { figure: expect.any(Number) as number }] })
+  expect(await drift('conversations', 'list', '--sort', 'relevance', '--workspace', workspace)).toMatchObject({ code: 2, stderr: expect.stringContaining('expected words to search for') as string })
+  expect(await drift('conversations', 'list', '--sort', 'colour', '--workspace', workspace)).toMatchObject({ code: 2 })
+})
+
 test('conversations export writes what a search finds, masked where asked', { timeout: 60_000 }, async () => {
   const workspace = join(aFolder(), 'w')
   await drift('import', aJsonlFile([{ id: 'm', source: 'log', messages: turns('write to ana@mail.org', 'Done.', 'thanks') }, ...log]), '--workspace', workspace)

@@ -53,10 +53,10 @@ export async function runImport(files: string[], options: Output & { workspace: 
     const { imported, duplicates, deleted, labels, quarantined, seconds, format, resumed } = report
     if (imported + duplicates + deleted + labels === 0 && !resumed) {
       const [first] = pageOfQuarantinedRows(db, { importId: report.id, offset: 0, limit: 1 }).rows
-      throw new UsageError(`import: expected conversations, found none readable in ${files.join(', ')}${first === undefined ? '' : ` (${first.file} row ${first.row}: ${first.reason})`}`)
+      throw new UsageError(`import: expected conversations, found none readable in ${files.join(', ')}${first === undefined ? ' (no row was found)' : ` (${first.file} row ${first.row}: ${first.reason})${/got the keys /.test(first.reason) && options.mapping === undefined ? '. Say what its columns hold with --mapping, such as --mapping prompt=question,reply=answer' : ''}`}`)
     }
     if (options.json) print({ imported, duplicates, quarantined, seconds, format, ...(deleted > 0 ? { deleted } : {}), ...(labels > 0 ? { labels } : {}) })
-    else console.log(`${resumed ? 'went on where it was stopped: ' : ''}${imported} conversations imported (${format}) in ${seconds.toFixed(1)} s, ${duplicates} were there already, ${quarantined} rows set aside${labels > 0 ? `, ${labels} labels of people` : ''}${deleted > 0 ? `, ${deleted} left out because they were deleted from this workspace` : ''}`)
+    else console.log(`${resumed ? 'went on where it was stopped: ' : ''}${imported} ${imported === 1 ? 'conversation' : 'conversations'} imported (${format}) in ${seconds.toFixed(1)} s, ${duplicates} were there already, ${quarantined} ${quarantined === 1 ? 'row' : 'rows'} set aside${labels > 0 ? `, ${labels} labels of people` : ''}${deleted > 0 ? `, ${deleted} left out because they were deleted from this workspace` : ''}`)
   })
 }
 
@@ -251,8 +251,8 @@ export const print = (value: unknown): void => console.log(JSON.stringify(value)
 const digits = (value: number | null): string => (value === null ? 'not defined' : value.toFixed(3))
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 const percent = (done: number, total: number): string => `${total === 0 ? 100 : Math.round((100 * done) / total)} %`
-const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')
-const terminalMarks = (text: string): string => {
+export const withoutMarks = (text: string): string => text.replaceAll(MARK_START, '').replaceAll(MARK_END, '')
+export const terminalMarks = (text: string): string => {
   const line = text.replaceAll(/\s+/g, ' ')
   return process.stdout.isTTY ? line.replaceAll(MARK_START, '\x1b[1m').replaceAll(MARK_END, '\x1b[0m') : withoutMarks(line)
 }

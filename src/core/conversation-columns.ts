@@ -21,6 +21,10 @@ export type Columns = {
   /** 20240309 for March 9th 2024; 0 for none. */
   day: Uint32Array
   labels: Record<SignalLabel, Uint16Array>
+  /** Highest probability of dissatisfaction, from 1 to 65,535; 0 where no turn is judged. */
+  probability: Uint16Array
+  /** Turns that a person labelled. */
+  reviewed: Uint16Array
   category: Sets
   tag: Sets
   near: Sets
@@ -30,6 +34,7 @@ export type Columns = {
 export const CODED_COLUMNS = ['source', 'model', 'language'] as const
 export const NUMBER_COLUMNS = ['turns', 'characters', 'day'] as const
 export const LABEL_COLUMNS = ['dissatisfied', 'satisfied', 'neutral'] as const satisfies readonly SignalLabel[]
+export const JUDGED_COLUMNS = ['probability', 'reviewed'] as const
 export const SET_COLUMNS = ['category', 'tag', 'near', 'personal'] as const
 
 export type ColumnRow = { position: number; source: string; model: string | null; language: string | null; turns: number; characters: number; day: number; dissatisfied: number; satisfied: number; neutral: number }
@@ -44,11 +49,12 @@ export function makeColumns(capacity: number): Columns {
     source: coded(), model: coded(), language: coded(),
     turns: new Uint32Array(capacity), characters: new Uint32Array(capacity), day: new Uint32Array(capacity),
     labels: { dissatisfied: new Uint16Array(capacity), satisfied: new Uint16Array(capacity), neutral: new Uint16Array(capacity) },
+    probability: new Uint16Array(capacity), reviewed: new Uint16Array(capacity),
     category: new Map(), tag: new Map(), near: new Map(), personal: new Map(),
   }
 }
 
-/** Writes a conversation's row; what it has several of is set apart. */
+/** Writes a conversation's row; what it has several of, and what its signals say, is set apart. */
 export function setRow(columns: Columns, row: ColumnRow): void {
   const { position } = row
   if (position >= columns.alive.length) grow(columns, position + 1)
@@ -67,6 +73,7 @@ export function setRow(columns: Columns, row: ColumnRow): void {
 
 export function removeRow(columns: Columns, position: number): void {
   columns.alive[position] = 0
+  for (const name of JUDGED_COLUMNS) columns[name][position] = 0
   for (const name of SET_COLUMNS) clearMember(columns[name], position)
 }
 
@@ -92,6 +99,13 @@ function grow(columns: Columns, needed: number): void {
   for (const name of CODED_COLUMNS) columns[name].codes = wider(columns[name].codes)
   for (const name of NUMBER_COLUMNS) columns[name] = wider(columns[name])
   for (const label of LABEL_COLUMNS) columns.labels[label] = wider(columns.labels[label])
+  for (const name of JUDGED_COLUMNS) columns[name] = wider(columns[name])
+}
+
+/** Takes the winning signal of one turn into the conversation's figures. @param probability of dissatisfaction, from 0 to 1 */
+export function addJudgement(columns: Columns, position: number, probability: number, byPerson: boolean): void {
+  columns.probability[position] = Math.max(columns.probability[position]!, 1 + Math.round(probability * 65_534))
+  if (byPerson) columns.reviewed[position]! += 1
 }
 
 export function addMember(sets: Sets, value: string, position: number): void {
@@ -112,6 +126,16 @@ export function removeMember(sets: Sets, value: string, position: number): void 
 
 export function clearMember(sets: Sets, position: number): void {
   for (const value of sets.keys()) removeMember(sets, value, position)
+}
+
+/** Calls back with each member below `end`, ascending. */
+export function eachMember(bits: Uint32Array, end: number, told: (position: number) => void): void {
+  for (let word = 0; word < Math.min(bits.length, (end + 31) >>> 5); word++) {
+    for (let left = bits[word]!; left !== 0; left &= left - 1) {
+      const position = 32 * word + 31 - Math.clz32(left & -left)
+      if (position < end) told(position)
+    }
+  }
 }
 
 export const isMember = (bits: Uint32Array, position: number): boolean => ((bits[position >>> 5] ?? 0) & (1 << (position & 31))) !== 0

@@ -1,7 +1,7 @@
 /** Filters, facet counts and orders over the columns of conversations. */
 import type { ConversationFilter } from '../shared/browse.ts'
 import { FACETS, type ConversationSort, type Facet, type FacetName } from '../shared/facets.ts'
-import { CODED_COLUMNS, isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
+import { CODED_COLUMNS, eachMember, isMember, SET_COLUMNS, type Coded, type Columns, type Sets } from './conversation-columns.ts'
 
 /**
  * Positions, each list ascending: where the filter passes, and where the condition of one facet alone fails, so that a
@@ -170,11 +170,18 @@ function countCommon(a: Uint32Array, b: Uint32Array): number {
   return count
 }
 
-/** What passes by a column, equal ones as imported or all the other way round; those without a value last either way. */
-export function passingInOrder(columns: Columns, { passing }: Standing, sort: ConversationSort, descending: boolean): Uint32Array {
-  if (sort === 'imported') return descending ? passing.toReversed() : passing
-  const keys = sortKeys(columns, sort)
-  const mayMiss = sort === 'date' || sort === 'model' || sort === 'language'
+/** What the columns hold no keys of. */
+export type GivenSort = Extract<ConversationSort, 'opening' | 'near' | 'relevance'>
+export type SortKeys = Uint32Array | Uint16Array
+/** Every conversation has a value, be it 0. */
+const ALWAYS_VALUED: readonly ConversationSort[] = ['source', 'opening', 'turns', 'length', 'dissatisfied', 'satisfied', 'neutral', 'reviewed']
+
+/**
+ * What passes by a column, equal ones as imported or all the other way round; those without a value last either way.
+ * @param keys by position: of `sortKeys`, or those that the sort is given
+ */
+export function passingInOrder({ passing }: Standing, sort: ConversationSort, descending: boolean, keys: SortKeys): Uint32Array {
+  const mayMiss = !ALWAYS_VALUED.includes(sort)
   const positions = new Uint32Array(passing.length)
   let valued = 0
   for (const position of passing) if (!mayMiss || keys[position] !== 0) positions[valued++] = position
@@ -186,7 +193,7 @@ export function passingInOrder(columns: Columns, { passing }: Standing, sort: Co
 }
 
 /** The first `count` positions by their keys, stable: by the low 16 bits, then by the high ones where there are any. */
-function sortByKeys(positions: Uint32Array, count: number, keys: Uint32Array | Uint16Array): Uint32Array {
+export function sortByKeys(positions: Uint32Array, count: number, keys: SortKeys): Uint32Array {
   let from = positions
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(65_537)
@@ -200,12 +207,17 @@ function sortByKeys(positions: Uint32Array, count: number, keys: Uint32Array | U
   return from
 }
 
-function sortKeys(columns: Columns, sort: Exclude<ConversationSort, 'imported'>): Uint32Array | Uint16Array {
+/** By position; 0 where there is no value, or it is 0. */
+export function sortKeys(columns: Columns, sort: Exclude<ConversationSort, 'imported' | GivenSort>): SortKeys {
   switch (sort) {
     case 'turns': return columns.turns
     case 'length': return columns.characters
     case 'date': return columns.day
-    case 'dissatisfied': return columns.labels.dissatisfied
+    case 'dissatisfied': case 'satisfied': case 'neutral': return columns.labels[sort]
+    case 'probability': case 'reviewed': return columns[sort]
+    case 'share': return shareKeys(columns)
+    case 'category': case 'personal': return countSets(columns[sort], columns.end)
+    case 'tag': return firstOfSets(columns.tag, columns.end)
     case 'source': case 'model': case 'language': {
       const { codes, values } = columns[sort]
       const ranks = new Uint16Array(values.length)
@@ -213,4 +225,36 @@ function sortKeys(columns: Columns, sort: Exclude<ConversationSort, 'imported'>)
       return codes.map((code) => ranks[code]!)
     }
   }
+}
+
+/** Dissatisfied of the judged turns, from 1 for none to 65,535 for all; 0 where none is judged. */
+function shareKeys({ labels: { dissatisfied, satisfied, neutral }, end }: Columns): Uint16Array {
+  const keys = new Uint16Array(end)
+  for (let position = 0; position < end; position++) {
+    const judged = dissatisfied[position]! + satisfied[position]! + neutral[position]!
+    if (judged > 0) keys[position] = 1 + Math.round((65_534 * dissatisfied[position]!) / judged)
+  }
+  return keys
+}
+
+/** How many of the sets a position is in. */
+function countSets(sets: Sets, end: number): Uint16Array {
+  const counts = new Uint16Array(end)
+  for (const bits of sets.values()) eachMember(bits, end, (position) => void (counts[position]! += 1))
+  return counts
+}
+
+/** Place of the first set by name that a position is in, from 1 on. */
+function firstOfSets(sets: Sets, end: number): Uint32Array {
+  const keys = new Uint32Array(end)
+  const byName = [...sets].sort(([a], [b]) => (a < b ? -1 : 1))
+  for (let place = byName.length; place > 0; place--) eachMember(byName[place - 1]![1], end, (position) => void (keys[position] = place))
+  return keys
+}
+
+/** The value behind a key: shares and probabilities from 0 to 1, relevance as float32 bits, else a count. Null: none. */
+export function figureOf(sort: ConversationSort, key: number): number | null {
+  if (key === 0) return ALWAYS_VALUED.includes(sort) ? 0 : null
+  if (sort === 'share' || sort === 'probability') return (key - 1) / 65_534
+  return sort === 'relevance' ? new Float32Array(Uint32Array.of(key).buffer)[0]! : key
 }

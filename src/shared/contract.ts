@@ -72,8 +72,8 @@ export const calls = {
   /** The first rows as they would be imported. */
   'imports.preview': call<ImportPreview>()({ files: z.array(z.string()).min(1), ...reading }),
   'imports.start': call<{ jobId: string }>()({ files: z.array(z.string()).min(1), ...reading }),
-  /** A part of a file that a browser holds, appended where `start` is its end; answers how much of it is there, and where. */
-  'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(1000), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
+  /** A part of a file that a browser holds, appended where `start` is its end; answers how much of it is there, and where. With `folder`, which says of what dropped folder it is, `name` begins with that folder's and the path is the folder's. */
+  'imports.upload': call<{ path: string; bytes: number }>()({ name: z.string().max(4000), folder: z.string().regex(/^[0-9a-f-]{8,80}$/).optional(), size: z.int().min(0), modifiedMs: z.int(), start: z.int().min(0), base64: z.string().max(6_000_000) }),
   /** `raw`: the beginning of what stood there; `edited`: it was tried otherwise, without success. `key` names the row in an exported file. */
   'imports.quarantine': call<{ total: number; rows: { id: number; key: string; importId: string; file: string; row: number; reason: string; raw: string; edited: boolean }[] }>()({ ...quarantineFilter, ...page }),
   'imports.quarantineFacets': call<Record<'imports' | 'files' | 'kinds', { value: string; count: number }[]> & { dismissed: number }>()({ ...quarantineFilter }),
@@ -385,6 +385,8 @@ export type ConversationRow = {
   /** First user message, cut; or the search hit with <mark> replaced by U+E000/U+E001 around the words found. */
   snippet: string
   signals: { turnIndex: number; label: SignalLabel }[]
+  /** What the list is sorted by where the rest of the row does not tell: a sort of FIGURE_SORTS. Null: it has none. */
+  figure?: number | null
 }
 
 export type SignalRow = Signal & { userText: string; replyText: string }

@@ -1,5 +1,5 @@
 /** Files to conversations in a real browser, by keyboard: preview, mapping of unknown columns, import, quarantine and mending. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
@@ -61,6 +61,29 @@ it('lets unknown columns be named, and shows what they give', async () => {
   await importedRows().filter({ hasText: 'tickets.csv' }).filter({ hasText: 'csv' }).waitFor()
 })
 
+it('waits with an import that is asked for at once until the first rows are read, and leaves it where they cannot be', async () => {
+  const field = page.getByRole('textbox', { name: 'Files and folders' })
+  const other = join(folder, 'other.csv')
+  writeFileSync(other, 'Frage,Ziel,Wert\nWas?,Das,1\n')
+  await go('/conversations?import=files')
+  await field.fill(other)
+  await page.keyboard.press('Enter')
+  await preview().getByText('No known format').waitFor()
+  expect(await page.getByRole('button', { name: 'Import', exact: true }).isDisabled()).toBe(true)
+  const empty = join(folder, 'empty.jsonl')
+  writeFileSync(empty, '')
+  await field.fill(empty)
+  await preview().getByText('No row was found in it: the file is empty.').waitFor()
+  const good = join(folder, 'good.jsonl')
+  writeFileSync(good, JSON.stringify(turns(900)))
+  await field.fill(good)
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'good.jsonl' }).waitFor()
+  expect(await importedRows().filter({ hasText: 'other.csv' }).count()).toBe(0)
+})
+
 it('says of a path that is not there what was expected', async () => {
   await go('/conversations?import=files')
   await page.getByRole('textbox', { name: 'Files and folders' }).fill('/nowhere/a.jsonl')
@@ -76,6 +99,77 @@ it('brings a file that only the browser has into the workspace, and imports it f
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await go('/conversations?import=past')
   await importedRows().filter({ hasText: 'mine.jsonl' }).filter({ hasText: '30,000' }).waitFor()
+})
+
+/** As a person drops files and folders of the browser's machine on the middle of the form. */
+async function drop(...paths: string[]): Promise<void> {
+  const box = (await page.locator('.zone').boundingBox())!
+  const cdp = await page.context().newCDPSession(page)
+  const data = { items: [], files: paths, dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const) await cdp.send('Input.dispatchDragEvent', { type, x: box.x + box.width / 2, y: box.y + box.height / 2, data })
+  await cdp.detach()
+}
+const shard = (name: string, rows: number, words = 'x'): string => Array.from({ length: rows }, (_, i) => JSON.stringify({ messages: [{ role: 'user', content: `${name} ${i} ${words}` }, { role: 'assistant', content: 'Seen.' }] })).join('\n')
+
+it('brings a dropped folder with its folders into the workspace, says what it leaves out, and imports it as one', async () => {
+  const dataset = join(folder, 'wild')
+  mkdirSync(join(dataset, 'data', '.cache'), { recursive: true })
+  // More than a browser hands over at once.
+  for (let i = 0; i < 120; i++) writeFileSync(join(dataset, 'data', `train-${i}.jsonl`), shard(`Shard ${i} row`, 5))
+  writeFileSync(join(dataset, 'more.json'), `[${shard('More', 2).replace('\n', ',')}]`)
+  writeFileSync(join(dataset, 'README.md'), '# Wild')
+  writeFileSync(join(dataset, 'dataset_info.json'), '{}')
+  writeFileSync(join(dataset, 'data', '.cache', 'lost.jsonl'), shard('Lost', 5))
+  await go('/conversations?import=files')
+  await page.getByText('Drop files or a folder here').waitFor()
+  await drop(dataset)
+  await preview().getByText('Shard 0 row 0', { exact: false }).waitFor()
+  await page.getByText('No rows in: wild/', { exact: false }).waitFor()
+  const path = await page.getByRole('textbox', { name: 'Files and folders' }).inputValue()
+  expect(path).toMatch(/uploads.[0-9a-f-]+.wild$/)
+  expect(await accessibilityProblems(page)).toEqual([])
+  await page.getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  await go('/conversations?import=past')
+  await importedRows().filter({ hasText: 'wild' }).filter({ hasText: '602' }).waitFor()
+  // Dropped again, it has the same place: nothing is brought twice, and nothing imported.
+  await go('/conversations?import=files')
+  await drop(dataset)
+  await eventually(() => page.getByRole('textbox', { name: 'Files and folders' }).inputValue()).toBe(path)
+})
+
+it('takes a folder from the folder field as well', async () => {
+  await go('/conversations?import=files')
+  const chosen = join(folder, 'chosen')
+  mkdirSync(chosen)
+  writeFileSync(join(chosen, 'a.jsonl'), shard('Chosen', 3))
+  await page.getByLabel('Folder to bring into the workspace').setInputFiles(chosen)
+  await preview().getByText('Chosen 0', { exact: false }).waitFor()
+  expect(await page.getByRole('textbox', { name: 'Files and folders' }).inputValue()).toMatch(/uploads.[0-9a-f-]+.chosen$/)
+})
+
+it('says of a folder without rows what was expected', async () => {
+  const empty = join(folder, 'arrow')
+  mkdirSync(empty)
+  writeFileSync(join(empty, 'data-00000.arrow'), 'ARROW1')
+  await go('/conversations?import=files')
+  await drop(empty)
+  await page.getByText(/expected files that end in .json.* in the folder arrow, found none\. Its \.arrow files/).waitFor()
+})
+
+it('cancels while a folder is brought, and goes on from there when it is dropped again', async () => {
+  const dataset = join(folder, 'heavy')
+  mkdirSync(dataset)
+  for (let i = 0; i < 3; i++) writeFileSync(join(dataset, `part-${i}.jsonl`), shard(`Heavy ${i}`, 2000, 'x'.repeat(20_000)))
+  await go('/conversations?import=files')
+  await drop(dataset)
+  await page.getByText(/^Bringing part-\d\.jsonl into the workspace, file \d of 3$/).waitFor()
+  await page.getByRole('button', { name: 'Cancel', exact: true }).click()
+  await page.getByText('Drop files or a folder here').waitFor()
+  expect(await page.getByRole('textbox', { name: 'Files and folders' }).inputValue()).toBe('')
+  await drop(dataset)
+  await preview().getByText('Heavy 0 0', { exact: false }).waitFor()
+  expect(await preview().innerText()).toMatch(/3 files/)
 })
 
 const setAside = () => page.getByRole('grid', { name: 'Rows in quarantine' })

@@ -46,6 +46,14 @@ export function fakeData(options: FakeDataOptions): Pick<Handlers, DataCall> {
     source: ({ conversation }) => conversation.source,
     model: ({ conversation }) => conversation.model ?? '',
     language: ({ conversation }) => conversation.language ?? '',
+    opening: ({ conversation }) => (conversation.messages[0]?.content ?? '').toLowerCase(),
+    satisfied: ({ signals }) => signals.filter((signal) => signal.label === 'satisfied').length,
+    neutral: ({ signals }) => signals.filter((signal) => signal.label === 'neutral').length,
+    share: ({ signals }) => signals.filter((signal) => signal.label === 'dissatisfied').length / (signals.length || 1),
+    probability: ({ signals }) => Math.max(0, ...signals.map(({ probability }) => probability)),
+    reviewed: ({ signals }) => signals.filter(({ decider }) => decider === 'human').length,
+    category: ({ signals }) => new Set(signals.flatMap(({ categories }) => categories)).size,
+    tag: () => 0, near: () => 0, personal: () => 0, relevance: () => 0,
   }
   const tally = (values: (string | null)[]): { value: string; count: number }[] => {
     const counts = new Map<string, number>()

@@ -14,19 +14,19 @@ async function aLog() {
   const db = anEmptyDatabase()
   await importFiles(db, [aJsonlFile(['red', 'blue', 'green'].map((colour, i) => ({ id: i, source: 'shop', model: 'm', language: 'English', created_at: '2024-03-09', task: { verifier: 'v', spec: i }, metadata: { chosen: 'better', note: colour }, messages: turns(`${colour} shoes`, 'Here.', 'thanks') })))])
   const tasks = conversationTasks(db)
-  const list = (input: CallInput<'conversations.list'>) => tasks.list(calls['conversations.list'].input.parse(input)) as Awaited<ReturnType<typeof tasks.list>>
+  const list = (input: CallInput<'conversations.list'>) => Promise.resolve(tasks.list(calls['conversations.list'].input.parse(input)))
   return { db, tasks, list }
 }
 
 test('a tag goes on what is chosen or all that match, and undoing leaves those that had it before', async () => {
   const { tasks, list } = await aLog()
-  const ids = list({ query: 'blue' }).rows.map(({ id }) => id)
+  const ids = (await list({ query: 'blue' })).rows.map(({ id }) => id)
   expect(await tasks.tag({ selection: { ids }, tag: 'hard', on: true })).toMatchObject({ changed: 1 })
   const all = await tasks.tag({ selection: { filter: {} }, tag: 'hard', on: true })
   expect(all.changed).toBe(2)
-  expect(list({ tag: 'hard' }).total).toBe(3)
+  expect((await list({ tag: 'hard' })).total).toBe(3)
   expect(await tasks.undoTag({ change: all.change })).toEqual({ changed: 2 })
-  expect(list({ tag: 'hard' }).rows.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: ['hard'] }])
+  expect((await list({ tag: 'hard' })).rows.map(({ id, tags }) => ({ id, tags }))).toEqual([{ id: ids[0], tags: ['hard'] }])
   await expect(tasks.undoTag({ change: all.change })).rejects.toThrow('expected one of the newest 20 changes')
   await expect(tasks.tag({ selection: { ids: ['nope'] }, tag: 'x', on: true })).rejects.toThrow('expected ids of this workspace, got "nope"')
 })
@@ -115,7 +115,7 @@ test('an export imports to the same conversations', async () => {
   await importFiles(again, [written.path])
   const copy = conversationTasks(again)
   const first = calls['conversations.list'].input.parse({})
-  expect(copy.list(first)).toEqual(list({}))
+  expect(await copy.list(first)).toEqual(await list({}))
   expect(again.prepare('SELECT metadata FROM conversations').pluck().all()).toEqual([0, 1, 2].map((i) => JSON.stringify({ id: i, task: { verifier: 'v', spec: i }, chosen: 'better', note: ['red', 'blue', 'green'][i] })))
 })
 
@@ -148,15 +148,15 @@ test('a range picked while an import goes on is the rows between its ends as the
   const add = (from: number, to: number) => importFiles(db, [aJsonlFile(Array.from({ length: to - from }, (_, i) => ({ source: `s${(from + i) % 5}`, messages: turns(...Array.from({ length: 1 + ((7 * (from + i)) % 6) }, (_, turn) => `conversation ${from + i} turn ${turn}`)) })))])
   await add(0, 400)
   const tasks = conversationTasks(db)
-  for (const [sort, descending] of [['turns', true], ['source', false], ['imported', true], ['imported', false]] as const) {
-    const page = (offset: number, until?: number) => tasks.list({ sort, descending, offset, limit: 100, until }) as Awaited<ReturnType<typeof tasks.list>>
-    const first = page(0)
+  for (const [sort, descending] of [['turns', true], ['source', false], ['opening', true], ['imported', true], ['imported', false]] as const) {
+    const page = (offset: number, until?: number) => Promise.resolve(tasks.list({ sort, descending, offset, limit: 100, until }))
+    const first = await page(0)
     const known = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
     await add(known, known + 150)
     // The pages that follow go on where the first one ended: none twice, none left out.
-    const shown = [first, ...[100, 200, 300].map((offset) => page(offset, first.until))].flatMap(({ rows }) => rows.map(({ id }) => id))
+    const shown = [first, ...(await Promise.all([100, 200, 300].map((offset) => page(offset, first.until))))].flatMap(({ rows }) => rows.map(({ id }) => id))
     expect(new Set(shown).size).toBe(400)
-    const now = [0, 100, 200, 300].flatMap((offset) => page(offset).rows.map(({ id }) => id))
+    const now = (await Promise.all([0, 100, 200, 300].map((offset) => page(offset)))).flatMap(({ rows }) => rows.map(({ id }) => id))
     expect(now.join() === shown.join()).toBe(sort === 'imported' && !descending)
     const range = { sort, descending, until: first.until }
     expect(await tasks.between({ ...range, from: shown[40]!, to: shown[320]! })).toEqual({ ids: shown.slice(40, 321) })

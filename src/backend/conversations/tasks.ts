@@ -1,4 +1,5 @@
 /** What needs every conversation at hand: lists, facets, and what is done to many at once. In a thread (`thread.ts`), since a million take seconds to read. */
+import { setImmediate as letOthersIn } from 'node:timers/promises'
 import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { CallOutput, ParsedInput } from '../../shared/contract.ts'
 import type { ConversationMap, MapColouring, MapPoints } from '../../shared/conversation-map.ts'
@@ -43,7 +44,10 @@ export function conversationTasks(db: WritableDb, browser: ConversationBrowser =
   /** Those that are named may have been deleted, which is said. */
   const chosen = (selection: ConversationSelection): ArrayLike<number> => ('ids' in selection ? positionsOf(db, selection.ids) : browser.select(selection))
   return {
-    list: browser.list,
+    async list(input) {
+      for (const _ of browser.prepare(input.sort)) await letOthersIn()
+      return browser.list(input)
+    },
     between: (input) => ({ ids: browser.between(input) }),
     facets: browser.facets,
     async tag({ selection, tag, on }, tell) {

@@ -1,11 +1,9 @@
 /** Folders as the files in them that can be imported: shards, and data set folders as Hugging Face lays them out. */
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { isImportable } from '../../core/import/file-endings.ts'
+import { holdsRows, isHidden, noRowsIn } from '../../core/import/file-endings.ts'
 import { UsageError } from '../../shared/errors.ts'
 
-/** Of a data set's folder: descriptions, not rows. */
-const DESCRIPTIONS = new Set(['dataset_info.json', 'dataset_infos.json', 'dataset_dict.json', 'state.json', 'package.json'])
 const NATURAL = new Intl.Collator('en', { numeric: true })
 
 /**
@@ -18,7 +16,7 @@ export function findFiles(paths: readonly string[]): string[] {
     const path = resolve(given)
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return [path]
     const found = filesBelow(path, seen)
-    if (found.length === 0) throw new UsageError(`import: expected files that end in .json, .jsonl, .csv or .parquet (also .gz, .zst) in the folder ${path}, found none${holdsArrow(path) ? '. Its .arrow files are the cache of the datasets library: save the data set with to_parquet() or to_json()' : ''}`)
+    if (found.length === 0) throw new UsageError(noRowsIn(path, holdsArrow(path)))
     return found
   })
   return [...new Set(files)]
@@ -28,12 +26,12 @@ function filesBelow(folder: string, seen: Set<string>): string[] {
   const real = realpathSync(folder)
   if (seen.has(real)) return []
   seen.add(real)
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.')).sort(NATURAL.compare)
+  const names = readdirSync(folder).filter((name) => !isHidden(name)).sort(NATURAL.compare)
   return names.flatMap((name) => {
     const path = join(folder, name)
     const found = statSync(path, { throwIfNoEntry: false })
     if (found?.isDirectory() === true) return filesBelow(path, seen)
-    if (found?.isFile() !== true || !isImportable(name) || DESCRIPTIONS.has(name)) return []
+    if (found?.isFile() !== true || !holdsRows(name)) return []
     const target = realpathSync(path)
     if (seen.has(target)) return []
     seen.add(target)

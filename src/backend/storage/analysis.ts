@@ -12,6 +12,14 @@ import type { ReadableDb, WritableDb } from './open.ts'
 export const IN_A_GROUP = `SELECT s.conversation FROM conversation_sketches s
   WHERE s.near_group > 0 AND EXISTS (SELECT 1 FROM conversation_sketches o WHERE o.near_group = s.near_group AND o.near_group > 0 AND o.conversation <> s.conversation)`
 
+/** By position how many the near-duplicate group of a conversation holds; 0 where it has none. */
+export function nearGroupSizes(db: ReadableDb, end: number): Uint32Array {
+  const sizes = new Uint32Array(end)
+  const members = db.prepare('SELECT conversation, count(*) OVER (PARTITION BY near_group) FROM conversation_sketches WHERE near_group > 0').raw().iterate() as Iterable<[number, number]>
+  for (const [position, size] of members) if (size > 1 && position < end) sizes[position] = size
+  return sizes
+}
+
 /** What makes conversations alike: everything said in them, whoever said it. */
 export const wholeTextOf = (messages: readonly Message[]): string => messages.map(({ content }) => content).join('\n')
 

@@ -1,10 +1,9 @@
 /** Fills the columns that facets and lists work on from the database, and keeps them as new as it is. */
-import { addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
+import { addJudgement, addMember, makeColumns, removeRow, setRow, type Columns, type ColumnRow } from '../../core/conversation-columns.ts'
 import { IN_A_GROUP } from './analysis.ts'
 import { readAll, readKeptColumns, writeKeptColumns } from './kept-columns.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { countedCategoriesOf } from './signals.ts'
-import { tagsOf } from './tags.ts'
 
 export type ConversationColumns = {
   /** As the database stands now. `version` rises whenever they changed. */
@@ -16,7 +15,7 @@ export type ConversationColumns = {
 }
 
 /** Smaller workspaces are read faster than a person notices. */
-const KEPT_FROM = 50_000
+export const KEPT_FROM = 50_000
 /** Of the conversations: so many are read again before the columns are kept anew. */
 const KEPT_ANEW_AFTER = 0.1
 
@@ -24,6 +23,13 @@ const KEPT_ANEW_AFTER = 0.1
 const ROW = `position, source, model, language, turns, characters,
   CAST(coalesce(substr(created_at, 1, 4) || substr(created_at, 6, 2) || substr(created_at, 9, 2), '0') AS INTEGER) AS day, dissatisfied_turns, satisfied_turns, neutral_turns`
 type RawRow = [position: number, source: string, model: string | null, language: string | null, turns: number, characters: number, day: number, dissatisfied: number, satisfied: number, neutral: number]
+
+const SIGNALS = `SELECT conversation, probability, decider = 'human', ${countedCategoriesOf('w')} FROM winning_signals w`
+type RawSignal = [position: number, probability: number, byPerson: number, categories: string]
+function addSignal(columns: Columns, [position, probability, byPerson, categories]: RawSignal): void {
+  addJudgement(columns, position, probability, byPerson === 1)
+  if (categories !== '[]') for (const category of JSON.parse(categories) as string[]) addMember(columns.category, category, position)
+}
 
 const toRow = ([position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral]: RawRow): ColumnRow => ({ position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral })
 
@@ -42,12 +48,17 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
   let dataVersion: unknown
 
   const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
-  const categoriesOf = db.prepare(`SELECT DISTINCT k.value FROM winning_signals w, json_each(${countedCategoriesOf('w')}) k WHERE w.conversation = ?`).pluck()
+  const signalsOf = db.prepare(`${SIGNALS} WHERE conversation = ?`).raw()
   const firstOf = db.prepare('SELECT id FROM messages WHERE conversation = ? AND turn_index = 0').pluck()
   const marks = [
     ['tag', db.prepare('SELECT tag, conversation FROM conversation_tags').raw()],
     ['near', db.prepare(`SELECT 'yes', conversation FROM (${IN_A_GROUP})`).raw()],
     ['personal', db.prepare('SELECT kind, conversation FROM personal_data').raw()],
+  ] as const
+  const marksOf = [
+    ['tag', db.prepare('SELECT tag FROM conversation_tags WHERE conversation = ?').pluck()],
+    ['near', db.prepare(`SELECT 'yes' FROM (${IN_A_GROUP}) WHERE conversation = ?`).pluck()],
+    ['personal', db.prepare('SELECT kind FROM personal_data WHERE conversation = ?').pluck()],
   ] as const
   const newest = db.prepare('SELECT coalesce(max(id), 0) FROM conversation_changes').pluck()
 
@@ -57,10 +68,7 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
     lastChange = newest.get() as number
     const made = makeColumns(newestPosition() + 1)
     for (const row of db.prepare(`SELECT ${ROW} FROM conversations INDEXED BY conversations_by_facet`).raw().iterate() as Iterable<RawRow>) setRow(made, toRow(row))
-    for (const [position, categories] of db.prepare(`SELECT conversation, ${countedCategoriesOf('w')} FROM winning_signals w`).raw().iterate() as Iterable<[number, string]>) {
-      if (categories === '[]') continue
-      for (const category of JSON.parse(categories) as string[]) addMember(made.category, category, position)
-    }
+    for (const signal of db.prepare(SIGNALS).raw().iterate() as Iterable<RawSignal>) addSignal(made, signal)
     loadMarks(made)
     unkept = made.end
     return made
@@ -103,8 +111,8 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
     if (first !== firsts[position]) firstsUntil = Math.min(firstsUntil, position)
     if (row === undefined) return
     setRow(known, toRow(row))
-    for (const category of categoriesOf.all(position) as string[]) addMember(known.category, category, position)
-    for (const tag of tagsOf(db, position)) addMember(known.tag, tag, position)
+    for (const signal of signalsOf.all(position) as RawSignal[]) addSignal(known, signal)
+    for (const [name, values] of marksOf) for (const value of values.all(position) as string[]) addMember(known[name], value, position)
   }
   const areOld = ({ end }: Columns): boolean => unkept >= KEPT_ANEW_AFTER * end
   const refresh = db.transaction((): void => {

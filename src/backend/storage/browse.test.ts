@@ -9,6 +9,7 @@ import { importFiles } from '../imports/import-files.ts'
 import { conversationBrowser, firstConversations, type ConversationBrowser } from './browse.ts'
 import { conversationColumns } from './browse-columns.ts'
 import { openDatabase, type WritableDb } from './open.ts'
+import { openingOrder } from './opening-order.ts'
 import { MARK_END, MARK_START, matchExpression } from './search.ts'
 import { searchTurns } from './search-turns.ts'
 import { pageOfSignals, summarizeSignals, writeSignals } from './signals.ts'
@@ -126,8 +127,8 @@ test('a reader begins with the columns that were kept and sees what changed sinc
   smaller.keep(db)
   expect(keptRows()).toBe(0)
   first.keep(db)
-  // A row each for the header, first messages, life, and thirteen columns.
-  expect(keptRows()).toBe(16)
+  // A row each for the header, first messages, life, and fifteen columns.
+  expect(keptRows()).toBe(18)
 
   // The rows are not read again: what nobody told of stays as it was kept.
   db.exec("UPDATE conversations SET turns = 99 WHERE position = 1")
@@ -138,11 +139,101 @@ test('a reader begins with the columns that were kept and sees what changed sinc
   const { columns } = next.current()
   expect([...columns.turns.subarray(1, columns.end)]).toEqual([3, 3, 3, 3])
   expect([...columns.labels.satisfied.subarray(1, columns.end)]).toEqual([0, 0, 1, 0])
+  expect([...columns.probability.subarray(1, columns.end)]).toEqual([0, 0, 1, 0])
   expect(countFacets(columns, judge(columns, { tag: 'hard' }, null)).find(({ name }) => name === 'source')?.values).toEqual([{ value: 'thr', count: 1 }, { value: 'two', count: 1 }])
   expect([...next.firstMessages().subarray(1, columns.end)]).toEqual([1, 4, 7, 10])
   db.exec('DELETE FROM conversations WHERE position = 2')
   expect(keptRows()).toBe(0)
   expect(next.current().columns.alive[2]).toBe(0)
+})
+
+test('sorts by first words, whatever their case; later ones find their places, deleted ones leave', async () => {
+  const db = anEmptyDatabase()
+  onTestFinished(() => void db.close())
+  const browser = conversationBrowser(db)
+  let replies = 0
+  const add = (...texts: string[]) => importFiles(db, [aJsonlFile(texts.map((text) => ({ messages: [{ role: 'system', content: 'Be kind.' }, ...turns(text, `reply ${++replies}`)] })))])
+  const openings = (descending = false): string[] => browser.list(calls['conversations.list'].input.parse({ sort: 'opening', descending })).rows.map(({ snippet }) => snippet)
+  await add('pear', 'Apple', '  fig tart ', 'apple pie', 'pear')
+  expect(openings()).toEqual(['Apple', 'apple pie', 'fig tart', 'pear', 'pear'])
+  expect(openings(true)).toEqual(['pear', 'pear', 'fig tart', 'apple pie', 'Apple'])
+  await add('Banana', 'apple', 'zebra', '0', 'pear')
+  expect(openings()).toEqual(['0', 'Apple', 'apple', 'apple pie', 'Banana', 'fig tart', 'pear', 'pear', 'pear', 'zebra'])
+  await add('apple crumble')
+  db.exec("DELETE FROM conversations WHERE position IN (SELECT conversation FROM messages WHERE content = 'Banana')")
+  expect(openings()).toEqual(['0', 'Apple', 'apple', 'apple crumble', 'apple pie', 'fig tart', 'pear', 'pear', 'pear', 'zebra'])
+})
+
+test('the order by first words is kept with the columns, and read by the next reader', async () => {
+  const file = join(aFolder(), 'workspace.db')
+  const db = openDatabase(file)
+  onTestFinished(() => void db.close())
+  const add = (...texts: string[]) => importFiles(db, [aJsonlFile(texts.map((text) => ({ messages: turns(text, 'reply') })))])
+  const sorted = (): { openings: number[]; keep(): void } => {
+    const source = conversationColumns(db, { keptFrom: 1 })
+    const order = openingOrder(db, 1)
+    const ranks = order.ranks(source.current().columns, source.firstMessages())
+    const openings = [...ranks.keys()].filter((position) => ranks[position]! > 0).sort((a, b) => ranks[a]! - ranks[b]!)
+    return { openings, keep: () => (source.keep(db), order.keep(db)) }
+  }
+  await add('pear', 'apple', 'fig')
+  const first = sorted()
+  expect(first.openings).toEqual([2, 3, 1])
+  first.keep()
+  expect(db.prepare("SELECT length(bytes) FROM kept_columns WHERE name = 'openings'").pluck().get()).toBeGreaterThanOrEqual(16)
+  // It is not read again: what stands there is believed, and what came since finds its place.
+  db.exec("UPDATE messages SET content = 'aaa' WHERE id = (SELECT min(id) FROM messages WHERE conversation = 1)")
+  await add('banana')
+  expect(sorted().openings).toEqual([2, 4, 3, 1])
+  db.exec('DELETE FROM conversations WHERE position = 3')
+  expect(db.prepare('SELECT count(*) FROM kept_columns').pluck().get()).toBe(0)
+  expect(sorted().openings).toEqual([1, 2, 4])
+})
+
+test('first words in any order of arrival end in the same order as read at once', async () => {
+  await fc.assert(fc.asyncProperty(fc.array(fc.array(fc.stringMatching(/^[a-cA-C ]{1,4}[a-c]$/), { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }), async (batches) => {
+    const db = anEmptyDatabase()
+    const browser = conversationBrowser(db)
+    const ids = (known: ConversationBrowser): string[] => known.list(calls['conversations.list'].input.parse({ sort: 'opening' })).rows.map(({ id }) => id)
+    for (const batch of batches) {
+      await importFiles(db, [aJsonlFile(batch.map((text) => ({ messages: turns(text, 'reply') })))])
+      expect(ids(browser)).toEqual(ids(conversationBrowser(db)))
+    }
+    db.close()
+  }), { numRuns: 20 })
+})
+
+test('sorts by how well the words fit, by near-duplicates, and by what signals say, and tells the figure', async () => {
+  const db = await aLog()
+  onTestFinished(() => void db.close())
+  await importFiles(db, [aJsonlFile([{ source: 'shop', messages: turns(`shoes ${'and a long story of something else '.repeat(9)}`, 'I see.', 'shoes') }])])
+  const figures = (sort: string, filter = {}): unknown[] => list(db, { sort, descending: true, ...filter }).rows.map(({ figure }) => figure)
+  const relevance = list(db, { sort: 'relevance', descending: true, query: 'shoes' }).rows
+  expect(relevance.map(({ figure }) => figure)).toEqual(relevance.map(({ figure }) => figure).toSorted((a, b) => b! - a!))
+  // bm25 of the turn "shoes", of one word: above all longer ones.
+  const best = -(db.prepare("SELECT min(rank) FROM messages_fts WHERE messages_fts MATCH 'shoes'").pluck().get() as number)
+  expect(relevance[0]?.figure).toBeCloseTo(best, 5)
+  expect(relevance[0]?.snippet).toContain('shoes')
+  expect(list(db, { sort: 'relevance', descending: true }).rows.map(({ figure }) => figure)).toEqual([null, null, null, null])
+  db.exec("INSERT INTO conversation_sketches (conversation, sketch, near_group) VALUES (1, x'00', 1), (2, x'00', 2), (3, x'00', 1), (4, x'00', 0)")
+  expect(figures('near')).toEqual([2, 2, null, null])
+  expect(list(db, { sort: 'near', descending: true }).rows.slice(0, 2).map(({ turns: n }) => n).sort()).toEqual([2, 5])
+  writeSignals(db, [{ conversation: 2, turnIndex: 2, label: 'neutral', probability: 0.25, categories: [], evidence: null, decider: 'human', deciderVersion: 'single' }])
+  expect(figures('probability')).toEqual([1, expect.closeTo(0.25, 4), null, null])
+  expect(figures('reviewed')).toEqual([1, 0, 0, 0])
+  expect(figures('share')).toEqual([0.5, 0, null, null])
+})
+
+test('a label leaves tags, near-duplicates and personal data where they are', async () => {
+  const db = await aLog()
+  onTestFinished(() => void db.close())
+  db.exec("INSERT INTO conversation_sketches (conversation, sketch, near_group) VALUES (1, x'00', 1), (3, x'00', 1); INSERT INTO personal_data VALUES (1, 'email', 2)")
+  setTag(db, 'hard', [1], true)
+  const browser = conversationBrowser(db)
+  const marks = (): number[] => [{ tag: 'hard' }, { near: 'yes' }, { personal: 'email' }].map((filter) => browser.list(calls['conversations.list'].input.parse(filter)).total)
+  expect(marks()).toEqual([1, 2, 1])
+  writeSignals(db, [{ conversation: 1, turnIndex: 2, label: 'neutral', probability: 0, categories: [], evidence: null, decider: 'human', deciderVersion: 'single' }])
+  expect(marks()).toEqual([1, 2, 1])
 })
 
 test('what another connection writes is seen: rows, labels, tags, deletions', async () => {

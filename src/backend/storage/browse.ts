@@ -1,16 +1,18 @@
 /** Lists, facets and selections of conversations. The columns in memory say which and in what order, the database what they hold. */
 import type { Columns } from '../../core/conversation-columns.ts'
-import { countFacets, judge, passingInOrder, type Standing } from '../../core/conversation-filter.ts'
+import { countFacets, figureOf, judge, passingInOrder, sortKeys, type SortKeys, type Standing } from '../../core/conversation-filter.ts'
 import type { ConversationFilter, ConversationSelection } from '../../shared/browse.ts'
 import type { ConversationRow, ParsedInput } from '../../shared/contract.ts'
-import type { ConversationSort, Facet } from '../../shared/facets.ts'
+import { FIGURE_SORTS, type ConversationSort, type Facet } from '../../shared/facets.ts'
 import type { SignalLabel } from '../../shared/types.ts'
 import { BackendError } from '../errors.ts'
-import { conversationColumns } from './browse-columns.ts'
+import { nearGroupSizes } from './analysis.ts'
+import { conversationColumns, KEPT_FROM } from './browse-columns.ts'
 import { conversationIds, findConversation } from './conversations.ts'
 import { keptUntilWritten } from './kept-until-written.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
-import { conversationsOf, matchExpression, matchingTurns } from './search.ts'
+import { openingOrder, openingReader } from './opening-order.ts'
+import { bestMatches, conversationsOf, matchExpression, matchingTurns } from './search.ts'
 import { snippetReader, type SnippetReader } from './snippets.ts'
 import { tagReader } from './tags.ts'
 
@@ -18,11 +20,14 @@ type ListInput = ParsedInput<'conversations.list'>
 type BetweenInput = ParsedInput<'conversations.between'>
 export type ConversationPage = { total: number; rows: ConversationRow[]; until: number }
 
-const SNIPPET_CHARACTERS = 180
 /** Rows that are named one by one. */
 const MOST_BETWEEN = 10_000
 /** Answers kept, the newest: what a reader pages through, and the facets beside it. */
 const KEPT_ANSWERS = 12
+/** Keys of a sort hold up to 4 MB of a million conversations. */
+const KEPT_KEYS = 2
+
+const showsFigure = (sort: ConversationSort): boolean => (FIGURE_SORTS as readonly ConversationSort[]).includes(sort)
 
 export type ConversationBrowser = {
   list(input: ListInput): ConversationPage
@@ -33,6 +38,8 @@ export type ConversationBrowser = {
   passing(filter: ConversationFilter): { columns: Columns; positions: Uint32Array }
   /** Positions, as imported. */
   select(selection: ConversationSelection): Uint32Array
+  /** Reads what a list in this order needs beside the columns, step by step, so that others are answered meanwhile; `list` reads at once what it misses. */
+  prepare(sort: ConversationSort): Iterable<void>
   /** As `ConversationColumns.keep`. */
   keep(db: WritableDb): void
 }
@@ -43,6 +50,8 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
   const readRows = rowReader(db)
   const judged = newestKept<{ standing: Standing; hits: Uint32Array | null; facets: Facet[] | null }>()
   const listed = newestKept<Uint32Array>()
+  const openings = openingOrder(db, KEPT_FROM)
+  const keyed = newestKept<SortKeys>(KEPT_KEYS)
 
   const standingOf = (filter: ConversationFilter) => {
     const { columns, version } = source.current()
@@ -52,18 +61,31 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
     })
     return { columns, version, known }
   }
+  const keysBy = (columns: Columns, sort: Exclude<ConversationSort, 'imported'>, filter: ConversationFilter): SortKeys => {
+    switch (sort) {
+      case 'opening': return openings.ranks(columns, source.firstMessages())
+      case 'near': return nearGroupSizes(db, columns.end)
+      case 'relevance': return relevanceOf(db, filter, source.firstMessages(), columns.end)
+      default: return sortKeys(columns, sort)
+    }
+  }
   /** @param until positions beyond it are left out: they came in later */
   const inOrder = (filter: ConversationFilter, sort: ConversationSort, descending: boolean, until = Infinity) => {
     const { columns, version, known } = standingOf(filter)
-    const all = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, () => passingInOrder(columns, known.standing, sort, descending))
+    const keys = sort === 'imported' ? null : keyed(`${version} ${sort} ${sort === 'relevance' ? filter.query : ''}`, () => keysBy(columns, sort, filter))
+    const inFullOrder = (): Uint32Array => (keys !== null ? passingInOrder(known.standing, sort, descending, keys) : descending ? known.standing.passing.toReversed() : known.standing.passing)
+    const all = listed(`${version} ${sort} ${descending} ${JSON.stringify(filter)}`, inFullOrder)
     const positions = until >= columns.end - 1 ? all : listed(`${version} ${sort} ${descending} ${until} ${JSON.stringify(filter)}`, () => all.filter((position) => position <= until))
-    return { positions, hits: known.hits, until: Math.min(until, columns.end - 1) }
+    return { positions, keys, hits: known.hits, until: Math.min(until, columns.end - 1) }
   }
 
   return {
     list({ sort, descending, offset, limit, until: asked, ...filter }) {
-      const { positions, hits, until } = inOrder(filter, sort, descending, asked)
-      return { until, total: positions.length, rows: readRows(positions.subarray(offset, offset + limit), filter, hits && { hits, firsts: source.firstMessages(), snippets }) }
+      const { positions, keys, hits, until } = inOrder(filter, sort, descending, asked)
+      const shown = positions.subarray(offset, offset + limit)
+      const rows = readRows(shown, filter, hits && { hits, firsts: source.firstMessages(), snippets })
+      if (keys !== null && showsFigure(sort)) rows.forEach((row, at) => void (row.figure = figureOf(sort, keys[shown[at]!]!)))
+      return { until, total: positions.length, rows }
     },
     between({ sort, descending, from, to, until, ...filter }) {
       const { positions } = inOrder(filter, sort, descending, until)
@@ -92,7 +114,13 @@ export function conversationBrowser(db: ReadableDb): ConversationBrowser {
         return position
       }).sort()
     },
-    keep: source.keep,
+    *prepare(sort) {
+      if (sort === 'opening') yield* openings.read(source.current().columns, source.firstMessages())
+    },
+    keep(writable) {
+      source.keep(writable)
+      if (writable.pragma('query_only', { simple: true }) !== 1) openings.keep(writable)
+    },
   }
 }
 
@@ -121,14 +149,14 @@ export function firstConversations(db: ReadableDb): (page: { offset: number; lim
 }
 
 /** Makes what is not among the newest answers. */
-function newestKept<Value>(): (key: string, make: () => Value) => Value {
+function newestKept<Value>(most = KEPT_ANSWERS): (key: string, make: () => Value) => Value {
   const kept = new Map<string, Value>()
   return (key, make) => {
     const value = kept.get(key) ?? make()
     kept.delete(key)
     kept.set(key, value)
     const [oldest] = kept.keys()
-    if (kept.size > KEPT_ANSWERS && oldest !== undefined) kept.delete(oldest)
+    if (kept.size > most && oldest !== undefined) kept.delete(oldest)
     return value
   }
 }
@@ -140,6 +168,12 @@ function hitsOf(db: ReadableDb, { query }: ConversationFilter): Uint32Array | nu
   return match === null ? new Uint32Array(0) : matchingTurns(db, match)
 }
 
+/** Of each conversation how well its best turn fits the words searched for, as float32 bits: greater fits better. 0 where none holds them. */
+function relevanceOf(db: ReadableDb, { query }: ConversationFilter, firsts: Uint32Array, end: number): Uint32Array {
+  const match = matchExpression(query ?? '')
+  return match === null ? new Uint32Array(end) : new Uint32Array(bestMatches(db, match, firsts, end).buffer)
+}
+
 type StoredRow = Omit<ConversationRow, 'snippet' | 'signals' | 'tags'>
 
 /** Where words were searched for: the messages that hold them, the first message of each conversation, and what reads their surroundings. */
@@ -148,9 +182,7 @@ type Found = { hits: Uint32Array; firsts: Uint32Array; snippets: SnippetReader }
 function rowReader(db: ReadableDb): (positions: Iterable<number>, filter?: ConversationFilter, found?: Found | null) => ConversationRow[] {
   const rowAt = db.prepare('SELECT id, source, model, language, created_at AS createdAt, turns, characters FROM conversations WHERE position = ?')
   const signals = db.prepare('SELECT turn_index AS turnIndex, label FROM winning_signals WHERE conversation = ? ORDER BY turn_index')
-  // The first of the user, or else of anybody: read in order, so that the texts after it are not.
-  const opening = ["AND role = 'user'", ''].map((condition) => db.prepare(`SELECT substr(content, 1, ${2 * SNIPPET_CHARACTERS}) FROM messages WHERE conversation = ? ${condition} ORDER BY turn_index LIMIT 1`).pluck())
-  const openingOf = (position: number): string | undefined => (opening[0]!.get(position) ?? opening[1]!.get(position)) as string | undefined
+  const openingOf = openingReader(db)
   const tagsAt = tagReader(db)
   return (positions, { query } = {}, found = null) => {
     const match = found === null ? null : matchExpression(query ?? '')
@@ -160,7 +192,7 @@ function rowReader(db: ReadableDb): (positions: Iterable<number>, filter?: Conve
     const snippets = found === null || match === null ? new Map<number, string>() : found.snippets(match, messages)
     return all.map((position, at): ConversationRow => ({
       ...(rowAt.get(position) as StoredRow),
-      snippet: snippets.get(messages[at] ?? 0) ?? onOneLine(openingOf(position)),
+      snippet: snippets.get(messages[at] ?? 0) ?? openingOf(position),
       signals: signals.all(position) as { turnIndex: number; label: SignalLabel }[],
       tags: tags.get(position) ?? [],
     }))
@@ -176,9 +208,4 @@ function firstHit(hits: Uint32Array, from: number): number {
     else high = middle
   }
   return hits[low] ?? 0
-}
-
-function onOneLine(text = ''): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim()
-  return line.length > SNIPPET_CHARACTERS ? `${line.slice(0, SNIPPET_CHARACTERS)}…` : line
 }

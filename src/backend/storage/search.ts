@@ -28,6 +28,17 @@ export function matchingTurns(db: ReadableDb, match: string): Uint32Array {
   return new Uint32Array(JSON.parse(db.prepare('SELECT json_group_array(rowid) FROM messages_fts WHERE messages_fts MATCH ?').pluck().get(match) as string) as number[])
 }
 
+/** By position how well the best turn of a conversation fits, by FTS5's bm25 turned round: greater fits better, 0 where none holds every word. */
+export function bestMatches(db: ReadableDb, match: string, firsts: Uint32Array, end: number): Float32Array {
+  const best = new Float32Array(end)
+  let position = 0
+  for (const [id, rank] of db.prepare('SELECT rowid, rank FROM messages_fts WHERE messages_fts MATCH ?').raw().iterate(match) as Iterable<[number, number]>) {
+    position = lastAtMost(firsts, id, position, end)
+    best[position] = Math.max(best[position]!, -rank)
+  }
+  return best
+}
+
 /** Positions of the conversations that messages are of, both ascending. @param firsts id of the first message by position */
 export function conversationsOf(hits: Uint32Array, firsts: Uint32Array, end: number): Uint32Array {
   const positions = new Uint32Array(Math.min(hits.length, end))

@@ -1,4 +1,4 @@
-/** What stands around a form's one action: whether it is under way, and in words why it failed. */
+/** What stands around a form's one action: whether it is under way, which refuses another, and in words why it failed. */
 import { ref, type Ref } from 'vue'
 import { toFailure } from '../client.ts'
 
@@ -6,6 +6,7 @@ export function useSubmit(): { busy: Ref<boolean>; problem: Ref<string>; submit:
   const busy = ref(false)
   const problem = ref('')
   async function submit(work: () => Promise<void>): Promise<void> {
+    if (busy.value) return
     busy.value = true
     problem.value = ''
     try {

@@ -66,11 +66,12 @@ export function useConversationParams() {
     for (const [field] of chips.value) clear(field)
     params.q = ''
   }
-  /** Takes what was typed apart into fields and words. @throws UsageError */
-  function search(typed: string): void {
+  /** Takes what was typed apart into fields and words. @returns the words, which the address has only later @throws UsageError */
+  function search(typed: string): string {
     const parsed = parseSearch(typed)
     for (const name of FACETS) if (parsed.fields[name] !== undefined) set(name, parsed.fields[name])
     params.q = parsed.words
+    return parsed.words
   }
 
   /** Filter and sort as the URL has them: what a saved view keeps. */
