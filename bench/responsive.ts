@@ -23,7 +23,7 @@ const TALKS = 20_000
 const IMPORTED = 200_000
 const PAIRS = 50_000
 const PROMPTS = 1000
-const DELETED = 500
+const DELETED = 5000
 /** What takes longer is measured so long, then cancelled; what is over sooner is done again, where it can be. */
 const MEASURED_MS = 5000
 const KEY_EVERY_MS = 120

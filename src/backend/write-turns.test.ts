@@ -100,7 +100,7 @@ it('batches grow while they are quick, less so while somebody writes beside, and
     expect(sizes(150, 3)).toEqual([4, 8, 16, 32, 40, 20, 30])
     expect(sizes(150, 5)).toEqual([4, 8, 16, 32, 16, 32, 16, 26])
     await writeBetween(backend.workspace.db, () => undefined)
-    expect(sizes(60, 3)).toEqual([4, 8, 16, 8, 16, 8])
+    expect(sizes(60, 2)).toEqual([4, 8, 4, 8, 4, 8, 4, 8, 4, 8])
     expect(sizes(10, 50)).toEqual([4, 4, 2])
     expect(sizes(0, 1)).toEqual([])
   } finally {

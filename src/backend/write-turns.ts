@@ -61,7 +61,7 @@ export function giveWay(): void {
 export const isWrittenBeside = (): boolean => second() - Atomics.load(shared, LAST) <= LATELY_SECONDS
 
 /** A batch aims at so long: a short write waits for one of them, and for the disk at its end. */
-const BESIDE_MS = 25
+const BESIDE_MS = 10
 /** Where nobody writes beside, the wait for the disk at a batch's end should cost little. */
 const ALONE_MS = 100
 

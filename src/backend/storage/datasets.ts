@@ -14,7 +14,7 @@ import { countedCategoriesOf } from './signals.ts'
 
 export type RowOf = { feedback: FeedbackRow; preference: Pair; prompts: PromptRow }
 
-const ROWS_IN_A_BATCH = { least: 500, most: 20_000 }
+const ROWS_IN_A_BATCH = { least: 200, most: 20_000 }
 
 export type DatasetDraft<Kind extends DatasetKind = DatasetKind> = { name: string; kind: Kind; rows: readonly RowOf[Kind][]; recipe: Record<string, unknown> }
 

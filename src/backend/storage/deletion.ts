@@ -66,8 +66,13 @@ export async function deleteConversations(db: WritableDb, positions: ArrayLike<n
     tellChanges(db, [])
   })
   const all = db.prepare('SELECT count(*) FROM conversations').pluck().get() as number
-  if (positions.length >= Math.max(MANY, MANY_OF_ALL * all)) leaveWords(db)
   const stopped = await overwriting(db, async () => {
+    if (positions.length >= Math.max(MANY, MANY_OF_ALL * all)) {
+      leaveWords(db)
+      // Large segments beside small new ones: at the sixteenth, FTS5 merges all of them at once, for seconds.
+      await clearWords(db, tell && ((done, total) => tell(done, total, 'preparing the index')))
+      leaveWords(db)
+    }
     const wasStopped = await inBatches(positions, (some) => void take.immediate(some), tell && ((done, total) => tell(done, total, 'deleting')))
     if (!wasStopped) await clearWords(db, tell && ((done, total) => tell(done, total, 'clearing the index')))
     return wasStopped
