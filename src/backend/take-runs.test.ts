@@ -69,9 +69,9 @@ describe('taking runs over from another workspace', () => {
     expect(problems).toEqual([{ file: there.path, where: `run ${drift}`, reason: expect.stringContaining(`expected no other run "${drift}" here`) as string }])
 
     const other = aLabWorkspace()
-    other.db.prepare("UPDATE datasets SET hash = 'another' WHERE name = 'feedback'").run()
+    other.db.prepare("UPDATE all_datasets SET hash = 'another' WHERE name = 'feedback'").run()
     await expect(importRuns(other, [there.path])).rejects.toThrow('expected dataset "feedback" with the hash')
-    other.db.prepare("UPDATE datasets SET name = 'elsewhere' WHERE name = 'feedback'").run()
+    other.db.prepare("UPDATE all_datasets SET name = 'elsewhere' WHERE name = 'feedback'").run()
     await expect(importRuns(other, [there.path])).rejects.toThrow('expected its dataset "feedback" here, found none')
     const moved = aLabWorkspace()
     cpSync(join(moved.models, 'base', 'config.json'), join(moved.models, 'base', 'generation_config.json'))

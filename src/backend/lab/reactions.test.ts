@@ -67,7 +67,7 @@ describe('the DSAT rate of answers', () => {
 
   it('stops with what to do where one side of the labels is missing', async () => {
     const workspace = aLabWorkspace()
-    workspace.db.prepare("UPDATE datasets SET name = 'x' WHERE name = 'scored'").run()
+    workspace.db.prepare("UPDATE all_datasets SET name = 'x' WHERE name = 'scored'").run()
     const { createDataset } = await import('../storage/datasets.ts')
     createDataset(workspace.db, { name: 'scored', kind: 'feedback', rows: readDataset(workspace.db, 'x', 'feedback').filter(({ label }) => label === 'satisfied'), recipe: {} })
     const lease = queueRun(workspace, aRecipe('drift', { evaluation: evaluation({ scorer_dataset: 'scored' }) }))

@@ -5,7 +5,7 @@ import { isReaction } from '../../core/import/messages.ts'
 import type { Conversation, Message } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { writeSignals, type SignalWrite } from './signals.ts'
-import { setTag } from './tags.ts'
+import { tagAll } from './tags.ts'
 
 export type NewConversation = ConversationDraft & { source: string }
 
@@ -72,7 +72,7 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
     writeSignals(db, signals)
-    for (const [tag, positions] of tagged) setTag(db, tag, positions, true)
+    for (const [tag, positions] of tagged) tagAll(db, tag, positions, true)
     const counts = { imported, duplicates: drafts.length - imported - deleted, deleted }
     alongside(counts)
     return counts

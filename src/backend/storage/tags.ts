@@ -14,29 +14,32 @@ export function tagReader(db: ReadableDb): (positions: readonly number[]) => Map
 
 const BATCH = { least: 1000, most: 50_000 }
 
-/**
- * Puts a tag on conversations or takes it off, in batches, others writing in between.
- * @param tell after each batch; throws where the work is to stop, which takes back what is done
- * @returns those that it changed
- */
-export async function setTag(db: WritableDb, tag: string, positions: ArrayLike<number>, on: boolean, tell: (done: number, total: number) => void = () => {}): Promise<Uint32Array> {
+/** Puts a tag on conversations or takes it off, in the caller's transaction. @returns those that it changed */
+export function tagAll(db: WritableDb, tag: string, positions: readonly number[], on: boolean): number[] {
   // One may have been deleted since it was chosen.
   const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) SELECT ?, position FROM conversations WHERE position = ? ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
-  const changed: number[] = []
-  const write = db.transaction((from: number, until: number) => {
-    const before = changed.length
-    for (let at = from; at < until; at++) if (change.run(tag, positions[at]).changes > 0) changed.push(positions[at]!)
-    if (changed.length > before) tellChanges(db, [])
-  })
+  const changed = positions.filter((position) => change.run(tag, position).changes > 0)
+  if (changed.length > 0) tellChanges(db, [])
+  return changed
+}
+
+/**
+ * As `tagAll`, in batches, others writing in between.
+ * @param tell after each batch; throws where the work is to stop, which takes back what is done
+ */
+export async function setTag(db: WritableDb, tag: string, positions: ArrayLike<number>, on: boolean, tell: (done: number, total: number) => void = () => {}): Promise<Uint32Array> {
+  const all = Array.from(positions)
+  const batches: number[][] = []
+  const write = db.transaction((some: readonly number[]) => tagAll(db, tag, some, on))
   try {
-    for (const { from, until } of batchesInTurn(positions.length, BATCH)) {
-      write.immediate(from, until)
-      tell(until, positions.length)
+    for (const { from, until } of batchesInTurn(all.length, BATCH)) {
+      batches.push(write.immediate(all.slice(from, until)))
+      tell(until, all.length)
       await setImmediate()
     }
   } catch (error) {
-    await setTag(db, tag, changed, !on)
+    await setTag(db, tag, batches.flat(), !on)
     throw error
   }
-  return Uint32Array.from(changed)
+  return Uint32Array.from(batches.flat())
 }
