@@ -24,7 +24,7 @@ test('exported and imported elsewhere, a conversation has its texts, metadata, l
   ])])
   // A person contradicts the data.
   appendEntry(db, { conversation: 1, turnIndex: 4, annotator: 'ana', pass: 'first', action: 'label', label: 'neutral', categories: ['politeness', 'closing'], evidence: null, note: '', suggestion: 'hidden', seconds: 1 }, new Date(0))
-  setTag(db, 'odd one', [1, 3], true)
+  await setTag(db, 'odd one', [1, 3], true)
   const file = await exported(db)
   expect(JSON.parse(readFileSync(file, 'utf8').split('\n')[0]!)).toMatchObject({
     id: 7,

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import { identityText, type ConversationDraft } from '../../core/import/format.ts'
 import { isReaction } from '../../core/import/messages.ts'
 import type { Conversation, Message } from '../../shared/types.ts'
+import { tellChanges } from './conversation-changes.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
 import { writeSignals, type SignalWrite } from './signals.ts'
-import { setTag } from './tags.ts'
+import { tagChanger } from './tags.ts'
 
 export type NewConversation = ConversationDraft & { source: string }
 
@@ -72,7 +73,8 @@ export function writeConversations(db: WritableDb, importId: string, drafts: rea
     }
     db.prepare('INSERT INTO messages_fts (rowid, content) SELECT id, content FROM messages WHERE id > ?').run(before)
     writeSignals(db, signals)
-    for (const [tag, positions] of tagged) setTag(db, tag, positions, true)
+    const putOn = tagChanger(db, true)
+    for (const [tag, positions] of tagged) if (positions.filter((position) => putOn(tag, position)).length > 0) tellChanges(db, [])
     const counts = { imported, duplicates: drafts.length - imported - deleted, deleted }
     alongside(counts)
     return counts

@@ -12,6 +12,12 @@ export function tagReader(db: ReadableDb): (positions: readonly number[]) => Map
   return (positions) => new Map((tags.all(JSON.stringify(positions)) as [number, string][]).map(([position, own]) => [position, JSON.parse(own) as string[]]))
 }
 
+/** Puts a tag on a conversation or takes it off, in the caller's transaction; false where nothing changed, also as there is no such conversation. */
+export function tagChanger(db: WritableDb, on: boolean): (tag: string, position: number) => boolean {
+  const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) SELECT ?, position FROM conversations WHERE position = ? ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
+  return (tag, position) => change.run(tag, position).changes > 0
+}
+
 const BATCH = { least: 1000, most: 50_000 }
 
 /**
@@ -20,12 +26,11 @@ const BATCH = { least: 1000, most: 50_000 }
  * @returns those that it changed
  */
 export async function setTag(db: WritableDb, tag: string, positions: ArrayLike<number>, on: boolean, tell: (done: number, total: number) => void = () => {}): Promise<Uint32Array> {
-  // One may have been deleted since it was chosen.
-  const change = on ? db.prepare('INSERT INTO conversation_tags (tag, conversation) SELECT ?, position FROM conversations WHERE position = ? ON CONFLICT DO NOTHING') : db.prepare('DELETE FROM conversation_tags WHERE tag = ? AND conversation = ?')
+  const change = tagChanger(db, on)
   const changed: number[] = []
   const write = db.transaction((from: number, until: number) => {
     const before = changed.length
-    for (let at = from; at < until; at++) if (change.run(tag, positions[at]).changes > 0) changed.push(positions[at]!)
+    for (let at = from; at < until; at++) if (change(tag, positions[at]!)) changed.push(positions[at]!)
     if (changed.length > before) tellChanges(db, [])
   })
   try {
