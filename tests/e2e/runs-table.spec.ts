@@ -277,6 +277,9 @@ describe.each(hosts)('the table of runs on the %s host', (host) => {
     await page.getByRole('figure', { name: 'my_score' }).getByText('1 figure was not finite and is left out').waitFor()
     await page.getByRole('region', { name: 'Logged once' }).getByText('train_runtime').waitFor()
     expect(await page.getByRole('figure').count()).toBe(2)
+    // The note under one moves neither.
+    const tops = await Promise.all(['Loss', 'my_score'].map((name) => page.getByRole('figure', { name }).getByRole('img').evaluate((element) => element.getBoundingClientRect().top)))
+    expect(tops[0]).toBe(tops[1])
     expect(await page.getByText('Latest samples').count()).toBe(0)
     await page.getByRole('button', { name: 'More of this run' }).click()
     await page.getByRole('menuitem', { name: 'Export metrics…' }).click()
