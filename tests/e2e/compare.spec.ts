@@ -128,7 +128,7 @@ it('leads from an answer back to its checkpoint, the pairs nearest to it, and th
   const origin = page.getByRole('region', { name: 'Where the answer comes from' })
   await origin.getByText(`runs/${runs[0]}/models/round-2`).waitFor()
   // Below the answers it would open unseen.
-  await eventually(() => origin.evaluate((element) => innerHeight - element.getBoundingClientRect().top)).toBeGreaterThan(300)
+  await eventually(async () => page.viewportSize()!.height - (await origin.boundingBox())!.y).toBeGreaterThan(300)
   await eventually(() => query('from')).toBe('drift')
   expect(await origin.getByRole('link', { name: /^round/ }).allInnerTexts()).toEqual(['round 2', 'round 1'])
   const first = origin.getByRole('listitem').filter({ hasText: 'alike' }).first()
