@@ -1,9 +1,9 @@
 /** What a race's file asks for: its runs and those of its sweep, or what keeps it from starting. Nothing is written here. */
 import { parse, stringify } from 'yaml'
-import { z } from 'zod'
 import { gridCells, sharedPrompts } from '../core/sweep.ts'
 import { type Declaration, declaredTemperatures, familyOf } from '../shared/comparison.ts'
 import { COMPARED_KEYS, HELD_KEYS, type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
+import { issueWords } from '../shared/plain-issues.ts'
 import { methodOf, type Recipe } from '../shared/recipe.ts'
 import { BackendError } from './errors.ts'
 import { isMap, readRecipe, type Yaml } from './recipe-file.ts'
@@ -32,7 +32,7 @@ export function readRaceFile(text: string): RaceFile {
     throw new BackendError('bad-input', `race: expected YAML, got text that is none (${(error as Error).message.split('\n')[0]})`)
   }
   const read = raceSchema.safeParse(value)
-  if (!read.success) throw new BackendError('bad-input', `race: ${z.prettifyError(read.error).replaceAll('\n', ' ').replaceAll('✖', ';').replace(/^; /, '')}`)
+  if (!read.success) throw new BackendError('bad-input', read.error.issues.map((issue) => `race${issue.path.map((step) => `.${String(step)}`).join('')}: ${issueWords(issue, value)}`).join('; '))
   return read.data
 }
 

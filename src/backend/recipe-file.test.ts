@@ -33,7 +33,7 @@ describe('a recipe file', () => {
   it.each([
     ['recipe: drft', 'recipe: expected one of "drift"|"drift-unguided"|"drift-own-rejected"|"drift-sft"|"drift-frozen"|"iterative-dpo"|"spin"|"dpo", got "drft"'],
     ['seed: seven', 'seed: expected number, got "seven"'],
-    ['iterations: 1.5', 'iterations: expected int, got 1.5'],
+    ['iterations: 1.5', 'iterations: expected a whole number, got 1.5'],
     ['training: { loss_weights: [1, 2, 3] }', 'training.loss_weights: expected 2 weights, one for each of sigmoid, sft, got 3'],
     ['engine: torch\ndevice: webgpu', 'device: expected cpu or cuda or mps with engine torch, got webgpu'],
     ['device: cuda', 'device: expected cpu or webgpu with engine embedded, got cuda'],

@@ -10,6 +10,7 @@ import { PLAIN_TORCH } from '../engine/torch/options.ts'
 import type { TorchOptions } from '../engine/torch/options.ts'
 import { UsageError } from '../shared/errors.ts'
 import { nearestKey, translateRemovedKeys } from '../shared/key-names.ts'
+import { issueWords } from '../shared/plain-issues.ts'
 import { lossType } from '../shared/recipe.ts'
 
 const positive = z.int().positive()
@@ -219,7 +220,5 @@ function refuseUnlessNeutral(key: string, value: unknown): void {
 }
 
 function describeIssue(issue: z.core.$ZodIssue, given: Record<string, unknown>): string {
-  const key = issue.path.join('.')
-  const value = issue.path.reduce<unknown>((at, step) => (at as Record<PropertyKey, unknown> | undefined)?.[step], given)
-  return `${key}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}, got ${JSON.stringify(value)}`
+  return `${issue.path.join('.')}: ${issueWords(issue, given)}`
 }

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import type { FeedbackRow, Message, Pair, PromptRow, ReplyOrigin, VerifiableTask } from '../shared/types.ts'
+import { issueWords } from '../shared/plain-issues.ts'
 import { noProvenance } from './datasets.ts'
 import { driftRows } from './import/drift-rows.ts'
 import { describe, isRow, RowProblem, type Row } from './import/format.ts'
@@ -92,7 +93,7 @@ export function readPromptRow(row: Row): PromptRow {
 function parsed<Output>(schema: z.ZodType<Output>, value: unknown): Output {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  throw new RowProblem(result.error.issues.map(({ path, message }) => `${path.join('.') || describe(value)}: ${message}`).join('; '))
+  throw new RowProblem(result.error.issues.map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}: ${issueWords(issue, value)}` : `${describe(value)}: ${issue.message}`)).join('; '))
 }
 
 const assistant = (content: string): Message[] => [{ role: 'assistant', content }]

@@ -33,6 +33,11 @@ describe('an axis', () => {
     expect(placeOf(axis, null)).toBe(UNKNOWN)
   })
 
+  it('of a setting that some runs leave null has numbers, and those runs at the end that is not known', () => {
+    const axis = axisOf('max_steps', ['100', 'null', '400'].map((steps, i) => aRun(`r${i}`, { max_steps: steps })))
+    expect(axis).toMatchObject({ scale: 'linear', low: 100, high: 400, unknown: 1, names: new Map() })
+  })
+
   it('of names gives each a slot from the top', () => {
     const axis = axisOf('training.optim')
     expect(axis.ticks).toEqual([{ value: 'adamw_torch', place: 0.75 }, { value: 'rmsprop', place: 0.25 }])

@@ -119,10 +119,10 @@ function sortRuns(rows: readonly TableRun[], sort: string, descending: boolean, 
 }
 const newestFirst = (a: TableRun, b: TableRun): number => (a.run.createdAt < b.run.createdAt ? 1 : a.run.createdAt > b.run.createdAt ? -1 : 0)
 
-/** Numbers as numbers, everything else as it is shown. */
+/** Numbers as numbers, null where nothing is set, everything else as it is shown. */
 const settingOf = (key: string) => ({ columns }: TableRun): string | number | null => {
   const value = columns?.settings[key]
-  if (value === undefined) return null
+  if (value === undefined || value === 'null') return null
   return value !== '' && Number.isFinite(Number(value)) ? Number(value) : readableSetting(value)
 }
 

@@ -3,6 +3,7 @@
  * of LLaMA-Factory. An entry that cannot be read is named and left out; the others are kept.
  */
 import { UsageError } from '../shared/errors.ts'
+import { nullFigures } from './python-json.ts'
 
 export type TrainerLog = {
   format: 'trainer_state' | 'llama-factory'
@@ -68,10 +69,10 @@ function problemOf(value: unknown, stepKey: string): string | null {
   return Number.isInteger(step) && Number(step) >= 0 ? null : `expected ${stepKey} as a whole number from 0, got ${JSON.stringify(step) ?? 'none'}`
 }
 
-/** undefined where it is no JSON. Python writes figures that are not finite as NaN and Infinity: null here. */
+/** undefined where it is no JSON. A figure that is not finite is a gap in a curve. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : 'null'))) as unknown
+    return JSON.parse(nullFigures(text)) as unknown
   } catch {
     return undefined
   }

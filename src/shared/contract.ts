@@ -3,6 +3,7 @@
  * WebSocket, in process for the command line); inputs are validated here, at the boundary.
  */
 import { z } from 'zod'
+import './plain-issues.ts'
 import type { Analysis, GroupMember } from './analysis.ts'
 import { conversationFilter, conversationSelection, tagName, type SavedView } from './browse.ts'
 import type { CapsuleInfo, SavedCapsule } from './capsule.ts'

@@ -4,6 +4,7 @@
  * every key with the words it is described by here.
  */
 import { z } from 'zod'
+import './plain-issues.ts'
 import { DEFAULT_WIRES, tripwireSchema } from './tripwires.ts'
 
 export const engineName = z.enum(['embedded', 'torch'])

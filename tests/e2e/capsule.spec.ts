@@ -142,6 +142,13 @@ it('says that it cannot be changed where something would change it', async () =>
   expect(sent.filter((name) => name === 'runs.start')).toEqual([])
 })
 
+it('asks nobody who labels, also where the page is the first that is opened', async () => {
+  await go('/review')
+  await page.reload()
+  await page.getByText('Nothing can be labelled here').waitFor()
+  expect(await page.getByRole('dialog').count()).toBe(0)
+})
+
 it('opens every page without a call that fails', async () => {
   const before = failed.length
   for (const place of PLACES) {

@@ -127,6 +127,8 @@ it('leads from an answer back to its checkpoint, the pairs nearest to it, and th
   await column.getByRole('button', { name: 'Where from?' }).click()
   const origin = page.getByRole('region', { name: 'Where the answer comes from' })
   await origin.getByText(`runs/${runs[0]}/models/round-2`).waitFor()
+  // Below the answers it would open unseen.
+  await eventually(async () => page.viewportSize()!.height - (await origin.boundingBox())!.y).toBeGreaterThan(300)
   await eventually(() => query('from')).toBe('drift')
   expect(await origin.getByRole('link', { name: /^round/ }).allInnerTexts()).toEqual(['round 2', 'round 1'])
   const first = origin.getByRole('listitem').filter({ hasText: 'alike' }).first()

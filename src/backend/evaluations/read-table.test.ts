@@ -26,3 +26,9 @@ test('one bad row is an error with its place', async () => {
   writeFileSync(file, '{"a":1}\n[1]\n')
   await expect(readTable(file)).rejects.toThrow(`${file}, row 2: expected a JSON object, got a list of 1`)
 })
+
+test('figures that only Python calls JSON are named with what to put there', async () => {
+  const file = join(aFolder(), 'annotations.json')
+  writeFileSync(file, '[{"preference": 1.5, "output": "NaN"}, {"preference": NaN, "output": "Infinity"}]')
+  await expect(readTable(file)).rejects.toThrow(`${file}, row 2: expected JSON: NaN and Infinity are none, though Python writes them; put null in their place`)
+})

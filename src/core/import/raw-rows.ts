@@ -1,4 +1,5 @@
 /** Rows as they are cut from a file, before anybody reads them. */
+import { nullFigures } from '../python-json.ts'
 import { describe, isRow, type Row } from './format.ts'
 
 /**
@@ -18,7 +19,19 @@ export function parseRow(raw: RawRow): { row: Row } | { reason: string } {
     const value: unknown = JSON.parse(raw.text)
     return isRow(value) ? { row: value } : { reason: `expected a JSON object, got ${describe(value)}` }
   } catch (error) {
-    return { reason: `expected JSON: ${error instanceof Error ? error.message : String(error)}` }
+    return { reason: `expected JSON: ${isPythons(raw.text) ? 'NaN and Infinity are none, though Python writes them; put null in their place' : error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+/** Whether nothing but figures that are not finite keeps a text from being JSON. */
+function isPythons(text: string): boolean {
+  try {
+    const mended = nullFigures(text)
+    if (mended === text) return false
+    JSON.parse(mended)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -66,6 +66,14 @@ describe('metricCurve', () => {
     expect(chart.note).toBe('10 of 40 points drawn (largest triangles) · bold: moving average per round, weight 0.6 · 2 figures were not finite and are left out')
   })
 
+  it('draws a point between gaps as a dot: a line of one point is not seen', () => {
+    const points: [number, number | null][] = [[1, 0.5], [2, 0.4], [3, null], [4, 0.3], [5, null], [6, 0.2]]
+    const { option, note } = metricCurve({ metric: 'loss', curves: [{ ...curve, points, broken: 1 }], spans: [{ stage: 'train', start: 0, extent: 6 }], theme })
+    const dots = [option.series].flat().find((series) => series?.type === 'scatter')
+    expect([...(dots?.data as Iterable<number>)]).toEqual([4, 0.3, 6, 0.2])
+    expect(note).toBe('1 figure was not finite and is left out')
+  })
+
   it('does not join the last step of a round with the first of the next: their pairs differ', () => {
     const { option } = metricCurve({ metric: 'm', curves: [curve], spans: log.spans(), theme })
     const line = [option.series].flat().find((series) => series?.name === 'DRIFT')

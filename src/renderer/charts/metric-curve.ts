@@ -100,16 +100,15 @@ export function metricCurve(options: MetricCurveOptions): Chart {
           type: 'line' as const,
           name: curve.label,
           ...figuresOf(curve.line, unit),
-          // A lone point has no line to be seen by.
-          showSymbol: curve.line.length === 1,
-          symbol: 'circle',
-          symbolSize: 5,
+          showSymbol: false,
           connectNulls: false,
           lineStyle: { color: curve.color, width: many ? 1 : 1.75, type: (many ? null : curve.dash) ?? ('solid' as const) },
           itemStyle: { color: curve.color },
           emphasis: { disabled: many, focus: 'none' as const, lineStyle: { width: 2.5 } },
           z: 3,
         },
+        // Between gaps a point has no line to be seen by.
+        ...[loneOf(curve.line)].flatMap((lone) => (lone.length > 0 ? [{ type: 'scatter' as const, ...figuresOf(lone, unit), silent: true, symbol: 'circle', symbolSize: 5, itemStyle: { color: curve.color }, z: 3 }] : [])),
       ]),
       ...(direct ? [endLabels(named, theme)] : []),
     ],
@@ -143,6 +142,8 @@ function figuresOf(points: readonly Point[], unit: number): { data: Point[]; dim
   })
   return { data: flat as unknown as Point[], dimensions: ['place', 'value'] }
 }
+
+const loneOf = (line: readonly Point[]): Point[] => line.filter(([, y], i) => y !== null && (line[i - 1]?.[1] ?? null) === null && (line[i + 1]?.[1] ?? null) === null)
 
 type Pointed = { color: string; label: string; at: number | null }
 type Written = { color?: string; label: string; value: string }
@@ -238,7 +239,7 @@ function describe(curves: Curve[], drawn: number[], smoothing: number): string |
   const notes = [
     kept < total ? `${count(kept)} of ${count(total)} points drawn (largest triangles)` : '',
     smoothing > 0 ? `bold: moving average per round, weight ${smoothing}` : '',
-    broken > 0 ? `${count(broken)} figures were not finite and are left out` : '',
+    broken > 0 ? broken === 1 ? '1 figure was not finite and is left out' : `${count(broken)} figures were not finite and are left out` : '',
   ].filter(Boolean)
   return notes.length > 0 ? notes.join(' · ') : null
 }

@@ -23,6 +23,12 @@ describe('createMetricLog', () => {
     expect(log.series('loss').map(([, y]) => y)).toEqual([null, null, null, 1])
     expect(log.broken('loss')).toBe(2)
   })
+
+  it('names all that was measured at any step', () => {
+    const log = createMetricLog()
+    log.append([{ stage: 'a', step: 1, loss: 1 }, { stage: 'a', step: 2, loss: 1, eval_loss: 2 }])
+    expect(log.metrics()).toEqual(['eval_loss', 'loss'])
+  })
 })
 
 describe('in time', () => {

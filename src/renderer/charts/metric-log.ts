@@ -21,6 +21,8 @@ export type MetricLog = {
   has(axis: CurveAxis): boolean
   /** How many figures of a metric were not finite (NaN or infinite). */
   broken(metric: string): number
+  /** All that was measured, in alphabetical order. */
+  metrics(): string[]
   readonly size: number
 }
 
@@ -71,6 +73,7 @@ export function createMetricLog(): MetricLog {
     },
     has: (axis) => [...stages.values()].flat().some((row) => placeOf(row, axis) !== null),
     broken: (metric) => [...stages.values()].flat().filter((row) => metric in row && !Number.isFinite(row[metric])).length,
+    metrics: () => [...new Set([...stages.values()].flat().flatMap(Object.keys))].filter((key) => key !== 'stage' && key !== 'step').sort(),
     get size() {
       return size
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { EvaluationRow } from '../../../shared/evaluation.ts'
-import { columnsOf, labelsOf, ranked, taskFigures, toTable } from './leaderboard.ts'
+import { columnsOf, fileLabels, labelsOf, ranked, taskFigures, toTable } from './leaderboard.ts'
 
 const interval = (estimate: number) => ({ estimate, low: estimate - 1, high: estimate + 1 })
 const row = (model: string, win: number, lc: number | null, more: Partial<EvaluationRow> = {}): EvaluationRow =>
@@ -32,6 +32,12 @@ describe('a leaderboard', () => {
   it('names the judge where a model stands there twice', () => {
     expect([...labelsOf([row('a', 1, 1), row('b', 1, 1), { ...row('a', 1, 1), id: 'a-2', judge: null }]).values()]).toEqual(['a, j', 'b', 'a, unnamed judge'])
   })
+  it('tells the published annotations from those that the judge made of the same answers', () => {
+    const file = (role: string) => ({ role, path: `${role}.json`, sha256: '' })
+    expect(fileLabels([file('outputs'), file('annotations'), file('annotations')])).toEqual(['outputs', 'annotations, published', 'annotations, own'])
+    expect(fileLabels([file('annotations')])).toEqual(['annotations'])
+  })
+
   it('task figures are on the scale of the leaderboards', () => {
     const scored = { ...row('a', 1, 1), benchmark: 'wb-score', figures: { task_categorized_scores: { Math: -0.5 } } } as unknown as EvaluationRow
     expect(taskFigures(scored)).toEqual({ Math: -5 })

@@ -7,6 +7,10 @@ import type { Term } from '../../definitions.ts'
 
 /** Ended before its end: it can go on. */
 export const isStopped = ({ status }: Pick<EvaluationRow, 'status'>): boolean => status === 'failed' || status === 'cancelled' || status === 'interrupted'
+
+/** What each file is. A judge that decides on published annotations anew leaves a file of the same role behind them: the last. */
+export const fileLabels = (files: EvaluationRow['files']): string[] => files.map(({ role }, i) => (files.filter((file) => file.role === role).length === 1 ? role : `${role}, ${i === files.findLastIndex((file) => file.role === role) ? 'own' : 'published'}`))
+
 export const ANSWERED_NAMES: Record<AnsweredBenchmark, string> = { alpacaeval: 'AlpacaEval 2', wildbench: 'WildBench' }
 export const BENCHMARK_NAMES: Record<Benchmark, string> = { alpacaeval: 'AlpacaEval 2', 'wb-score': 'WB-Score', 'wb-reward': 'WB-Reward' }
 
