@@ -222,9 +222,9 @@ export async function runRubric({ workspace, json, set }: Output & { workspace: 
   })
 }
 
-export async function runReviewExport(options: Output & { workspace: string; output: string }): Promise<void> {
+export async function runReviewExport(options: Output & { workspace: string; output: string; mask: boolean }): Promise<void> {
   await withWorkspace(options.workspace, false, async ({ db }) => {
-    const written = await exportLabels(db, options.output)
+    const written = await exportLabels(db, options.output, options)
     if (options.json) print(written)
     else console.log(`${written.rows} labels written: ${written.path}`)
   })

@@ -93,8 +93,9 @@ export function registerWorkspaceVerbs(program: Command): void {
     .description("everybody's present labels with what each turn's come to; `drift import` takes them into a workspace that has their conversations")
     .requiredOption('--workspace <dir>', where)
     .requiredOption('--output <file>', 'CSV where it ends in .csv, JSONL otherwise; gzip with .gz after either')
+    .option('--mask', 'mask e-mail, phone, card, IP and street addresses and keys', false)
     .option('--json', 'one JSON object on stdout')
-    .action(async (options: Output & { workspace: string; output: string }) => (await import('./data-verbs.ts')).runReviewExport(options))
+    .action(async (options: Output & { workspace: string; output: string; mask: boolean }) => (await import('./data-verbs.ts')).runReviewExport(options))
 
   registerQuarantineVerbs(program)
   registerConversationVerbs(program)

@@ -187,7 +187,7 @@ export const calls = {
   'review.agreement': call<ReviewAgreement>()({}),
   'review.log': call<{ total: number; rows: LogRow[] }>()({ annotator: annotator.optional(), pass: reviewPass.optional(), action: z.enum(LOG_ACTIONS).optional(), ...page }),
   /** Everybody's present labels; CSV where the file's name says so, JSONL otherwise. */
-  'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1) }),
+  'review.export': call<{ path: string; rows: number }>()({ path: z.string().min(1), mask: z.boolean().default(false) }),
   /** The workspace's text on how to label; with `text` it is replaced. */
   'review.guidelines': call<{ text: string }>()({ text: z.string().max(100_000).optional() }),
 

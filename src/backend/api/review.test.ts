@@ -248,4 +248,8 @@ test('exports hold every present label, its words and what the turn comes to, in
   expect(csv.split('\r\n')[0]).toBe(Object.keys(lines[0]!).join(','))
   expect(csv).toContain('"a ""quoted"", two-line\nnote"')
   expect(csv.split('\r\n')).toHaveLength(5)
+  await label(backend, items[1]!, 'neutral', { annotator: 'ben', pass: 'second', suggestion: 'hidden', note: 'asked ann@there.net' })
+  const notes = async (mask: boolean): Promise<string[]> => readFileSync((await backend.call('review.export', { path: 'labels.jsonl', mask })).path, 'utf8').trim().split('\n').map((line) => (JSON.parse(line) as { note: string }).note)
+  expect(await notes(false)).toContain('asked ann@there.net')
+  expect(await notes(true)).toContain('asked [email]')
 })

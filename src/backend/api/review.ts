@@ -44,7 +44,7 @@ export function reviewApi(session: Session) {
     'review.agreement': () => summarizeAgreement(labelledTurns(db).map(({ votes }) => votes)),
     'review.log': (filter) => pageOfLog(db, filter),
     // A relative path lies in the workspace's exports folder.
-    'review.export': ({ path }) => exportLabels(db, resolve(workspace.exports, path)),
+    'review.export': ({ path, mask }) => exportLabels(db, resolve(workspace.exports, path), { mask }),
     'review.guidelines': ({ text }) => {
       if (text !== undefined) writeGuidelines(db, text)
       return { text: readGuidelines(db) ?? DEFAULT_GUIDELINES }

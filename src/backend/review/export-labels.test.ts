@@ -27,7 +27,7 @@ const said = (db: WritableDb) => presentLabels(db).map(({ entry: { id, ...rest }
 
 test.each(['labels.jsonl', 'labels.csv', 'labels.csv.gz'])('labels exported as %s and imported where their conversations are: everybody’s words, and the signals that follow', async (name) => {
   const db = await aReviewedLog()
-  const { path, rows } = await exportLabels(db, join(aFolder(), name))
+  const { path, rows } = await exportLabels(db, join(aFolder(), name), { mask: false })
   expect(rows).toBe(4)
   const other = anEmptyDatabase()
   await importFiles(other, [aJsonlFile(log.toReversed())])
@@ -46,7 +46,7 @@ test.each(['labels.jsonl', 'labels.csv', 'labels.csv.gz'])('labels exported as %
 
 test('labels stand in one file with their conversations; what cannot be placed is set aside with its reason', async () => {
   const db = await aReviewedLog()
-  const { path } = await exportLabels(db, join(aFolder(), 'labels.jsonl'))
+  const { path } = await exportLabels(db, join(aFolder(), 'labels.jsonl'), { mask: false })
   const [first, ...others] = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
   const file = aJsonlFile([log[0], first, others[2], { ...first, turn_index: 1 }, { ...first, evidence_end: 99 }, { ...first, label: 'bad' }, { ...first, turn_index: 1.5 }, { ...first, created_at: 'x' }])
   const other = anEmptyDatabase()

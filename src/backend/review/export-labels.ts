@@ -1,5 +1,6 @@
 /** People's labels as a file: one row per turn, annotator and pass, with what the turn's labels come to. */
 import { csvRow } from '../../core/csv.ts'
+import { maskPersonalData } from '../../core/lint/personal-data.ts'
 import { resolve } from '../../core/review.ts'
 import type { ReadableDb } from '../storage/open.ts'
 import { presentLabels, type LabelEntry } from '../storage/review.ts'
@@ -24,22 +25,22 @@ type LabelRow = {
   resolved_label: string | null
 }
 
-/** Writes everybody's present labels to `path`: CSV where it ends in .csv, JSONL otherwise, gzip with .gz after either. */
-export async function exportLabels(db: ReadableDb, path: string): Promise<{ path: string; rows: number }> {
-  const rows = labelRows(db)
+/** Writes everybody's present labels to `path`: CSV where it ends in .csv, JSONL otherwise, gzip with .gz after either. @param mask personal data in the marked words and in notes */
+export async function exportLabels(db: ReadableDb, path: string, { mask }: { mask: boolean }): Promise<{ path: string; rows: number }> {
+  const rows = labelRows(db, mask)
   const lines = /\.csv(\.gz)?$/i.test(path) ? csvLines(rows) : rows.map((row) => `${JSON.stringify(row)}\n`)
   return { path: await writeLines(path, lines), rows: rows.length }
 }
 
-function labelRows(db: ReadableDb): LabelRow[] {
+function labelRows(db: ReadableDb, mask: boolean): LabelRow[] {
   const byTurn = Map.groupBy(presentLabels(db), ({ entry }) => `${entry.conversationId} ${entry.turnIndex}`)
   return [...byTurn.values()].flatMap((labels) => {
     const outcome = resolve(labels.map(({ entry }) => entry))!
-    return labels.map(({ entry, userText }) => toRow(entry, userText, outcome))
+    return labels.map(({ entry, userText }) => toRow(entry, userText, outcome, mask))
   })
 }
 
-function toRow(entry: LabelEntry, userText: string, outcome: NonNullable<ReturnType<typeof resolve<LabelEntry>>>): LabelRow {
+function toRow(entry: LabelEntry, userText: string, outcome: NonNullable<ReturnType<typeof resolve<LabelEntry>>>, mask: boolean): LabelRow {
   const { conversationId, turnIndex, annotator, pass, label, categories, evidence, note, suggestion, seconds, createdAt } = entry
   return {
     conversation_id: conversationId,
@@ -48,10 +49,10 @@ function toRow(entry: LabelEntry, userText: string, outcome: NonNullable<ReturnT
     pass,
     label,
     categories,
-    evidence: evidence ? userText.slice(evidence.start, evidence.end) : '',
+    evidence: evidence === null ? '' : mask ? maskPersonalData(userText, evidence) : userText.slice(evidence.start, evidence.end),
     evidence_start: evidence?.start ?? null,
     evidence_end: evidence?.end ?? null,
-    note,
+    note: mask ? maskPersonalData(note) : note,
     suggestion,
     seconds,
     created_at: createdAt,

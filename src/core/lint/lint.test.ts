@@ -90,8 +90,10 @@ test('personal data by kind; numbers, versions and local addresses are none', ()
   expect(kinds('card 4111 1111 1111 1111 from 81.2.69.142 or 2001:db8:85a3:0:0:8a2e:370:7334')).toEqual(['card 4111 1111 1111 1111', 'ip 81.2.69.142', 'ip 2001:db8:85a3:0:0:8a2e:370:7334'])
   expect(kinds(`sk-${'a1'.repeat(12)} AKIA${'Z'.repeat(16)} ghp_${'x'.repeat(36)}`)).toHaveLength(3)
   expect(kinds('-----BEGIN RSA PRIVATE KEY-----\nMII\n-----END RSA PRIVATE KEY-----')).toHaveLength(1)
-  for (const none of ['4111 1111 1111 1112', '0000 0000 0000 0000', 'version 1.2.3 or v10.20.30.40', '192.168.1.20 and 127.0.0.1 and 999.1.1.1', 'in 1998-2004 about 3,141,592,653 of 2026-11-27', 'user@example.com', 'a @mention and 10 000 000 people', '12:30:45']) expect(kinds(none), none).toEqual([])
+  expect(kinds('555.123.4567 or 555 123 4567, (415) 555.2671.')).toEqual(['phone 555.123.4567', 'phone 555 123 4567', 'phone (415) 555.2671'])
+  for (const none of ['100 200 3000.5', '555.123 4567', '4111 1111 1111 1112', '0000 0000 0000 0000', 'version 1.2.3 or v10.20.30.40', '192.168.1.20 and 127.0.0.1 and 999.1.1.1', 'in 1998-2004 about 3,141,592,653 of 2026-11-27', 'user@example.com', 'a @mention and 10 000 000 people', '12:30:45']) expect(kinds(none), none).toEqual([])
   expect(maskPersonalData('mail ana@mail.de, card 4111-1111-1111-1111.')).toBe('mail [email], card [card].')
+  expect([[5, 8], [0, 8], [12, 18], [0, 4], [16, 17]].map(([start, end]) => maskPersonalData('mail ana@mail.de, now', { start: start!, end: end! }))).toEqual(['[email]', 'mail [email]', '[email], ', 'mail', ','])
 })
 
 test('personal data in the prompt, a reply or the user’s words is masked in all of them', () => {

@@ -11,7 +11,7 @@ const PATTERNS: readonly Pattern[] = [
   { kind: 'email', pattern: /\b[\w.%+-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24}\b/g, holds: (match) => !/@(?:[\w-]+\.)*example\.(?:com|org|net)$/i.test(match) },
   { kind: 'card', pattern: /(?<![\d.,-])(?:\d[ -]?){12,18}\d(?![\d-])/g, holds: isCard },
   { kind: 'ip', pattern: /(?<![\d.v])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])/gi, holds: isPublicAddress },
-  { kind: 'phone', pattern: /(?<![\w.,+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,11}|\(\d{3}\) ?\d{3}[ -]\d{4}|\d{3}-\d{3}-\d{4})(?![\w-])/g },
+  { kind: 'phone', pattern: /(?<![\w.,+-])(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){6,11}|\(\d{3}\) ?\d{3}[ .-]\d{4}|\d{3}([ .-])\d{3}\1\d{4})(?![\w-]|\.\d)/g },
   // With a house number and a full word for street: shorter forms name other things too often.
   { kind: 'address', pattern: /\b\d{1,5} (?:[A-Z][a-z]+ ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Drive|Court)\b|\b\p{Lu}\p{Ll}+(?:straße|strasse|gasse|allee) \d{1,4}[a-z]?\b/gu },
 ]
@@ -28,15 +28,19 @@ export function findPersonalData(text: string): { kind: PersonalDataKind; start:
   return found.sort((a, b) => a.start - b.start)
 }
 
-/** Each find as its kind in brackets: [email], [phone], [card], [ip], [key], [address]. */
-export function maskPersonalData(text: string): string {
+/**
+ * Each find as its kind in brackets: [email], [phone], [card], [ip], [key], [address].
+ * @param part offsets of what is wanted of the text: a find that it cuts is masked too
+ */
+export function maskPersonalData(text: string, part = { start: 0, end: text.length }): string {
   let masked = ''
-  let at = 0
+  let at = part.start
   for (const { kind, start, end } of findPersonalData(text)) {
+    if (end <= part.start || start >= part.end) continue
     masked += `${text.slice(at, start)}[${kind}]`
     at = end
   }
-  return masked + text.slice(at)
+  return masked + text.slice(at, Math.max(at, part.end))
 }
 
 /** The conversation as an export may show it: its messages and every text of its metadata masked. */
