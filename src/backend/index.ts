@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { calls, type CallInput, type CallName, type CallOutput, type Handlers, type ParsedInput, type Push, type WorkspaceInfo } from '../shared/contract.ts'
 import { type CapsuleInfo, WRITING_CALLS } from '../shared/capsule.ts'
-import { issueWords } from '../shared/plain-issues.ts'
+import { allIssues } from '../shared/plain-issues.ts'
 import { answersApi } from './api/answers.ts'
 import { capsulesApi } from './api/capsules.ts'
 import { comparisonsApi } from './api/comparisons.ts'
@@ -132,10 +132,7 @@ export async function openBackend(options: BackendOptions): Promise<Backend> {
       quiet?.touch()
       if (!Object.hasOwn(calls, name)) throw new BackendError('bad-input', `call: expected a name of the contract, got ${JSON.stringify(name)}`)
       const parsed = calls[name].input.safeParse(input)
-      if (!parsed.success) {
-        const issues = parsed.error.issues.map((issue) => `${[name, ...issue.path].join('.')}: ${issueWords(issue, input)}`)
-        throw new BackendError('bad-input', issues.join('; '))
-      }
+      if (!parsed.success) throw new BackendError('bad-input', allIssues(name, parsed.error.issues, input))
       const { handlers, workspace } = current
       if (workspace.capsule !== null && WRITING_CALLS.has(name)) throw readOnly(name, workspace.capsule)
       try {

@@ -3,7 +3,7 @@ import { parse, stringify } from 'yaml'
 import { gridCells, sharedPrompts } from '../core/sweep.ts'
 import { type Declaration, declaredTemperatures, familyOf } from '../shared/comparison.ts'
 import { COMPARED_KEYS, HELD_KEYS, type RaceCheck, type RaceFile, raceSchema, type Setting, settingWords } from '../shared/race.ts'
-import { issueWords } from '../shared/plain-issues.ts'
+import { allIssues } from '../shared/plain-issues.ts'
 import { methodOf, type Recipe } from '../shared/recipe.ts'
 import { BackendError } from './errors.ts'
 import { isMap, readRecipe, type Yaml } from './recipe-file.ts'
@@ -32,7 +32,7 @@ export function readRaceFile(text: string): RaceFile {
     throw new BackendError('bad-input', `race: expected YAML, got text that is none (${(error as Error).message.split('\n')[0]})`)
   }
   const read = raceSchema.safeParse(value)
-  if (!read.success) throw new BackendError('bad-input', read.error.issues.map((issue) => `race${issue.path.map((step) => `.${String(step)}`).join('')}: ${issueWords(issue, value)}`).join('; '))
+  if (!read.success) throw new BackendError('bad-input', allIssues('race', read.error.issues, value))
   return read.data
 }
 

@@ -24,6 +24,9 @@ export function issueWords({ message, path }: Pick<z.core.$ZodIssue, 'message' |
   return expected.startsWith('expected') ? `${expected}, got ${written(value)}` : message
 }
 
+/** All that is wrong with what was read. @param root what the places are named from */
+export const allIssues = (root: string, issues: readonly z.core.$ZodIssue[], given: unknown): string => issues.map((issue) => `${[root, ...issue.path].map(String).join('.')}: ${issueWords(issue, given)}`).join('; ')
+
 const LONGEST = 80
 function written(value: unknown): string {
   const text = value === undefined ? 'nothing' : JSON.stringify(value)

@@ -31,6 +31,13 @@ function addSignal(columns: Columns, [position, probability, byPerson, categorie
   if (categories !== '[]') for (const category of JSON.parse(categories) as string[]) addMember(columns.category, category, position)
 }
 
+/** What conversations are marked with: value and conversation. */
+const MARKS = [
+  ['tag', 'SELECT tag, conversation FROM conversation_tags'],
+  ['near', `SELECT 'yes', conversation FROM (${IN_A_GROUP})`],
+  ['personal', 'SELECT kind, conversation FROM personal_data'],
+] as const
+
 const toRow = ([position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral]: RawRow): ColumnRow => ({ position, source, model, language, turns, characters, day, dissatisfied, satisfied, neutral })
 
 /**
@@ -50,16 +57,8 @@ export function conversationColumns(db: ReadableDb, { keptFrom = KEPT_FROM, forO
   const rowOf = db.prepare(`SELECT ${ROW} FROM conversations WHERE position = ?`).raw()
   const signalsOf = db.prepare(`${SIGNALS} WHERE conversation = ?`).raw()
   const firstOf = db.prepare('SELECT id FROM messages WHERE conversation = ? AND turn_index = 0').pluck()
-  const marks = [
-    ['tag', db.prepare('SELECT tag, conversation FROM conversation_tags').raw()],
-    ['near', db.prepare(`SELECT 'yes', conversation FROM (${IN_A_GROUP})`).raw()],
-    ['personal', db.prepare('SELECT kind, conversation FROM personal_data').raw()],
-  ] as const
-  const marksOf = [
-    ['tag', db.prepare('SELECT tag FROM conversation_tags WHERE conversation = ?').pluck()],
-    ['near', db.prepare(`SELECT 'yes' FROM (${IN_A_GROUP}) WHERE conversation = ?`).pluck()],
-    ['personal', db.prepare('SELECT kind FROM personal_data WHERE conversation = ?').pluck()],
-  ] as const
+  const marks = MARKS.map(([name, query]) => [name, db.prepare(query).raw()] as const)
+  const marksOf = MARKS.map(([name, query]) => [name, db.prepare(`${query} WHERE conversation = ?`).pluck()] as const)
   const newest = db.prepare('SELECT coalesce(max(id), 0) FROM conversation_changes').pluck()
 
   const newestPosition = (): number => db.prepare('SELECT coalesce(max(position), 0) FROM conversations').pluck().get() as number

@@ -1,4 +1,5 @@
 /** Verified samples of a run's policies and their margins on held-out pairs. Round -1 is the base, 0 the warm start. */
+import { clipped, SHARE } from '../../core/statistics.ts'
 import type { RunDetail } from '../../shared/contract.ts'
 import type { Interval } from '../../shared/types.ts'
 import type { ReadableDb, WritableDb } from './open.ts'
@@ -105,14 +106,15 @@ export function summarizeScores(db: ReadableDb): Map<string, { value: Interval; 
   return new Map(summaries(prompts, ({ run }) => run).map(({ rows, score, low, high, n }) => [rows[0]!.run, { value: { estimate: score, low, high }, n }]))
 }
 
-/** Means over prompts with a normal interval, of the rows of each key. Scores end at 0 and 1, which a normal interval does not know. */
+/** Means over prompts with a normal interval, of the rows of each key. */
 function summaries<Row extends { score: number; pass: number }>(prompts: readonly Row[], keyOf: (row: Row) => string): { rows: Row[]; score: number; low: number; high: number; pass: number; n: number }[] {
   return [...Map.groupBy(prompts, keyOf).values()].map((rows) => {
     const n = rows.length
     const score = mean(rows.map((row) => row.score))
     const variance = n > 1 ? rows.reduce((sum, row) => sum + (row.score - score) ** 2, 0) / (n - 1) : 0
     const half = 1.96 * Math.sqrt(variance / n)
-    return { rows, score, low: Math.max(0, score - half), high: Math.min(1, score + half), pass: mean(rows.map((row) => row.pass)), n }
+    const { low, high } = clipped({ estimate: score, low: score - half, high: score + half }, SHARE)
+    return { rows, score, low, high, pass: mean(rows.map((row) => row.pass)), n }
   })
 }
 
